@@ -1,0 +1,323 @@
+/// The words everything else is said in: files, jobs, tasks, and what a task makes.
+///
+/// Plain data. Strings are NUL-terminated UTF-8, never NULL ("" means absent), and, like arrays, live in the
+/// arena of whoever made the value; a struct owns nothing. Values from a peer are checked where they come in
+/// (avsp_job_spec_check, src/rpc); nothing here trusts them further than its type. No I/O, clock or thread.
+#ifndef AVSP_CORE_MODEL_H
+#define AVSP_CORE_MODEL_H
+
+#include "util/arena.h"
+#include "util/base.h"
+#include "util/err.h"
+
+/// Ceilings on what comes from outside; each is named once, here.
+#define AVSP_PATH_MAX_BYTES 4096
+#define AVSP_TEXT_MAX_BYTES 1024     ///< names, keys, messages
+#define AVSP_LOG_TAIL_MAX_BYTES 4096 ///< the tail of a tool's log in a failure report
+#define AVSP_SEGMENTS_MAX 1000000    ///< index of a segment is below this
+#define AVSP_SEGMENT_SECONDS_MAX 60
+#define AVSP_BATCH_MAX 500 ///< pieces, segments or files in one message of ours
+#define AVSP_WARNINGS_MAX 100
+
+#define AVSP_SEGMENT_SECONDS_DEFAULT 4
+#define AVSP_CRF_DEFAULT 30
+#define AVSP_CRF_MAX 63
+#define AVSP_PRESET_DEFAULT 8
+#define AVSP_PRESET_MAX 13
+
+/// A fraction; a time base, a frame rate or an aspect ratio. den > 0 where it is set, 0/0 means unknown.
+struct avsp_rational {
+    int32_t num;
+    int32_t den;
+};
+
+/// A secret text. No formatter, no log: whoever needs it reads `text` and is seen doing so.
+struct avsp_secret {
+    const char *text;
+};
+
+enum avsp_location_kind {
+    AVSP_LOCATION_NONE,
+    AVSP_LOCATION_FS,
+    AVSP_LOCATION_S3,
+};
+
+/// One file or one folder, wherever it is.
+struct avsp_location {
+    enum avsp_location_kind kind;
+    const char *path;   ///< FS: absolute path. S3: key, or key prefix of a folder
+    const char *bucket; ///< S3 only, like all that follow
+    const char *region;
+    const char *endpoint;
+    const char *access_key_id;
+    struct avsp_secret secret_access_key;
+};
+
+/// A job as it was asked for.
+struct avsp_job_spec {
+    struct avsp_location input;  ///< a file
+    struct avsp_location work;   ///< a folder; NONE = inside the output
+    struct avsp_location output; ///< a folder
+    int32_t segment_seconds;     ///< 1..AVSP_SEGMENT_SECONDS_MAX
+    int32_t crf;                 ///< 1..AVSP_CRF_MAX, less is better
+    int32_t preset;              ///< 1..AVSP_PRESET_MAX, more is faster
+    bool overwrite;              ///< another presentation in the output may be replaced
+    const char *idempotency_key; ///< the same key gives the same job; "" = none
+};
+
+enum avsp_job_state {
+    AVSP_JOB_RUNNING = 1, ///< also while it waits for a worker
+    AVSP_JOB_FINISHED,
+    AVSP_JOB_FAILED,
+    AVSP_JOB_CANCELED,
+};
+
+/// The numbers are stored and sent: never change one.
+enum avsp_task_kind {
+    AVSP_TASK_NONE = 0,
+    AVSP_TASK_SPLIT = 1,
+    AVSP_TASK_ENCODE = 2,
+    AVSP_TASK_MANIFEST = 3,
+    AVSP_TASK_AUDIO = 4,   ///< encodes one audio track as a whole
+    AVSP_TASK_CLEANUP = 5, ///< removes what a failed or canceled job left behind
+};
+
+enum avsp_task_state {
+    AVSP_TASK_READY = 1, ///< claimable, from its not-before time on
+    AVSP_TASK_RUNNING,   ///< claimed; claimable again once its lease ran out
+    AVSP_TASK_DONE,
+    AVSP_TASK_FAILED,
+    AVSP_TASK_CANCELED,
+};
+
+/// The fence of one claim: a number that only grows per task, and a random part. attempt 0 = a base caller.
+struct avsp_token {
+    int64_t attempt;
+    int64_t nonce;
+};
+
+/// How far a task is.
+struct avsp_progress {
+    uint64_t frames_done;
+    uint64_t frames_total; ///< 0 = not known yet
+    uint32_t milli_fps;    ///< frames per 1000 seconds
+};
+
+/// What a worker is handed.
+struct avsp_task {
+    const char *id;
+    const char *job_id;
+    enum avsp_task_kind kind;
+    struct avsp_token token;
+    int64_t created_us; ///< wall clock of the database
+    int64_t lease_ms;   ///< a heartbeat must come within this; send one every quarter
+
+    struct avsp_location input; ///< SPLIT: the source; ENCODE, AUDIO: the piece
+    struct avsp_location work;  ///< SPLIT: where pieces go; CLEANUP: what is removed
+    struct avsp_location output;
+    uint32_t idx; ///< first segment of an ENCODE; 0 elsewhere
+    int32_t segment_seconds;
+    int32_t crf;
+    int32_t preset;
+    bool overwrite;
+    uint32_t resume_idx;  ///< SPLIT: pieces of segments below this are stored and reported already
+    bool described;       ///< ENCODE, MANIFEST: the pieces are our split's and carry their metadata
+    struct avsp_location *files; ///< MANIFEST of a job whose split a base worker did: in index order
+    size_t n_files;
+};
+
+/// One piece of the source, as a split made it.
+struct avsp_piece {
+    enum avsp_task_kind kind; ///< ENCODE or AUDIO: the task that takes it
+    uint32_t track;           ///< 0.. among its kind
+    uint32_t idx;             ///< first segment; 0 for AUDIO
+    uint32_t n_segments;      ///< how many consecutive segment places it covers; 0 for AUDIO
+    int64_t in_pts;           ///< window [in, out) in time_base, of the source's own timestamps
+    int64_t out_pts;
+    struct avsp_rational time_base;
+    uint64_t frames; ///< shown frames in the window; 0 for AUDIO
+    uint64_t bytes;
+    struct avsp_location file;
+};
+
+#define AVSP_SHA256_HEX_BYTES 65
+
+enum avsp_media_kind {
+    AVSP_MEDIA_VIDEO = 1,
+    AVSP_MEDIA_AUDIO = 2,
+};
+
+/// What all segments of one track in one quality share: an init segment, and the playlist's attributes.
+struct avsp_rendition {
+    const char *name; ///< its folder in the output: "v0", "a0"
+    enum avsp_media_kind kind;
+    const char *init_name; ///< file name of the init segment within that folder
+    uint64_t init_bytes;
+    const char *init_sha256; ///< 64 hex digits
+    const char *codecs;      ///< RFC 6381, from the bitstream: "av01.0.04M.08"
+    uint32_t timescale;      ///< ticks a second of all its segments
+    int64_t priming_ticks;   ///< AUDIO: media time of presentation time 0 (the edit list), in timescale
+    uint32_t width_px;       ///< VIDEO: as displayed before the aspect ratio is applied
+    uint32_t height_px;
+    struct avsp_rational frame_rate;
+    const char *video_range; ///< "SDR", "PQ", "HLG"
+    uint32_t channels;       ///< AUDIO
+    const char *language;    ///< BCP 47, "und" where unknown
+    const char *title;
+};
+
+/// One segment as it was made: measured, not asked for.
+struct avsp_segment {
+    const char *rendition; ///< name of its rendition
+    uint32_t idx;
+    const char *name;     ///< file name within the rendition's folder
+    int64_t start_ticks;  ///< decode time of its first sample (tfdt), in the rendition's timescale
+    int64_t duration_ticks;
+    uint64_t frames; ///< samples
+    uint64_t bytes;
+    const char *sha256; ///< 64 hex digits
+};
+
+/// Everything a task made, or one batch of it.
+struct avsp_outputs {
+    struct avsp_piece *pieces;
+    size_t n_pieces;
+    struct avsp_rendition *renditions;
+    size_t n_renditions;
+    struct avsp_segment *segments;
+    size_t n_segments;
+    const char **warnings; ///< for the person who submitted the job
+    size_t n_warnings;
+};
+
+/// Why an attempt failed.
+struct avsp_failure {
+    enum avsp_code code;
+    bool may_retry;
+    const char *message;  ///< safe to show to whoever submitted the job
+    const char *log_tail; ///< the last lines of the tool's log, at most AVSP_LOG_TAIL_MAX_BYTES
+};
+
+/// How a task ended, as its worker says.
+struct avsp_finish {
+    const char *worker_id;
+    const char *task_id;
+    struct avsp_token token;
+    bool succeeded;
+    struct avsp_outputs outputs;     ///< what was not reported before
+    struct avsp_failure failure;     ///< where !succeeded
+    enum avsp_task_kind files_kind;  ///< which base result message came; NONE = none
+    struct avsp_location *files;     ///< files of that message: SPLIT any number, else one
+    size_t n_files;
+};
+
+/// What a claim or a heartbeat tells about the worker.
+struct avsp_worker_info {
+    const char *id;
+    const char *host;
+    const char *version;
+    uint32_t slots;
+    uint32_t kinds; ///< bit 1 << avsp_task_kind for each kind it takes
+};
+
+/// A question for work.
+struct avsp_claim {
+    struct avsp_worker_info worker;
+    bool own;             ///< the caller knows the extensions; false = a base worker
+    const char *claim_id; ///< a repeated claim with the same id gives the same task; "" = none
+    uint32_t wait_ms;     ///< how long it may take to answer "none"
+};
+
+/// What the coordinator says about an attempt that goes on.
+struct avsp_attempt_status {
+    bool canceled;   ///< stop it; nothing more is wanted
+    bool lease_lost; ///< somebody else has the task now: drop it
+};
+
+/// A task that runs now, for displays.
+struct avsp_running {
+    const char *task_id;
+    enum avsp_task_kind kind;
+    uint32_t idx;
+    const char *worker_id;
+    int64_t attempt;
+    struct avsp_progress progress;
+};
+
+/// A job as it stands.
+struct avsp_job {
+    const char *id;
+    enum avsp_job_state state;
+    struct avsp_job_spec spec; ///< without secrets
+    int64_t created_us;        ///< wall clock of the database
+    int64_t ended_us;          ///< 0 while it runs
+    int32_t percent_complete;  ///< 0 until the split is done, 100 when finished
+    struct avsp_location manifest; ///< NONE until finished
+    uint64_t frames_done;
+    uint64_t frames_total; ///< of the pieces known so far
+    bool split_done;       ///< frames_total and n_tasks are final
+    uint32_t tasks_done;
+    uint32_t n_tasks;
+    struct avsp_failure failure; ///< where FAILED
+    const char **warnings;
+    size_t n_warnings;
+    struct avsp_running *running;
+    size_t n_running;
+    uint64_t version; ///< grows with every change of the job or its tasks
+};
+
+/// Which jobs to list: newest first.
+struct avsp_job_filter {
+    enum avsp_job_state state; ///< 0 = any
+    uint32_t limit;            ///< 1..AVSP_BATCH_MAX
+    const char *page;          ///< "" = the first page; else `next_page` of the answer before
+};
+
+struct avsp_job_page {
+    struct avsp_job *jobs; ///< without running tasks
+    size_t n_jobs;
+    const char *next_page; ///< "" = this was the last
+};
+
+/// Which outputs of a job to list: renditions by name, segments by (rendition, index).
+struct avsp_outputs_query {
+    const char *task_id; ///< a manifest task that the caller holds
+    struct avsp_token token;
+    const char *page;
+};
+
+struct avsp_outputs_page {
+    struct avsp_outputs outputs;
+    const char *next_page;
+};
+
+/// Lower-case names for displays, logs and JSON: "running", "split"; "?" for a value that is not one.
+const char *avsp_job_state_name(enum avsp_job_state state);
+const char *avsp_task_kind_name(enum avsp_task_kind kind);
+const char *avsp_task_state_name(enum avsp_task_state state);
+
+/// Fills defaults (0 → default) and checks every field of a spec that came from outside. A missing work folder
+/// becomes the folder ".avspl1t-work" inside the output.
+/// @return OK; INVALID naming the wire's field, as in "av1_encode_job.crf: 77 is over 63"; NO_MEMORY.
+enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena *arena,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// The location of @p name inside the folder @p folder.
+/// @param name  relative, '/' between parts; no empty, "." or ".." part, no NUL or control character.
+/// @return OK; INVALID for another name; NO_MEMORY.
+enum avsp_code avsp_location_join(struct avsp_arena *arena, const struct avsp_location *folder,
+                                  const char *name, struct avsp_location *ret_file,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// A location for people and logs, without credentials: "/path" or "s3://bucket/key"; in the arena, or
+/// a static text where memory ran out.
+const char *avsp_location_show(struct avsp_arena *arena, const struct avsp_location *loc);
+
+/// Do two locations name the same thing (credentials aside)?
+bool avsp_location_equal(const struct avsp_location *a, const struct avsp_location *b);
+
+/// A deep copy into @p arena. @return OK or NO_MEMORY.
+enum avsp_code avsp_location_copy(struct avsp_arena *arena, const struct avsp_location *from,
+                                  struct avsp_location *ret_copy, struct avsp_err *err) AVSP_CHECKED;
+
+#endif

@@ -1,0 +1,51 @@
+/// Playlist text: RFC 8216 and its successor draft (8216bis), with the rules of Apple's authoring specification that
+/// apply to what we make.
+///
+///     struct avsp_playlist_set set = {…renditions with their segments in order…};
+///     avsp_playlist_media(&set, i, &buf); … name it by its hash …
+///     avsp_playlist_multivariant(&set, media_names, &buf);
+///
+/// Pure functions; the same input gives the same bytes. One thread at a time.
+#ifndef AVSP_CORE_PLAYLIST_H
+#define AVSP_CORE_PLAYLIST_H
+
+#include "core/model.h"
+#include "util/buf.h"
+
+/// One rendition and its segments, sorted by idx.
+struct avsp_playlist_rendition {
+    const struct avsp_rendition *rendition;
+    const struct avsp_segment *segments;
+    size_t n_segments;
+};
+
+struct avsp_playlist_set {
+    const struct avsp_playlist_rendition *renditions; ///< video first, then audio, each by name
+    size_t n_renditions;
+};
+
+/// Checks that every rendition is whole: segments begin at 0 and follow each other without gap or overlap, names and
+/// numbers are sane, all renditions have segments, and the tracks end together (within one segment of the longest).
+/// @return OK; CORRUPT naming the segment and what is wrong.
+enum avsp_code avsp_playlist_check(const struct avsp_playlist_set *set, struct avsp_err *err)
+    AVSP_CHECKED;
+
+/// Writes the media playlist of rendition @p i.
+void avsp_playlist_media(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf);
+
+/// Writes the multivariant playlist.
+/// @param uris  one for each rendition: its media playlist, relative ("v0/playlist-….m3u8").
+void avsp_playlist_multivariant(const struct avsp_playlist_set *set, const char *const *uris,
+                                struct avsp_buf *buf);
+
+/// One file of a job whose pieces a base worker split: joined with discontinuities.
+struct avsp_playlist_part {
+    const char *uri;
+    int64_t duration_us;
+};
+
+/// A media playlist of parts with EXT-X-DISCONTINUITY between them.
+void avsp_playlist_parts(const struct avsp_playlist_part *parts, size_t n_parts,
+                         struct avsp_buf *buf);
+
+#endif

@@ -1,0 +1,101 @@
+/// What a worker (or the client) asks of avspl1t-media, and what the child says back.
+///
+/// The child is started with no arguments, an empty environment and three descriptors:
+///   0  the input: an open file, read by position (never by name)
+///   2  standard error: libav's log, kept as the tail of a failure report
+///   3  a stream socket: the request line goes in, report lines come out (core/record.h)
+/// Its working folder is the attempt's own; it writes its output files there, and names them in reports.
+///
+/// Sequence: the request line; then reports in any number; then exactly one DONE or FAILED, and exit status 0 or 1.
+/// A child that ends without one of them has crashed or was killed. For flow control the child may have at most
+/// `max_pending` reported PIECE or SEGMENT files that are not acknowledged: the parent sends one line "ack" for each,
+/// once it has moved the file away. The parent treats every report as hostile: ranges are checked here, names by
+/// avsp_step_name_is_safe.
+#ifndef AVSP_CORE_STEP_H
+#define AVSP_CORE_STEP_H
+
+#include "core/model.h"
+#include "util/buf.h"
+
+#define AVSP_STEP_INPUT_FD 0
+#define AVSP_STEP_CONTROL_FD 3
+
+enum avsp_step_kind {
+    AVSP_STEP_PROBE = 1, ///< what is in the input, and the plan for it
+    AVSP_STEP_SPLIT,     ///< the source → pieces
+    AVSP_STEP_ENCODE,    ///< a video piece → init segment and segments
+    AVSP_STEP_AUDIO,     ///< an audio piece → init segment and segments
+};
+
+/// A request. Fields that a kind does not use are 0.
+struct avsp_step {
+    enum avsp_step_kind kind;
+    int32_t segment_seconds; ///< PROBE, SPLIT
+    uint32_t resume_idx;     ///< SPLIT: leave out pieces that only hold segments below
+    uint32_t max_pending;    ///< SPLIT, AUDIO, ENCODE: see above; 1..
+    int32_t crf;             ///< ENCODE
+    int32_t preset;          ///< ENCODE
+    uint32_t threads;        ///< ENCODE: of the encoder and decoder together; 1..
+    bool described;          ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)
+    uint32_t idx;            ///< ENCODE with !described: the segment's place
+};
+
+enum avsp_report_kind {
+    AVSP_REPORT_PROGRESS = 1,
+    AVSP_REPORT_PIECE,     ///< piece.file.path is the file's name in the working folder
+    AVSP_REPORT_RENDITION, ///< rendition.init_name likewise
+    AVSP_REPORT_SEGMENT,   ///< segment.name likewise
+    AVSP_REPORT_WARNING,
+    AVSP_REPORT_INPUT,  ///< PROBE: the container
+    AVSP_REPORT_STREAM, ///< PROBE: one stream
+    AVSP_REPORT_DONE,
+    AVSP_REPORT_FAILED,
+};
+
+/// What PROBE says about the file.
+struct avsp_probe_input {
+    const char *format;        ///< libavformat's short name
+    int64_t duration_us;       ///< 0 = not known
+    uint64_t bytes;
+    uint32_t n_segments;       ///< that a job with these options would make; 0 = not known
+};
+
+/// What PROBE says about a stream.
+struct avsp_probe_stream {
+    uint32_t idx;
+    const char *type;     ///< "video", "audio", "subtitle", "data", "picture" (cover art)
+    const char *codec;
+    const char *details;  ///< for people: "1920x1080, yuv420p10le, 29.97 fps, rotated 90°"
+    const char *language; ///< "und" where unknown
+    const char *plan;     ///< for people: "→ AV1, v0", "left out: …"
+};
+
+struct avsp_report {
+    enum avsp_report_kind kind;
+    union {
+        struct avsp_progress progress;
+        struct avsp_piece piece;
+        struct avsp_rendition rendition;
+        struct avsp_segment segment;
+        const char *warning;
+        struct avsp_probe_input input;
+        struct avsp_probe_stream stream;
+        struct avsp_failure failure; ///< FAILED; no log_tail
+    };
+};
+
+/// Writes a request or a report as one line. The buffer's sticky error tells of failure.
+void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step);
+void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report);
+
+/// Reads one line. Strings are in @p arena.
+/// @return OK; INVALID for a line that is not one; NO_MEMORY.
+enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
+                               struct avsp_step *ret_step, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
+                                 struct avsp_report *ret_report, struct avsp_err *err) AVSP_CHECKED;
+
+/// Is this a file name that a child may give: 1..128 of a-z, A-Z, 0-9, '-', '_', '.', not beginning with '.'?
+bool avsp_step_name_is_safe(const char *name);
+
+#endif

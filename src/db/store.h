@@ -1,0 +1,112 @@
+/// The coordinator's memory: jobs, tasks and what they made, in SQL. One interface, one file a database system (sqlite.c;
+/// PostgreSQL later); the SQL that is common stands once (store_*.c).
+///
+///     struct avsp_store *store = avsp_store_open("sqlite:///var/lib/avspl1t/db", &options, err);
+///     avsp_store_submit(store, &spec, job_id, err);
+///     avsp_store_claim(store, &claim, arena, &task, err);     // task.kind NONE: nothing to do
+///     avsp_store_finish(store, &finish, err);
+///     avsp_store_sweep(store, &next_ms, err);                 // about once a second, from any coordinator
+///
+/// Every call is one transaction (or a fixed few, each of which leaves a sound state), may block on the disk, and may be
+/// called from any thread and any number of processes on one database. Every state change is one guarded statement;
+/// rules about states and what follows from a finish stand in core/lifecycle.h. Secrets are stored in a table of their
+/// own and come back only in tasks. Times are the database's clock (one function in the driver).
+/// Errors: UNAVAILABLE the database cannot be reached or is busy: retry; LIMIT disk full; INTERNAL; others as said.
+#ifndef AVSP_DB_STORE_H
+#define AVSP_DB_STORE_H
+
+#include "core/model.h"
+#include "util/arena.h"
+#include "util/err.h"
+#include "util/id.h"
+
+struct avsp_store;
+
+struct avsp_store_options {
+    int64_t lease_ms;     ///< how long a worker may be silent; 1000..
+    int64_t max_attempts; ///< 1..
+    /// Called after the commit of a change, outside of any lock, from the calling thread: `n_ready` tasks became
+    /// claimable, and some job changed (for parked claims and watchers). May be NULL.
+    void (*changed)(void *opaque, unsigned n_ready);
+    void *opaque;
+};
+
+/// Opens the database, making it and bringing its schema up to date where needed.
+/// @param url  "sqlite:///ABSOLUTE/PATH"; a network file system is refused.
+/// @return close with avsp_store_close; NULL with @p err: INVALID the URL, or a file that is not our database;
+///         PRECONDITION a schema from the future; DENIED; LIMIT; UNAVAILABLE.
+struct avsp_store *avsp_store_open(const char *url, const struct avsp_store_options *options,
+                                   struct avsp_err *err) AVSP_CHECKED;
+void avsp_store_close(struct avsp_store *store);
+
+/// Stores a job and its split task. @p spec has passed avsp_job_spec_check.
+/// @return OK; EXISTS an unfinished job has the same output folder (the text names that job); the job of the same
+///         idempotency key is given again where its spec is equal, PRECONDITION where it is not.
+enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job_spec *spec,
+                                 char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err) AVSP_CHECKED;
+
+/// @return OK; NOT_FOUND.
+enum avsp_code avsp_store_get_job(struct avsp_store *store, const char *job_id,
+                                  struct avsp_arena *arena, struct avsp_job *ret_job,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// @return OK; INVALID a page token that is not ours.
+enum avsp_code avsp_store_list_jobs(struct avsp_store *store, const struct avsp_job_filter *filter,
+                                    struct avsp_arena *arena, struct avsp_job_page *ret_page,
+                                    struct avsp_err *err) AVSP_CHECKED;
+
+/// Ends a running job as canceled; a job that is over stays as it is (no error). @return OK; NOT_FOUND.
+enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// Takes the next task for a worker: by priority, then fair between jobs, then by index; ready ones and those whose lease
+/// ran out. A base worker gets base kinds only, and nothing of a job whose split one of ours did. The same claim id gives
+/// the same running task again, at no cost.
+/// @param ret_task  kind NONE where there is nothing; with credentials otherwise.
+enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_claim *claim,
+                                struct avsp_arena *arena, struct avsp_task *ret_task,
+                                struct avsp_err *err) AVSP_CHECKED;
+
+/// Extends the lease, stores progress; the first heartbeat of a claim makes it count as an attempt. A stale token sets
+/// `lease_lost`; a job that is over sets `canceled`. For a base caller (token.attempt 0) the worker id is the fence.
+/// @return OK; NOT_FOUND an unknown task.
+enum avsp_code avsp_store_heartbeat(struct avsp_store *store, const char *worker_id,
+                                    const char *task_id, struct avsp_token token,
+                                    const struct avsp_progress *progress,
+                                    struct avsp_attempt_status *ret_status, struct avsp_err *err)
+    AVSP_CHECKED;
+
+/// Stores what a task made so far: new pieces become tasks at once. Facts that are there already are no change; the same
+/// identity with other facts fails the job. Extends the lease.
+/// @return OK (ret_status as in heartbeat; nothing is stored where it says lost or canceled); NOT_FOUND.
+enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id,
+                                 const char *task_id, struct avsp_token token,
+                                 const struct avsp_outputs *outputs,
+                                 struct avsp_attempt_status *ret_status, struct avsp_err *err)
+    AVSP_CHECKED;
+
+/// Ends an attempt. The same finish twice changes nothing the second time; a finish that nobody superseded counts even
+/// after the lease ran out. After the commit the manifest task is made where this was the last one before it.
+/// @return OK; CONFLICT a stale token (for a base caller: OK, no change); NOT_FOUND; INVALID a result that does not fit the
+///         task's kind.
+enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// Hands a task back at no cost: claimable at once. @return OK (also where the token is stale); NOT_FOUND.
+enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_id,
+                                  const char *task_id, struct avsp_token token,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// One page of what a job made, for its manifest task. @return OK; CONFLICT a stale token; NOT_FOUND; INVALID.
+enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
+                                       const struct avsp_outputs_query *query,
+                                       struct avsp_arena *arena,
+                                       struct avsp_outputs_page *ret_page, struct avsp_err *err)
+    AVSP_CHECKED;
+
+/// Tends what no request tends: leases that ran out, back-offs that ended, follow-up tasks that a crash left out. Calls
+/// `changed` where something became claimable. A gap between sweeps of more than half a lease (a suspended machine, a
+/// database that was away) gives every lease one full length more.
+enum avsp_code avsp_store_sweep(struct avsp_store *store, struct avsp_err *err) AVSP_CHECKED;
+
+#endif

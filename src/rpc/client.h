@@ -1,0 +1,77 @@
+/// The service, called: what workers and clients say to a coordinator.
+///
+///     struct avsp_client *cli = avsp_client_new("127.0.0.1:50051", err);
+///     avsp_client_submit(cli, &spec, job_id, deadline, err);
+///
+/// One client serves all threads of a process at once. Each call blocks until its answer or its deadline. A gRPC status
+/// becomes the code of rpc/status.c; the message is the coordinator's. Calls wait for a coordinator that is away (start,
+/// restart) as long as their deadline allows, except where `fail_fast` is said: then UNAVAILABLE comes at once. Calls that are
+/// safe to repeat are repeated by the caller; submit is safe with an idempotency key only.
+#ifndef AVSP_RPC_CLIENT_H
+#define AVSP_RPC_CLIENT_H
+
+#include "core/model.h"
+#include "util/arena.h"
+#include "util/err.h"
+#include "util/id.h"
+#include "util/time.h"
+
+struct avsp_client;
+
+/// @param target     "host:port", several with commas, "unix:PATH" or a gRPC name ("dns:///name:port"); copied
+/// @param fail_fast  true: an unreachable coordinator is an error at once
+/// @return free with avsp_client_free; NULL with @p err: INVALID a target that is not one.
+struct avsp_client *avsp_client_new(const char *target, bool fail_fast, struct avsp_err *err)
+    AVSP_CHECKED;
+void avsp_client_free(struct avsp_client *cli);
+
+/// Ends all calls of all threads now and later with CANCELED. Async-signal-unsafe; any thread.
+void avsp_client_shutdown(struct avsp_client *cli);
+
+enum avsp_code avsp_client_submit(struct avsp_client *cli, const struct avsp_job_spec *spec,
+                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_mono deadline,
+                                  struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_get_job(struct avsp_client *cli, const char *job_id,
+                                   struct avsp_arena *arena, struct avsp_job *ret_job,
+                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_list_jobs(struct avsp_client *cli, const struct avsp_job_filter *filter,
+                                     struct avsp_arena *arena, struct avsp_job_page *ret_page,
+                                     struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_cancel(struct avsp_client *cli, const char *job_id,
+                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+
+/// Follows a job: @p each gets it at once and after every change (at most about 4 a second) until it is over, @p each
+/// returns false, or the deadline. The job is valid during the call of @p each only.
+/// @return OK the job is over or @p each stopped it; UNAVAILABLE the stream broke: watch again.
+enum avsp_code avsp_client_watch(struct avsp_client *cli, const char *job_id,
+                                 bool (*each)(void *opaque, const struct avsp_job *job),
+                                 void *opaque, struct avsp_mono deadline, struct avsp_err *err)
+    AVSP_CHECKED;
+
+/// @param ret_task  kind NONE where there was nothing within claim->wait_ms.
+enum avsp_code avsp_client_claim(struct avsp_client *cli, const struct avsp_claim *claim,
+                                 struct avsp_arena *arena, struct avsp_task *ret_task,
+                                 struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_heartbeat(struct avsp_client *cli, const char *worker_id,
+                                     const char *task_id, struct avsp_token token,
+                                     const struct avsp_progress *progress,
+                                     struct avsp_attempt_status *ret_status,
+                                     struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_report(struct avsp_client *cli, const char *worker_id,
+                                  const char *task_id, struct avsp_token token,
+                                  const struct avsp_outputs *outputs,
+                                  struct avsp_attempt_status *ret_status,
+                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_finish(struct avsp_client *cli, const struct avsp_finish *finish,
+                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_release(struct avsp_client *cli, const char *worker_id,
+                                   const char *task_id, struct avsp_token token,
+                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_list_outputs(struct avsp_client *cli,
+                                        const struct avsp_outputs_query *query,
+                                        struct avsp_arena *arena,
+                                        struct avsp_outputs_page *ret_page,
+                                        struct avsp_mono deadline, struct avsp_err *err)
+    AVSP_CHECKED;
+
+#endif

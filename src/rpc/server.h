@@ -1,0 +1,71 @@
+/// The service, served: gRPC in front, plain functions behind. The only public face of gRPC for the coordinator.
+///
+///     struct avsp_service_ops ops = {.submit = my_submit, …};
+///     struct avsp_server *srv = avsp_server_start(&options, &ops, opaque, err);
+///     … avsp_server_wake(srv, n) whenever tasks became claimable or jobs changed …
+///     avsp_server_stop(srv, grace_ms);     // lame duck, drain, then free
+///
+/// Requests are checked for what their types promise (UTF-8, ranges, sizes) before an operation sees them. Operations run
+/// on a pool of threads and may block; several run at once. An error they return becomes a gRPC status by the table in
+/// rpc/status.c, its text the message. A claim that finds nothing and may wait is parked at no thread's cost, and asked
+/// again when woken. Serves grpc.health.v1 and reflection beside the service. Call everything after fork()s are done, with
+/// SIGTERM/SIGINT blocked in all threads (the caller waits for them).
+#ifndef AVSP_RPC_SERVER_H
+#define AVSP_RPC_SERVER_H
+
+#include "core/model.h"
+#include "util/arena.h"
+#include "util/err.h"
+#include "util/id.h"
+
+struct avsp_server;
+
+/// What the coordinator does for each call. `opaque` is the pointer given at start; answers' strings live in @p arena,
+/// which is freed once the answer is sent. All run on pool threads, several at once. Signatures follow db/store.h.
+struct avsp_service_ops {
+    enum avsp_code (*submit)(void *opaque, const struct avsp_job_spec *spec,
+                             char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err);
+    enum avsp_code (*get_job)(void *opaque, const char *job_id, struct avsp_arena *arena,
+                              struct avsp_job *ret_job, struct avsp_err *err);
+    enum avsp_code (*list_jobs)(void *opaque, const struct avsp_job_filter *filter,
+                                struct avsp_arena *arena, struct avsp_job_page *ret_page,
+                                struct avsp_err *err);
+    enum avsp_code (*cancel)(void *opaque, const char *job_id, struct avsp_err *err);
+    enum avsp_code (*claim)(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,
+                            struct avsp_task *ret_task, struct avsp_err *err);
+    enum avsp_code (*heartbeat)(void *opaque, const char *worker_id, const char *task_id,
+                                struct avsp_token token, const struct avsp_progress *progress,
+                                struct avsp_attempt_status *ret_status, struct avsp_err *err);
+    enum avsp_code (*report)(void *opaque, const char *worker_id, const char *task_id,
+                             struct avsp_token token, const struct avsp_outputs *outputs,
+                             struct avsp_attempt_status *ret_status, struct avsp_err *err);
+    enum avsp_code (*finish)(void *opaque, const struct avsp_finish *finish, struct avsp_err *err);
+    enum avsp_code (*release)(void *opaque, const char *worker_id, const char *task_id,
+                              struct avsp_token token, struct avsp_err *err);
+    enum avsp_code (*list_outputs)(void *opaque, const struct avsp_outputs_query *query,
+                                   struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
+                                   struct avsp_err *err);
+};
+
+struct avsp_server_options {
+    const char *listen;  ///< "HOST:PORT" (port 0 = any free one), "[::1]:PORT" or "unix:PATH"
+    unsigned n_threads;  ///< of the pool for operations; 0 = a sensible number
+};
+
+/// Starts serving. @return NULL with @p err: INVALID an address that is not one; EXISTS in use by another program;
+///         DENIED; LIMIT.
+struct avsp_server *avsp_server_start(const struct avsp_server_options *options,
+                                      const struct avsp_service_ops *ops, void *opaque,
+                                      struct avsp_err *err) AVSP_CHECKED;
+
+/// The port in use, 0 for a unix socket.
+int avsp_server_port(const struct avsp_server *srv);
+
+/// Up to @p n_ready parked claims are asked again, and every watched job is looked at again. Any thread, never blocks.
+void avsp_server_wake(struct avsp_server *srv, unsigned n_ready);
+
+/// Health says NOT_SERVING for @p lame_duck_ms while calls are still served; then no new calls, parked ones are answered
+/// (none / UNAVAILABLE), running ones get up to @p grace_ms; then everything is freed.
+void avsp_server_stop(struct avsp_server *srv, int lame_duck_ms, int grace_ms);
+
+#endif

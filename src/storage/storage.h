@@ -1,0 +1,94 @@
+/// Files and folders wherever they live: one interface, one file a storage system (local.c; S3 later).
+///
+///     struct avsp_storage *store = avsp_storage_new(&options, err);
+///     struct avsp_reader *in = avsp_storage_open(store, &file, err);         // random access
+///     avsp_storage_put(store, "/tmp/work/seg", &folder, name, &file, err);   // publication: all or nothing
+///
+/// What is refused: relative paths, "." and ".." parts, and with allow-roots anything that, links followed, lies outside
+/// of them. Errors name the location and the cause ("/x/y.mp4: permission denied"). Local folders may be NFS: publication
+/// is by rename, after fsync of the file and before fsync of the folder; ESTALE is retried a few times.
+/// Any thread may use one storage at once; a reader or lister belongs to one thread at a time.
+#ifndef AVSP_STORAGE_STORAGE_H
+#define AVSP_STORAGE_STORAGE_H
+
+#include "core/model.h"
+#include "util/arena.h"
+#include "util/err.h"
+
+struct avsp_storage;
+struct avsp_reader;
+
+struct avsp_storage_options {
+    const char *const *allow_roots; ///< folders that may be touched; copied
+    size_t n_allow_roots;           ///< 0 = all that the user may
+};
+
+/// @return free with avsp_storage_free; NULL with @p err: NOT_FOUND an allow-root that does not exist, NO_MEMORY.
+struct avsp_storage *avsp_storage_new(const struct avsp_storage_options *options,
+                                      struct avsp_err *err) AVSP_CHECKED;
+void avsp_storage_free(struct avsp_storage *store);
+
+struct avsp_stat {
+    uint64_t bytes;
+    int64_t modified_us; ///< wall clock of the storage
+};
+
+/// @return OK; NOT_FOUND; INVALID not a regular file or a refused location; DENIED; UNAVAILABLE.
+enum avsp_code avsp_storage_stat(struct avsp_storage *store, const struct avsp_location *file,
+                                 struct avsp_stat *ret_stat, struct avsp_err *err) AVSP_CHECKED;
+
+/// Opens a file for reading. @return close with avsp_reader_close; NULL with @p err as avsp_storage_stat.
+struct avsp_reader *avsp_storage_open(struct avsp_storage *store, const struct avsp_location *file,
+                                      struct avsp_err *err) AVSP_CHECKED;
+void avsp_reader_close(struct avsp_reader *reader);
+
+uint64_t avsp_reader_bytes(const struct avsp_reader *reader);
+
+/// A descriptor with the file's content that a child can be given, borrowed until close; -1 where the storage system has
+/// none (then the file must be fetched first).
+int avsp_reader_fd(const struct avsp_reader *reader);
+
+/// Reads a range; short only at the end of the file.
+enum avsp_code avsp_reader_read(struct avsp_reader *reader, uint64_t offset, void *ret_bytes,
+                                size_t len, size_t *ret_len, struct avsp_err *err) AVSP_CHECKED;
+
+/// Publishes a local file as @p name inside @p folder (made where missing): readers see all of it or nothing, an older
+/// one of the same name is replaced. @p path is consumed on success (moved where that is possible, else copied and
+/// removed) and untouched on failure. Nothing partial stays behind.
+/// @param name      as avsp_location_join; may contain '/'
+/// @param ret_file  where it is now; strings in @p arena
+/// @return OK; LIMIT disk full; DENIED; INVALID; UNAVAILABLE retry safe.
+enum avsp_code avsp_storage_put(struct avsp_storage *store, const char *path,
+                                const struct avsp_location *folder, const char *name,
+                                struct avsp_arena *arena, struct avsp_location *ret_file,
+                                struct avsp_err *err) AVSP_CHECKED;
+
+/// The same for bytes in memory.
+enum avsp_code avsp_storage_put_bytes(struct avsp_storage *store, const void *bytes, size_t len,
+                                      const struct avsp_location *folder, const char *name,
+                                      struct avsp_arena *arena, struct avsp_location *ret_file,
+                                      struct avsp_err *err) AVSP_CHECKED;
+
+/// Removes a file; one that is not there is a success.
+enum avsp_code avsp_storage_delete(struct avsp_storage *store, const struct avsp_location *file,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// Calls @p each for every regular file below @p folder, in no order, with its name relative to the folder. A folder that
+/// is not there has no files. Links are not followed.
+/// @param each  returns false to stop.
+enum avsp_code avsp_storage_list(struct avsp_storage *store, const struct avsp_location *folder,
+                                 bool (*each)(void *opaque, const char *name,
+                                              const struct avsp_stat *stat),
+                                 void *opaque, struct avsp_err *err) AVSP_CHECKED;
+
+/// Removes every file below @p folder, then the folders that are empty, @p folder included. Never follows a link.
+enum avsp_code avsp_storage_remove_folder(struct avsp_storage *store,
+                                          const struct avsp_location *folder, struct avsp_err *err)
+    AVSP_CHECKED;
+
+/// Can a file be made in @p folder? Makes the folder where missing and tries with a small file, which it removes.
+enum avsp_code avsp_storage_probe_folder(struct avsp_storage *store,
+                                         const struct avsp_location *folder, struct avsp_err *err)
+    AVSP_CHECKED;
+
+#endif
