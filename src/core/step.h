@@ -10,7 +10,7 @@
 /// A child that ends without one of them has crashed or was killed. For flow control the child may have at most
 /// `max_pending` reported PIECE or SEGMENT files that are not acknowledged: the parent sends one line "ack" for each,
 /// once it has moved the file away. The parent treats every report as hostile: ranges are checked here, names by
-/// avsp_step_name_is_safe.
+/// avsp_name_is_safe (core/naming.h).
 #ifndef AVSP_CORE_STEP_H
 #define AVSP_CORE_STEP_H
 
@@ -94,8 +94,5 @@ enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
                                struct avsp_step *ret_step, struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
                                  struct avsp_report *ret_report, struct avsp_err *err) AVSP_CHECKED;
-
-/// Is this a file name that a child may give: 1..128 of a-z, A-Z, 0-9, '-', '_', '.', not beginning with '.'?
-bool avsp_step_name_is_safe(const char *name);
 
 #endif

@@ -1,0 +1,221 @@
+#include "core/model.h"
+
+#include "core/naming.h"
+#include "util/parse.h"
+
+#include <string.h>
+
+const char *avsp_job_state_name(enum avsp_job_state state)
+{
+    switch (state) {
+    case AVSP_JOB_RUNNING:
+        return "running";
+    case AVSP_JOB_FINISHED:
+        return "finished";
+    case AVSP_JOB_FAILED:
+        return "failed";
+    case AVSP_JOB_CANCELED:
+        return "canceled";
+    }
+    return "?";
+}
+
+const char *avsp_task_kind_name(enum avsp_task_kind kind)
+{
+    switch (kind) {
+    case AVSP_TASK_NONE:
+        return "none";
+    case AVSP_TASK_SPLIT:
+        return "split";
+    case AVSP_TASK_ENCODE:
+        return "encode";
+    case AVSP_TASK_MANIFEST:
+        return "manifest";
+    case AVSP_TASK_AUDIO:
+        return "audio";
+    case AVSP_TASK_CLEANUP:
+        return "cleanup";
+    }
+    return "?";
+}
+
+const char *avsp_task_state_name(enum avsp_task_state state)
+{
+    switch (state) {
+    case AVSP_TASK_READY:
+        return "ready";
+    case AVSP_TASK_RUNNING:
+        return "running";
+    case AVSP_TASK_DONE:
+        return "done";
+    case AVSP_TASK_FAILED:
+        return "failed";
+    case AVSP_TASK_CANCELED:
+        return "canceled";
+    }
+    return "?";
+}
+
+/// Control characters never belong in a path, a key or a name; they could forge log lines and playlists.
+static bool has_control(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7f)
+            return true;
+    return false;
+}
+
+/// Calls for "a/b/c" without "", "." and ".." parts; @p text has no leading '/'.
+static bool parts_are_plain(const char *text)
+{
+    for (const char *part = text;;) {
+        size_t n = strcspn(part, "/");
+        if (n == 0 || (n == 1 && part[0] == '.') || (n == 2 && memcmp(part, "..", 2) == 0))
+            return false;
+        if (part[n] == '\0')
+            return true;
+        part += n + 1;
+    }
+}
+
+static enum avsp_code check_fs_path(const char *path, const char *field, struct avsp_err *err)
+{
+    if (path[0] != '/')
+        return avsp_err_set(err, AVSP_INVALID, "%s: \"%.200s\" is not an absolute path", field,
+                            path);
+    for (const char *p = strstr(path, "/.."); p != NULL; p = strstr(p + 1, "/.."))
+        if (p[3] == '/' || p[3] == '\0')
+            return avsp_err_set(err, AVSP_INVALID, "%s: \"%.200s\" has a \"..\" part", field, path);
+    return AVSP_OK;
+}
+
+/// @param is_folder  an S3 folder may have an empty prefix: the whole bucket.
+static enum avsp_code check_location(const struct avsp_location *loc, const char *field,
+                                     bool is_folder, struct avsp_err *err)
+{
+    if (loc->kind == AVSP_LOCATION_NONE)
+        return avsp_err_set(err, AVSP_INVALID, "%s: missing", field);
+    const char *texts[] = {loc->path,     loc->bucket,        loc->region,
+                           loc->endpoint, loc->access_key_id, loc->secret_access_key.text};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++) {
+        if (strlen(texts[i]) >= AVSP_PATH_MAX_BYTES)
+            return avsp_err_set(err, AVSP_INVALID, "%s: longer than %d bytes", field,
+                                AVSP_PATH_MAX_BYTES - 1);
+        if (has_control(texts[i]) || !avsp_utf8_is_valid(texts[i]))
+            return avsp_err_set(err, AVSP_INVALID, "%s: not printable UTF-8", field);
+    }
+    if (loc->kind == AVSP_LOCATION_FS)
+        return check_fs_path(loc->path, field, err);
+    if (loc->bucket[0] == '\0')
+        return avsp_err_set(err, AVSP_INVALID, "%s: the bucket is missing", field);
+    if (loc->path[0] == '\0' && !is_folder)
+        return avsp_err_set(err, AVSP_INVALID, "%s: the key is missing", field);
+    return AVSP_OK;
+}
+
+/// 0 becomes the default; anything outside 1..max is refused.
+static enum avsp_code check_number(int32_t *value, int32_t def, int32_t max, const char *field,
+                                   struct avsp_err *err)
+{
+    if (*value < 0)
+        return avsp_err_set(err, AVSP_INVALID, "%s: %d is negative", field, *value);
+    if (*value > max)
+        return avsp_err_set(err, AVSP_INVALID, "%s: %d is over %d", field, *value, max);
+    if (*value == 0)
+        *value = def;
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena *arena,
+                                   struct avsp_err *err)
+{
+    enum avsp_code rc = check_location(&spec->input, "av1_encode_job.input_file", false, err);
+    if (rc == AVSP_OK)
+        rc = check_location(&spec->output, "av1_encode_job.output_directory", true, err);
+    if (rc == AVSP_OK && spec->work.kind == AVSP_LOCATION_NONE)
+        rc = avsp_location_join(arena, &spec->output, AVSP_WORK_NAME, &spec->work, err);
+    if (rc == AVSP_OK)
+        rc = check_location(&spec->work, "av1_encode_job.working_directory", true, err);
+    if (rc == AVSP_OK)
+        rc = check_number(&spec->segment_seconds, AVSP_SEGMENT_SECONDS_DEFAULT,
+                          AVSP_SEGMENT_SECONDS_MAX, "av1_encode_job.seconds_per_segment", err);
+    if (rc == AVSP_OK)
+        rc = check_number(&spec->crf, AVSP_CRF_DEFAULT, AVSP_CRF_MAX, "av1_encode_job.crf", err);
+    if (rc == AVSP_OK)
+        rc = check_number(&spec->preset, AVSP_PRESET_DEFAULT, AVSP_PRESET_MAX,
+                          "av1_encode_job.preset", err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (strlen(spec->idempotency_key) > AVSP_TEXT_MAX_BYTES || has_control(spec->idempotency_key))
+        return avsp_err_set(err, AVSP_INVALID,
+                            "idempotency_key: over %d bytes or not printable",
+                            AVSP_TEXT_MAX_BYTES);
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_location_join(struct avsp_arena *arena, const struct avsp_location *folder,
+                                  const char *name, struct avsp_location *ret_file,
+                                  struct avsp_err *err)
+{
+    if (!parts_are_plain(name) || has_control(name))
+        return avsp_err_set(err, AVSP_INVALID, "\"%.200s\" is not a name inside a folder", name);
+    size_t n = strlen(folder->path);
+    while (n > 0 && folder->path[n - 1] == '/')
+        n--;
+    const char *slash = n == 0 && folder->kind == AVSP_LOCATION_S3 ? "" : "/";
+    struct avsp_location file = *folder;
+    file.path = avsp_arena_printf(arena, "%.*s%s%s", (int)n, folder->path, slash, name);
+    if (file.path == NULL)
+        return avsp_arena_failed(arena, err);
+    if (strlen(file.path) >= AVSP_PATH_MAX_BYTES)
+        return avsp_err_set(err, AVSP_INVALID, "\"%.200s…\" is longer than %d bytes", file.path,
+                            AVSP_PATH_MAX_BYTES - 1);
+    *ret_file = file;
+    return AVSP_OK;
+}
+
+const char *avsp_location_show(struct avsp_arena *arena, const struct avsp_location *loc)
+{
+    const char *text = "(none)";
+    if (loc->kind == AVSP_LOCATION_FS)
+        text = loc->path;
+    else if (loc->kind == AVSP_LOCATION_S3)
+        text = avsp_arena_printf(arena, "s3://%s/%s", loc->bucket, loc->path);
+    return text != NULL ? text : "(memory ran out)";
+}
+
+bool avsp_location_equal(const struct avsp_location *a, const struct avsp_location *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    if (a->kind == AVSP_LOCATION_NONE)
+        return true;
+    if (strcmp(a->path, b->path) != 0)
+        return false;
+    return a->kind == AVSP_LOCATION_FS ||
+           (strcmp(a->bucket, b->bucket) == 0 && strcmp(a->endpoint, b->endpoint) == 0);
+}
+
+enum avsp_code avsp_location_copy(struct avsp_arena *arena, const struct avsp_location *from,
+                                  struct avsp_location *ret_copy, struct avsp_err *err)
+{
+    struct avsp_location copy = {.kind = from->kind};
+    const struct {
+        const char *from;
+        const char **to;
+    } texts[] = {
+        {from->path, &copy.path},
+        {from->bucket, &copy.bucket},
+        {from->region, &copy.region},
+        {from->endpoint, &copy.endpoint},
+        {from->access_key_id, &copy.access_key_id},
+        {from->secret_access_key.text, &copy.secret_access_key.text},
+    };
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++) {
+        *texts[i].to = avsp_arena_strdup(arena, texts[i].from != NULL ? texts[i].from : "");
+        if (*texts[i].to == NULL)
+            return avsp_arena_failed(arena, err);
+    }
+    *ret_copy = copy;
+    return AVSP_OK;
+}

@@ -1,0 +1,61 @@
+#include "core/naming.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/// How much of a file's SHA-256 stands in its name: 64 bits, as hex.
+#define HASH_DIGITS 16
+
+static const char hex[] = "0123456789abcdef";
+static const char digits[] = "0123456789";
+
+char *avsp_name_init(struct avsp_arena *arena, const char *sha256)
+{
+    return avsp_arena_printf(arena, "init-%.*s.mp4", HASH_DIGITS, sha256);
+}
+
+char *avsp_name_segment(struct avsp_arena *arena, uint32_t idx, const char *sha256)
+{
+    return avsp_arena_printf(arena, "%05" PRIu32 "-%.*s.m4s", idx, HASH_DIGITS, sha256);
+}
+
+char *avsp_name_playlist(struct avsp_arena *arena, const char *sha256)
+{
+    return avsp_arena_printf(arena, "playlist-%.*s.m3u8", HASH_DIGITS, sha256);
+}
+
+/// Steps over one "-<hash><ending>" at the very end of a name.
+static bool is_hash_and_ending(const char *text, const char *ending)
+{
+    return text[0] == '-' && strspn(text + 1, hex) == HASH_DIGITS &&
+           strcmp(text + 1 + HASH_DIGITS, ending) == 0;
+}
+
+bool avsp_name_is_ours(const char *name)
+{
+    if (name[0] != 'v' && name[0] != 'a')
+        return false;
+    size_t n = strspn(name + 1, digits);
+    if (n == 0 || name[1 + n] != '/')
+        return false;
+    const char *file = name + 1 + n + 1;
+    if (strncmp(file, "init-", 5) == 0)
+        return is_hash_and_ending(file + 4, ".mp4");
+    if (strncmp(file, "playlist-", 9) == 0)
+        return is_hash_and_ending(file + 8, ".m3u8");
+    n = strspn(file, digits);
+    return n >= 5 && is_hash_and_ending(file + n, ".m4s");
+}
+
+bool avsp_name_is_safe(const char *name)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    size_t n = strlen(name);
+    return n >= 1 && n <= 128 && name[0] != '.' && strspn(name, allowed) == n;
+}
+
+bool avsp_sha256_is_valid(const char *text)
+{
+    return strlen(text) == 64 && strspn(text, hex) == 64;
+}
