@@ -1,0 +1,85 @@
+/// avspl1t-media: one media step in a process of its own, so that a hostile file costs an attempt and nothing else.
+/// Not for people; whoever starts it is described in core/step.h.
+#include "media/control.h"
+#include "media/steps.h"
+
+#include <libavutil/log.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+
+enum {
+    EXIT_DONE = 0,
+    EXIT_FAILED = 1,
+    EXIT_USAGE = 2,
+};
+
+static void control_cleanup(struct avsp_control **ctl)
+{
+    avsp_control_close(*ctl);
+}
+
+static enum avsp_code run_step(const struct avsp_step *step, struct avsp_control *ctl,
+                               struct avsp_err *err)
+{
+    switch (step->kind) {
+    case AVSP_STEP_PROBE:
+        return avsp_probe_run(AVSP_STEP_INPUT_FD, step, ctl, err);
+    case AVSP_STEP_SPLIT:
+        return avsp_split_run(AVSP_STEP_INPUT_FD, step, ctl, err);
+    case AVSP_STEP_ENCODE:
+        return avsp_encode_run(AVSP_STEP_INPUT_FD, step, ctl, err);
+    case AVSP_STEP_AUDIO:
+        return avsp_audio_run(AVSP_STEP_INPUT_FD, step, ctl, err);
+    }
+    return avsp_err_set(err, AVSP_INVALID, "unknown step %d", (int)step->kind);
+}
+
+/// Runs the step and says how it ended.
+static enum avsp_code run_and_report(const struct avsp_step *step, struct avsp_control *ctl,
+                                     struct avsp_err *err)
+{
+    enum avsp_code rc = run_step(step, ctl, err);
+    if (rc == AVSP_OK)
+        rc = avsp_control_drain(ctl, err);
+    struct avsp_report report = {.kind = AVSP_REPORT_DONE};
+    if (rc != AVSP_OK) {
+        report.kind = AVSP_REPORT_FAILED;
+        report.failure = (struct avsp_failure){
+            .code = rc, .may_retry = avsp_code_may_retry(rc), .message = err->text, .log_tail = ""};
+    }
+    struct avsp_err report_err = {0};
+    enum avsp_code report_rc = avsp_control_report(ctl, &report, &report_err);
+    if (report_rc != AVSP_OK)
+        fprintf(stderr, "avspl1t-media: %s\n", report_err.text);
+    return rc != AVSP_OK ? rc : report_rc;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+        printf("avspl1t-media %s\n", AVSP_VERSION);
+        return EXIT_DONE;
+    }
+    struct stat st;
+    if (argc != 1 || fstat(AVSP_STEP_CONTROL_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {
+        fprintf(stderr, "avspl1t-media is started by avspl1t-worker and avspl1t, not by hand.\n");
+        return EXIT_USAGE;
+    }
+    // A parent that went away shows as an error of write(2), and nothing that is read may gain us rights.
+    signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    av_log_set_level(AV_LOG_WARNING);
+
+    struct avsp_err err = {0};
+    struct avsp_step step = {0};
+    struct avsp_control *AVSP_CLEANUP(control_cleanup) ctl =
+        avsp_control_open(AVSP_STEP_CONTROL_FD, &step, &err);
+    if (ctl == NULL) {
+        fprintf(stderr, "avspl1t-media: %s\n", err.text);
+        return EXIT_FAILED;
+    }
+    return run_and_report(&step, ctl, &err) == AVSP_OK ? EXIT_DONE : EXIT_FAILED;
+}

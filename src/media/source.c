@@ -1,0 +1,237 @@
+#include "media/source.h"
+
+#include "media/averr.h"
+#include "util/fd.h"
+
+#include <errno.h>
+#include <libavutil/avstring.h>
+#include <libavutil/opt.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/// Every alias of every demuxer that may read a user's file. Playlists, scripts and anything else that names other
+/// files is not here; the pure sound formats are here only so that they are refused for the right reason.
+#define DEMUXERS                                                                                   \
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,nut,ogg,asf,mxf,mp3,wav,flac,aac"
+#define PIECE_DEMUXERS "nut"
+#define IO_BUFFER_BYTES 65536
+#define STREAMS_MAX 64
+#define PROBE_BYTES (1 << 20)       ///< to recognise the format
+#define ANALYZE_BYTES (32 << 20)    ///< to find out about the streams
+#define ANALYZE_US (10 * 1000000LL) ///< likewise, in media time
+
+/// A window of a file as an AVIOContext: from `base` to the end, position 0 being `base`.
+struct avsp_source_io {
+    int fd; ///< borrowed
+    int64_t base;
+    int64_t pos;
+    int64_t size;
+    AVIOContext *avio;
+};
+
+static int io_read(void *opaque, uint8_t *bytes, int len)
+{
+    struct avsp_source_io *io = opaque;
+    ssize_t n = -1;
+    do {
+        n = pread(io->fd, bytes, (size_t)len, io->base + io->pos);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0)
+        return AVERROR(errno);
+    if (n == 0)
+        return AVERROR_EOF;
+    io->pos += n;
+    return (int)n;
+}
+
+static int64_t io_seek(void *opaque, int64_t offset, int whence)
+{
+    struct avsp_source_io *io = opaque;
+    int64_t from = 0;
+    switch (whence & ~AVSEEK_FORCE) {
+    case AVSEEK_SIZE:
+        return io->size;
+    case SEEK_SET:
+        break;
+    case SEEK_CUR:
+        from = io->pos;
+        break;
+    case SEEK_END:
+        from = io->size;
+        break;
+    default:
+        return AVERROR(EINVAL);
+    }
+    int64_t pos = 0;
+    if (__builtin_add_overflow(from, offset, &pos) || pos < 0 || pos > INT64_MAX - io->base)
+        return AVERROR(EINVAL);
+    io->pos = pos;
+    return pos;
+}
+
+static void io_free(struct avsp_source_io *io)
+{
+    if (io == NULL)
+        return;
+    if (io->avio != NULL)
+        av_freep(&io->avio->buffer);
+    avio_context_free(&io->avio);
+    free(io);
+}
+
+static void io_cleanup(struct avsp_source_io **io)
+{
+    io_free(*io);
+}
+
+static struct avsp_source_io *io_new(int fd, int64_t base, struct avsp_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        avsp_err_set_errno(err, errno, "stat the input");
+        return NULL;
+    }
+    if (S_ISDIR(st.st_mode)) {
+        avsp_err_set(err, AVSP_INVALID, "the input is a folder, not a file");
+        return NULL;
+    }
+    if (st.st_size <= base) {
+        avsp_err_set(err, AVSP_CORRUPT, base == 0 ? "the file is empty" : "the piece is empty");
+        return NULL;
+    }
+    struct avsp_source_io *AVSP_CLEANUP(io_cleanup) io = calloc(1, sizeof *io);
+    uint8_t *buffer = av_malloc(IO_BUFFER_BYTES);
+    if (io != NULL && buffer != NULL)
+        io->avio = avio_alloc_context(buffer, IO_BUFFER_BYTES, 0, io, io_read, NULL, io_seek);
+    if (io == NULL || io->avio == NULL) {
+        av_free(buffer);
+        avsp_err_set(err, AVSP_NO_MEMORY, "no memory to open the input");
+        return NULL;
+    }
+    io->fd = fd;
+    io->base = base;
+    io->size = st.st_size - base;
+    struct avsp_source_io *taken = io;
+    io = NULL;
+    return taken;
+}
+
+static int deny_open(AVFormatContext *ctx, AVIOContext **ret_pb, const char *url, int flags,
+                     AVDictionary **options)
+{
+    (void)ret_pb;
+    (void)flags;
+    (void)options;
+    av_log(ctx, AV_LOG_WARNING, "refused to open '%s', which the input names\n", url);
+    return AVERROR(EPERM);
+}
+
+/// Finds the demuxer and checks that it may be used.
+static enum avsp_code find_demuxer(AVIOContext *avio, const AVInputFormat **ret_format,
+                                   struct avsp_err *err)
+{
+    const AVInputFormat *format = NULL;
+    int rc = av_probe_input_buffer2(avio, &format, "", NULL, 0, PROBE_BYTES);
+    if (rc == AVERROR(ENOMEM) || (rc < 0 && avio->error < 0 && avio->error != AVERROR_EOF))
+        return avsp_averr_set(err, rc, "read the input");
+    if (rc < 0 || format == NULL)
+        return avsp_err_set(err, AVSP_CORRUPT,
+                            "not a media file that is supported (no demuxer recognises it)");
+    if (av_match_list(format->name, DEMUXERS, ',') <= 0)
+        return avsp_err_set(err, AVSP_UNSUPPORTED,
+                            "this kind of file is not supported (it looks like %s)",
+                            format->long_name != NULL ? format->long_name : format->name);
+    *ret_format = format;
+    return AVSP_OK;
+}
+
+/// Everything that keeps the demuxer within its one file and within its limits.
+static int confine(AVFormatContext *ctx, struct avsp_source_io *io, const char *demuxers)
+{
+    ctx->pb = io->avio;
+    ctx->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_GENPTS;
+    ctx->io_open = deny_open;
+    ctx->max_streams = STREAMS_MAX;
+    ctx->probesize = ANALYZE_BYTES;
+    ctx->max_analyze_duration = ANALYZE_US;
+    int rc = av_opt_set(ctx, "protocol_whitelist", "", 0);
+    if (rc >= 0)
+        rc = av_opt_set(ctx, "format_whitelist", demuxers, 0);
+    return rc;
+}
+
+/// Opens what @p io shows; takes it on success only.
+static enum avsp_code open_demuxer(struct avsp_source_io *io, const AVInputFormat *format,
+                                   const char *demuxers, struct avsp_source *ret_source,
+                                   struct avsp_err *err)
+{
+    AVFormatContext *ctx = avformat_alloc_context();
+    int rc = ctx != NULL ? confine(ctx, io, demuxers) : AVERROR(ENOMEM);
+    if (rc < 0) {
+        avformat_free_context(ctx);
+        return avsp_averr_set(err, rc, "open the input");
+    }
+    rc = avformat_open_input(&ctx, "", format, NULL); // frees the context when it fails
+    if (rc < 0)
+        return avsp_averr_set(
+            err, rc, "the file looks like %s, but it cannot be read: it is damaged or cut off",
+            format->long_name != NULL ? format->long_name : format->name);
+    rc = avformat_find_stream_info(ctx, NULL);
+    if (rc < 0) {
+        avformat_close_input(&ctx);
+        return avsp_averr_set(err, rc, "find out about the streams of the input");
+    }
+    ret_source->ctx = ctx;
+    ret_source->io = io;
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_source_open(int fd, struct avsp_source *ret_source, struct avsp_err *err)
+{
+    *ret_source = (struct avsp_source){0};
+    struct avsp_source_io *AVSP_CLEANUP(io_cleanup) io = io_new(fd, 0, err);
+    if (io == NULL)
+        return err->code;
+    const AVInputFormat *format = NULL;
+    enum avsp_code rc = find_demuxer(io->avio, &format, err);
+    if (rc == AVSP_OK)
+        rc = open_demuxer(io, format, DEMUXERS, ret_source, err);
+    if (rc == AVSP_OK)
+        io = NULL;
+    return rc;
+}
+
+enum avsp_code avsp_source_open_piece(int fd, struct avsp_arena *arena,
+                                      struct avsp_piece_header *ret_header,
+                                      struct avsp_source *ret_source, struct avsp_err *err)
+{
+    *ret_source = (struct avsp_source){0};
+    char block[AVSP_PIECE_HEADER_BYTES] = {0};
+    size_t len = 0;
+    enum avsp_code rc = avsp_fd_pread_all(fd, block, sizeof block, 0, &len, err);
+    if (rc != AVSP_OK)
+        return avsp_err_wrap(err, "read the piece's header");
+    if (len != sizeof block)
+        return avsp_err_set(err, AVSP_INVALID, "not a piece: shorter than a header");
+    rc = avsp_piece_header_parse(arena, block, ret_header, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_source_io *AVSP_CLEANUP(io_cleanup) io = io_new(fd, AVSP_PIECE_HEADER_BYTES, err);
+    if (io == NULL)
+        return err->code;
+    const AVInputFormat *format = av_find_input_format(PIECE_DEMUXERS);
+    if (format == NULL)
+        return avsp_err_set(err, AVSP_UNSUPPORTED, "this FFmpeg cannot read NUT");
+    rc = open_demuxer(io, format, PIECE_DEMUXERS, ret_source, err);
+    if (rc == AVSP_OK)
+        io = NULL;
+    return rc;
+}
+
+void avsp_source_close(struct avsp_source *source)
+{
+    avformat_close_input(&source->ctx);
+    io_free(source->io);
+    source->io = NULL;
+}
