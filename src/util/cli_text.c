@@ -21,45 +21,65 @@ static void put_indent(struct avsp_buf *buf, size_t columns)
         avsp_buf_puts(buf, " ");
 }
 
+/// Where a text is being written: which column comes next, and whether the line holds more than its indent.
+struct flow {
+    struct avsp_buf *buf;
+    size_t indent;
+    size_t column;
+    bool line_empty;
+};
+
+static void flow_newline(struct flow *flow)
+{
+    avsp_buf_puts(flow->buf, "\n");
+    flow->column = 0;
+    flow->line_empty = true;
+}
+
+static void flow_word(struct flow *flow, const char *word, size_t len)
+{
+    size_t width = width_of(word, len);
+    if (!flow->line_empty && flow->column + 1 + width > COLUMNS)
+        flow_newline(flow);
+    if (!flow->line_empty) {
+        avsp_buf_puts(flow->buf, " ");
+        flow->column++;
+    } else if (flow->column < flow->indent) {
+        put_indent(flow->buf, flow->indent - flow->column);
+        flow->column = flow->indent;
+    }
+    avsp_buf_append(flow->buf, word, len);
+    flow->column += width;
+    flow->line_empty = false;
+}
+
 /// Writes words up to COLUMNS, beginning at column @p column of a line that is already begun. An empty line between
 /// paragraphs stays; a line that begins with a space is an example and stays as it is.
 static void put_wrapped(struct avsp_buf *buf, const char *text, size_t indent, size_t column)
 {
-    bool line_empty = true;
+    struct flow flow = {.buf = buf, .indent = indent, .column = column, .line_empty = true};
     while (*text != '\0') {
-        if (*text == '\n' && (text[1] == '\n' || text[1] == ' ')) {
-            bool is_example = text[1] == ' ';
-            avsp_buf_puts(buf, is_example ? "\n" : "\n\n");
-            text += is_example ? 1 : 2;
-            put_indent(buf, indent);
-            column = indent;
-            line_empty = true;
-            if (*text == ' ') {
-                size_t len = strcspn(text, "\n");
-                avsp_buf_append(buf, text, len);
-                text += len;
-            }
-            continue;
-        }
-        if (*text == ' ' || *text == '\n') {
-            text++;
-            continue;
-        }
-        size_t len = strcspn(text, " \n");
-        size_t width = width_of(text, len);
-        if (!line_empty && column + 1 + width > COLUMNS) {
+        size_t len = strcspn(text, "\n");
+        bool is_example = *text == ' ';
+        if ((len == 0 || is_example) && !flow.line_empty)
+            flow_newline(&flow);
+        if (len == 0)
             avsp_buf_puts(buf, "\n");
+        if (is_example) {
             put_indent(buf, indent);
-            column = indent;
-            line_empty = true;
+            avsp_buf_append(buf, text, len);
+            flow_newline(&flow);
         }
-        avsp_buf_puts(buf, line_empty ? "" : " ");
-        avsp_buf_append(buf, text, len);
-        column += width + !line_empty;
-        line_empty = false;
-        text += len;
+        for (size_t i = 0; !is_example && i < len;) {
+            size_t n = strcspn(text + i, " \n");
+            if (n > 0)
+                flow_word(&flow, text + i, n);
+            i += n + (text[i + n] == ' ');
+        }
+        text += len + (text[len] == '\n');
     }
-    avsp_buf_puts(buf, "\n");
+    if (!flow.line_empty)
+        flow_newline(&flow);
 }
 
 /// "  label      description", the description wrapped in its column.
