@@ -28,6 +28,9 @@ struct avsp_store_options {
     /// Called after the commit of a change, outside of any lock, from the calling thread: `n_ready` tasks became
     /// claimable, and some job changed (for parked claims and watchers). May be NULL.
     void (*changed)(void *opaque, unsigned n_ready);
+    /// A job came to its end (FINISHED, FAILED, CANCELED), told once, likewise after the commit. @p why is "" unless it
+    /// failed; borrowed for the call. May be NULL.
+    void (*job_over)(void *opaque, const char *job_id, enum avsp_job_state state, const char *why);
     void *opaque;
 };
 
