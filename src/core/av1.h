@@ -15,7 +15,7 @@
 /// @param av1c  the record: 4 bytes and the sequence header OBU.
 /// @return OK; CORRUPT not such a record.
 enum avsp_code avsp_av1_codecs(const uint8_t *av1c, size_t len,
-                               char ret_codecs[AVSP_AV1_CODECS_BYTES], struct avsp_err *err)
-    AVSP_CHECKED;
+                               char ret_codecs[AVSP_AV1_CODECS_BYTES],
+                               struct avsp_err *err) AVSP_CHECKED;
 
 #endif

@@ -147,8 +147,7 @@ enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena
     if (rc != AVSP_OK)
         return rc;
     if (strlen(spec->idempotency_key) > AVSP_TEXT_MAX_BYTES || has_control(spec->idempotency_key))
-        return avsp_err_set(err, AVSP_INVALID,
-                            "idempotency_key: over %d bytes or not printable",
+        return avsp_err_set(err, AVSP_INVALID, "idempotency_key: over %d bytes or not printable",
                             AVSP_TEXT_MAX_BYTES);
     return AVSP_OK;
 }

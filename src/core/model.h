@@ -120,9 +120,10 @@ struct avsp_task {
     int32_t crf;
     int32_t preset;
     bool overwrite;
-    uint32_t resume_idx;  ///< SPLIT: pieces of segments below this are stored and reported already
-    bool described;       ///< ENCODE, MANIFEST: the pieces are our split's and carry their metadata
-    struct avsp_location *files; ///< MANIFEST of a job whose split a base worker did: in index order
+    uint32_t resume_idx; ///< SPLIT: pieces of segments below this are stored and reported already
+    bool described;      ///< ENCODE, MANIFEST: the pieces are our split's and carry their metadata
+    struct avsp_location
+        *files; ///< MANIFEST of a job whose split a base worker did: in index order
     size_t n_files;
 };
 
@@ -156,8 +157,9 @@ struct avsp_rendition {
     const char *init_sha256; ///< 64 hex digits
     const char *codecs;      ///< RFC 6381, from the bitstream: "av01.0.04M.08"
     uint32_t timescale;      ///< ticks a second of all its segments
-    int64_t priming_ticks;   ///< AUDIO: media time of presentation time 0 (the edit list), in timescale
-    uint32_t width_px;       ///< VIDEO: as displayed before the aspect ratio is applied
+    int64_t
+        priming_ticks; ///< AUDIO: media time of presentation time 0 (the edit list), in timescale
+    uint32_t width_px; ///< VIDEO: as displayed before the aspect ratio is applied
     uint32_t height_px;
     struct avsp_rational frame_rate;
     const char *video_range; ///< "SDR", "PQ", "HLG"
@@ -170,8 +172,8 @@ struct avsp_rendition {
 struct avsp_segment {
     const char *rendition; ///< name of its rendition
     uint32_t idx;
-    const char *name;     ///< file name within the rendition's folder
-    int64_t start_ticks;  ///< decode time of its first sample (tfdt), in the rendition's timescale
+    const char *name;    ///< file name within the rendition's folder
+    int64_t start_ticks; ///< decode time of its first sample (tfdt), in the rendition's timescale
     int64_t duration_ticks;
     uint64_t frames; ///< samples
     uint64_t bytes;
@@ -204,10 +206,10 @@ struct avsp_finish {
     const char *task_id;
     struct avsp_token token;
     bool succeeded;
-    struct avsp_outputs outputs;     ///< what was not reported before
-    struct avsp_failure failure;     ///< where !succeeded
-    enum avsp_task_kind files_kind;  ///< which base result message came; NONE = none
-    struct avsp_location *files;     ///< files of that message: SPLIT any number, else one
+    struct avsp_outputs outputs;    ///< what was not reported before
+    struct avsp_failure failure;    ///< where !succeeded
+    enum avsp_task_kind files_kind; ///< which base result message came; NONE = none
+    struct avsp_location *files;    ///< files of that message: SPLIT any number, else one
     size_t n_files;
 };
 
@@ -248,10 +250,10 @@ struct avsp_running {
 struct avsp_job {
     const char *id;
     enum avsp_job_state state;
-    struct avsp_job_spec spec; ///< without secrets
-    int64_t created_us;        ///< wall clock of the database
-    int64_t ended_us;          ///< 0 while it runs
-    int32_t percent_complete;  ///< 0 until the split is done, 100 when finished
+    struct avsp_job_spec spec;     ///< without secrets
+    int64_t created_us;            ///< wall clock of the database
+    int64_t ended_us;              ///< 0 while it runs
+    int32_t percent_complete;      ///< 0 until the split is done, 100 when finished
     struct avsp_location manifest; ///< NONE until finished
     uint64_t frames_done;
     uint64_t frames_total; ///< of the pieces known so far
@@ -318,6 +320,7 @@ bool avsp_location_equal(const struct avsp_location *a, const struct avsp_locati
 
 /// A deep copy into @p arena. @return OK or NO_MEMORY.
 enum avsp_code avsp_location_copy(struct avsp_arena *arena, const struct avsp_location *from,
-                                  struct avsp_location *ret_copy, struct avsp_err *err) AVSP_CHECKED;
+                                  struct avsp_location *ret_copy,
+                                  struct avsp_err *err) AVSP_CHECKED;
 
 #endif

@@ -20,21 +20,23 @@ struct avsp_piece_header {
     enum avsp_media_kind kind;
     uint32_t track;
     int32_t segment_seconds;
-    struct avsp_rational time_base; ///< of the packets in the NUT part and of every *_pts below, unless said otherwise
-    int64_t origin_pts;             ///< presentation time 0. AUDIO: in origin_time_base
+    struct avsp_rational
+        time_base; ///< of the packets in the NUT part and of every *_pts below, unless said otherwise
+    int64_t origin_pts;                    ///< presentation time 0. AUDIO: in origin_time_base
     struct avsp_rational origin_time_base; ///< VIDEO: equal to time_base
 
     // VIDEO
     uint32_t idx; ///< first segment place
     uint32_t n_segments;
-    int64_t in_pts;  ///< frames with in <= pts < out are encoded, the others only decoded
+    int64_t in_pts; ///< frames with in <= pts < out are encoded, the others only decoded
     int64_t out_pts;
     int64_t next_pts; ///< where the last frame ends: the next frame's pts, or the end of the track
     uint64_t frames;  ///< shown frames in the window, counted in packets
     uint32_t timescale;
-    struct avsp_rational frame_rate; ///< the job's standard rate: decides the AV1 level and FRAME-RATE
-    int32_t rotation;                ///< clockwise degrees that bring the picture upright: 0, 90, 180, 270
-    bool hflip;                      ///< mirrored left to right, after the rotation
+    struct avsp_rational
+        frame_rate;   ///< the job's standard rate: decides the AV1 level and FRAME-RATE
+    int32_t rotation; ///< clockwise degrees that bring the picture upright: 0, 90, 180, 270
+    bool hflip;       ///< mirrored left to right, after the rotation
     struct avsp_rational sample_aspect; ///< of the coded picture, before rotation; 0/0 = unknown
     int32_t color_primaries;            ///< ISO/IEC 23091-2 code points; 2 = unspecified
     int32_t color_transfer;
@@ -46,7 +48,8 @@ struct avsp_piece_header {
     uint32_t bit_depth; ///< of the output: 8 or 10
 
     // AUDIO
-    int64_t end_pts; ///< presentation end, in origin_time_base: sound is cut or padded with silence to it
+    int64_t
+        end_pts; ///< presentation end, in origin_time_base: sound is cut or padded with silence to it
     const char *language;
     const char *title;
 };

@@ -27,8 +27,8 @@ struct avsp_playlist_set {
 /// Checks that every rendition is whole: segments begin at 0 and follow each other without gap or overlap, names and
 /// numbers are sane, all renditions have segments, and the tracks end together (within one segment of the longest).
 /// @return OK; CORRUPT naming the segment and what is wrong.
-enum avsp_code avsp_playlist_check(const struct avsp_playlist_set *set, struct avsp_err *err)
-    AVSP_CHECKED;
+enum avsp_code avsp_playlist_check(const struct avsp_playlist_set *set,
+                                   struct avsp_err *err) AVSP_CHECKED;
 
 /// Writes the media playlist of rendition @p i.
 void avsp_playlist_media(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf);
@@ -42,6 +42,9 @@ void avsp_playlist_multivariant(const struct avsp_playlist_set *set, const char 
 struct avsp_playlist_part {
     const char *uri;
     int64_t duration_us;
+    uint64_t
+        init_bytes; ///< fMP4: length of its own init segment at the file's beginning; 0 for MPEG-TS
+    uint64_t bytes; ///< of the whole file
 };
 
 /// A media playlist of parts with EXT-X-DISCONTINUITY between them.

@@ -36,8 +36,9 @@ struct avsp_step {
     int32_t crf;             ///< ENCODE
     int32_t preset;          ///< ENCODE
     uint32_t threads;        ///< ENCODE: of the encoder and decoder together; 1..
-    bool described;          ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)
-    uint32_t idx;            ///< ENCODE with !described: the segment's place
+    bool
+        described; ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)
+    uint32_t idx;  ///< ENCODE with !described: the segment's place
 };
 
 enum avsp_report_kind {
@@ -54,16 +55,16 @@ enum avsp_report_kind {
 
 /// What PROBE says about the file.
 struct avsp_probe_input {
-    const char *format;        ///< libavformat's short name
-    int64_t duration_us;       ///< 0 = not known
+    const char *format;  ///< libavformat's short name
+    int64_t duration_us; ///< 0 = not known
     uint64_t bytes;
-    uint32_t n_segments;       ///< that a job with these options would make; 0 = not known
+    uint32_t n_segments; ///< that a job with these options would make; 0 = not known
 };
 
 /// What PROBE says about a stream.
 struct avsp_probe_stream {
     uint32_t idx;
-    const char *type;     ///< "video", "audio", "subtitle", "data", "picture" (cover art)
+    const char *type; ///< "video", "audio", "subtitle", "data", "picture" (cover art)
     const char *codec;
     const char *details;  ///< for people: "1920x1080, yuv420p10le, 29.97 fps, rotated 90°"
     const char *language; ///< "und" where unknown

@@ -1,7 +1,7 @@
 #include "util/arena.h"
 
-#include <stdarg.h>
 #include <stdalign.h>
+#include <stdarg.h>
 #include <string.h>
 
 /// Large enough that a usual request needs one block; a larger allocation gets a block of its own.

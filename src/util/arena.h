@@ -42,8 +42,8 @@ char *avsp_arena_strdup(struct avsp_arena *arena, const char *text) AVSP_CHECKED
 /// A copy of @p len bytes with a NUL behind them.
 char *avsp_arena_strndup(struct avsp_arena *arena, const char *text, size_t len) AVSP_CHECKED;
 
-char *avsp_arena_printf(struct avsp_arena *arena, const char *fmt, ...) AVSP_PRINTF(2, 3)
-    AVSP_CHECKED;
+char *avsp_arena_printf(struct avsp_arena *arena, const char *fmt, ...)
+    AVSP_PRINTF(2, 3) AVSP_CHECKED;
 
 /// Sets @p err for an allocation that came back NULL; returns AVSP_NO_MEMORY.
 enum avsp_code avsp_arena_failed(const struct avsp_arena *arena, struct avsp_err *err);

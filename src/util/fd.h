@@ -12,8 +12,8 @@ void avsp_fd_cleanup(int *fd);
 int avsp_fd_take(int *fd);
 
 /// Writes all of @p len bytes; EINTR is retried. @return OK, or the code of the errno.
-enum avsp_code avsp_fd_write_all(int fd, const void *bytes, size_t len, struct avsp_err *err)
-    AVSP_CHECKED;
+enum avsp_code avsp_fd_write_all(int fd, const void *bytes, size_t len,
+                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// Reads up to @p len bytes at @p offset, short only at the end of the file.
 /// @param ret_len how many were read.

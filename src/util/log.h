@@ -25,8 +25,7 @@ void avsp_log_set_level(enum avsp_log_level level);
 /// Parses "error", "warn", "info" or "debug".
 bool avsp_log_level_parse(const char *text, enum avsp_log_level *ret_level);
 
-void avsp_log(enum avsp_log_level level, const char *event, const char *fmt, ...)
-    AVSP_PRINTF(3, 4);
+void avsp_log(enum avsp_log_level level, const char *event, const char *fmt, ...) AVSP_PRINTF(3, 4);
 
 #define AVSP_LOG_Q_BYTES 1024
 

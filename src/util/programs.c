@@ -28,8 +28,7 @@ static bool own_folder(char ret_path[PATH_MAX])
     return true;
 }
 
-enum avsp_code avsp_program_find(const char *name, char *ret_path, size_t len,
-                                 struct avsp_err *err)
+enum avsp_code avsp_program_find(const char *name, char *ret_path, size_t len, struct avsp_err *err)
 {
     const char *named = getenv("AVSPL1T_LIBEXEC");
     char own[PATH_MAX];

@@ -1,0 +1,184 @@
+#include "core/av1.h"
+
+#include <string.h>
+
+/// Reads bits, most significant first; past the end it gives zeros and remembers.
+struct bits {
+    const uint8_t *data;
+    size_t len;
+    size_t pos;
+    bool overrun;
+};
+
+static uint32_t take(struct bits *b, unsigned n)
+{
+    uint32_t v = 0;
+    for (unsigned i = 0; i < n; i++, b->pos++) {
+        if (b->pos / 8 >= b->len) {
+            b->overrun = true;
+            return 0;
+        }
+        v = v << 1 | (b->data[b->pos / 8] >> (7 - b->pos % 8) & 1);
+    }
+    return v;
+}
+
+static uint32_t take_uvlc(struct bits *b)
+{
+    unsigned zeros = 0;
+    while (!b->overrun && zeros < 32 && take(b, 1) == 0)
+        zeros++;
+    return zeros >= 32 ? UINT32_MAX : (uint32_t)((1u << zeros) - 1 + take(b, zeros));
+}
+
+/// What a codec string says.
+struct av1_string {
+    unsigned profile, level, tier, depth, mono, sub_x, sub_y, chroma_position;
+    unsigned primaries, transfer, matrix, full_range;
+};
+
+/// Code points of ISO/IEC 23091-2.
+enum { CP_BT709 = 1, CP_UNSPECIFIED = 2, TC_SRGB = 13, MC_IDENTITY = 0 };
+
+/// timing_info() and decoder_model_info(); AV1 specification 5.5.3 and 5.5.4.
+static bool skip_timing(struct bits *b, unsigned *ret_delay_bits)
+{
+    take(b, 32);
+    take(b, 32);
+    if (take(b, 1))
+        take_uvlc(b);
+    if (!take(b, 1))
+        return false;
+    *ret_delay_bits = take(b, 5) + 1;
+    take(b, 32);
+    take(b, 10);
+    return true;
+}
+
+/// The operating points; the string speaks of the first. AV1 specification 5.5.1.
+static void take_operating_points(struct bits *b, struct av1_string *s)
+{
+    bool decoder_model = false;
+    unsigned delay_bits = 0;
+    if (take(b, 1))
+        decoder_model = skip_timing(b, &delay_bits);
+    bool display_delay = take(b, 1);
+    unsigned n = take(b, 5) + 1;
+    for (unsigned i = 0; i < n && !b->overrun; i++) {
+        take(b, 12);
+        unsigned level = take(b, 5);
+        unsigned tier = level > 7 ? take(b, 1) : 0;
+        if (i == 0) {
+            s->level = level;
+            s->tier = tier;
+        }
+        if (decoder_model && take(b, 1)) {
+            take(b, delay_bits);
+            take(b, delay_bits);
+            take(b, 1);
+        }
+        if (display_delay && take(b, 1))
+            take(b, 4);
+    }
+}
+
+/// The frame size and the tool flags up to color_config(). AV1 specification 5.5.1.
+static void skip_tools(struct bits *b, bool reduced)
+{
+    unsigned width_bits = take(b, 4) + 1;
+    unsigned height_bits = take(b, 4) + 1;
+    take(b, width_bits);
+    take(b, height_bits);
+    if (!reduced && take(b, 1))
+        take(b, 7);
+    take(b, 3); // superblock size, filter intra, intra edge filter
+    if (!reduced) {
+        take(b, 4); // interintra, masked compound, warped motion, dual filter
+        bool order_hint = take(b, 1);
+        if (order_hint)
+            take(b, 2); // jnt comp, ref frame mvs
+        unsigned screen_content = take(b, 1) ? 2 : take(b, 1);
+        if (screen_content > 0 && !take(b, 1))
+            take(b, 1);
+        if (order_hint)
+            take(b, 3);
+    }
+    take(b, 3); // superres, cdef, restoration
+}
+
+/// color_config(); AV1 specification 5.5.2.
+static void take_color(struct bits *b, struct av1_string *s)
+{
+    bool high = take(b, 1);
+    s->depth = s->profile == 2 && high ? (take(b, 1) ? 12 : 10) : high ? 10 : 8;
+    s->mono = s->profile == 1 ? 0 : take(b, 1);
+    s->primaries = s->transfer = s->matrix = CP_UNSPECIFIED;
+    if (take(b, 1)) {
+        s->primaries = take(b, 8);
+        s->transfer = take(b, 8);
+        s->matrix = take(b, 8);
+    }
+    s->sub_x = s->sub_y = 1;
+    if (s->mono) {
+        s->full_range = take(b, 1);
+        return;
+    }
+    if (s->primaries == CP_BT709 && s->transfer == TC_SRGB && s->matrix == MC_IDENTITY) {
+        s->full_range = 1;
+        s->sub_x = s->sub_y = 0;
+        return;
+    }
+    s->full_range = take(b, 1);
+    if (s->profile == 1)
+        s->sub_x = s->sub_y = 0;
+    else if (s->profile == 2 && s->depth == 12 && !take(b, 1))
+        s->sub_x = s->sub_y = 0;
+    else if (s->profile == 2 && s->depth == 12)
+        s->sub_y = take(b, 1);
+    else if (s->profile == 2)
+        s->sub_y = 0;
+    if (s->sub_x && s->sub_y)
+        s->chroma_position = take(b, 2);
+}
+
+static bool parse_sequence_header(const uint8_t *obu, size_t len, struct av1_string *s)
+{
+    struct bits b = {.data = obu, .len = len};
+    take(&b, 1); // forbidden bit
+    bool is_sequence_header = take(&b, 4) == 1;
+    bool extension = take(&b, 1);
+    bool has_size = take(&b, 1);
+    take(&b, extension ? 9 : 1);
+    for (bool more = has_size; more && !b.overrun;) {
+        more = take(&b, 1);
+        take(&b, 7);
+    }
+    s->profile = take(&b, 3);
+    take(&b, 1); // still picture
+    bool reduced = take(&b, 1);
+    if (reduced)
+        s->level = take(&b, 5);
+    else
+        take_operating_points(&b, s);
+    skip_tools(&b, reduced);
+    take_color(&b, s);
+    return is_sequence_header && !b.overrun && s->profile <= 2;
+}
+
+enum avsp_code avsp_av1_codecs(const uint8_t *av1c, size_t len,
+                               char ret_codecs[AVSP_AV1_CODECS_BYTES], struct avsp_err *err)
+{
+    struct av1_string s = {0};
+    if (len < 6 || av1c[0] != 0x81 || !parse_sequence_header(av1c + 4, len - 4, &s))
+        return avsp_err_set(err, AVSP_CORRUPT, "not an AV1 configuration record");
+    int n = snprintf(ret_codecs, AVSP_AV1_CODECS_BYTES, "av01.%u.%02u%c.%02u", s.profile, s.level,
+                     s.tier ? 'H' : 'M', s.depth);
+    // What the four short fields stand for when nothing follows (binding, section 5).
+    bool short_form = !s.mono && s.sub_x && s.sub_y && s.chroma_position == 0 && s.primaries == 1 &&
+                      s.transfer == 1 && s.matrix == 1 && !s.full_range;
+    if (!short_form)
+        snprintf(ret_codecs + n, AVSP_AV1_CODECS_BYTES - (size_t)n, ".%u.%u%u%u.%02u.%02u.%02u.%u",
+                 s.mono, s.sub_x, s.sub_y, s.chroma_position, s.primaries, s.transfer, s.matrix,
+                 s.full_range);
+    return AVSP_OK;
+}

@@ -1,0 +1,84 @@
+#include "core/lifecycle.h"
+
+/// What each event does in each state; 0 = it cannot happen there. A running task may be claimed again: the claim is what
+/// supersedes an attempt whose lease ran out (EXPIRE alone changes nothing, so that a late finish still counts).
+static const enum avsp_task_state task_table[AVSP_TASK_CANCELED + 1][AVSP_EVENT_CANCEL + 1] = {
+    [AVSP_TASK_READY] =
+        {
+            [AVSP_EVENT_CLAIM] = AVSP_TASK_RUNNING,
+            [AVSP_EVENT_FAIL] = AVSP_TASK_FAILED,
+            [AVSP_EVENT_CANCEL] = AVSP_TASK_CANCELED,
+        },
+    [AVSP_TASK_RUNNING] =
+        {
+            [AVSP_EVENT_CLAIM] = AVSP_TASK_RUNNING,
+            [AVSP_EVENT_FINISH] = AVSP_TASK_DONE,
+            [AVSP_EVENT_RETRY] = AVSP_TASK_READY,
+            [AVSP_EVENT_RELEASE] = AVSP_TASK_READY,
+            [AVSP_EVENT_EXPIRE] = AVSP_TASK_RUNNING,
+            [AVSP_EVENT_FAIL] = AVSP_TASK_FAILED,
+            [AVSP_EVENT_CANCEL] = AVSP_TASK_CANCELED,
+        },
+};
+
+enum avsp_task_state avsp_task_next(enum avsp_task_state state, enum avsp_task_event event)
+{
+    if ((unsigned)state > AVSP_TASK_CANCELED || (unsigned)event > AVSP_EVENT_CANCEL)
+        return 0;
+    return task_table[state][event];
+}
+
+bool avsp_task_is_over(enum avsp_task_state state)
+{
+    return state != AVSP_TASK_READY && state != AVSP_TASK_RUNNING;
+}
+
+bool avsp_job_is_over(enum avsp_job_state state)
+{
+    return state != AVSP_JOB_RUNNING;
+}
+
+/// The first wait, doubled with each further attempt up to the last; both far below a person's patience, and above what a
+/// restart of a coordinator or a file server takes.
+#define BACKOFF_FIRST_MS 1000
+#define BACKOFF_LAST_MS 60000
+
+struct avsp_verdict avsp_task_failed(int64_t spent, int64_t max_attempts, bool may_retry,
+                                     uint32_t jitter)
+{
+    if (!may_retry || spent >= max_attempts)
+        return (struct avsp_verdict){.job_fails = true};
+    int64_t backoff_ms = BACKOFF_FIRST_MS;
+    for (int64_t i = 1; i < spent && backoff_ms < BACKOFF_LAST_MS; i++)
+        backoff_ms *= 2;
+    backoff_ms = AVSP_MIN(backoff_ms, (int64_t)BACKOFF_LAST_MS);
+    return (struct avsp_verdict){.backoff_ms =
+                                     backoff_ms / 2 + backoff_ms * (jitter % 1000) / 2000};
+}
+
+/// Lost answers are rare; this many for one task means that something eats them.
+#define UNDELIVERED_MAX 50
+
+bool avsp_task_undelivered_too_often(int64_t claims, int64_t spent)
+{
+    return claims - spent > UNDELIVERED_MAX;
+}
+
+int32_t avsp_job_percent(enum avsp_job_state state, bool split_done, uint64_t frames_done,
+                         uint64_t frames_total, uint32_t tasks_done, uint32_t n_tasks)
+{
+    if (state == AVSP_JOB_FINISHED)
+        return 100;
+    if (!split_done)
+        return 0;
+    double share = frames_total > 0 ? (double)frames_done / (double)frames_total
+                   : n_tasks > 0    ? (double)tasks_done / n_tasks
+                                    : 0.0;
+    int32_t percent = (int32_t)(share * 100.0);
+    return AVSP_MAX(1, AVSP_MIN(percent, 99));
+}
+
+int64_t avsp_fair_key(int64_t virtual_time, int64_t job_last, int64_t cost)
+{
+    return AVSP_MAX(virtual_time, job_last) + AVSP_MAX(cost, (int64_t)1);
+}

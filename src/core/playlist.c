@@ -1,0 +1,238 @@
+#include "core/playlist.h"
+
+#include "core/naming.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define VERSION_AND_ALL "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+
+__extension__ typedef __int128 wide;
+
+/// Presentation time of a tick: less the priming, rounded to the nearest microsecond. Rounding the boundaries, not the
+/// durations, keeps every sum of EXTINFs within a microsecond of the media.
+static int64_t ticks_us(const struct avsp_rendition *r, int64_t ticks)
+{
+    int64_t shown = ticks > r->priming_ticks ? ticks - r->priming_ticks : 0;
+    return (int64_t)(((wide)shown * 1000000 + r->timescale / 2) / r->timescale);
+}
+
+static int64_t start_us(const struct avsp_playlist_rendition *p, size_t i)
+{
+    return ticks_us(p->rendition, p->segments[i].start_ticks);
+}
+
+static int64_t end_us(const struct avsp_playlist_rendition *p, size_t i)
+{
+    return ticks_us(p->rendition, p->segments[i].start_ticks + p->segments[i].duration_ticks);
+}
+
+static int64_t track_end_us(const struct avsp_playlist_rendition *p)
+{
+    return end_us(p, p->n_segments - 1);
+}
+
+/// One value for all playlists: every EXTINF, rounded to whole seconds, is at most this. RFC 8216 4.3.3.1.
+static int64_t target_duration(const struct avsp_playlist_set *set)
+{
+    int64_t target = 1;
+    for (size_t r = 0; r < set->n_renditions; r++)
+        for (size_t i = 0; i < set->renditions[r].n_segments; i++) {
+            int64_t us = end_us(&set->renditions[r], i) - start_us(&set->renditions[r], i);
+            target = AVSP_MAX(target, (us + 500000) / 1000000);
+        }
+    return target;
+}
+
+static enum avsp_code check_rendition(const struct avsp_playlist_rendition *p, struct avsp_err *err)
+{
+    const struct avsp_rendition *r = p->rendition;
+    if (p->n_segments == 0)
+        return avsp_err_set(err, AVSP_CORRUPT, "%s has no segments", r->name);
+    if (!avsp_name_is_safe(r->name) || !avsp_name_is_safe(r->init_name) || r->timescale == 0)
+        return avsp_err_set(err, AVSP_CORRUPT, "%.40s has a bad name or timescale", r->name);
+    int64_t expected = 0;
+    for (size_t i = 0; i < p->n_segments; i++) {
+        const struct avsp_segment *s = &p->segments[i];
+        if (!avsp_name_is_safe(s->name) || s->duration_ticks <= 0)
+            return avsp_err_set(err, AVSP_CORRUPT,
+                                "%s: segment %" PRIu32 " has a bad name or no "
+                                "duration",
+                                r->name, s->idx);
+        if (s->start_ticks != expected)
+            return avsp_err_set(err, AVSP_CORRUPT,
+                                "%s: segment %" PRIu32 " begins at %" PRId64 ", not at %" PRId64
+                                " where the one before it ends (1/%" PRIu32 " s)",
+                                r->name, s->idx, s->start_ticks, expected, r->timescale);
+        if (__builtin_add_overflow(s->start_ticks, s->duration_ticks, &expected))
+            return avsp_err_set(err, AVSP_CORRUPT, "%s: segment %" PRIu32 " never ends", r->name,
+                                s->idx);
+    }
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_playlist_check(const struct avsp_playlist_set *set, struct avsp_err *err)
+{
+    if (set->n_renditions == 0)
+        return avsp_err_set(err, AVSP_CORRUPT, "there is nothing to play");
+    int64_t first_end = INT64_MAX;
+    int64_t last_end = 0;
+    for (size_t r = 0; r < set->n_renditions; r++) {
+        enum avsp_code rc = check_rendition(&set->renditions[r], err);
+        if (rc != AVSP_OK)
+            return rc;
+        first_end = AVSP_MIN(first_end, track_end_us(&set->renditions[r]));
+        last_end = AVSP_MAX(last_end, track_end_us(&set->renditions[r]));
+    }
+    if (last_end - first_end > target_duration(set) * 1000000)
+        return avsp_err_set(err, AVSP_CORRUPT,
+                            "the tracks end %" PRId64 " ms apart, more than a segment",
+                            (last_end - first_end) / 1000);
+    return AVSP_OK;
+}
+
+static void put_seconds(struct avsp_buf *buf, int64_t us)
+{
+    avsp_buf_printf(buf, "#EXTINF:%" PRId64 ".%06" PRId64 ",\n", us / 1000000, us % 1000000);
+}
+
+void avsp_playlist_media(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf)
+{
+    const struct avsp_playlist_rendition *p = &set->renditions[i];
+    avsp_buf_puts(buf, VERSION_AND_ALL);
+    avsp_buf_printf(buf, "#EXT-X-TARGETDURATION:%" PRId64 "\n", target_duration(set));
+    avsp_buf_puts(buf, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
+    avsp_buf_printf(buf, "#EXT-X-MAP:URI=\"%s\"\n", p->rendition->init_name);
+    for (size_t s = 0; s < p->n_segments; s++) {
+        put_seconds(buf, end_us(p, s) - start_us(p, s));
+        avsp_buf_printf(buf, "%s\n", p->segments[s].name);
+    }
+    avsp_buf_puts(buf, "#EXT-X-ENDLIST\n");
+}
+
+static int64_t bits_per_second(uint64_t bytes, int64_t us)
+{
+    return us > 0 ? (int64_t)(((wide)bytes * 8 * 1000000 + us - 1) / us) : 0;
+}
+
+/// The peak segment bit rate: the largest over contiguous runs of half to one and a half target durations
+/// (8216bis 4.4.6.2), so that a very short last segment does not count alone. A track shorter than that counts as a whole.
+static int64_t peak_bps(const struct avsp_playlist_rendition *p, int64_t target_s)
+{
+    int64_t peak = 0;
+    uint64_t all_bytes = 0;
+    for (size_t i = 0; i < p->n_segments; i++) {
+        all_bytes += p->segments[i].bytes;
+        uint64_t bytes = 0;
+        for (size_t j = i; j < p->n_segments; j++) {
+            int64_t us = end_us(p, j) - start_us(p, i);
+            if (us * 2 > target_s * 3000000)
+                break;
+            bytes += p->segments[j].bytes;
+            if (us * 2 >= target_s * 1000000)
+                peak = AVSP_MAX(peak, bits_per_second(bytes, us));
+        }
+    }
+    return peak > 0 ? peak : bits_per_second(all_bytes, track_end_us(p));
+}
+
+static int64_t average_bps(const struct avsp_playlist_rendition *p)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < p->n_segments; i++)
+        bytes += p->segments[i].bytes;
+    return bits_per_second(bytes, track_end_us(p));
+}
+
+/// A quoted string must not hold quotes, line feeds or control characters (RFC 8216 4.2); a title is anybody's text.
+static void put_quoted(struct avsp_buf *buf, const char *name, const char *text)
+{
+    avsp_buf_printf(buf, ",%s=\"", name);
+    for (const char *c = text; *c != '\0'; c++) {
+        char safe = *c == '"' ? '\'' : (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
+        avsp_buf_append(buf, &safe, 1);
+    }
+    avsp_buf_puts(buf, "\"");
+}
+
+static void put_audio(const struct avsp_rendition *r, const char *uri, bool is_default,
+                      struct avsp_buf *buf)
+{
+    avsp_buf_puts(buf, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\"");
+    put_quoted(buf, "NAME", r->title[0] != '\0' ? r->title : r->name);
+    put_quoted(buf, "LANGUAGE", r->language);
+    avsp_buf_puts(buf, is_default ? ",DEFAULT=YES,AUTOSELECT=YES" : ",DEFAULT=NO,AUTOSELECT=YES");
+    avsp_buf_printf(buf, ",CHANNELS=\"%" PRIu32 "\"", r->channels);
+    put_quoted(buf, "URI", uri);
+    avsp_buf_puts(buf, "\n");
+}
+
+/// What every variant has beside its picture: the dearest audio rendition.
+struct audio_sum {
+    const char *codecs; ///< "" without audio
+    int64_t peak_bps;
+    int64_t average_bps;
+};
+
+static void put_variant(const struct avsp_playlist_rendition *p, const char *uri, int64_t target_s,
+                        const struct audio_sum *audio, struct avsp_buf *buf)
+{
+    const struct avsp_rendition *r = p->rendition;
+    int64_t milli_fps = ((int64_t)r->frame_rate.num * 1000 + r->frame_rate.den / 2) /
+                        AVSP_MAX(r->frame_rate.den, 1);
+    avsp_buf_printf(buf, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
+                    peak_bps(p, target_s) + audio->peak_bps, average_bps(p) + audio->average_bps);
+    avsp_buf_printf(buf, ",CODECS=\"%s%s%s\"", r->codecs, audio->codecs[0] != '\0' ? "," : "",
+                    audio->codecs);
+    avsp_buf_printf(buf, ",RESOLUTION=%" PRIu32 "x%" PRIu32, r->width_px, r->height_px);
+    avsp_buf_printf(buf, ",FRAME-RATE=%" PRId64 ".%03" PRId64, milli_fps / 1000, milli_fps % 1000);
+    avsp_buf_printf(buf, ",VIDEO-RANGE=%s", r->video_range);
+    if (audio->codecs[0] != '\0')
+        avsp_buf_puts(buf, ",AUDIO=\"audio\"");
+    avsp_buf_printf(buf, ",CLOSED-CAPTIONS=NONE\n%s\n", uri);
+}
+
+void avsp_playlist_multivariant(const struct avsp_playlist_set *set, const char *const *uris,
+                                struct avsp_buf *buf)
+{
+    int64_t target_s = target_duration(set);
+    struct audio_sum audio = {.codecs = ""};
+    avsp_buf_puts(buf, VERSION_AND_ALL);
+    for (size_t i = 0; i < set->n_renditions; i++) {
+        const struct avsp_playlist_rendition *p = &set->renditions[i];
+        if (p->rendition->kind != AVSP_MEDIA_AUDIO)
+            continue;
+        put_audio(p->rendition, uris[i], audio.codecs[0] == '\0', buf);
+        audio.codecs = p->rendition->codecs;
+        audio.peak_bps = AVSP_MAX(audio.peak_bps, peak_bps(p, target_s));
+        audio.average_bps = AVSP_MAX(audio.average_bps, average_bps(p));
+    }
+    for (size_t i = 0; i < set->n_renditions; i++)
+        if (set->renditions[i].rendition->kind == AVSP_MEDIA_VIDEO)
+            put_variant(&set->renditions[i], uris[i], target_s, &audio, buf);
+}
+
+void avsp_playlist_parts(const struct avsp_playlist_part *parts, size_t n_parts,
+                         struct avsp_buf *buf)
+{
+    int64_t target = 1;
+    for (size_t i = 0; i < n_parts; i++)
+        target = AVSP_MAX(target, (parts[i].duration_us + 500000) / 1000000);
+    avsp_buf_puts(buf, "#EXTM3U\n#EXT-X-VERSION:7\n");
+    avsp_buf_printf(buf, "#EXT-X-TARGETDURATION:%" PRId64 "\n", target);
+    avsp_buf_puts(buf, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
+    for (size_t i = 0; i < n_parts; i++) {
+        const struct avsp_playlist_part *p = &parts[i];
+        if (i > 0)
+            avsp_buf_puts(buf, "#EXT-X-DISCONTINUITY\n");
+        if (p->init_bytes > 0)
+            avsp_buf_printf(buf, "#EXT-X-MAP:URI=\"%s\",BYTERANGE=\"%" PRIu64 "@0\"\n", p->uri,
+                            p->init_bytes);
+        put_seconds(buf, p->duration_us);
+        if (p->init_bytes > 0)
+            avsp_buf_printf(buf, "#EXT-X-BYTERANGE:%" PRIu64 "@%" PRIu64 "\n",
+                            p->bytes - p->init_bytes, p->init_bytes);
+        avsp_buf_printf(buf, "%s\n", p->uri);
+    }
+    avsp_buf_puts(buf, "#EXT-X-ENDLIST\n");
+}

@@ -1,0 +1,323 @@
+#include "core/step.h"
+
+#include "core/naming.h"
+#include "core/record.h"
+
+#include <limits.h>
+#include <string.h>
+
+/// Verbs of requests, by kind.
+static const char *const step_verbs[] = {
+    [AVSP_STEP_PROBE] = "probe",
+    [AVSP_STEP_SPLIT] = "split",
+    [AVSP_STEP_ENCODE] = "encode",
+    [AVSP_STEP_AUDIO] = "audio",
+};
+
+/// Verbs of reports, by kind.
+static const char *const report_verbs[] = {
+    [AVSP_REPORT_PROGRESS] = "progress",   [AVSP_REPORT_PIECE] = "piece",
+    [AVSP_REPORT_RENDITION] = "rendition", [AVSP_REPORT_SEGMENT] = "segment",
+    [AVSP_REPORT_WARNING] = "warning",     [AVSP_REPORT_INPUT] = "input",
+    [AVSP_REPORT_STREAM] = "stream",       [AVSP_REPORT_DONE] = "done",
+    [AVSP_REPORT_FAILED] = "failed",
+};
+
+/// The index of @p verb in a table whose first entry is unused; 0 where it is not there.
+static size_t find_verb(const char *const *verbs, size_t n, const char *verb)
+{
+    for (size_t i = 1; i < n; i++)
+        if (strcmp(verbs[i], verb) == 0)
+            return i;
+    return 0;
+}
+
+void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
+{
+    avsp_record_begin(buf, step_verbs[step->kind]);
+    avsp_record_put_i64(buf, "seconds", step->segment_seconds);
+    avsp_record_put_i64(buf, "resume", step->resume_idx);
+    avsp_record_put_i64(buf, "pending", step->max_pending);
+    avsp_record_put_i64(buf, "crf", step->crf);
+    avsp_record_put_i64(buf, "preset", step->preset);
+    avsp_record_put_i64(buf, "threads", step->threads);
+    avsp_record_put_i64(buf, "described", step->described);
+    avsp_record_put_i64(buf, "idx", step->idx);
+    avsp_record_end(buf);
+}
+
+/// More threads or pending files than any machine makes use of.
+#define THREADS_MAX 256
+#define PENDING_MAX 1024
+
+enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
+                               struct avsp_step *ret_step, struct avsp_err *err)
+{
+    struct avsp_record rec;
+    if (avsp_record_parse(arena, line, &rec, err) != AVSP_OK)
+        return avsp_err_wrap(err, "request");
+    size_t kind = find_verb(step_verbs, AVSP_ARRAY_LEN(step_verbs), rec.verb);
+    if (kind == 0)
+        return avsp_err_set(err, AVSP_INVALID, "request: \"%.40s\" is not a step", rec.verb);
+    *ret_step = (struct avsp_step){
+        .kind = (enum avsp_step_kind)kind,
+        .segment_seconds = (int32_t)avsp_record_i64(&rec, "seconds", 0, AVSP_SEGMENT_SECONDS_MAX),
+        .resume_idx = (uint32_t)avsp_record_i64(&rec, "resume", 0, AVSP_SEGMENTS_MAX),
+        .max_pending = (uint32_t)avsp_record_i64(&rec, "pending", 0, PENDING_MAX),
+        .crf = (int32_t)avsp_record_i64(&rec, "crf", 0, AVSP_CRF_MAX),
+        .preset = (int32_t)avsp_record_i64(&rec, "preset", 0, AVSP_PRESET_MAX),
+        .threads = (uint32_t)avsp_record_i64(&rec, "threads", 0, THREADS_MAX),
+        .described = avsp_record_i64(&rec, "described", 0, 1) != 0,
+        .idx = (uint32_t)avsp_record_i64(&rec, "idx", 0, AVSP_SEGMENTS_MAX - 1),
+    };
+    return avsp_record_check(&rec, err);
+}
+
+static void put_piece(struct avsp_buf *buf, const struct avsp_piece *p)
+{
+    avsp_record_put_i64(buf, "task", p->kind);
+    avsp_record_put_i64(buf, "track", p->track);
+    avsp_record_put_i64(buf, "idx", p->idx);
+    avsp_record_put_i64(buf, "n", p->n_segments);
+    avsp_record_put_i64(buf, "in", p->in_pts);
+    avsp_record_put_i64(buf, "out", p->out_pts);
+    avsp_record_put_rational(buf, "tb", p->time_base);
+    avsp_record_put_i64(buf, "frames", (int64_t)p->frames);
+    avsp_record_put_i64(buf, "bytes", (int64_t)p->bytes);
+    avsp_record_put_str(buf, "file", p->file.path);
+}
+
+static void put_rendition(struct avsp_buf *buf, const struct avsp_rendition *r)
+{
+    avsp_record_put_str(buf, "name", r->name);
+    avsp_record_put_i64(buf, "media", r->kind);
+    avsp_record_put_str(buf, "init", r->init_name);
+    avsp_record_put_i64(buf, "bytes", (int64_t)r->init_bytes);
+    avsp_record_put_str(buf, "sha256", r->init_sha256);
+    avsp_record_put_str(buf, "codecs", r->codecs);
+    avsp_record_put_i64(buf, "timescale", r->timescale);
+    avsp_record_put_i64(buf, "priming", r->priming_ticks);
+    avsp_record_put_i64(buf, "width", r->width_px);
+    avsp_record_put_i64(buf, "height", r->height_px);
+    avsp_record_put_rational(buf, "rate", r->frame_rate);
+    avsp_record_put_str(buf, "range", r->video_range);
+    avsp_record_put_i64(buf, "channels", r->channels);
+    avsp_record_put_str(buf, "language", r->language);
+    avsp_record_put_str(buf, "title", r->title);
+}
+
+static void put_segment(struct avsp_buf *buf, const struct avsp_segment *s)
+{
+    avsp_record_put_str(buf, "rendition", s->rendition);
+    avsp_record_put_i64(buf, "idx", s->idx);
+    avsp_record_put_str(buf, "name", s->name);
+    avsp_record_put_i64(buf, "start", s->start_ticks);
+    avsp_record_put_i64(buf, "duration", s->duration_ticks);
+    avsp_record_put_i64(buf, "frames", (int64_t)s->frames);
+    avsp_record_put_i64(buf, "bytes", (int64_t)s->bytes);
+    avsp_record_put_str(buf, "sha256", s->sha256);
+}
+
+static void put_stream(struct avsp_buf *buf, const struct avsp_probe_stream *s)
+{
+    avsp_record_put_i64(buf, "idx", s->idx);
+    avsp_record_put_str(buf, "type", s->type);
+    avsp_record_put_str(buf, "codec", s->codec);
+    avsp_record_put_str(buf, "details", s->details);
+    avsp_record_put_str(buf, "language", s->language);
+    avsp_record_put_str(buf, "plan", s->plan);
+}
+
+void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report)
+{
+    avsp_record_begin(buf, report_verbs[report->kind]);
+    switch (report->kind) {
+    case AVSP_REPORT_PROGRESS:
+        avsp_record_put_i64(buf, "done", (int64_t)report->progress.frames_done);
+        avsp_record_put_i64(buf, "total", (int64_t)report->progress.frames_total);
+        avsp_record_put_i64(buf, "millifps", report->progress.milli_fps);
+        break;
+    case AVSP_REPORT_PIECE:
+        put_piece(buf, &report->piece);
+        break;
+    case AVSP_REPORT_RENDITION:
+        put_rendition(buf, &report->rendition);
+        break;
+    case AVSP_REPORT_SEGMENT:
+        put_segment(buf, &report->segment);
+        break;
+    case AVSP_REPORT_WARNING:
+        avsp_record_put_str(buf, "text", report->warning);
+        break;
+    case AVSP_REPORT_INPUT:
+        avsp_record_put_str(buf, "format", report->input.format);
+        avsp_record_put_i64(buf, "duration_us", report->input.duration_us);
+        avsp_record_put_i64(buf, "bytes", (int64_t)report->input.bytes);
+        avsp_record_put_i64(buf, "segments", report->input.n_segments);
+        break;
+    case AVSP_REPORT_STREAM:
+        put_stream(buf, &report->stream);
+        break;
+    case AVSP_REPORT_DONE:
+        break;
+    case AVSP_REPORT_FAILED:
+        avsp_record_put_str(buf, "code", avsp_code_name(report->failure.code));
+        avsp_record_put_i64(buf, "retry", report->failure.may_retry);
+        avsp_record_put_str(buf, "text", report->failure.message);
+        break;
+    }
+    avsp_record_end(buf);
+}
+
+/// A file name out of a report; anything but a plain name is a problem.
+static const char *take_name(struct avsp_record *rec, const char *key)
+{
+    const char *name = avsp_record_str(rec, key);
+    if (!avsp_name_is_safe(name) && rec->problem.code == AVSP_OK)
+        (void)avsp_err_set(&rec->problem, AVSP_INVALID, "record \"%.40s\": %s is not a file name",
+                           rec->verb, key);
+    return name;
+}
+
+static const char *take_sha256(struct avsp_record *rec, const char *key)
+{
+    const char *text = avsp_record_str(rec, key);
+    if (!avsp_sha256_is_valid(text) && rec->problem.code == AVSP_OK)
+        (void)avsp_err_set(&rec->problem, AVSP_INVALID, "record \"%.40s\": %s is not a SHA-256",
+                           rec->verb, key);
+    return text;
+}
+
+static const char *take_text(struct avsp_record *rec, const char *key)
+{
+    const char *text = avsp_record_str(rec, key);
+    if (strlen(text) > AVSP_TEXT_MAX_BYTES && rec->problem.code == AVSP_OK)
+        (void)avsp_err_set(&rec->problem, AVSP_INVALID, "record \"%.40s\": %s is too long",
+                           rec->verb, key);
+    return text;
+}
+
+static struct avsp_piece take_piece(struct avsp_record *rec)
+{
+    struct avsp_piece p = {
+        .kind =
+            (enum avsp_task_kind)avsp_record_i64(rec, "task", AVSP_TASK_ENCODE, AVSP_TASK_AUDIO),
+        .track = (uint32_t)avsp_record_i64(rec, "track", 0, 63),
+        .idx = (uint32_t)avsp_record_i64(rec, "idx", 0, AVSP_SEGMENTS_MAX - 1),
+        .n_segments = (uint32_t)avsp_record_i64(rec, "n", 0, AVSP_SEGMENTS_MAX),
+        .in_pts = avsp_record_i64(rec, "in", INT64_MIN, INT64_MAX),
+        .out_pts = avsp_record_i64(rec, "out", INT64_MIN, INT64_MAX),
+        .time_base = avsp_record_rational(rec, "tb"),
+        .frames = (uint64_t)avsp_record_i64(rec, "frames", 0, INT64_MAX),
+        .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, INT64_MAX),
+        .file = {AVSP_LOCATION_FS, take_name(rec, "file"), "", "", "", "", {""}},
+    };
+    if (p.kind == AVSP_TASK_MANIFEST && rec->problem.code == AVSP_OK)
+        (void)avsp_err_set(&rec->problem, AVSP_INVALID, "record \"piece\": not a task for a piece");
+    return p;
+}
+
+static struct avsp_rendition take_rendition(struct avsp_record *rec)
+{
+    return (struct avsp_rendition){
+        .name = take_name(rec, "name"),
+        .kind =
+            (enum avsp_media_kind)avsp_record_i64(rec, "media", AVSP_MEDIA_VIDEO, AVSP_MEDIA_AUDIO),
+        .init_name = take_name(rec, "init"),
+        .init_bytes = (uint64_t)avsp_record_i64(rec, "bytes", 1, INT64_MAX),
+        .init_sha256 = take_sha256(rec, "sha256"),
+        .codecs = take_text(rec, "codecs"),
+        .timescale = (uint32_t)avsp_record_i64(rec, "timescale", 1, UINT32_MAX),
+        .priming_ticks = avsp_record_i64(rec, "priming", 0, INT32_MAX),
+        .width_px = (uint32_t)avsp_record_i64(rec, "width", 0, 65535),
+        .height_px = (uint32_t)avsp_record_i64(rec, "height", 0, 65535),
+        .frame_rate = avsp_record_rational(rec, "rate"),
+        .video_range = take_text(rec, "range"),
+        .channels = (uint32_t)avsp_record_i64(rec, "channels", 0, 64),
+        .language = take_text(rec, "language"),
+        .title = take_text(rec, "title"),
+    };
+}
+
+static struct avsp_segment take_segment(struct avsp_record *rec)
+{
+    return (struct avsp_segment){
+        .rendition = take_name(rec, "rendition"),
+        .idx = (uint32_t)avsp_record_i64(rec, "idx", 0, AVSP_SEGMENTS_MAX - 1),
+        .name = take_name(rec, "name"),
+        .start_ticks = avsp_record_i64(rec, "start", 0, INT64_MAX / 2),
+        .duration_ticks = avsp_record_i64(rec, "duration", 1, INT64_MAX / 2),
+        .frames = (uint64_t)avsp_record_i64(rec, "frames", 1, INT64_MAX),
+        .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 1, INT64_MAX),
+        .sha256 = take_sha256(rec, "sha256"),
+    };
+}
+
+static void take_probe(struct avsp_record *rec, struct avsp_report *report)
+{
+    if (report->kind == AVSP_REPORT_INPUT)
+        report->input = (struct avsp_probe_input){
+            .format = take_text(rec, "format"),
+            .duration_us = avsp_record_i64(rec, "duration_us", 0, INT64_MAX),
+            .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, INT64_MAX),
+            .n_segments = (uint32_t)avsp_record_i64(rec, "segments", 0, UINT32_MAX),
+        };
+    else
+        report->stream = (struct avsp_probe_stream){
+            .idx = (uint32_t)avsp_record_i64(rec, "idx", 0, 65535),
+            .type = take_text(rec, "type"),
+            .codec = take_text(rec, "codec"),
+            .details = take_text(rec, "details"),
+            .language = take_text(rec, "language"),
+            .plan = take_text(rec, "plan"),
+        };
+}
+
+enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
+                                 struct avsp_report *ret_report, struct avsp_err *err)
+{
+    struct avsp_record rec;
+    if (avsp_record_parse(arena, line, &rec, err) != AVSP_OK)
+        return avsp_err_wrap(err, "report");
+    size_t kind = find_verb(report_verbs, AVSP_ARRAY_LEN(report_verbs), rec.verb);
+    struct avsp_report report = {.kind = (enum avsp_report_kind)kind};
+    switch (report.kind) {
+    case AVSP_REPORT_PROGRESS:
+        report.progress = (struct avsp_progress){
+            .frames_done = (uint64_t)avsp_record_i64(&rec, "done", 0, INT64_MAX),
+            .frames_total = (uint64_t)avsp_record_i64(&rec, "total", 0, INT64_MAX),
+            .milli_fps = (uint32_t)avsp_record_i64(&rec, "millifps", 0, UINT32_MAX),
+        };
+        break;
+    case AVSP_REPORT_PIECE:
+        report.piece = take_piece(&rec);
+        break;
+    case AVSP_REPORT_RENDITION:
+        report.rendition = take_rendition(&rec);
+        break;
+    case AVSP_REPORT_SEGMENT:
+        report.segment = take_segment(&rec);
+        break;
+    case AVSP_REPORT_WARNING:
+        report.warning = take_text(&rec, "text");
+        break;
+    case AVSP_REPORT_INPUT:
+    case AVSP_REPORT_STREAM:
+        take_probe(&rec, &report);
+        break;
+    case AVSP_REPORT_DONE:
+        break;
+    case AVSP_REPORT_FAILED:
+        report.failure = (struct avsp_failure){
+            .code = avsp_code_from_name(avsp_record_str(&rec, "code")),
+            .may_retry = avsp_record_i64(&rec, "retry", 0, 1) != 0,
+            .message = take_text(&rec, "text"),
+            .log_tail = "",
+        };
+        break;
+    default:
+        return avsp_err_set(err, AVSP_INVALID, "report: \"%.40s\" is not one", rec.verb);
+    }
+    *ret_report = report;
+    return avsp_record_check(&rec, err);
+}
