@@ -1,0 +1,169 @@
+#include "coordinator/config.h"
+
+#include "util/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LEASE_SECONDS_MAX 3600
+#define MAX_ATTEMPTS_MAX 100
+#define FD_MAX 1023
+
+static const struct avsp_cli_option options[] = {
+    {"listen", "ADDRESS", "AVSPL1T_LISTEN", "127.0.0.1:50051",
+     "Where to listen: HOST:PORT (port 0 takes any free one), [::1]:PORT or unix:PATH."},
+    {"db", "URL", "AVSPL1T_DB", NULL,
+     "The database: sqlite:///ABSOLUTE/PATH, made where it does not exist. Default: "
+     "avspl1t/coordinator.db in $XDG_STATE_HOME or ~/.local/state."},
+    {"lease-seconds", "N", "AVSPL1T_LEASE_SECONDS", "30",
+     "How long a worker may be silent before its task is given to another."},
+    {"max-attempts", "N", "AVSPL1T_MAX_ATTEMPTS", "4",
+     "How often a task is tried before its job fails."},
+    {"insecure", NULL, "AVSPL1T_INSECURE", NULL,
+     "Listen beyond this machine although there is no encryption and nobody is asked who they are: "
+     "for networks "
+     "where every machine is trusted."},
+    {"ready-fd", "N", NULL, NULL,
+     "Write the address and a line feed to this descriptor once calls are taken, then close it: "
+     "for "
+     "supervisors and scripts."},
+    {"log-level", "LEVEL", "AVSPL1T_LOG_LEVEL", "info",
+     "The least important events to write to standard error: error, warn, info or debug."},
+};
+
+static const struct avsp_cli_command whole = {
+    .name = "",
+    .arguments = "",
+    .summary = "hand out the work",
+    .help = "",
+    .options = options,
+    .n_options = AVSP_ARRAY_LEN(options),
+};
+
+const struct avsp_cli_program avsp_coordinator_program = {
+    .name = "avspl1t-coordinator",
+    .summary = "take video jobs and hand their tasks to workers",
+    .description = "Takes jobs from avspl1t and other clients, turns each into tasks, and hands "
+                   "these to avspl1t-worker "
+                   "on any number of machines. All it knows is in its database: it can be stopped "
+                   "and started at any time.\n"
+                   "\n"
+                   "It never touches a video itself, so one small machine is enough. SIGTERM or "
+                   "SIGINT ends it "
+                   "in good order: what runs on workers goes on and finds it again.",
+    .commands = &whole,
+    .n_commands = 1,
+    .notes = "EXIT STATUS\n0 ended by a signal; 1 it could not start or go on; 2 a wrong option.\n"
+             "\n"
+             "SEE ALSO\navspl1t(1), avspl1t-worker(1)",
+};
+
+bool avsp_config_is_loopback(const char *listen)
+{
+    if (strncmp(listen, "unix:", 5) == 0 || strncmp(listen, "localhost:", 10) == 0 ||
+        strncmp(listen, "[::1]:", 6) == 0)
+        return true;
+    // 127.0.0.0/8 in full dotted form: a name that only begins like one is not an address.
+    unsigned parts[4];
+    int end = 0;
+    return sscanf(listen, "%3u.%3u.%3u.%3u:%n", &parts[0], &parts[1], &parts[2], &parts[3], &end) ==
+               4 &&
+           end > 0 && parts[0] == 127;
+}
+
+static enum avsp_code make_folder(const char *path, mode_t mode, struct avsp_err *err)
+{
+    if (mkdir(path, mode) == 0 || errno == EEXIST)
+        return AVSP_OK;
+    return avsp_err_set_errno(err, errno, "make the folder %s", path);
+}
+
+/// Makes @p base and every folder on the way to it (mode 0700, as the XDG base directory specification asks).
+static enum avsp_code make_folders(char *base, struct avsp_err *err)
+{
+    for (char *slash = strchr(base + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        enum avsp_code rc = make_folder(base, 0700, err);
+        *slash = '/';
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    return make_folder(base, 0700, err);
+}
+
+static enum avsp_code default_db(struct avsp_arena *arena, const char **ret_url,
+                                 struct avsp_err *err)
+{
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    char *folder = NULL;
+    if (state != NULL && state[0] == '/')
+        folder = avsp_arena_printf(arena, "%s/avspl1t", state);
+    else if (home != NULL && home[0] == '/')
+        folder = avsp_arena_printf(arena, "%s/.local/state/avspl1t", home);
+    else
+        return avsp_err_set(err, AVSP_INVALID,
+                            "no home folder to keep the database in: name one with --db "
+                            "sqlite:///PATH");
+    if (folder == NULL)
+        return avsp_arena_failed(arena, err);
+    enum avsp_code rc = make_folders(folder, err);
+    if (rc != AVSP_OK)
+        return rc;
+    *ret_url = avsp_arena_printf(arena, "sqlite://%s/coordinator.db", folder);
+    return *ret_url != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
+}
+
+static enum avsp_code read_listen(const struct avsp_cli_parsed *args,
+                                  struct avsp_config *ret_config, struct avsp_err *err)
+{
+    ret_config->listen = avsp_cli_str(args, "listen");
+    if (avsp_config_is_loopback(ret_config->listen) || avsp_cli_flag(args, "insecure"))
+        return AVSP_OK;
+    return avsp_err_set(
+        err, AVSP_INVALID,
+        "--listen %.200s reaches beyond this machine, and there is no encryption or password yet: "
+        "anyone on the network could use it. Say --insecure if every machine there is trusted",
+        ret_config->listen);
+}
+
+static enum avsp_code read_ready_fd(const struct avsp_cli_parsed *args,
+                                    struct avsp_config *ret_config, struct avsp_err *err)
+{
+    ret_config->ready_fd = -1;
+    if (avsp_cli_str(args, "ready-fd") == NULL)
+        return AVSP_OK;
+    int64_t fd = 0;
+    enum avsp_code rc = avsp_cli_i64(args, "ready-fd", 3, FD_MAX, &fd, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0)
+        return avsp_err_set(err, AVSP_INVALID, "--ready-fd: descriptor %d is not open", (int)fd);
+    ret_config->ready_fd = (int)fd;
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                                struct avsp_config *ret_config, struct avsp_err *err)
+{
+    int64_t lease_seconds = 0;
+    enum avsp_code rc = read_listen(args, ret_config, err);
+    if (rc == AVSP_OK)
+        rc = read_ready_fd(args, ret_config, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cli_i64(args, "lease-seconds", 1, LEASE_SECONDS_MAX, &lease_seconds, err);
+    if (rc == AVSP_OK)
+        rc =
+            avsp_cli_i64(args, "max-attempts", 1, MAX_ATTEMPTS_MAX, &ret_config->max_attempts, err);
+    if (rc != AVSP_OK)
+        return rc;
+    ret_config->lease_ms = lease_seconds * 1000;
+    const char *level = avsp_cli_str(args, "log-level");
+    if (!avsp_log_level_parse(level, &ret_config->log_level))
+        return avsp_err_set(err, AVSP_INVALID,
+                            "--log-level: \"%.64s\" is not error, warn, info or debug", level);
+    ret_config->db_url = avsp_cli_str(args, "db");
+    return ret_config->db_url != NULL ? AVSP_OK : default_db(arena, &ret_config->db_url, err);
+}

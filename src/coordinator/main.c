@@ -1,0 +1,113 @@
+/// avspl1t-coordinator: reads its configuration, opens the database, serves until a signal comes.
+#include "coordinator/config.h"
+#include "coordinator/service.h"
+#include "util/fd.h"
+#include "util/log.h"
+
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define EXIT_FAILED 1
+#define EXIT_USAGE 2
+
+#define CONFIG_MAX_BYTES (64 << 10)
+
+/// Clients that watch our health stop coming within this; without it some calls would be lost (notes/grpc 3.6).
+#define LAME_DUCK_MS 700
+#define GRACE_MS 5000
+
+/// Blocks what ends us, in this thread and all that it starts: sigtimedwait takes them.
+static void block_signals(sigset_t *ret_ends)
+{
+    sigemptyset(ret_ends);
+    sigaddset(ret_ends, SIGTERM);
+    sigaddset(ret_ends, SIGINT);
+    sigaddset(ret_ends, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, ret_ends, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/// The address with the port that was taken: what was asked for may have been 0.
+static void spoken_address(const char *listen, int port, char *ret_text, size_t len)
+{
+    const char *colon = strrchr(listen, ':');
+    if (port > 0 && colon != NULL)
+        snprintf(ret_text, len, "%.*s:%d", (int)(colon - listen), listen, port);
+    else
+        snprintf(ret_text, len, "%s", listen);
+}
+
+/// Whoever started us may wait for this line; that nobody reads it any more is no failure.
+static void say_ready(int ready_fd, const char *address)
+{
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd = ready_fd;
+    struct avsp_err ignored = {0};
+    if (fd >= 0 && avsp_fd_write_all(fd, address, strlen(address), &ignored) == AVSP_OK &&
+        avsp_fd_write_all(fd, "\n", 1, &ignored) == AVSP_OK)
+        avsp_log(AVSP_LOG_DEBUG, "coordinator.ready", "fd=%d", fd);
+}
+
+/// Sweeps once a second until a signal comes; returns it.
+static int sweep_until_signal(struct avsp_service *service, const sigset_t *ends)
+{
+    for (;;) {
+        int sig = sigtimedwait(ends, NULL, &(struct timespec){.tv_sec = 1});
+        if (sig > 0)
+            return sig;
+        avsp_service_sweep(service);
+    }
+}
+
+static enum avsp_code serve(const struct avsp_config *config, struct avsp_service *service,
+                            const sigset_t *ends, struct avsp_err *err)
+{
+    struct avsp_server_options options = {.listen = config->listen};
+    struct avsp_server *server = avsp_server_start(&options, &avsp_coordinator_ops, service, err);
+    if (server == NULL)
+        return avsp_err_wrap(err, "listen on %s", config->listen);
+    avsp_service_attach(service, server);
+    char address[256];
+    int port = avsp_server_port(server);
+    spoken_address(config->listen, port, address, sizeof address);
+    avsp_log(AVSP_LOG_INFO, "coordinator.listening", "address=%s version=%s", address,
+             AVSP_VERSION);
+    say_ready(config->ready_fd, address);
+    int sig = sweep_until_signal(service, ends);
+    avsp_log(AVSP_LOG_INFO, "coordinator.stopping", "signal=%s", sigabbrev_np(sig));
+    avsp_server_stop(server, port > 0 ? LAME_DUCK_MS : 0, GRACE_MS);
+    avsp_log(AVSP_LOG_INFO, "coordinator.stopped", "address=%s", address);
+    return AVSP_OK;
+}
+
+static int complain(const struct avsp_err *err, int status)
+{
+    fprintf(stderr, "%s: %s\n", avsp_coordinator_program.name, err->text);
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    struct avsp_err err = {0};
+    struct avsp_cli_parsed args;
+    bool is_answered = false;
+    if (avsp_cli_parse(&avsp_coordinator_program, argc, argv, &args, &is_answered, &err) != AVSP_OK)
+        return complain(&err, EXIT_USAGE);
+    if (is_answered)
+        return 0;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, CONFIG_MAX_BYTES);
+    struct avsp_config config;
+    enum avsp_code rc = avsp_config_read(&args, &arena, &config, &err);
+    if (rc != AVSP_OK)
+        return complain(&err, rc == AVSP_INVALID ? EXIT_USAGE : EXIT_FAILED);
+    avsp_log_set_level(config.log_level);
+    sigset_t ends;
+    block_signals(&ends);
+    struct avsp_service AVSP_CLEANUP(avsp_service_close) service = {0};
+    if (avsp_service_open(&service, &config, &err) != AVSP_OK ||
+        serve(&config, &service, &ends, &err) != AVSP_OK)
+        return complain(&err, EXIT_FAILED);
+    return 0;
+}

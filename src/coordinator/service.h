@@ -1,0 +1,42 @@
+/// The coordinator between its two layers: what a call asks for, the store does; what changed, the server is told.
+///
+///     struct avsp_service service = {0};
+///     avsp_service_open(&service, &config, err);
+///     srv = avsp_server_start(&options, &avsp_service_ops, &service, err);
+///     avsp_service_attach(&service, srv);
+///     … avsp_service_sweep(&service) about once a second …
+///     avsp_server_stop(srv, …);
+///     avsp_service_close(&service);
+///
+/// It keeps nothing that matters: the database has it all. Also the place where what happens to jobs and tasks is logged.
+#ifndef AVSP_COORDINATOR_SERVICE_H
+#define AVSP_COORDINATOR_SERVICE_H
+
+#include "coordinator/config.h"
+#include "db/store.h"
+#include "rpc/server.h"
+
+#include <stdatomic.h>
+
+struct avsp_service {
+    struct avsp_store *store;
+    _Atomic(struct avsp_server *) server; ///< borrowed; NULL until attached
+    bool sweep_failed;                    ///< the last one; owner thread only
+};
+
+extern const struct avsp_service_ops avsp_coordinator_ops;
+
+/// Opens the database. @return OK, or as avsp_store_open says.
+enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp_config *config,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// The server is to be woken from now on. Changes before this are made good at once.
+void avsp_service_attach(struct avsp_service *service, struct avsp_server *server);
+
+/// Tends leases and back-offs. A failure is logged when it begins and when it ends. One thread.
+void avsp_service_sweep(struct avsp_service *service);
+
+/// Call after the server has stopped; safe on a zeroed value.
+void avsp_service_close(struct avsp_service *service);
+
+#endif
