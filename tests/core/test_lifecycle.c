@@ -1,0 +1,79 @@
+#include "../cmocka_all.h"
+
+#include "core/lifecycle.h"
+
+static void what_is_over_stays_over(void **state)
+{
+    (void)state;
+    for (int s = AVSP_TASK_DONE; s <= AVSP_TASK_CANCELED; s++) {
+        assert_true(avsp_task_is_over((enum avsp_task_state)s));
+        for (int e = 0; e <= AVSP_EVENT_CANCEL; e++)
+            assert_int_equal(avsp_task_next((enum avsp_task_state)s, (enum avsp_task_event)e), 0);
+    }
+    assert_false(avsp_task_is_over(AVSP_TASK_READY));
+    assert_false(avsp_task_is_over(AVSP_TASK_RUNNING));
+}
+
+static void the_usual_ways(void **state)
+{
+    (void)state;
+    assert_int_equal(avsp_task_next(AVSP_TASK_READY, AVSP_EVENT_CLAIM), AVSP_TASK_RUNNING);
+    assert_int_equal(avsp_task_next(AVSP_TASK_RUNNING, AVSP_EVENT_FINISH), AVSP_TASK_DONE);
+    assert_int_equal(avsp_task_next(AVSP_TASK_RUNNING, AVSP_EVENT_RETRY), AVSP_TASK_READY);
+    assert_int_equal(avsp_task_next(AVSP_TASK_RUNNING, AVSP_EVENT_EXPIRE), AVSP_TASK_RUNNING);
+    assert_int_equal(avsp_task_next(AVSP_TASK_READY, AVSP_EVENT_FINISH), 0);
+    assert_int_equal(avsp_task_next((enum avsp_task_state)99, AVSP_EVENT_CLAIM), 0);
+}
+
+static void failures_retry_with_growing_waits_until_spent(void **state)
+{
+    (void)state;
+    int64_t before = 0;
+    for (int64_t spent = 1; spent < 10; spent++) {
+        struct avsp_verdict v = avsp_task_failed(spent, 10, true, 999);
+        assert_false(v.job_fails);
+        assert_true(v.backoff_ms >= before);
+        assert_true(v.backoff_ms <= 60000);
+        before = v.backoff_ms;
+    }
+    assert_true(avsp_task_failed(10, 10, true, 0).job_fails);
+    assert_true(avsp_task_failed(1, 1, true, 0).job_fails);
+    assert_true(avsp_task_failed(1, 4, false, 0).job_fails);
+}
+
+static void percent_is_what_a_base_client_expects(void **state)
+{
+    (void)state;
+    assert_int_equal(avsp_job_percent(AVSP_JOB_RUNNING, false, 50, 100, 1, 9), 0);
+    assert_int_equal(avsp_job_percent(AVSP_JOB_RUNNING, true, 0, 100, 1, 9), 1);
+    assert_int_equal(avsp_job_percent(AVSP_JOB_RUNNING, true, 50, 100, 1, 9), 50);
+    assert_int_equal(avsp_job_percent(AVSP_JOB_RUNNING, true, 100, 100, 8, 9), 99);
+    assert_int_equal(avsp_job_percent(AVSP_JOB_RUNNING, true, 0, 0, 3, 4), 75);
+    assert_int_equal(avsp_job_percent(AVSP_JOB_FINISHED, true, 1, 100, 9, 9), 100);
+}
+
+/// Two jobs that get tasks in turn are handed out in turn, whatever one has queued before.
+static void a_late_job_is_not_starved(void **state)
+{
+    (void)state;
+    int64_t long_keys[100];
+    int64_t last = 0;
+    for (int i = 0; i < 100; i++)
+        long_keys[i] = last = avsp_fair_key(0, last, 1);
+    int64_t virtual_time = long_keys[9]; // ten are handed out when the clip arrives
+    int64_t clip = avsp_fair_key(virtual_time, 0, 1);
+    assert_true(clip <= long_keys[10]);
+    assert_true(avsp_fair_key(virtual_time, clip, 1) > long_keys[10]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_over_stays_over),
+        cmocka_unit_test(the_usual_ways),
+        cmocka_unit_test(failures_retry_with_growing_waits_until_spent),
+        cmocka_unit_test(percent_is_what_a_base_client_expects),
+        cmocka_unit_test(a_late_job_is_not_starved),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,120 @@
+#include "../cmocka_all.h"
+
+#include "core/model.h"
+
+#include <string.h>
+
+static struct avsp_arena arena;
+
+static int setup(void **state)
+{
+    (void)state;
+    avsp_arena_init(&arena, 1 << 20);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    avsp_arena_deinit(&arena);
+    return 0;
+}
+
+static struct avsp_location fs(const char *path)
+{
+    return (struct avsp_location){AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+}
+
+static struct avsp_job_spec good(void)
+{
+    return (struct avsp_job_spec){
+        .input = fs("/in.mp4"), .output = fs("/out/"), .idempotency_key = ""};
+}
+
+static void defaults_are_filled(void **state)
+{
+    (void)state;
+    struct avsp_job_spec spec = good();
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_job_spec_check(&spec, &arena, &err), AVSP_OK);
+    assert_int_equal(spec.segment_seconds, 4);
+    assert_int_equal(spec.crf, 30);
+    assert_int_equal(spec.preset, 8);
+    assert_string_equal(spec.work.path, "/out/.avspl1t-work");
+}
+
+static void expect_refused(struct avsp_job_spec spec, const char *field)
+{
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_job_spec_check(&spec, &arena, &err), AVSP_INVALID);
+    if (strstr(err.text, field) == NULL)
+        fail_msg("\"%s\" does not name %s", err.text, field);
+}
+
+static void bad_fields_are_named(void **state)
+{
+    (void)state;
+    struct avsp_job_spec spec = good();
+    spec.crf = 64;
+    expect_refused(spec, "av1_encode_job.crf");
+    spec.crf = -1;
+    expect_refused(spec, "av1_encode_job.crf");
+    spec = good();
+    spec.segment_seconds = -4;
+    expect_refused(spec, "seconds_per_segment");
+    spec = good();
+    spec.preset = 14;
+    expect_refused(spec, "preset");
+    spec = good();
+    spec.input.kind = AVSP_LOCATION_NONE;
+    expect_refused(spec, "input_file");
+    spec = good();
+    spec.input = fs("relative.mp4");
+    expect_refused(spec, "input_file");
+    spec = good();
+    spec.output = fs("/a/../b");
+    expect_refused(spec, "output_directory");
+    spec.output = fs("/a/..");
+    expect_refused(spec, "output_directory");
+    spec.output = fs("/a\nb");
+    expect_refused(spec, "output_directory");
+    spec = good();
+    spec.work = fs("work");
+    expect_refused(spec, "working_directory");
+    spec = good();
+    spec.output = (struct avsp_location){AVSP_LOCATION_S3, "p", "", "", "", "", {""}};
+    expect_refused(spec, "output_directory");
+    spec = good();
+    spec.output = fs("/a/..b/c..");
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_job_spec_check(&spec, &arena, &err), AVSP_OK);
+}
+
+static void join_stays_inside(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    struct avsp_location folder = fs("/a/b//");
+    struct avsp_location file;
+    assert_int_equal(avsp_location_join(&arena, &folder, "c/d", &file, &err), AVSP_OK);
+    assert_string_equal(file.path, "/a/b/c/d");
+    folder = fs("/");
+    assert_int_equal(avsp_location_join(&arena, &folder, "c", &file, &err), AVSP_OK);
+    assert_string_equal(file.path, "/c");
+    folder = (struct avsp_location){AVSP_LOCATION_S3, "", "b", "", "", "", {""}};
+    assert_int_equal(avsp_location_join(&arena, &folder, "c", &file, &err), AVSP_OK);
+    assert_string_equal(file.path, "c");
+    static const char *const bad[] = {"", "/x", "..", "a/../b", "a//b", "a/", "./a", "a\nb"};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(bad); i++)
+        assert_int_equal(avsp_location_join(&arena, &folder, bad[i], &file, &err), AVSP_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(defaults_are_filled, setup, teardown),
+        cmocka_unit_test_setup_teardown(bad_fields_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(join_stays_inside, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

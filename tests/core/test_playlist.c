@@ -1,0 +1,183 @@
+#include "../cmocka_all.h"
+
+#include "core/playlist.h"
+
+#include <string.h>
+
+static const struct avsp_rendition picture = {"v0",
+                                              AVSP_MEDIA_VIDEO,
+                                              "init-1.mp4",
+                                              700,
+                                              "",
+                                              "av01.0.04M.08",
+                                              30000,
+                                              0,
+                                              1280,
+                                              720,
+                                              {30000, 1001},
+                                              "SDR",
+                                              0,
+                                              "und",
+                                              ""};
+static const struct avsp_rendition sound = {"a0",
+                                            AVSP_MEDIA_AUDIO,
+                                            "init-2.mp4",
+                                            600,
+                                            "",
+                                            "mp4a.40.2",
+                                            48000,
+                                            1024,
+                                            0,
+                                            0,
+                                            {0, 0},
+                                            "SDR",
+                                            2,
+                                            "eng",
+                                            "Say \"hi\"\n#EXT-X-EVIL"};
+
+static struct avsp_segment video_segments[] = {
+    {"v0", 0, "s0.m4s", 0, 120120, 120, 1000000, ""},
+    {"v0", 1, "s1.m4s", 120120, 120120, 120, 500000, ""},
+    {"v0", 2, "s2.m4s", 240240, 1001, 1, 200000, ""},
+};
+
+static struct avsp_segment audio_segments[] = {
+    {"a0", 0, "t0.m4s", 0, 193536, 189, 64000, ""},
+    {"a0", 1, "t1.m4s", 193536, 193536, 189, 64000, ""},
+};
+
+static struct avsp_playlist_rendition renditions[] = {
+    {&picture, video_segments, AVSP_ARRAY_LEN(video_segments)},
+    {&sound, audio_segments, AVSP_ARRAY_LEN(audio_segments)},
+};
+
+static const struct avsp_playlist_set set = {renditions, AVSP_ARRAY_LEN(renditions)};
+
+static void media_playlists(void **state)
+{
+    (void)state;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 65536);
+    avsp_playlist_media(&set, 0, &buf);
+    assert_string_equal(avsp_buf_text(&buf), "#EXTM3U\n"
+                                             "#EXT-X-VERSION:7\n"
+                                             "#EXT-X-INDEPENDENT-SEGMENTS\n"
+                                             "#EXT-X-TARGETDURATION:4\n"
+                                             "#EXT-X-MEDIA-SEQUENCE:0\n"
+                                             "#EXT-X-PLAYLIST-TYPE:VOD\n"
+                                             "#EXT-X-MAP:URI=\"init-1.mp4\"\n"
+                                             "#EXTINF:4.004000,\ns0.m4s\n"
+                                             "#EXTINF:4.004000,\ns1.m4s\n"
+                                             "#EXTINF:0.033367,\ns2.m4s\n"
+                                             "#EXT-X-ENDLIST\n");
+    avsp_buf_clear(&buf);
+    avsp_playlist_media(&set, 1, &buf);
+    // The first segment is shorter by the priming: 193536 - 1024 samples.
+    assert_non_null(strstr(avsp_buf_text(&buf), "#EXTINF:4.010667,\nt0.m4s\n"));
+    assert_non_null(strstr(avsp_buf_text(&buf), "#EXTINF:4.032000,\nt1.m4s\n"));
+}
+
+static void multivariant_playlist(void **state)
+{
+    (void)state;
+    static const char *const uris[] = {"v0/p.m3u8", "a0/p.m3u8"};
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 65536);
+    avsp_playlist_multivariant(&set, uris, &buf);
+    const char *text = avsp_buf_text(&buf);
+    // The title cannot leave its quotes, nor its line.
+    assert_non_null(strstr(text, "NAME=\"Say 'hi' #EXT-X-EVIL\""));
+    assert_null(strstr(text, "\n#EXT-X-EVIL"));
+    // Peak: the first video segment, 8 Mbit in 4.004 s; the one frame at the end does not count alone.
+    assert_non_null(strstr(text, "BANDWIDTH=2125662,")); // 1998002 + 127660 (audio, first segment)
+    assert_non_null(strstr(text, "CODECS=\"av01.0.04M.08,mp4a.40.2\""));
+    assert_non_null(strstr(text, "RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR"));
+    assert_non_null(strstr(text, ",AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\nv0/p.m3u8\n"));
+}
+
+static void a_track_shorter_than_a_segment_has_a_bandwidth(void **state)
+{
+    (void)state;
+    struct avsp_segment one = {"v0", 0, "s.m4s", 0, 1001, 1, 5000, ""};
+    struct avsp_playlist_rendition r = {&picture, &one, 1};
+    struct avsp_playlist_set short_set = {&r, 1};
+    static const char *const uris[] = {"v0/p.m3u8"};
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 65536);
+    avsp_playlist_multivariant(&short_set, uris, &buf);
+    assert_non_null(strstr(avsp_buf_text(&buf), "BANDWIDTH=1198789,AVERAGE-BANDWIDTH=1198789,"));
+    assert_null(strstr(avsp_buf_text(&buf), "AUDIO"));
+}
+
+static void expect_corrupt(const struct avsp_playlist_set *bad, const char *word)
+{
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_playlist_check(bad, &err), AVSP_CORRUPT);
+    if (strstr(err.text, word) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", err.text, word);
+}
+
+static void broken_timelines_are_found(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_playlist_check(&set, &err), AVSP_OK);
+
+    struct avsp_segment bad[3];
+    struct avsp_playlist_rendition r = {&picture, bad, 3};
+    struct avsp_playlist_set bad_set = {&r, 1};
+    memcpy(bad, video_segments, sizeof bad);
+    bad[1].start_ticks += 1;
+    expect_corrupt(&bad_set, "segment 1 begins at");
+    memcpy(bad, video_segments, sizeof bad);
+    bad[0].start_ticks = 5;
+    bad[0].duration_ticks -= 5;
+    expect_corrupt(&bad_set, "segment 0 begins at 5");
+    memcpy(bad, video_segments, sizeof bad);
+    bad[2].duration_ticks = INT64_MAX;
+    expect_corrupt(&bad_set, "never ends");
+    memcpy(bad, video_segments, sizeof bad);
+    bad[2].name = "../x";
+    expect_corrupt(&bad_set, "bad name");
+    r.n_segments = 0;
+    expect_corrupt(&bad_set, "no segments");
+    bad_set.n_renditions = 0;
+    expect_corrupt(&bad_set, "nothing to play");
+
+    struct avsp_playlist_rendition uneven[] = {renditions[0], renditions[1]};
+    uneven[0].n_segments = 1;
+    uneven[1].n_segments = 2;
+    struct avsp_playlist_set uneven_set = {uneven, 2};
+    expect_corrupt(&uneven_set, "apart");
+}
+
+static void parts_are_joined_with_discontinuities(void **state)
+{
+    (void)state;
+    static const struct avsp_playlist_part parts[] = {{"0.mp4", 2000000, 700, 9000},
+                                                      {"1.ts", 1500000, 0, 8000}};
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 65536);
+    avsp_playlist_parts(parts, 2, &buf);
+    assert_string_equal(strstr(avsp_buf_text(&buf), "#EXT-X-MAP"),
+                        "#EXT-X-MAP:URI=\"0.mp4\",BYTERANGE=\"700@0\"\n"
+                        "#EXTINF:2.000000,\n"
+                        "#EXT-X-BYTERANGE:8300@700\n"
+                        "0.mp4\n"
+                        "#EXT-X-DISCONTINUITY\n"
+                        "#EXTINF:1.500000,\n"
+                        "1.ts\n"
+                        "#EXT-X-ENDLIST\n");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(media_playlists),
+        cmocka_unit_test(multivariant_playlist),
+        cmocka_unit_test(a_track_shorter_than_a_segment_has_a_bandwidth),
+        cmocka_unit_test(broken_timelines_are_found),
+        cmocka_unit_test(parts_are_joined_with_discontinuities),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
