@@ -105,7 +105,7 @@ static void a_track_shorter_than_a_segment_has_a_bandwidth(void **state)
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 65536);
     avsp_playlist_multivariant(&short_set, uris, &buf);
-    assert_non_null(strstr(avsp_buf_text(&buf), "BANDWIDTH=1198789,AVERAGE-BANDWIDTH=1198789,"));
+    assert_non_null(strstr(avsp_buf_text(&buf), "BANDWIDTH=1198790,AVERAGE-BANDWIDTH=1198790,"));
     assert_null(strstr(avsp_buf_text(&buf), "AUDIO"));
 }
 
