@@ -18,6 +18,11 @@
 struct avsp_storage;
 struct avsp_reader;
 
+/// How names of files begin that are not published yet, in the folder they will be published in. One that a killed process
+/// left behind shows in avsp_storage_list; whoever owns the folder's content deletes it. No lock or age tells a dead one
+/// from a living one that would hold on NFS.
+#define AVSP_STORAGE_TMP_PREFIX ".avspl1t-tmp-"
+
 struct avsp_storage_options {
     const char *const *allow_roots; ///< folders that may be touched; copied
     size_t n_allow_roots;           ///< 0 = all that the user may
@@ -83,12 +88,12 @@ enum avsp_code avsp_storage_list(struct avsp_storage *store, const struct avsp_l
 
 /// Removes every file below @p folder, then the folders that are empty, @p folder included. Never follows a link.
 enum avsp_code avsp_storage_remove_folder(struct avsp_storage *store,
-                                          const struct avsp_location *folder, struct avsp_err *err)
-    AVSP_CHECKED;
+                                          const struct avsp_location *folder,
+                                          struct avsp_err *err) AVSP_CHECKED;
 
 /// Can a file be made in @p folder? Makes the folder where missing and tries with a small file, which it removes.
 enum avsp_code avsp_storage_probe_folder(struct avsp_storage *store,
-                                         const struct avsp_location *folder, struct avsp_err *err)
-    AVSP_CHECKED;
+                                         const struct avsp_location *folder,
+                                         struct avsp_err *err) AVSP_CHECKED;
 
 #endif
