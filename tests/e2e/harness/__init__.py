@@ -1,0 +1,1 @@
+"""What the suites of whole programs share: clips, oracles, programs, players."""

@@ -1,0 +1,122 @@
+"""Clips made by ffmpeg, each with one property that has broken a splitter before."""
+import subprocess
+
+PICTURE = "testsrc2=size={size}:rate={rate}:duration={seconds}"
+# A tone that moves, so that no stretch of it looks like another.
+SOUND = "aevalsrc='0.4*sin(2*PI*(200+60*t)*t)|0.4*sin(2*PI*(300+40*t)*t)':sample_rate={hz}:duration={seconds}"
+AAC = ["-c:a", "aac", "-b:a", "96k"]
+
+
+def x264(*params, preset="veryfast"):
+    return ["-c:v", "libx264", "-preset", preset, "-crf", "20", "-pix_fmt", "yuv420p", "-x264-params", ":".join(params)]
+
+
+def fixed_gop(n):
+    return [f"keyint={n}", f"min-keyint={n}", "scenecut=0"]
+
+
+def ffmpeg(*args, timeout=120):
+    done = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, args)], capture_output=True, text=True,
+                          timeout=timeout)
+    assert done.returncode == 0, f"ffmpeg {' '.join(map(str, args))}\n{done.stderr}"
+    return done
+
+
+def picture(size="320x180", rate="30000/1001", seconds=8):
+    return ["-f", "lavfi", "-i", PICTURE.format(size=size, rate=rate, seconds=seconds)]
+
+
+def sound(seconds=8, hz=48000):
+    return ["-f", "lavfi", "-i", SOUND.format(seconds=seconds, hz=hz)]
+
+
+def open_gop(path):
+    ffmpeg(*picture(), *sound(), *x264("open-gop=1", *fixed_gop(75), "bframes=4", "b-pyramid=normal"), *AAC, path)
+
+
+def vfr(path):
+    # Frames missing and frames late, by ticks of 1/90000.
+    ffmpeg(*picture(rate=60), *sound(),
+           "-vf", "settb=1/90000,select='not(between(mod(n,17),3,7))+between(n,300,310)',setpts='PTS+mod(N*37,11)*90'",
+           "-fps_mode", "passthrough", "-enc_time_base", "1/90000", *x264(*fixed_gop(50), "bframes=3"), *AAC,
+           "-video_track_timescale", "90000", path)
+
+
+def edit_list(path):
+    # A cut by stream copy: hidden frames from the keyframe to the cut, then the edit list's start.
+    whole = path.with_name("edit-list-whole.mp4")
+    ffmpeg(*picture(), *sound(), *x264(*fixed_gop(60), "bframes=3"), *AAC, whole)
+    ffmpeg("-ss", "1.3", "-i", whole, "-c", "copy", path)
+    whole.unlink()
+
+
+def rotated(path):
+    upright = path.with_name("rotated-upright.mov")
+    ffmpeg(*picture(), *x264(*fixed_gop(60), "bframes=2"), upright)
+    ffmpeg("-i", upright, "-c", "copy", "-metadata:s:v:0", "rotate=90", path)
+    upright.unlink()
+
+
+def ten_bit(path):
+    ffmpeg(*picture(rate=25), *sound(), "-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le",
+           "-x265-params", "keyint=50:min-keyint=50:open-gop=1:bframes=3:log-level=error", "-c:a", "libopus", path)
+
+
+def long_gop(path):
+    ffmpeg(*picture(rate=25, seconds=12), *sound(12), *x264(*fixed_gop(250), "bframes=3"), *AAC, path)
+
+
+def odd_size(path):
+    ffmpeg(*picture(rate=24, seconds=6), *sound(6), "-vf", "scale=161:121", "-c:v", "libvpx-vp9", "-deadline", "realtime",
+           "-cpu-used", "8", "-g", "48", "-pix_fmt", "yuv420p", "-c:a", "libopus", path)
+
+
+def av1_source(path):
+    ffmpeg(*picture(rate=24, seconds=6), "-c:v", "libsvtav1", "-preset", "12", "-g", "48", path)
+
+
+def silent(path):
+    ffmpeg(*picture(rate=24, seconds=6), *x264(*fixed_gop(48)), path)
+
+
+def film(path):
+    # Long enough to be killed in the middle.
+    ffmpeg(*picture(size="640x360", rate=30, seconds=16), *sound(16), *x264("open-gop=1", *fixed_gop(45), "bframes=3"), *AAC,
+           path)
+
+
+def clicks(path):
+    # Each second one white frame, and 10 ms of a loud tone that begins with it; the sound is not compressed.
+    ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=30:duration=12",
+           "-f", "lavfi", "-i", "aevalsrc='if(lt(mod(t,1),0.01),0.9*sin(2*PI*1500*t),0)':sample_rate=48000:duration=12",
+           "-vf", "drawbox=color=white:t=fill:enable='eq(mod(n,30),0)'", *x264(*fixed_gop(90)), "-c:a", "pcm_s16le", path)
+
+
+# name: (how, file name, seconds in a segment)
+CLIPS = {
+    "open-gop": (open_gop, "open-gop.mp4", 2),
+    "vfr": (vfr, "vfr.mp4", 2),
+    "edit-list": (edit_list, "edit-list.mp4", 2),
+    "rotated": (rotated, "rotated.mov", 2),
+    "ten-bit": (ten_bit, "ten-bit.mkv", 2),
+    "long-gop": (long_gop, "long-gop.mp4", 2),
+    "odd-size": (odd_size, "odd-size.webm", 2),
+    "av1-source": (av1_source, "av1-source.mp4", 2),
+    "silent": (silent, "silent.mkv", 2),
+    "clicks": (clicks, "clicks.mov", 2),
+}
+# Not for every check of a presentation.
+OTHERS = {
+    "film": (film, "film.mp4", 1),
+}
+
+
+class Clip:
+    """A made clip: its file and the segment length its test uses."""
+
+    def __init__(self, name, folder):
+        make, file_name, self.segment_seconds = {**CLIPS, **OTHERS}[name]
+        self.name = name
+        self.path = folder / file_name
+        if not self.path.exists():
+            make(self.path)

@@ -1,0 +1,78 @@
+"""As much of ISO/IEC 14496-12 as it takes to measure CMAF segments."""
+import dataclasses
+import struct
+
+CONTAINERS = {b"moov", b"trak", b"mdia", b"minf", b"stbl", b"moof", b"traf", b"edts", b"mvex"}
+
+
+def boxes(data, at=0, end=None, path=()):
+    """All boxes below, as (path, payload)."""
+    end = len(data) if end is None else end
+    while at < end:
+        size, kind = struct.unpack_from(">I4s", data, at)
+        head = 8
+        if size == 1:
+            size, head = struct.unpack_from(">Q", data, at + 8)[0], 16
+        assert head <= size <= end - at, f"box {kind} at {at}: size {size} of {end - at}"
+        here = (*path, kind)
+        yield here, data[at + head:at + size]
+        if kind in CONTAINERS:
+            yield from boxes(data, at + head, at + size, here)
+        at += size
+
+
+def find(data, *kinds):
+    return [payload for path, payload in boxes(data) if path[-len(kinds):] == kinds]
+
+
+@dataclasses.dataclass
+class Init:
+    timescale: int
+    edits: list  # (segment duration, media time)
+    av1c: bytes  # payload of the configuration box; empty for sound
+
+
+@dataclasses.dataclass
+class Segment:
+    start: int  # ticks
+    duration: int
+    samples: int
+    sequence: int
+
+
+def read_init(data):
+    mdhd = find(data, b"mdia", b"mdhd")[0]
+    timescale = struct.unpack_from(">I", mdhd, 20 if mdhd[0] == 1 else 12)[0]
+    edits = []
+    for elst in find(data, b"edts", b"elst"):
+        n = struct.unpack_from(">I", elst, 4)[0]
+        form = ">Qqi" if elst[0] == 1 else ">Iii"
+        edits += [struct.unpack_from(form, elst, 8 + i * struct.calcsize(form))[:2] for i in range(n)]
+    at = data.find(b"av1C")
+    av1c = data[at + 4:at - 4 + struct.unpack_from(">I", data, at - 4)[0]] if at > 0 else b""
+    return Init(timescale, edits, av1c)
+
+
+def read_segment(data):
+    """Start and measured length; the samples of all fragments together."""
+    start, duration, n_samples, sequence = None, 0, 0, None
+    default = 0
+    for path, box in boxes(data):
+        if path[-1] == b"mfhd" and sequence is None:
+            sequence = struct.unpack_from(">I", box, 4)[0]
+        elif path[-1] == b"tfhd":
+            flags = int.from_bytes(box[1:4], "big")
+            at = 8 + (8 if flags & 1 else 0) + (4 if flags & 2 else 0)
+            default = struct.unpack_from(">I", box, at)[0] if flags & 8 else 0
+        elif path[-1] == b"tfdt" and start is None:
+            start = struct.unpack_from(">Q" if box[0] == 1 else ">I", box, 4)[0]
+        elif path[-1] == b"trun":
+            flags = int.from_bytes(box[1:4], "big")
+            n = struct.unpack_from(">I", box, 4)[0]
+            at = 8 + (4 if flags & 1 else 0) + (4 if flags & 4 else 0)
+            step = 4 * bin(flags & 0xF00).count("1")
+            for i in range(n):
+                duration += struct.unpack_from(">I", box, at + i * step)[0] if flags & 0x100 else default
+            n_samples += n
+    assert start is not None, "a segment without tfdt"
+    return Segment(start, duration, n_samples, sequence)

@@ -1,0 +1,178 @@
+"""Reads a presentation's playlists and checks them against the files they name."""
+import dataclasses
+import fractions
+import re
+
+from harness import mp4
+
+ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
+
+
+def attributes(text):
+    return {k: v.strip('"') for k, v in ATTRIBUTE.findall(text)}
+
+
+@dataclasses.dataclass
+class Media:
+    path: object  # of the playlist
+    tags: dict
+    extinf: list  # exact, as printed
+    files: list
+    init_file: object
+    init: object = None
+    segments: list = None
+
+    @property
+    def timescale(self):
+        return self.init.timescale
+
+
+@dataclasses.dataclass
+class Presentation:
+    folder: object
+    tags: dict
+    variants: list  # attributes, each with URI
+    audio: list
+    media: dict  # URI: Media
+
+    @property
+    def video(self):
+        return self.media[self.variants[0]["URI"]]
+
+    @property
+    def sound(self):
+        return self.media[self.audio[0]["URI"]] if self.audio else None
+
+
+def lines_of(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.startswith("#EXTM3U\n") and text.endswith("\n"), f"{path}: not a playlist"
+    return text.splitlines()[1:]
+
+
+def read_media(path):
+    media = Media(path, {}, [], [], None)
+    for line in lines_of(path):
+        tag, _, value = line.partition(":")
+        if tag == "#EXTINF":
+            media.extinf.append(fractions.Fraction(value.split(",")[0]))
+        elif tag == "#EXT-X-MAP":
+            assert media.init_file is None, f"{path}: two EXT-X-MAP"
+            media.init_file = path.parent / attributes(value)["URI"]
+        elif line.startswith("#"):
+            media.tags[tag] = value
+        elif line:
+            media.files.append(path.parent / line)
+    media.init = mp4.read_init(media.init_file.read_bytes())
+    media.segments = [mp4.read_segment(f.read_bytes()) for f in media.files]
+    return media
+
+
+def read(manifest):
+    """A presentation as a player sees it."""
+    folder = manifest.parent
+    found = Presentation(folder, {}, [], [], {})
+    pending = None
+    for line in lines_of(manifest):
+        tag, _, value = line.partition(":")
+        if tag == "#EXT-X-STREAM-INF":
+            pending = attributes(value)
+        elif tag == "#EXT-X-MEDIA":
+            found.audio.append(attributes(value))
+        elif line.startswith("#"):
+            found.tags[tag] = value
+        elif line:
+            found.variants.append({**pending, "URI": line})
+    assert found.variants, f"{manifest}: no variant"
+    for entry in found.variants + found.audio:
+        found.media[entry["URI"]] = read_media(folder / entry["URI"])
+    return found
+
+
+def check_media(media, is_video):
+    """RFC 8216 and what our own contract adds."""
+    name = media.path.name
+    assert media.tags["#EXT-X-PLAYLIST-TYPE"] == "VOD", name
+    assert "#EXT-X-ENDLIST" in media.tags, name
+    assert int(media.tags["#EXT-X-VERSION"]) >= 7, name
+    assert len(media.extinf) == len(media.files) == len(media.segments) > 0, name
+    # Longest EXTINF, rounded to whole seconds, is not over the target (RFC 8216, 4.3.3.1).
+    target = int(media.tags["#EXT-X-TARGETDURATION"])
+    assert all(int(d + fractions.Fraction(1, 2)) <= target for d in media.extinf), name
+
+    scale = media.timescale
+    assert media.segments[0].start == 0, name
+    for before, after in zip(media.segments, media.segments[1:]):
+        assert before.start + before.duration == after.start, f"{name}: {before} then {after}"
+        assert before.sequence < after.sequence, f"{name}: {before} then {after}"
+    priming = 0
+    if is_video:
+        assert media.init.edits == [], f"{name}: video has an edit list"
+    else:
+        assert len(media.init.edits) == 1, f"{name}: edits {media.init.edits}"
+        priming = media.init.edits[0][1]
+        assert priming > 0, f"{name}: no priming in {media.init.edits}"
+    # Each printed boundary is within one millisecond of the media's, so that nothing drifts.
+    printed = fractions.Fraction(0)
+    for duration, segment in zip(media.extinf, media.segments):
+        printed += duration
+        measured = fractions.Fraction(segment.start + segment.duration - priming, scale)
+        assert abs(printed - measured) < fractions.Fraction(1, 1000), f"{name}: {float(printed)} for {float(measured)}"
+    return printed
+
+
+def bits_a_second(media):
+    """Largest of the single segments' rates that count, and the mean rate."""
+    sizes = [f.stat().st_size * 8 for f in media.files]
+    target = int(media.tags["#EXT-X-TARGETDURATION"])
+    rates = [s / d for s, d in zip(sizes, media.extinf) if d >= fractions.Fraction(target, 2)]
+    return max(rates, default=0), sum(sizes) / sum(media.extinf)
+
+
+def av1_codec(av1c, bit_depth):
+    """`av01.P.LLT.DD` from the configuration box (AV1 in ISO-BMFF, section 5)."""
+    profile, level = av1c[1] >> 5, av1c[1] & 31
+    tier = "H" if av1c[2] & 0x80 else "M"
+    return f"av01.{profile}.{level:02d}{tier}.{bit_depth:02d}"
+
+
+def check(presentation, bit_depth=8):
+    """All rules that hold for every presentation we make."""
+    assert "#EXT-X-INDEPENDENT-SEGMENTS" in presentation.tags
+    ends = {}
+    for uri, media in presentation.media.items():
+        ends[uri] = check_media(media, any(v["URI"] == uri for v in presentation.variants))
+    targets = {m.tags["#EXT-X-TARGETDURATION"] for m in presentation.media.values()}
+    assert len(targets) == 1, f"target durations differ: {targets}"
+
+    for variant in presentation.variants:
+        media = presentation.media[variant["URI"]]
+        codecs = variant["CODECS"].split(",")
+        short = av1_codec(media.init.av1c, bit_depth)
+        assert codecs[0] == short or codecs[0].startswith(short + "."), f"{codecs[0]} for {short}"
+        assert re.fullmatch(r"\d+\.\d{3}|\d+", variant["FRAME-RATE"]), variant
+        assert re.fullmatch(r"\d+x\d+", variant["RESOLUTION"]), variant
+        assert variant["VIDEO-RANGE"] in ("SDR", "PQ", "HLG"), variant
+        peak, mean = bits_a_second(media)
+        if presentation.audio:
+            assert variant["AUDIO"] == presentation.audio[0]["GROUP-ID"]
+            assert "mp4a.40.2" in codecs, variant
+            sound_peak, sound_mean = bits_a_second(presentation.sound)
+            peak, mean = peak + sound_peak, mean + sound_mean
+            assert abs(ends[variant["URI"]] - ends[presentation.audio[0]["URI"]]) < fractions.Fraction(1, 20), ends
+        # Within 10 % of the measured (Apple's authoring specification, 1.27).
+        assert int(variant["BANDWIDTH"]) >= peak * 0.9, f"{variant} for {peak}"
+        assert int(variant["BANDWIDTH"]) <= max(peak, mean) * 1.5, f"{variant} for {peak}"
+        assert abs(int(variant["AVERAGE-BANDWIDTH"]) - mean) <= mean * 0.1, f"{variant} for {mean}"
+
+
+def named_files(presentation):
+    """Every file that the playlists name, playlists included, relative to the folder."""
+    files = {presentation.folder / "manifest.m3u8"}
+    for media in presentation.media.values():
+        files |= {media.path, media.init_file, *media.files}
+    return {str(f.relative_to(presentation.folder)) for f in files}
+
+
+def all_files(folder):
+    return {str(f.relative_to(folder)) for f in folder.rglob("*") if not f.is_dir()}

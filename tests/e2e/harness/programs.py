@@ -1,0 +1,203 @@
+"""Starts, watches and ends the project's programs."""
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:")
+
+
+def wait_until(condition, what, seconds=60, every=0.02):
+    """The condition's first true value; a failure that says what never came."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
+        time.sleep(every)
+
+
+class Build:
+    """The programs of one build folder."""
+
+    def __init__(self, folder):
+        self.folder = pathlib.Path(folder)
+        self.client = self.folder / "src/client/avspl1t"
+        self.coordinator = self.folder / "src/coordinator/avspl1t-coordinator"
+        self.worker = self.folder / "src/worker/avspl1t-worker"
+        self.media = self.folder / "src/media/avspl1t-media"
+
+    def run(self, *args, timeout=120, env=None, cwd=None):
+        """Runs the client to its end."""
+        return subprocess.run([str(self.client), *map(str, args)], capture_output=True, text=True, timeout=timeout, cwd=cwd,
+                              stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+
+    def encode(self, source, output, *options, timeout=300, **kw):
+        """`avspl1t encode`, which must succeed."""
+        done = self.run("encode", source, output, *options, timeout=timeout, **kw)
+        assert done.returncode == 0, f"encode {source}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        assert not SANITIZER.search(done.stderr), done.stderr
+        return done
+
+
+class Daemon:
+    """A program that runs until it is told to stop; its stderr goes to a file."""
+
+    def __init__(self, args, log, env=None):
+        self.args = [str(a) for a in args]
+        self.log = pathlib.Path(log)
+        self.env = {**os.environ, **(env or {})}
+        self.process = None
+        self.start()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
+                                            env=self.env, start_new_session=True)
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def text(self):
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for(self, pattern, seconds=30):
+        """The first match of a pattern in the log."""
+        def look():
+            match = re.search(pattern, self.text())
+            assert match or self.process.poll() is None, f"{self.args[0]} ended:\n{self.text()}"
+            return match
+        return wait_until(look, f"{pattern} in {self.log}", seconds)
+
+    def kill(self):
+        """As a power cut does it: this process alone; its children must follow by themselves."""
+        self.process.kill()
+        self.process.wait(30)
+
+    def stop(self, seconds=30):
+        """Asks it to end. Its exit code."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(30)
+            raise AssertionError(f"{self.args[0]} did not end within {seconds} s of SIGTERM:\n{self.text()[-4000:]}")
+
+
+class Coordinator(Daemon):
+    def __init__(self, build, folder, *options, name="coordinator"):
+        self.db = folder / "jobs.db"
+        args = [build.coordinator, "--listen", "127.0.0.1:0", "--db", f"sqlite://{self.db}", *options]
+        super().__init__(args, folder / f"{name}.log")
+        self.address = self.find_address()
+
+    def find_address(self):
+        return self.wait_for(r"event=coordinator\.listening .*?address=\"?([\w.:\[\]]+)")[1]
+
+    def restart(self):
+        """Starts it again on the same address, after kill()."""
+        self.args[self.args.index("--listen") + 1] = self.address
+        self.log.write_text("")
+        self.start()
+        self.find_address()
+
+
+class Worker(Daemon):
+    def __init__(self, build, folder, address, *options, name="worker", slots=1, env=None):
+        self.work = folder / f"{name}-work"
+        self.work.mkdir(exist_ok=True)
+        args = [build.worker, "--coordinator", address, "--slots", slots, "--work-dir", self.work, "--id", name, *options]
+        super().__init__(args, folder / f"{name}.log", env)
+
+
+class Farm:
+    """A coordinator and what else a test starts; all of it ends with the test."""
+
+    def __init__(self, build, folder):
+        self.build = build
+        self.folder = folder
+        self.daemons = []
+
+    def coordinator(self, *options, **kw):
+        found = Coordinator(self.build, self.folder, *options, **kw)
+        self.daemons.append(found)
+        return found
+
+    def worker(self, address, *options, **kw):
+        found = Worker(self.build, self.folder, address, *options, **kw)
+        self.daemons.append(found)
+        return found
+
+    def submit(self, address, source, output, *options):
+        """Submits a job. Its id."""
+        done = self.build.run("submit", source, output, "--coordinator", address, *options)
+        assert done.returncode == 0, f"submit: exit {done.returncode}\n{done.stderr}"
+        assert re.fullmatch(r"\S+\n", done.stdout), f"not an id alone: {done.stdout!r}"
+        return done.stdout.strip()
+
+    def status(self, address, job):
+        done = self.build.run("status", job, "--json", "--coordinator", address)
+        assert done.stdout, f"status: exit {done.returncode}\n{done.stderr}"
+        return json.loads(done.stdout)
+
+    def wait_over(self, address, job, seconds=240):
+        """The job once it is over."""
+        def look():
+            status = self.status(address, job)
+            return status if status["state"] not in ("running", "pending", "queued") else None
+        return wait_until(look, f"the end of job {job}", seconds, every=0.2)
+
+    def close(self):
+        for daemon in reversed(self.daemons):
+            with contextlib.suppress(ProcessLookupError):
+                if daemon.process.poll() is None:
+                    daemon.kill()
+
+    def logs(self):
+        return "\n".join(f"--- {d.log.name}\n{d.text()[-6000:]}" for d in self.daemons)
+
+
+def children(pid):
+    """Processes below a process, as a list of ids."""
+    parents = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                text = (entry / "stat").read_text()
+                parents[int(entry.name)] = int(text.rpartition(")")[2].split()[1])
+    below, todo = [], [pid]
+    while todo:
+        at = todo.pop()
+        found = [p for p, parent in parents.items() if parent == at]
+        below += found
+        todo += found
+    return below
+
+
+def alive(pid):
+    with contextlib.suppress(OSError):
+        return "\nState:\tZ" not in pathlib.Path(f"/proc/{pid}/status").read_text()
+    return False
+
+
+def rss_kib(pid):
+    return int(re.search(r"VmRSS:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1])
+
+
+def n_descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def fingerprint(folder):
+    """Every file's name and bytes."""
+    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest()
+            for f in sorted(pathlib.Path(folder).rglob("*")) if f.is_file()}

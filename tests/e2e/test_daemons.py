@@ -1,0 +1,178 @@
+"""Coordinator, workers and client started by hand do what `encode` does, also when they are killed in the middle."""
+import os
+import signal
+
+import pytest
+from harness import playlists, programs
+from harness.programs import alive, children, fingerprint, wait_until
+
+OPTIONS = ("--preset", 8, "--segment-seconds", 1)
+
+
+@pytest.fixture(scope="module")
+def film(clip):
+    return clip("film").path
+
+
+@pytest.fixture(scope="module")
+def wanted(build, film, tmp_path_factory):
+    """What `encode` alone makes of the film."""
+    output = tmp_path_factory.mktemp("wanted") / "out"
+    build.encode(film, output, *OPTIONS)
+    return fingerprint(output)
+
+
+def wait_for_segments(output, n):
+    wait_until(lambda: len(list(output.glob("v*/*.m4s"))) >= n, f"{n} segments in {output}", 60)
+
+
+def test_encode_leaves_a_whole_presentation(wanted, film, build, tmp_path):
+    assert "manifest.m3u8" in wanted
+    assert len([f for f in wanted if f.startswith("v0/") and f.endswith(".m4s")]) == 16
+
+
+def test_by_hand_gives_the_same_bytes(farm, film, wanted, tmp_path):
+    coordinator = farm.coordinator()
+    for name in ("one", "two"):
+        farm.worker(coordinator.address, name=name)
+    output = tmp_path / "out"
+    job = farm.submit(coordinator.address, film, output, *OPTIONS)
+    watch = farm.build.run("watch", job, "--coordinator", coordinator.address, timeout=240)
+    assert watch.returncode == 0, watch.stderr
+    assert fingerprint(output) == wanted
+    status = farm.status(coordinator.address, job)
+    assert status["id"] == job
+    assert status["state"] == "finished"
+    assert status["percent_complete"] == 100
+    assert status["manifest"] == str(output / "manifest.m3u8")
+    assert not status["error"]
+    assert status["warnings"] == []
+    assert job in farm.build.run("list", "--coordinator", coordinator.address).stdout
+    # Nothing stays behind in the workers' own folders either.
+    for daemon in farm.daemons[1:]:
+        assert daemon.stop() == 0
+        assert playlists.all_files(daemon.work) == set()
+    assert coordinator.stop() == 0
+
+
+def test_a_killed_worker_changes_no_byte(farm, film, wanted, tmp_path):
+    coordinator = farm.coordinator("--lease-seconds", 2)
+    victim = farm.worker(coordinator.address, name="victim", slots=2)
+    output = tmp_path / "out"
+    job = farm.submit(coordinator.address, film, output, *OPTIONS)
+    wait_for_segments(output, 2)
+    below = children(victim.pid)
+    assert below, "the victim runs no child"
+    victim.kill()
+    wait_until(lambda: not any(map(alive, below)), "the end of the victim's children", 5)
+    farm.worker(coordinator.address, name="heir", slots=2)
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
+    assert fingerprint(output) == wanted
+
+
+def test_a_killed_worker_cleans_up_at_its_next_start(farm, film, wanted, tmp_path):
+    coordinator = farm.coordinator("--lease-seconds", 2)
+    worker = farm.worker(coordinator.address, slots=2)
+    output = tmp_path / "out"
+    job = farm.submit(coordinator.address, film, output, *OPTIONS)
+    wait_for_segments(output, 1)
+    worker.kill()
+    assert playlists.all_files(worker.work), "the killed worker left nothing: the test shows nothing"
+    worker.start()
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
+    assert fingerprint(output) == wanted
+    assert worker.stop() == 0
+    assert playlists.all_files(worker.work) == set()
+
+
+def test_a_killed_coordinator_changes_no_byte(farm, film, wanted, tmp_path):
+    coordinator = farm.coordinator()
+    for name in ("one", "two"):
+        farm.worker(coordinator.address, name=name)
+    output = tmp_path / "out"
+    job = farm.submit(coordinator.address, film, output, *OPTIONS)
+    wait_for_segments(output, 2)
+    coordinator.kill()
+    coordinator.restart()
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
+    assert fingerprint(output) == wanted
+
+
+def test_a_worker_told_to_stop_hands_over(farm, film, wanted, tmp_path):
+    coordinator = farm.coordinator()  # a lease of 30 s: what is not handed back would be missed
+    first = farm.worker(coordinator.address, name="first", slots=2)
+    output = tmp_path / "out"
+    job = farm.submit(coordinator.address, film, output, *OPTIONS)
+    wait_for_segments(output, 1)
+    assert first.stop() == 0
+    farm.worker(coordinator.address, name="second", slots=2)
+    assert farm.wait_over(coordinator.address, job, 25)["state"] == "finished", farm.logs()
+    assert fingerprint(output) == wanted
+
+
+def test_cancel_stops_the_work_and_leaves_nothing(farm, film, tmp_path):
+    coordinator = farm.coordinator()
+    worker = farm.worker(coordinator.address, slots=2)
+    output = tmp_path / "out"
+    job = farm.submit(coordinator.address, film, output, *OPTIONS)
+    wait_for_segments(output, 1)
+    assert farm.build.run("cancel", job, "--coordinator", coordinator.address).returncode == 0
+    assert farm.status(coordinator.address, job)["state"] == "canceled"
+    wait_until(lambda: not children(worker.pid), "the end of the worker's children", 10)
+    wait_until(lambda: playlists.all_files(output) == set(), "an empty output folder", 30)
+    assert farm.build.run("watch", job, "--coordinator", coordinator.address).returncode == 1
+    # The worker lives on.
+    again = farm.submit(coordinator.address, film, tmp_path / "again", "--preset", 12)
+    assert farm.wait_over(coordinator.address, again)["state"] == "finished"
+
+
+def test_two_jobs_never_share_an_output(farm, film, tmp_path):
+    coordinator = farm.coordinator()
+    output = tmp_path / "out"
+    farm.submit(coordinator.address, film, output)
+    second = farm.build.run("submit", film, output, "--coordinator", coordinator.address)
+    assert second.returncode == 2, second.stderr
+    assert str(output) in second.stderr
+
+
+def test_a_batch_worker_ends_by_itself(farm, clip, tmp_path):
+    coordinator = farm.coordinator()
+    job = farm.submit(coordinator.address, clip("silent").path, tmp_path / "out", "--preset", 12)
+    worker = farm.worker(coordinator.address, "--exit-when-idle", 1, slots=2)
+    assert worker.process.wait(120) == 0, worker.text()
+    assert farm.status(coordinator.address, job)["state"] == "finished"
+
+
+@pytest.mark.parametrize("whole_group", [True, False])
+def test_interrupt_ends_encode_within_two_seconds(build, film, tmp_path, whole_group):
+    output, temporary = tmp_path / "out", tmp_path / "tmp"
+    temporary.mkdir()
+    encode = programs.Daemon([build.client, "encode", film, output, *OPTIONS], tmp_path / "encode.log",
+                             env={"TMPDIR": str(temporary)})
+    try:
+        wait_for_segments(output, 1)
+        below = children(encode.pid)
+        assert len(below) >= 3, "a coordinator, a worker and a media step"
+        if whole_group:  # as a terminal does it
+            os.killpg(encode.pid, signal.SIGINT)
+        else:
+            os.kill(encode.pid, signal.SIGINT)
+        assert encode.process.wait(2) in (1, 130), encode.text()
+        assert not any(map(alive, below))
+        assert playlists.all_files(output) == set() if output.exists() else True
+        assert playlists.all_files(temporary) == set()
+    finally:
+        for pid in [encode.pid, *children(encode.pid)]:
+            if alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+
+def test_killed_encode_leaves_no_process(build, film, tmp_path):
+    output = tmp_path / "out"
+    encode = programs.Daemon([build.client, "encode", film, output, *OPTIONS], tmp_path / "encode.log")
+    wait_for_segments(output, 1)
+    below = children(encode.pid)
+    assert below
+    encode.kill()
+    wait_until(lambda: not any(map(alive, below)), "the end of its children", 5)
+    assert not (output / "manifest.m3u8").exists()
