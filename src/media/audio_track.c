@@ -1,0 +1,264 @@
+#include "media/audio_track.h"
+
+#include "media/audio_convert.h"
+#include "media/averr.h"
+
+#define BITS_PER_CHANNEL 64000
+
+struct avsp_audio_track {
+    struct avsp_audio_track_options options;
+    struct avsp_audio_timeline timeline;
+    struct avsp_audio_convert convert;
+    AVCodecContext *encoder; ///< NULL until the first frame came
+    AVFrame *frame;
+    AVPacket *pkt;
+    int64_t n_encoded; ///< samples given to the encoder
+    int64_t n_total;   ///< that it gets in all
+    struct avsp_audio_track_repairs repairs;
+};
+
+enum avsp_code avsp_audio_track_new(const struct avsp_audio_track_options *options,
+                                    struct avsp_audio_track **ret_track, struct avsp_err *err)
+{
+    if (options->end_pts <= options->origin_pts)
+        return avsp_err_set(err, AVSP_INVALID, "the sound would end before it begins");
+    struct avsp_audio_track *AVSP_CLEANUP(avsp_audio_track_free) track = calloc(1, sizeof *track);
+    if (track == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
+    track->options = *options;
+    track->frame = av_frame_alloc();
+    track->pkt = av_packet_alloc();
+    if (track->frame == NULL || track->pkt == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
+    *ret_track = track;
+    track = NULL;
+    return AVSP_OK;
+}
+
+void avsp_audio_track_free(struct avsp_audio_track **track_ptr)
+{
+    struct avsp_audio_track *track = *track_ptr;
+    if (track == NULL)
+        return;
+    avsp_audio_convert_deinit(&track->convert);
+    avcodec_free_context(&track->encoder);
+    av_frame_free(&track->frame);
+    av_packet_free(&track->pkt);
+    free(track);
+    *track_ptr = NULL;
+}
+
+const AVCodecContext *avsp_audio_track_encoder(const struct avsp_audio_track *track)
+{
+    return track->encoder;
+}
+
+struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_audio_track *track)
+{
+    return track->repairs;
+}
+
+void avsp_audio_track_progress(const struct avsp_audio_track *track, uint64_t *ret_done,
+                               uint64_t *ret_total)
+{
+    *ret_done = (uint64_t)track->n_encoded;
+    *ret_total = (uint64_t)track->n_total;
+}
+
+/// The presentation's length in samples of @p rate, rounded up: the sound covers it.
+static int64_t end_samples(const struct avsp_audio_track *track, int rate)
+{
+    const struct avsp_audio_track_options *o = &track->options;
+    return av_rescale_q_rnd(o->end_pts - o->origin_pts, o->origin_time_base, (AVRational){1, rate},
+                            AV_ROUND_UP);
+}
+
+static int open_encoder(struct avsp_audio_track *track, const struct avsp_audio_format *format)
+{
+    const AVCodec *codec = avcodec_find_encoder_by_name("aac");
+    if (codec == NULL)
+        return AVERROR_ENCODER_NOT_FOUND;
+    AVCodecContext *AVSP_CLEANUP(avcodec_free_context) enc = avcodec_alloc_context3(codec);
+    if (enc == NULL)
+        return AVERROR(ENOMEM);
+    enc->sample_fmt = AV_SAMPLE_FMT_FLTP;
+    enc->sample_rate = format->rate;
+    enc->time_base = (AVRational){1, format->rate};
+    enc->ch_layout = avsp_audio_layout_of(format); // a native layout owns nothing
+    enc->bit_rate = (int64_t)BITS_PER_CHANNEL * format->n_channels;
+    enc->profile = FF_PROFILE_AAC_LOW;
+    enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
+    enc->thread_count = 1;
+    int rc = avcodec_open2(enc, codec, NULL);
+    if (rc < 0)
+        return rc;
+    // AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1): channelConfiguration is bits 9 to 12. Players refuse 0, which the encoder
+    // writes for layouts it has no number for.
+    if (enc->extradata_size < 2 || (enc->extradata[1] >> 3 & 0xf) == 0)
+        return AVERROR_BUG;
+    track->encoder = enc;
+    enc = NULL;
+    return 0;
+}
+
+/// Chooses the form of the track. @param first NULL: there is no sound at all.
+static enum avsp_code begin(struct avsp_audio_track *track, const AVFrame *first,
+                            struct avsp_err *err)
+{
+    struct avsp_audio_format format = avsp_audio_format_for(first);
+    enum avsp_code rc = avsp_audio_convert_init(&track->convert, &format, err);
+    if (rc != AVSP_OK)
+        return rc;
+    int av = open_encoder(track, &format);
+    if (av < 0)
+        return avsp_averr_set(err, av, "open the AAC encoder for %d channels at %d Hz",
+                              format.n_channels, format.rate);
+    track->n_total = end_samples(track, format.rate);
+    return AVSP_OK;
+}
+
+static enum avsp_code receive(struct avsp_audio_track *track, struct avsp_err *err)
+{
+    for (;;) {
+        int av = avcodec_receive_packet(track->encoder, track->pkt);
+        if (av == AVERROR(EAGAIN) || av == AVERROR_EOF)
+            return AVSP_OK;
+        if (av < 0)
+            return avsp_averr_set(err, av, "encode sound");
+        enum avsp_code rc = track->options.on_packet(track->options.ctx, track->pkt, err);
+        av_packet_unref(track->pkt);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+}
+
+/// Encodes @p n samples: from the fifo, or silence.
+static enum avsp_code encode_frame(struct avsp_audio_track *track, int n, bool silence,
+                                   struct avsp_err *err)
+{
+    AVFrame *frame = track->frame;
+    frame->nb_samples = n;
+    frame->format = AV_SAMPLE_FMT_FLTP;
+    frame->sample_rate = track->encoder->sample_rate;
+    frame->ch_layout = avsp_audio_layout_of(&track->convert.out);
+    frame->pts = track->n_encoded;
+    int av = av_frame_get_buffer(frame, 0);
+    if (av >= 0)
+        av = silence ? av_samples_set_silence(frame->extended_data, 0, n,
+                                              frame->ch_layout.nb_channels, AV_SAMPLE_FMT_FLTP)
+                     : av_audio_fifo_read(track->convert.fifo, (void **)frame->extended_data, n);
+    if (av >= 0)
+        av = avcodec_send_frame(track->encoder, frame);
+    av_frame_unref(frame);
+    if (av < 0)
+        return avsp_averr_set(err, av, "encode sound");
+    track->n_encoded += n;
+    return receive(track, err);
+}
+
+/// Encodes what the fifo has in whole frames, never past the end, where the last one may be short.
+static enum avsp_code encode_fifo(struct avsp_audio_track *track, struct avsp_err *err)
+{
+    for (;;) {
+        int64_t left = track->n_total - track->n_encoded;
+        int have = av_audio_fifo_size(track->convert.fifo);
+        int n = (int)AVSP_MIN(AVSP_MIN(left, track->encoder->frame_size), have);
+        if (n == 0 || (n < track->encoder->frame_size && n < left))
+            break;
+        enum avsp_code rc = encode_frame(track, n, false, err);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    if (track->n_encoded == track->n_total)
+        av_audio_fifo_reset(track->convert.fifo);
+    return AVSP_OK;
+}
+
+static enum avsp_code add_silence(struct avsp_audio_track *track, int64_t n, struct avsp_err *err)
+{
+    while (n > 0) {
+        int done = 0;
+        enum avsp_code rc = avsp_audio_convert_silence(&track->convert, n, &done, err);
+        if (rc == AVSP_OK)
+            rc = encode_fifo(track, err);
+        if (rc != AVSP_OK)
+            return rc;
+        n -= done;
+    }
+    return AVSP_OK;
+}
+
+/// Where a frame says it begins, in its own samples since presentation time 0.
+static int64_t position_of(const struct avsp_audio_track *track, const AVFrame *frame)
+{
+    const struct avsp_audio_track_options *o = &track->options;
+    AVRational samples = {1, frame->sample_rate};
+    if (frame->pts == AV_NOPTS_VALUE)
+        return AVSP_AUDIO_NO_POSITION;
+    int64_t pts = av_rescale_q(frame->pts, o->time_base, samples);
+    int64_t origin = av_rescale_q(o->origin_pts, o->origin_time_base, samples);
+    int64_t pos = 0;
+    if (pts == INT64_MIN || origin == INT64_MIN || __builtin_sub_overflow(pts, origin, &pos))
+        return AVSP_AUDIO_NO_POSITION;
+    return pos;
+}
+
+/// Samples of the input's rate as samples of the output's.
+static int64_t to_output(const struct avsp_audio_track *track, int64_t n)
+{
+    return av_rescale(n, track->encoder->sample_rate, track->convert.in_rate);
+}
+
+enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFrame *frame, bool lost,
+                                    struct avsp_err *err)
+{
+    enum avsp_code rc = AVSP_OK;
+    if (track->encoder == NULL)
+        rc = begin(track, frame, err);
+    int old_rate = 0;
+    if (rc == AVSP_OK)
+        rc = avsp_audio_convert_accept(&track->convert, frame, &old_rate, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (old_rate != 0 && old_rate != frame->sample_rate)
+        avsp_audio_timeline_change_rate(&track->timeline, old_rate, frame->sample_rate);
+    if (lost)
+        avsp_audio_timeline_lost(&track->timeline);
+    struct avsp_audio_place place =
+        avsp_audio_timeline_add(&track->timeline, position_of(track, frame), frame->nb_samples,
+                                end_samples(track, frame->sample_rate), frame->sample_rate);
+    track->repairs.n_holes += place.hole > 0;
+    track->repairs.hole_samples += to_output(track, place.hole);
+    track->repairs.n_overlaps += place.overlap > 0;
+    track->repairs.overlap_samples += to_output(track, place.overlap);
+    rc = add_silence(track, place.silence, err);
+    if (rc == AVSP_OK && place.take > 0)
+        rc =
+            avsp_audio_convert_frame(&track->convert, frame, (int)place.skip, (int)place.take, err);
+    return rc == AVSP_OK ? encode_fifo(track, err) : rc;
+}
+
+enum avsp_code avsp_audio_track_end(struct avsp_audio_track *track, struct avsp_err *err)
+{
+    enum avsp_code rc = AVSP_OK;
+    if (track->encoder == NULL)
+        rc = begin(track, NULL, err);
+    if (rc == AVSP_OK)
+        rc = avsp_audio_convert_flush(&track->convert, err);
+    // The encoder takes a short frame only as the last one: silence in the fifo fills it up to whole frames.
+    if (rc == AVSP_OK)
+        rc = encode_fifo(track, err);
+    int have = rc == AVSP_OK ? av_audio_fifo_size(track->convert.fifo) : 0;
+    if (have > 0)
+        rc = avsp_audio_convert_pad(&track->convert, track->encoder->frame_size - have, err);
+    if (rc == AVSP_OK)
+        rc = encode_fifo(track, err);
+    while (rc == AVSP_OK && track->n_encoded < track->n_total) {
+        int64_t left = track->n_total - track->n_encoded;
+        rc = encode_frame(track, (int)AVSP_MIN(left, track->encoder->frame_size), true, err);
+    }
+    if (rc != AVSP_OK)
+        return rc;
+    int av = avcodec_send_frame(track->encoder, NULL);
+    return av >= 0 ? receive(track, err) : avsp_averr_set(err, av, "end the AAC encoder");
+}

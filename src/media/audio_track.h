@@ -1,0 +1,63 @@
+/// A sound track from decoded frames to AAC packets: placed on the timeline, in one layout and rate that players take, exactly as
+/// long as it should be.
+///
+///     struct avsp_audio_track *AVSP_CLEANUP(avsp_audio_track_free) track = NULL;
+///     avsp_audio_track_new(&options, &track, err);
+///     avsp_audio_track_add(track, frame, position_us…, err); …
+///     avsp_audio_track_end(track, err);
+///
+/// Layout and rate follow from the first frame; what comes in another form later is converted to them. Mono and stereo stay,
+/// everything with surround channels becomes 5.1, the rest stereo; rates that AAC does not have, and those above 48 kHz,
+/// become 48 kHz. FFmpeg's own AAC encoder, bit-exact, 64 kbit/s a channel. Memory: a few frames. One thread at a time.
+#ifndef AVSP_MEDIA_AUDIO_TRACK_H
+#define AVSP_MEDIA_AUDIO_TRACK_H
+
+#include "media/audio_timeline.h"
+#include "util/err.h"
+
+#include <libavcodec/avcodec.h>
+
+struct avsp_audio_track;
+
+struct avsp_audio_track_options {
+    /// Called for every packet in order; pts and duration in samples, presentation time 0 = pts 0; borrowed for the call.
+    enum avsp_code (*on_packet)(void *ctx, AVPacket *pkt, struct avsp_err *err);
+    void *ctx;
+    AVRational time_base; ///< of the frames' pts
+    int64_t origin_pts;   ///< presentation time 0 …
+    int64_t end_pts;      ///< … and its end, in …
+    AVRational origin_time_base;
+};
+
+/// What had to be done to the sound, in samples of the output.
+struct avsp_audio_track_repairs {
+    uint64_t n_holes;
+    int64_t hole_samples;
+    uint64_t n_overlaps;
+    int64_t overlap_samples;
+};
+
+/// @return OK; NO_MEMORY; INVALID an end that is not after the origin.
+enum avsp_code avsp_audio_track_new(const struct avsp_audio_track_options *options,
+                                    struct avsp_audio_track **ret_track,
+                                    struct avsp_err *err) AVSP_CHECKED;
+void avsp_audio_track_free(struct avsp_audio_track **track);
+
+/// @param frame  borrowed. @param lost  packets before it could not be decoded.
+/// @return OK; UNSUPPORTED sound that cannot be converted; NO_MEMORY; or what on_packet says.
+enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFrame *frame, bool lost,
+                                    struct avsp_err *err) AVSP_CHECKED;
+
+/// Fills up to the end with silence and drains the encoder. A track without any sound becomes silence as a whole.
+enum avsp_code avsp_audio_track_end(struct avsp_audio_track *track,
+                                    struct avsp_err *err) AVSP_CHECKED;
+
+/// The encoder: NULL before the first packet came.
+const AVCodecContext *avsp_audio_track_encoder(const struct avsp_audio_track *track);
+struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_audio_track *track);
+
+/// Samples that were encoded, and that will have been at the end (0 before the first frame).
+void avsp_audio_track_progress(const struct avsp_audio_track *track, uint64_t *ret_done,
+                               uint64_t *ret_total);
+
+#endif

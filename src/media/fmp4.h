@@ -1,0 +1,67 @@
+/// One track of fragmented MP4 (CMAF), as an init segment and segments of exactly one moof and one mdat.
+///
+///     struct avsp_fmp4 *AVSP_CLEANUP(avsp_fmp4_free) mux = NULL;
+///     avsp_fmp4_open(&track, &mux, err);
+///     avsp_fmp4_write(mux, packet, err); …                 // timestamps on the presentation's one timeline
+///     avsp_fmp4_cut(mux, "00012.m4s", &file, err);          // what was written since the last cut
+///     avsp_fmp4_init(mux)                                   // complete after the first cut
+///
+/// libavformat's mov muxer makes the boxes; its flags are the ones that put the first timestamp into `tfdt` and leave out
+/// everything that would differ between runs. A video track has no edit list; an audio track has one, which
+/// hides the encoder's priming. Memory: one segment's packets. One thread at a time.
+///
+/// Source: ISO/IEC 23000-19 (CMAF) 7.3; behaviour of libavformat 59 where fmp4.c says so.
+#ifndef AVSP_MEDIA_FMP4_H
+#define AVSP_MEDIA_FMP4_H
+
+#include "core/model.h"
+#include "util/buf.h"
+
+#include <libavcodec/packet.h>
+
+struct avsp_fmp4;
+struct AVCodecContext;
+
+struct avsp_fmp4_track {
+    const struct AVCodecContext *encoder; ///< open, with global headers; borrowed for the call
+    uint32_t timescale;                   ///< of the packets and of the file
+    const char *language;                 ///< ISO 639-2, three letters; anything else is left out
+    uint32_t sequence;                    ///< mfhd's number of the first segment, from 1
+};
+
+/// A file that was written.
+struct avsp_fmp4_file {
+    uint64_t bytes;
+    char sha256[AVSP_SHA256_HEX_BYTES];
+};
+
+/// @param ret_mux returned: free with avsp_fmp4_free.
+/// @return OK; NO_MEMORY; INTERNAL the muxer refuses the track.
+enum avsp_code avsp_fmp4_open(const struct avsp_fmp4_track *track, struct avsp_fmp4 **ret_mux,
+                              struct avsp_err *err) AVSP_CHECKED;
+
+/// Adds a packet in decode order; its pts, dts and duration are in ticks. The packet is left as it was.
+enum avsp_code avsp_fmp4_write(struct avsp_fmp4 *mux, AVPacket *pkt,
+                               struct avsp_err *err) AVSP_CHECKED;
+
+/// Writes what was added since the last cut to the file @p name in the working folder (an old one is replaced).
+/// @return OK; LIMIT disk full; DENIED; INTERNAL nothing was added. The file may be there in part after a failure.
+enum avsp_code avsp_fmp4_cut(struct avsp_fmp4 *mux, const char *name,
+                             struct avsp_fmp4_file *ret_file, struct avsp_err *err) AVSP_CHECKED;
+
+/// The init segment: of a video track from open on, of an audio track from the first cut on. Borrowed until free.
+const struct avsp_buf *avsp_fmp4_init(const struct avsp_fmp4 *mux);
+
+/// For AVSP_CLEANUP; NULL inside is fine.
+void avsp_fmp4_free(struct avsp_fmp4 **mux);
+
+/// Writes @p bytes as the file @p name in the working folder.
+enum avsp_code avsp_fmp4_save(const char *name, const void *bytes, size_t len,
+                              struct avsp_fmp4_file *ret_file, struct avsp_err *err) AVSP_CHECKED;
+
+/// The content of the first box of type @p type (four characters) anywhere in an init segment of ours.
+/// @return false where there is none. @p ret_body is borrowed from @p init.
+bool avsp_fmp4_find_box(const struct avsp_buf *init, const char *type, const uint8_t **ret_body,
+                        size_t *ret_len) AVSP_CHECKED;
+
+#endif

@@ -1,0 +1,284 @@
+#include "media/picture.h"
+
+#include "media/averr.h"
+#include "media/plane.h"
+
+#include <libavutil/opt.h>
+#include <libavutil/pixdesc.h>
+#include <libswscale/swscale.h>
+
+#define MAX_PX 65536 ///< AV1's own limit (specification 5.5.1: 16 bits each)
+
+struct avsp_picture {
+    struct avsp_picture_format format;
+    int source_width; ///< of the coded picture, as the header has it
+    int source_height;
+    int scaled_width; ///< even, before it is turned
+    int scaled_height;
+    int upright_width; ///< even, before black is put around it
+    int upright_height;
+    int rotation;
+    bool hflip;
+    bool source_full_range;
+
+    struct SwsContext *sws;
+    int sws_width; ///< what `sws` was made for
+    int sws_height;
+    int sws_format;
+
+    AVFrame *scaled; ///< the three stages; their memory is used again once the encoder let go of it
+    AVFrame *turned;
+    AVFrame *padded;
+};
+
+static int even(uint32_t px)
+{
+    return (int)AVSP_MAX(px & ~1u, 2u);
+}
+
+/// AV1 knows two positions (specification 6.4.2), and turning a picture moves its chroma samples to places that neither names.
+static enum AVChromaLocation chroma_location(const struct avsp_piece_header *header)
+{
+    bool turned = header->rotation != 0 || header->hflip;
+    if (!turned && (header->chroma_location == AVCHROMA_LOC_LEFT ||
+                    header->chroma_location == AVCHROMA_LOC_TOPLEFT))
+        return (enum AVChromaLocation)header->chroma_location;
+    return AVCHROMA_LOC_UNSPECIFIED;
+}
+
+static void set_format(struct avsp_picture *pic, const struct avsp_piece_header *header)
+{
+    struct avsp_picture_format *fmt = &pic->format;
+    bool sideways = header->rotation == 90 || header->rotation == 270;
+    pic->upright_width = sideways ? pic->scaled_height : pic->scaled_width;
+    pic->upright_height = sideways ? pic->scaled_width : pic->scaled_height;
+    fmt->width_px = AVSP_MAX(pic->upright_width, AVSP_PICTURE_MIN_PX);
+    fmt->height_px = AVSP_MAX(pic->upright_height, AVSP_PICTURE_MIN_PX);
+    fmt->padded = fmt->width_px != pic->upright_width || fmt->height_px != pic->upright_height;
+    fmt->cropped = (header->width_px | header->height_px) & 1;
+    fmt->pix_fmt = header->bit_depth > 8 ? AV_PIX_FMT_YUV420P10 : AV_PIX_FMT_YUV420P;
+    fmt->sample_aspect = (AVRational){0, 1};
+    if (header->sample_aspect.num > 0 && header->sample_aspect.den > 0)
+        fmt->sample_aspect =
+            sideways ? (AVRational){header->sample_aspect.den, header->sample_aspect.num}
+                     : (AVRational){header->sample_aspect.num, header->sample_aspect.den};
+    avsp_picture_colours(header, fmt);
+    fmt->chroma_location = chroma_location(header);
+}
+
+enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
+                                struct avsp_picture **ret_pic, struct avsp_err *err)
+{
+    if (header->width_px < 1 || header->height_px < 1 || header->width_px > MAX_PX ||
+        header->height_px > MAX_PX)
+        return avsp_err_set(err, AVSP_INVALID, "a picture of %u by %u pixels", header->width_px,
+                            header->height_px);
+    struct avsp_picture *AVSP_CLEANUP(avsp_picture_free) pic = calloc(1, sizeof *pic);
+    if (pic == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for pictures");
+    pic->source_width = (int)header->width_px;
+    pic->source_height = (int)header->height_px;
+    pic->scaled_width = even(header->width_px);
+    pic->scaled_height = even(header->height_px);
+    pic->rotation = header->rotation;
+    pic->hflip = header->hflip;
+    pic->source_full_range = header->full_range;
+    set_format(pic, header);
+    pic->scaled = av_frame_alloc();
+    pic->turned = av_frame_alloc();
+    pic->padded = av_frame_alloc();
+    if (pic->scaled == NULL || pic->turned == NULL || pic->padded == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for pictures");
+    *ret_pic = pic;
+    pic = NULL;
+    return AVSP_OK;
+}
+
+void avsp_picture_free(struct avsp_picture **pic_ptr)
+{
+    struct avsp_picture *pic = *pic_ptr;
+    if (pic == NULL)
+        return;
+    sws_freeContext(pic->sws);
+    av_frame_free(&pic->scaled);
+    av_frame_free(&pic->turned);
+    av_frame_free(&pic->padded);
+    free(pic);
+    *pic_ptr = NULL;
+}
+
+const struct avsp_picture_format *avsp_picture_get_format(const struct avsp_picture *pic)
+{
+    return &pic->format;
+}
+
+/// The deprecated full-range formats as what they are: a plain format and a range.
+static enum AVPixelFormat without_range(int format, bool *full_range)
+{
+    switch (format) {
+    case AV_PIX_FMT_YUVJ420P:
+        *full_range = true;
+        return AV_PIX_FMT_YUV420P;
+    case AV_PIX_FMT_YUVJ422P:
+        *full_range = true;
+        return AV_PIX_FMT_YUV422P;
+    case AV_PIX_FMT_YUVJ444P:
+        *full_range = true;
+        return AV_PIX_FMT_YUV444P;
+    case AV_PIX_FMT_YUVJ440P:
+        *full_range = true;
+        return AV_PIX_FMT_YUV440P;
+    case AV_PIX_FMT_YUVJ411P:
+        *full_range = true;
+        return AV_PIX_FMT_YUV411P;
+    default:
+        return (enum AVPixelFormat)format;
+    }
+}
+
+/// Gives @p frame memory for a picture of this size, its own of the last time where nobody else holds it.
+static int prepare(const struct avsp_picture *pic, AVFrame *frame, int width, int height)
+{
+    if (frame->buf[0] != NULL && av_frame_is_writable(frame) > 0)
+        return 0;
+    av_frame_unref(frame);
+    frame->width = width;
+    frame->height = height;
+    frame->format = pic->format.pix_fmt;
+    return av_frame_get_buffer(frame, 0);
+}
+
+/// swscale's tables for a matrix; it has none for the rarer ones, and is told BT.709's on both sides for them, which only
+/// matters for RGB sources.
+static const int *coefficients(enum AVColorSpace matrix)
+{
+    switch (matrix) {
+    case AVCOL_SPC_FCC:
+    case AVCOL_SPC_BT470BG:
+    case AVCOL_SPC_SMPTE170M:
+    case AVCOL_SPC_SMPTE240M:
+    case AVCOL_SPC_BT2020_NCL:
+        return sws_getCoefficients((int)matrix);
+    default:
+        return sws_getCoefficients(SWS_CS_ITU709);
+    }
+}
+
+/// Makes `sws` ready for frames like @p in; @p full_range is its range.
+static int prepare_sws(struct avsp_picture *pic, const AVFrame *in, bool full_range)
+{
+    if (pic->sws != NULL && pic->sws_width == in->width && pic->sws_height == in->height &&
+        pic->sws_format == in->format)
+        return 0;
+    sws_freeContext(pic->sws);
+    // Accurate rounding and bit-exact code paths give the same bytes with and without AVX2.
+    pic->sws = sws_getContext(in->width, in->height, (enum AVPixelFormat)in->format,
+                              pic->scaled_width, pic->scaled_height, pic->format.pix_fmt,
+                              SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT |
+                                  SWS_FULL_CHR_H_INP,
+                              NULL, NULL, NULL);
+    if (pic->sws == NULL)
+        return AVERROR(ENOSYS);
+    pic->sws_width = in->width;
+    pic->sws_height = in->height;
+    pic->sws_format = in->format;
+    const int *table = coefficients(pic->format.matrix);
+    const int unity = 1 << 16; // swscale's 16.16 fixed point
+    // A conversion without a matrix refuses the call and needs none.
+    (void)sws_setColorspaceDetails(pic->sws, table, full_range, table,
+                                   pic->format.range == AVCOL_RANGE_JPEG, 0, unity, unity);
+    return 0;
+}
+
+/// Puts a view of what is to be encoded into @p view: @p in as it is, or scaled and converted.
+static enum avsp_code scale(struct avsp_picture *pic, const AVFrame *in, AVFrame *view,
+                            struct avsp_err *err)
+{
+    int av = av_frame_ref(view, in);
+    if (av < 0)
+        return avsp_averr_set(err, av, "reference a picture");
+    bool full_range = pic->source_full_range;
+    view->format = without_range(in->format, &full_range);
+    if (view->width == pic->source_width && view->height == pic->source_height) {
+        // The row or column that 4:2:0 has no place for is left out on the right or at the bottom.
+        view->width = AVSP_MIN(view->width, pic->scaled_width);
+        view->height = AVSP_MIN(view->height, pic->scaled_height);
+    }
+    bool same_range = full_range == (pic->format.range == AVCOL_RANGE_JPEG);
+    if (view->format == pic->format.pix_fmt && view->width == pic->scaled_width &&
+        view->height == pic->scaled_height && same_range)
+        return AVSP_OK;
+    av = prepare_sws(pic, view, full_range);
+    if (av < 0) {
+        const char *name = av_get_pix_fmt_name(in->format);
+        return avsp_averr_set(err, av, "convert a picture of format %s", name != NULL ? name : "?");
+    }
+    av = prepare(pic, pic->scaled, pic->scaled_width, pic->scaled_height);
+    if (av >= 0)
+        av = sws_scale(pic->sws, (const uint8_t *const *)view->data, view->linesize, 0,
+                       view->height, pic->scaled->data, pic->scaled->linesize);
+    av_frame_unref(view);
+    if (av >= 0)
+        av = av_frame_ref(view, pic->scaled);
+    return av >= 0 ? AVSP_OK : avsp_averr_set(err, av, "scale a picture");
+}
+
+/// Replaces @p view by a reference to @p stage.
+static enum avsp_code show(AVFrame *view, const AVFrame *stage, struct avsp_err *err)
+{
+    av_frame_unref(view);
+    int av = av_frame_ref(view, stage);
+    return av >= 0 ? AVSP_OK : avsp_averr_set(err, av, "reference a picture");
+}
+
+static enum avsp_code turn(struct avsp_picture *pic, AVFrame *view, struct avsp_err *err)
+{
+    if (pic->rotation == 0 && !pic->hflip)
+        return AVSP_OK;
+    int av = prepare(pic, pic->turned, pic->upright_width, pic->upright_height);
+    if (av < 0)
+        return avsp_averr_set(err, av, "turn a picture");
+    avsp_plane_turn(view, pic->rotation, pic->hflip, pic->turned);
+    return show(view, pic->turned, err);
+}
+
+static enum avsp_code pad(struct avsp_picture *pic, AVFrame *view, struct avsp_err *err)
+{
+    if (!pic->format.padded)
+        return AVSP_OK;
+    int av = prepare(pic, pic->padded, pic->format.width_px, pic->format.height_px);
+    if (av < 0)
+        return avsp_averr_set(err, av, "put black around a picture");
+    avsp_plane_pad(view, pic->format.range == AVCOL_RANGE_JPEG, pic->padded);
+    return show(view, pic->padded, err);
+}
+
+/// Everything that the source's frame carried and the encoder must not act on goes away.
+static void finish(const struct avsp_picture *pic, const AVFrame *in, AVFrame *out)
+{
+    while (out->nb_side_data > 0)
+        av_frame_remove_side_data(out, out->side_data[0]->type);
+    out->pts = in->pts;
+    out->pict_type = AV_PICTURE_TYPE_NONE;
+    out->color_primaries = pic->format.primaries;
+    out->color_trc = pic->format.transfer;
+    out->colorspace = pic->format.matrix;
+    out->color_range = pic->format.range;
+    out->chroma_location = pic->format.chroma_location;
+    out->sample_aspect_ratio = pic->format.sample_aspect;
+}
+
+enum avsp_code avsp_picture_make(struct avsp_picture *pic, const AVFrame *in, AVFrame *out,
+                                 struct avsp_err *err)
+{
+    enum avsp_code rc = scale(pic, in, out, err);
+    if (rc == AVSP_OK)
+        rc = turn(pic, out, err);
+    if (rc == AVSP_OK)
+        rc = pad(pic, out, err);
+    if (rc == AVSP_OK)
+        finish(pic, in, out);
+    else
+        av_frame_unref(out);
+    return rc;
+}
