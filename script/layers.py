@@ -89,5 +89,4 @@ BANNED = {
     "tmpnam": "mkstemp",
     "tempnam": "mkstemp",
     "alloca": "heap memory",
-    "usleep": "a wait for a condition",
 }
