@@ -77,3 +77,20 @@ def test_the_layer_check_sees_a_forbidden_edge(tmp_path):
     for name in faults:
         assert f"{name}:" in done.stdout, f"{name} passed:\n{done.stdout}"
     assert "strcpy" not in done.stdout
+
+
+def test_results_are_summed_and_an_empty_suite_fails(tmp_path):
+    (tmp_path / "units.json").write_text(
+        '{"name": "a", "result": "OK", "stdout": "[  PASSED  ] 3 test(s).\\n", "stderr": ""}\n'
+        '{"name": "b", "result": "FAIL", "stdout": "[  PASSED  ] 1 test(s).\\n[  FAILED  ] 2 test(s)\\n"}\n'
+        '{"name": "c", "result": "TIMEOUT"}\n')
+    (tmp_path / "good.xml").write_text('<testsuites><testsuite tests="5" failures="0" errors="0" skipped="1"/></testsuites>')
+    (tmp_path / "none.xml").write_text('<testsuites><testsuite tests="0" failures="0" errors="0" skipped="0"/></testsuites>')
+    count = ROOT / "script/count-results"
+    good = run(count, tmp_path / "good.xml")
+    assert (good.returncode, good.stdout) == (0, "4 passed, 0 failed\n")
+    mixed = run(count, tmp_path / "units.json", tmp_path / "good.xml")
+    assert (mixed.returncode, mixed.stdout) == (1, "8 passed, 3 failed\n")
+    assert run(count, tmp_path / "none.xml").returncode == 1
+    assert run(count, tmp_path / "good.xml", tmp_path / "none.xml").returncode == 1
+    assert run(count).returncode == 1
