@@ -59,6 +59,9 @@ PROGRAMS = {
     "media/avspl1t-media": ["media"],
 }
 
+# What protobuf-c makes of the packages of .proto files.
+GENERATED_PREFIXES = ("com__avspl1t__", "google__protobuf__", "grpc__")
+
 # Functions that are never called, and what stands in their place.
 BANNED = {
     "strcpy": "struct avsp_buf or snprintf",
