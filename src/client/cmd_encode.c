@@ -1,0 +1,375 @@
+/// avspl1t encode: the whole job on this machine, with nothing running before and nothing left after.
+///
+/// The main thread starts and minds the coordinator and the worker (client/stack.h) and takes signals; a second thread
+/// submits the job and follows it (client/follow.h).
+#include "client/command.h"
+#include "client/follow.h"
+#include "client/location.h"
+#include "client/media_child.h"
+#include "client/output.h"
+#include "client/private.h"
+#include "client/report.h"
+#include "client/stack.h"
+#include "client/tree.h"
+#include "util/fd.h"
+#include "util/parse.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SLOTS_MAX 1024
+#define SUBMIT_MS 5000
+#define FOREVER_MS (365LL * 24 * 3600 * 1000)
+#define LOG_SHOWN_BYTES 8192
+
+struct encode {
+    const struct avsp_cli_parsed *args;
+    struct avsp_arena arena;
+    struct avsp_job_spec spec;
+    struct avsp_output output;
+    struct avsp_private priv;
+    struct avsp_stack stack;
+    struct avsp_client *cli;
+    struct avsp_mono begun;
+    int signal_fd;
+
+    // The follower's own, the main thread's again once it has been joined.
+    pthread_t follower;
+    bool following;
+    int over_fd; ///< an eventfd: the follower has ended
+    struct avsp_arena job_arena;
+    char job_id[AVSP_ID_BYTES];
+    struct avsp_job job;
+    struct avsp_err follow_err; ///< all zeros: `job` is how it ended
+};
+
+/// What came of it.
+enum outcome {
+    OVER,        ///< the job ended, one way or another
+    INTERRUPTED, ///< by a signal
+    BROKEN,      ///< our own machinery failed
+};
+
+static enum avsp_code submit(struct encode *encode, struct avsp_err *err)
+{
+    for (;;) {
+        enum avsp_code rc = avsp_client_submit(encode->cli, &encode->spec, encode->job_id,
+                                               avsp_mono_in_ms(SUBMIT_MS), err);
+        // A coordinator that has just died is started again; the key keeps the job from being stored twice.
+        if (rc != AVSP_UNAVAILABLE && rc != AVSP_TIMEOUT)
+            return rc;
+        usleep(100000);
+    }
+}
+
+static void *follow(void *opaque)
+{
+    struct encode *encode = opaque;
+    struct avsp_display AVSP_CLEANUP(avsp_display_end) display = {0};
+    avsp_display_begin(&display);
+    enum avsp_code rc = submit(encode, &encode->follow_err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_follow(encode->cli, encode->job_id, &display, avsp_mono_in_ms(FOREVER_MS),
+                             &encode->job_arena, &encode->job, &encode->follow_err);
+    if (rc == AVSP_OK)
+        encode->follow_err = (struct avsp_err){0};
+    AVSP_ASSERT(eventfd_write(encode->over_fd, 1) == 0);
+    return NULL;
+}
+
+/// The coordinator takes calls: the job can begin.
+static enum avsp_code begin_job(struct encode *encode, struct avsp_err *err)
+{
+    char target[64];
+    // Short, whatever TMPDIR is: a socket's path has 107 bytes at most.
+    snprintf(target, sizeof target, "unix:/proc/self/fd/%d/%s", encode->priv.state_fd,
+             AVSP_STACK_SOCKET);
+    encode->cli = avsp_client_new(target, false, err);
+    if (encode->cli == NULL)
+        return err->code;
+    int errnum = pthread_create(&encode->follower, NULL, follow, encode);
+    encode->following = errnum == 0;
+    return errnum == 0 ? AVSP_OK : avsp_err_set_errno(err, errnum, "start a thread");
+}
+
+static enum avsp_code on_ready(struct encode *encode, struct avsp_err *err)
+{
+    bool ready = false;
+    enum avsp_code rc = avsp_stack_ready(&encode->stack, &ready, err);
+    return rc == AVSP_OK && ready && !encode->following ? begin_job(encode, err) : rc;
+}
+
+/// @param ret_interrupted  set where one of the signals asks us to end
+static enum avsp_code on_signals(struct encode *encode, bool *ret_interrupted, struct avsp_err *err)
+{
+    struct signalfd_siginfo info;
+    bool has_child = false;
+    while (read(encode->signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD)
+            has_child = true;
+        else
+            *ret_interrupted = true;
+    }
+    return has_child && !*ret_interrupted ? avsp_stack_reap(&encode->stack, err) : AVSP_OK;
+}
+
+/// Minds the children until the job is over.
+static enum outcome run(struct encode *encode, struct avsp_err *err)
+{
+    for (;;) {
+        struct pollfd fds[] = {
+            {.fd = encode->signal_fd, .events = POLLIN},
+            {.fd = encode->over_fd, .events = POLLIN},
+            {.fd = encode->stack.ready_fd, .events = POLLIN},
+        };
+        if (poll(fds, AVSP_ARRAY_LEN(fds), avsp_stack_left_ms(&encode->stack)) < 0 &&
+            errno != EINTR) {
+            avsp_err_set_errno(err, errno, "poll");
+            return BROKEN;
+        }
+        bool interrupted = false;
+        enum avsp_code rc = AVSP_OK;
+        if (fds[0].revents != 0)
+            rc = on_signals(encode, &interrupted, err);
+        if (interrupted)
+            return INTERRUPTED;
+        if (fds[1].revents != 0)
+            return OVER;
+        if (rc == AVSP_OK && fds[2].revents != 0)
+            rc = on_ready(encode, err);
+        if (rc == AVSP_OK)
+            rc = avsp_stack_tick(&encode->stack, err);
+        if (rc != AVSP_OK)
+            return BROKEN;
+    }
+}
+
+/// Ends the follower's calls and waits for it.
+static void stop_following(struct encode *encode)
+{
+    if (encode->cli != NULL)
+        avsp_client_shutdown(encode->cli);
+    if (encode->following)
+        pthread_join(encode->follower, NULL);
+    encode->following = false;
+    avsp_client_free(encode->cli);
+    encode->cli = NULL;
+}
+
+static bool finished(const struct encode *encode, enum outcome outcome)
+{
+    return outcome == OVER && encode->follow_err.code == AVSP_OK &&
+           encode->job.state == AVSP_JOB_FINISHED;
+}
+
+/// Leaves nothing behind but a finished presentation.
+static void clean_up(struct encode *encode, enum outcome outcome)
+{
+    if (!finished(encode, outcome)) {
+        avsp_output_undo(&encode->output);
+        if (avsp_cli_str(encode->args, "work") != NULL && encode->job_id[0] != '\0') {
+            const char *work =
+                avsp_arena_printf(&encode->arena, "%s/%s", encode->spec.work.path, encode->job_id);
+            if (work != NULL)
+                avsp_tree_remove(AT_FDCWD, work);
+        }
+    }
+    avsp_private_remove(&encode->priv);
+    avsp_output_close(&encode->output);
+}
+
+static void say_summary(const struct encode *encode)
+{
+    char duration[AVSP_DURATION_BYTES];
+    char fps[AVSP_DURATION_BYTES];
+    uint64_t us = (uint64_t)(avsp_mono_now().us - encode->begun.us) + 1;
+    uint64_t frames = encode->job.frames_total;
+    uint64_t milli_fps = frames < UINT64_MAX / 1000000000 ? frames * 1000000000 / us : 0;
+    avsp_cmd_say("%" PRIu64 " frames in %s, %s", frames, avsp_duration_text(us / 1000000, duration),
+                 avsp_fps_text(milli_fps, fps));
+}
+
+static int conclude(const struct encode *encode, enum outcome outcome, const struct avsp_err *err)
+{
+    if (outcome == INTERRUPTED) {
+        avsp_cmd_say("interrupted: nothing was left in %s", encode->spec.output.path);
+        return AVSP_EXIT_FAILED;
+    }
+    if (outcome == BROKEN || encode->follow_err.code != AVSP_OK) {
+        avsp_cmd_say("%s", outcome == BROKEN ? err->text : encode->follow_err.text);
+        return AVSP_EXIT_FAILED;
+    }
+    if (encode->job.state == AVSP_JOB_FINISHED)
+        say_summary(encode);
+    return avsp_cmd_conclude(&encode->job, avsp_cli_flag(encode->args, "json"),
+                             avsp_cli_flag(encode->args, "verbose"));
+}
+
+static enum avsp_code open_fds(struct encode *encode, struct avsp_err *err)
+{
+    sigset_t taken;
+    sigemptyset(&taken);
+    sigaddset(&taken, SIGINT);
+    sigaddset(&taken, SIGTERM);
+    sigaddset(&taken, SIGHUP);
+    sigaddset(&taken, SIGCHLD);
+    pthread_sigmask(SIG_BLOCK, &taken, NULL);
+    encode->signal_fd = signalfd(-1, &taken, SFD_NONBLOCK | SFD_CLOEXEC);
+    encode->over_fd = eventfd(0, EFD_CLOEXEC);
+    if (encode->signal_fd < 0 || encode->over_fd < 0)
+        return avsp_err_set_errno(err, errno, "signalfd");
+    return AVSP_OK;
+}
+
+/// A path that the wire cannot carry (a line feed, bytes that are not UTF-8) is reached by a link of a plain name.
+static enum avsp_code make_input_plain(struct encode *encode, struct avsp_err *err)
+{
+    const char *path = encode->spec.input.path;
+    bool is_plain = avsp_utf8_is_valid(path);
+    for (const char *c = path; is_plain && *c != '\0'; c++)
+        is_plain = (unsigned char)*c >= 0x20 && *c != 0x7f;
+    if (is_plain)
+        return AVSP_OK;
+    const char *link = avsp_arena_printf(&encode->arena, "%s/input", encode->priv.path);
+    if (link == NULL)
+        return avsp_arena_failed(&encode->arena, err);
+    if (symlink(path, link) != 0)
+        return avsp_err_set_errno(err, errno, "make %s", link);
+    encode->spec.input.path = link;
+    return AVSP_OK;
+}
+
+/// Fills what only this command knows of the job, and checks it.
+static enum avsp_code complete_spec(struct encode *encode, char key[AVSP_ID_BYTES],
+                                    struct avsp_err *err)
+{
+    enum avsp_code rc = make_input_plain(encode, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (encode->spec.work.kind == AVSP_LOCATION_NONE) {
+        encode->spec.work = encode->spec.output;
+        encode->spec.work.path = avsp_arena_printf(&encode->arena, "%s/pieces", encode->priv.path);
+        if (encode->spec.work.path == NULL)
+            return avsp_arena_failed(&encode->arena, err);
+    }
+    avsp_id_new(key);
+    encode->spec.idempotency_key = key;
+    return avsp_job_spec_check(&encode->spec, &encode->arena, err);
+}
+
+static enum avsp_code start_stack(struct encode *encode, struct avsp_err *err)
+{
+    const char *work_dir = avsp_arena_printf(&encode->arena, "%s/worker", encode->priv.path);
+    if (work_dir == NULL)
+        return avsp_arena_failed(&encode->arena, err);
+    if (mkdir(work_dir, 0700) != 0)
+        return avsp_err_set_errno(err, errno, "make the folder %s", work_dir);
+    struct avsp_stack_options options = {
+        .state_path = encode->priv.state_path,
+        .state_fd = encode->priv.state_fd,
+        .work_dir = work_dir,
+        .slots = avsp_cli_str(encode->args, "slots"),
+        .log_path = avsp_cli_str(encode->args, "log"),
+    };
+    return avsp_stack_open(&encode->stack, &options, &encode->arena, err);
+}
+
+/// Everything from here to the end leaves traces that clean_up removes.
+static int encode_in_place(struct encode *encode)
+{
+    struct avsp_err err = {0};
+    char key[AVSP_ID_BYTES];
+    enum avsp_code rc =
+        avsp_private_open(&encode->priv, encode->spec.output.path, &encode->arena, &err);
+    if (rc == AVSP_OK && encode->priv.was_stale && encode->output.manifest_ino == 0) {
+        avsp_output_disown(&encode->output);
+        avsp_output_undo(&encode->output);
+    }
+    if (rc == AVSP_OK)
+        rc = complete_spec(encode, key, &err);
+    if (rc == AVSP_OK)
+        rc = start_stack(encode, &err);
+    if (rc != AVSP_OK) {
+        avsp_private_remove(&encode->priv);
+        avsp_output_close(&encode->output);
+        return avsp_cmd_fail(&err);
+    }
+    enum outcome outcome = run(encode, &err);
+    if (outcome != OVER)
+        stop_following(encode);
+    avsp_stack_close(&encode->stack);
+    stop_following(encode);
+    clean_up(encode, outcome);
+    return conclude(encode, outcome, &err);
+}
+
+static enum avsp_code check_locations(const struct encode *encode, struct avsp_err *err)
+{
+    const struct avsp_job_spec *spec = &encode->spec;
+    if (spec->input.kind != AVSP_LOCATION_FS || spec->output.kind != AVSP_LOCATION_FS ||
+        spec->work.kind == AVSP_LOCATION_S3)
+        return avsp_err_set(err, AVSP_INVALID,
+                            "encode takes local files and folders: for s3:// use submit");
+    return AVSP_OK;
+}
+
+/// A file that is no video is refused before anything is made.
+static enum avsp_code look_into_input(struct encode *encode, struct avsp_err *err)
+{
+    struct avsp_probed probed;
+    const char *log = "";
+    enum avsp_code rc =
+        avsp_media_child_probe(encode->spec.input.path, encode->spec.segment_seconds,
+                               &encode->job_arena, &probed, &log, err);
+    if (rc != AVSP_OK && avsp_cli_flag(encode->args, "verbose") && log[0] != '\0')
+        fputs(log, stderr);
+    avsp_arena_clear(&encode->job_arena);
+    return rc;
+}
+
+static enum avsp_code prepare(struct encode *encode, struct avsp_err *err)
+{
+    int64_t ignored = 0;
+    enum avsp_code rc = avsp_cmd_read_spec(encode->args, &encode->arena, &encode->spec, err);
+    if (rc == AVSP_OK)
+        rc = check_locations(encode, err);
+    if (rc == AVSP_OK && avsp_cli_str(encode->args, "slots") != NULL)
+        rc = avsp_cli_i64(encode->args, "slots", 1, SLOTS_MAX, &ignored, err);
+    if (rc == AVSP_OK)
+        rc = look_into_input(encode, err);
+    if (rc == AVSP_OK)
+        rc = open_fds(encode, err);
+    if (rc == AVSP_OK)
+        rc = avsp_output_open(&encode->output, encode->spec.output.path, encode->spec.overwrite,
+                              err);
+    return rc;
+}
+
+static void encode_deinit(struct encode *encode)
+{
+    avsp_fd_cleanup(&encode->signal_fd);
+    avsp_fd_cleanup(&encode->over_fd);
+    avsp_arena_deinit(&encode->job_arena);
+    avsp_arena_deinit(&encode->arena);
+}
+
+int avsp_cmd_encode(const struct avsp_cli_parsed *args)
+{
+    struct encode AVSP_CLEANUP(encode_deinit)
+        encode = {.args = args, .begun = avsp_mono_now(), .signal_fd = -1, .over_fd = -1};
+    avsp_arena_init(&encode.arena, AVSP_CMD_ARENA_BYTES);
+    avsp_arena_init(&encode.job_arena, AVSP_CMD_ARENA_BYTES);
+    struct avsp_err err = {0};
+    if (prepare(&encode, &err) != AVSP_OK)
+        return avsp_cmd_fail(&err);
+    return encode_in_place(&encode);
+}

@@ -1,0 +1,53 @@
+/// avspl1t submit: hands a job to a coordinator and prints its id.
+#include "client/command.h"
+#include "client/json.h"
+
+#include <unistd.h>
+
+/// Workers may see what this machine does not: only worth a word.
+static void warn_if_missing(const struct avsp_location *input)
+{
+    if (input->kind == AVSP_LOCATION_FS && access(input->path, R_OK) != 0)
+        avsp_cmd_say("note: %s cannot be read on this machine; the workers have to see it",
+                     input->path);
+}
+
+static enum avsp_code print_job(struct avsp_client *cli, const char *id, struct avsp_arena *arena,
+                                struct avsp_err *err)
+{
+    struct avsp_job job;
+    enum avsp_code rc =
+        avsp_client_get_job(cli, id, arena, &job, avsp_mono_in_ms(AVSP_CMD_CALL_MS), err);
+    return rc == AVSP_OK ? avsp_cmd_json_job(&job, err) : rc;
+}
+
+int avsp_cmd_submit(const struct avsp_cli_parsed *args)
+{
+    struct avsp_err err = {0};
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
+    struct avsp_job_spec spec;
+    if (avsp_cmd_read_spec(args, &arena, &spec, &err) != AVSP_OK ||
+        avsp_job_spec_check(&spec, &arena, &err) != AVSP_OK)
+        return avsp_cmd_fail(&err);
+    // A key makes the call safe to repeat; without one of the caller's, each submit is a job of its own.
+    char fresh[AVSP_ID_BYTES];
+    avsp_id_new(fresh);
+    const char *key = avsp_cli_str(args, "idempotency-key");
+    spec.idempotency_key = key != NULL ? key : fresh;
+    warn_if_missing(&spec.input);
+    struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
+        avsp_cmd_connect(args, true, &err);
+    if (cli == NULL)
+        return avsp_cmd_fail(&err);
+    char id[AVSP_ID_BYTES];
+    if (avsp_client_submit(cli, &spec, id, avsp_mono_in_ms(AVSP_CMD_CALL_MS), &err) != AVSP_OK) {
+        avsp_err_wrap(&err, "submit to %s", avsp_location_show(&arena, &spec.output));
+        return avsp_cmd_fail_call(args, NULL, &err);
+    }
+    char line[AVSP_ID_BYTES + 1];
+    snprintf(line, sizeof line, "%s\n", id);
+    enum avsp_code rc =
+        avsp_cli_flag(args, "json") ? print_job(cli, id, &arena, &err) : avsp_cmd_print(line, &err);
+    return rc == AVSP_OK ? AVSP_EXIT_DONE : avsp_cmd_fail_call(args, id, &err);
+}

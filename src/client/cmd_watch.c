@@ -1,0 +1,57 @@
+/// avspl1t watch: follows a job to its end.
+#include "client/command.h"
+#include "client/follow.h"
+#include "client/json.h"
+#include "client/report.h"
+
+#define TIMEOUT_SECONDS_MAX (365LL * 24 * 3600)
+
+/// A coordinator out of reach at the very beginning is an error at once; later it is waited for.
+static enum avsp_code look(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                           struct avsp_job *ret_job, struct avsp_err *err)
+{
+    struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
+        avsp_cmd_connect(args, true, err);
+    if (cli == NULL)
+        return err->code;
+    return avsp_client_get_job(cli, args->args[0], arena, ret_job,
+                               avsp_mono_in_ms(AVSP_CMD_CALL_MS), err);
+}
+
+static enum avsp_code follow(const struct avsp_cli_parsed *args, struct avsp_mono deadline,
+                             struct avsp_arena *arena, struct avsp_job *ret_job,
+                             struct avsp_err *err)
+{
+    struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
+        avsp_cmd_connect(args, false, err);
+    if (cli == NULL)
+        return err->code;
+    struct avsp_display AVSP_CLEANUP(avsp_display_end) display = {.workers = true};
+    avsp_display_begin(&display);
+    return avsp_cmd_follow(cli, args->args[0], &display, deadline, arena, ret_job, err);
+}
+
+int avsp_cmd_watch(const struct avsp_cli_parsed *args)
+{
+    struct avsp_err err = {0};
+    int64_t seconds = 0;
+    if (avsp_cli_i64(args, "timeout", 0, TIMEOUT_SECONDS_MAX, &seconds, &err) != AVSP_OK)
+        return avsp_cmd_fail(&err);
+    struct avsp_mono deadline =
+        avsp_mono_in_ms((seconds > 0 ? seconds : TIMEOUT_SECONDS_MAX) * 1000);
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
+    struct avsp_job job;
+    enum avsp_code rc = look(args, &arena, &job, &err);
+    if (rc != AVSP_OK)
+        return avsp_cmd_fail_call(args, args->args[0], &err);
+    if (job.state == AVSP_JOB_RUNNING)
+        rc = follow(args, deadline, &arena, &job, &err);
+    if (rc == AVSP_TIMEOUT) {
+        avsp_cmd_say("%s", err.text);
+        return AVSP_EXIT_NOT_YET;
+    }
+    if (rc != AVSP_OK)
+        return avsp_cmd_fail_call(args, args->args[0], &err);
+    return avsp_cmd_conclude(&job, avsp_cli_flag(args, "json"), avsp_cli_flag(args, "verbose"));
+}

@@ -1,0 +1,121 @@
+#include "client/command.h"
+
+#include "client/location.h"
+#include "util/buf.h"
+#include "util/fd.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SAY_MAX_BYTES 4096
+
+void avsp_cmd_say(const char *fmt, ...)
+{
+    char line[SAY_MAX_BYTES];
+    int n = snprintf(line, sizeof line, "%s: ", AVSP_CMD_NAME);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(line + n, sizeof line - (size_t)n - 1, fmt, ap);
+    va_end(ap);
+    size_t len = strlen(line);
+    for (size_t i = 0; i < len; i++)
+        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+            line[i] = '?';
+    line[len++] = '\n';
+    // Nothing useful can be done where standard error itself fails.
+    struct avsp_err ignored = {0};
+    (void)!avsp_fd_write_all(STDERR_FILENO, line, len, &ignored);
+}
+
+int avsp_cmd_fail(const struct avsp_err *err)
+{
+    avsp_cmd_say("%s", err->text);
+    switch (err->code) {
+    case AVSP_UNAVAILABLE:
+    case AVSP_TIMEOUT:
+        return AVSP_EXIT_UNREACHABLE;
+    case AVSP_INTERNAL:
+    case AVSP_NO_MEMORY:
+    case AVSP_LIMIT:
+    case AVSP_CANCELED:
+        return AVSP_EXIT_FAILED;
+    default:
+        return AVSP_EXIT_USAGE;
+    }
+}
+
+int avsp_cmd_fail_call(const struct avsp_cli_parsed *args, const char *job_id, struct avsp_err *err)
+{
+    if (err->code == AVSP_UNAVAILABLE || err->code == AVSP_TIMEOUT)
+        avsp_err_wrap(err, "the coordinator %s does not answer", avsp_cli_str(args, "coordinator"));
+    else if (err->code == AVSP_NOT_FOUND && job_id != NULL)
+        avsp_err_set(err, AVSP_NOT_FOUND, "the coordinator %s knows no job \"%.100s\"",
+                     avsp_cli_str(args, "coordinator"), job_id);
+    return avsp_cmd_fail(err);
+}
+
+int avsp_cmd_exit_of(const struct avsp_job *job)
+{
+    return job->state == AVSP_JOB_FAILED || job->state == AVSP_JOB_CANCELED ? AVSP_EXIT_FAILED
+                                                                            : AVSP_EXIT_DONE;
+}
+
+static enum avsp_code read_i32(const struct avsp_cli_parsed *args, const char *name, int32_t max,
+                               int32_t *ret_value, struct avsp_err *err)
+{
+    int64_t value = 0;
+    enum avsp_code rc = avsp_cli_i64(args, name, 1, max, &value, err);
+    if (rc == AVSP_OK)
+        *ret_value = (int32_t)value;
+    return rc;
+}
+
+static enum avsp_code read_numbers(const struct avsp_cli_parsed *args, struct avsp_job_spec *spec,
+                                   struct avsp_err *err)
+{
+    enum avsp_code rc =
+        read_i32(args, "segment-seconds", AVSP_SEGMENT_SECONDS_MAX, &spec->segment_seconds, err);
+    if (rc == AVSP_OK)
+        rc = read_i32(args, "crf", AVSP_CRF_MAX, &spec->crf, err);
+    if (rc == AVSP_OK)
+        rc = read_i32(args, "preset", AVSP_PRESET_MAX, &spec->preset, err);
+    return rc;
+}
+
+enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                                  struct avsp_job_spec *ret_spec, struct avsp_err *err)
+{
+    const char *work = avsp_cli_str(args, "work");
+    *ret_spec = (struct avsp_job_spec){
+        .work = avsp_cmd_no_location(),
+        .overwrite = avsp_cli_flag(args, "overwrite"),
+        .idempotency_key = "",
+    };
+    enum avsp_code rc = read_numbers(args, ret_spec, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_location(arena, args->args[0], &ret_spec->input, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_location(arena, args->args[1], &ret_spec->output, err);
+    if (rc == AVSP_OK && work != NULL)
+        rc = avsp_cmd_location(arena, work, &ret_spec->work, err);
+    return rc;
+}
+
+struct avsp_client *avsp_cmd_connect(const struct avsp_cli_parsed *args, bool fail_fast,
+                                     struct avsp_err *err)
+{
+    return avsp_client_new(avsp_cli_str(args, "coordinator"), fail_fast, err);
+}
+
+void avsp_cmd_client_cleanup(struct avsp_client **cli)
+{
+    avsp_client_free(*cli);
+    *cli = NULL;
+}
+
+enum avsp_code avsp_cmd_print(const char *text, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_fd_write_all(STDOUT_FILENO, text, strlen(text), err);
+    return rc == AVSP_OK ? AVSP_OK : avsp_err_wrap(err, "write to standard output");
+}

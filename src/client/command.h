@@ -1,0 +1,90 @@
+/// What all commands of avspl1t share: their signatures, exit codes, options, and how they speak.
+///
+/// Results go to standard output, everything else to standard error. One thread, except where said.
+#ifndef AVSP_CLIENT_COMMAND_H
+#define AVSP_CLIENT_COMMAND_H
+
+#include "core/model.h"
+#include "rpc/client.h"
+#include "util/arena.h"
+#include "util/cli.h"
+#include "util/err.h"
+
+#define AVSP_CMD_NAME "avspl1t"
+
+enum avsp_exit {
+    AVSP_EXIT_DONE = 0,
+    AVSP_EXIT_FAILED = 1,      ///< the job failed or was canceled
+    AVSP_EXIT_USAGE = 2,       ///< a wrong option or input, found before anything was done
+    AVSP_EXIT_UNREACHABLE = 3, ///< no coordinator
+    AVSP_EXIT_NOT_YET = 4,     ///< watch: its --timeout came before the job's end
+};
+
+/// How long a short call may take before the coordinator counts as out of reach.
+#define AVSP_CMD_CALL_MS 10000
+
+/// Memory for one command's texts and one answer of a coordinator.
+#define AVSP_CMD_ARENA_BYTES (64 << 20)
+
+// One row of an option table each; several commands have the same.
+#define AVSP_OPTION_COORDINATOR                                                                    \
+    {                                                                                              \
+        "coordinator", "TARGET", "AVSPL1T_COORDINATOR", "127.0.0.1:50051",                         \
+            "The coordinator: HOST:PORT, several with commas, dns:///NAME:PORT or unix:PATH."      \
+    }
+#define AVSP_OPTION_JSON                                                                           \
+    {                                                                                              \
+        "json", NULL, "AVSPL1T_JSON", NULL, "Print the result as one JSON object."                 \
+    }
+#define AVSP_OPTIONS_OF_A_JOB                                                                      \
+    {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",                                       \
+     "Length of a segment in seconds, 1 to 60."},                                                  \
+        {"crf", "N", "AVSPL1T_CRF", "30", "Quality, 1 to 63: less is better and larger."},         \
+        {"preset", "N", "AVSPL1T_PRESET", "8",                                                     \
+         "Speed of the encoder, 1 to 13: more is faster and larger."},                             \
+        {"work", "FOLDER", "AVSPL1T_WORK", NULL,                                                   \
+         "Where pieces of the source are kept meanwhile. Default: inside OUTPUT, removed at the "  \
+         "end."},                                                                                  \
+    {                                                                                              \
+        "overwrite", NULL, "AVSPL1T_OVERWRITE", NULL, "Replace a presentation that is in OUTPUT."  \
+    }
+
+int avsp_cmd_encode(const struct avsp_cli_parsed *args);
+int avsp_cmd_submit(const struct avsp_cli_parsed *args);
+int avsp_cmd_status(const struct avsp_cli_parsed *args);
+int avsp_cmd_watch(const struct avsp_cli_parsed *args);
+int avsp_cmd_list(const struct avsp_cli_parsed *args);
+int avsp_cmd_cancel(const struct avsp_cli_parsed *args);
+int avsp_cmd_probe(const struct avsp_cli_parsed *args);
+
+/// Prints "avspl1t: …" as one line to standard error; control characters in it become '?'.
+void avsp_cmd_say(const char *fmt, ...) AVSP_PRINTF(1, 2);
+
+/// Says what went wrong, and gives the exit code for it: out of reach, or a wrong request.
+int avsp_cmd_fail(const struct avsp_err *err);
+
+/// The same for a call to a coordinator: says which one where it is out of reach, and which job where there is none.
+/// @param job_id  NULL = the call was not about one.
+int avsp_cmd_fail_call(const struct avsp_cli_parsed *args, const char *job_id,
+                       struct avsp_err *err);
+
+/// The exit code that a job's state stands for; a running one is no failure.
+int avsp_cmd_exit_of(const struct avsp_job *job);
+
+/// INPUT, OUTPUT and the options of AVSP_OPTIONS_OF_A_JOB as a job, not checked as a whole yet. Strings are in @p arena.
+/// @return OK; INVALID naming the option; as avsp_cmd_location says.
+enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                                  struct avsp_job_spec *ret_spec,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// A client for --coordinator. @return free with avsp_client_free; NULL with @p err set.
+struct avsp_client *avsp_cmd_connect(const struct avsp_cli_parsed *args, bool fail_fast,
+                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// Cleanup function for a client owned by a local.
+void avsp_cmd_client_cleanup(struct avsp_client **cli);
+
+/// Prints all of a result to standard output. @return OK, or what the write said.
+enum avsp_code avsp_cmd_print(const char *text, struct avsp_err *err) AVSP_CHECKED;
+
+#endif

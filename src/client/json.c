@@ -1,0 +1,149 @@
+#include "client/json.h"
+
+#include "client/command.h"
+#include "util/time.h"
+
+#include <jansson.h>
+#include <string.h>
+
+// jansson's _new setters take a value and tell of memory that ran out; one check at the end is enough, since a text that
+// lacks a field would be worse than none.
+struct object {
+    json_t *json;
+    bool failed;
+};
+
+static void put(struct object *object, const char *key, json_t *value)
+{
+    if (value == NULL || json_object_set_new(object->json, key, value) != 0)
+        object->failed = true;
+}
+
+/// Bytes that are not UTF-8 are no JSON; "" stands for "absent".
+static json_t *text_or_null(const char *text)
+{
+    if (text[0] == '\0')
+        return json_null();
+    json_t *value = json_string(text);
+    return value != NULL ? value : json_string("(not UTF-8)");
+}
+
+static json_t *time_or_null(int64_t us)
+{
+    if (us == 0)
+        return json_null();
+    char text[AVSP_WALL_TEXT_BYTES];
+    avsp_wall_format((struct avsp_wall){us}, text);
+    return json_string(text);
+}
+
+static json_t *location_or_null(const struct avsp_location *loc)
+{
+    if (loc->kind == AVSP_LOCATION_NONE)
+        return json_null();
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 4 * AVSP_PATH_MAX_BYTES);
+    return text_or_null(avsp_location_show(&arena, loc));
+}
+
+static json_t *texts(const char *const *list, size_t n)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < n; i++)
+        if (json_array_append_new(array, text_or_null(list[i])) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+/// @return the object, or NULL where something of it is missing.
+static json_t *whole(struct object *object)
+{
+    if (object->json == NULL || !object->failed)
+        return object->json;
+    json_decref(object->json);
+    return NULL;
+}
+
+static json_t *job_object(const struct avsp_job *job)
+{
+    struct object object = {.json = json_object()};
+    bool failed = job->state == AVSP_JOB_FAILED;
+    put(&object, "id", json_string(job->id));
+    put(&object, "state", json_string(avsp_job_state_name(job->state)));
+    put(&object, "percent_complete", json_integer(job->percent_complete));
+    put(&object, "manifest", location_or_null(&job->manifest));
+    put(&object, "error", failed ? text_or_null(job->failure.message) : json_null());
+    put(&object, "error_code",
+        failed ? text_or_null(avsp_code_name(job->failure.code)) : json_null());
+    put(&object, "warnings", texts(job->warnings, job->n_warnings));
+    put(&object, "input", location_or_null(&job->spec.input));
+    put(&object, "output", location_or_null(&job->spec.output));
+    put(&object, "created_at", time_or_null(job->created_us));
+    put(&object, "ended_at", time_or_null(job->ended_us));
+    put(&object, "frames_done", json_integer((json_int_t)job->frames_done));
+    put(&object, "frames_total", json_integer((json_int_t)job->frames_total));
+    put(&object, "split_done", json_boolean(job->split_done));
+    return whole(&object);
+}
+
+/// @param value  taken.
+static enum avsp_code print(json_t *value, struct avsp_err *err)
+{
+    char *AVSP_CLEANUP(avsp_free_ptr) text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
+    json_decref(value);
+    if (text == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "out of memory");
+    enum avsp_code rc = avsp_cmd_print(text, err);
+    return rc == AVSP_OK ? avsp_cmd_print("\n", err) : rc;
+}
+
+enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *err)
+{
+    return print(job_object(job), err);
+}
+
+enum avsp_code avsp_cmd_json_jobs(const struct avsp_job *jobs, size_t n_jobs, struct avsp_err *err)
+{
+    struct object object = {.json = json_object()};
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < n_jobs; i++)
+        if (json_array_append_new(array, job_object(&jobs[i])) != 0)
+            object.failed = true;
+    put(&object, "jobs", array);
+    return print(whole(&object), err);
+}
+
+static json_t *stream_object(const struct avsp_probe_stream *stream)
+{
+    struct object object = {.json = json_object()};
+    put(&object, "index", json_integer(stream->idx));
+    put(&object, "type", text_or_null(stream->type));
+    put(&object, "codec", text_or_null(stream->codec));
+    put(&object, "details", text_or_null(stream->details));
+    put(&object, "language", text_or_null(stream->language));
+    put(&object, "plan", text_or_null(stream->plan));
+    return whole(&object);
+}
+
+enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probe_input *input,
+                                   const struct avsp_probe_stream *streams, size_t n_streams,
+                                   const char *const *warnings, size_t n_warnings,
+                                   struct avsp_err *err)
+{
+    struct object object = {.json = json_object()};
+    put(&object, "input", text_or_null(path));
+    put(&object, "format", text_or_null(input->format));
+    put(&object, "duration_us",
+        input->duration_us > 0 ? json_integer(input->duration_us) : json_null());
+    put(&object, "bytes", json_integer((json_int_t)input->bytes));
+    put(&object, "segments", input->n_segments > 0 ? json_integer(input->n_segments) : json_null());
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < n_streams; i++)
+        if (json_array_append_new(array, stream_object(&streams[i])) != 0)
+            object.failed = true;
+    put(&object, "streams", array);
+    put(&object, "warnings", texts(warnings, n_warnings));
+    return print(whole(&object), err);
+}

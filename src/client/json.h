@@ -1,0 +1,22 @@
+/// Results as JSON, for programs: one object on one line. The only includer of jansson.
+#ifndef AVSP_CLIENT_JSON_H
+#define AVSP_CLIENT_JSON_H
+
+#include "core/model.h"
+#include "core/step.h"
+
+/// Prints a job: "id", "state", "percent_complete", "manifest", "error", "warnings" and more; null where there is nothing.
+/// @return OK; NO_MEMORY; what the write to standard output said.
+enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;
+
+/// Prints {"jobs": […]}.
+enum avsp_code avsp_cmd_json_jobs(const struct avsp_job *jobs, size_t n_jobs,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// Prints what a probe found. @param warnings  n_warnings texts.
+enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probe_input *input,
+                                   const struct avsp_probe_stream *streams, size_t n_streams,
+                                   const char *const *warnings, size_t n_warnings,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
+#endif

@@ -1,0 +1,144 @@
+/// avspl1t: the table of its commands, and the way to each.
+#include "client/command.h"
+
+#include <signal.h>
+
+static const struct avsp_cli_option encode_options[] = {
+    AVSP_OPTIONS_OF_A_JOB,
+    {"slots", "N", "AVSPL1T_SLOTS", NULL,
+     "How many pieces are encoded at once. Default: from cores and memory."},
+    {"log", "FILE", "AVSPL1T_LOG", NULL, "Add what the programs behind the scenes say to a file."},
+    AVSP_OPTION_JSON,
+    {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Say more about a failure."},
+};
+
+static const struct avsp_cli_option submit_options[] = {
+    AVSP_OPTIONS_OF_A_JOB,
+    {"idempotency-key", "TEXT", NULL, NULL,
+     "Submitting again with the same key gives the same job, not a second one."},
+    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTION_JSON,
+};
+
+static const struct avsp_cli_option job_options[] = {
+    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTION_JSON,
+};
+
+static const struct avsp_cli_option watch_options[] = {
+    {"timeout", "SECONDS", "AVSPL1T_TIMEOUT", "0",
+     "Stop watching after this long, with exit status 4; 0 watches to the end."},
+    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTION_JSON,
+    {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Say more about a failure."},
+};
+
+static const struct avsp_cli_option list_options[] = {
+    {"state", "STATE", NULL, NULL, "Only jobs that are running, finished, failed or canceled."},
+    {"limit", "N", NULL, "100", "At most so many, newest first."},
+    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTION_JSON,
+};
+
+static const struct avsp_cli_option probe_options[] = {
+    {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",
+     "Length of a segment that the plan is made for, 1 to 60."},
+    AVSP_OPTION_JSON,
+    {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Show what FFmpeg says about the file."},
+};
+
+#define OPTIONS(table) .options = (table), .n_options = AVSP_ARRAY_LEN(table)
+
+static const struct avsp_cli_command commands[] = {
+    {.name = "encode",
+     .arguments = "INPUT OUTPUT",
+     .min_args = 2,
+     .max_args = 2,
+     .summary = "encode a video on this machine",
+     .help = "Encodes the video INPUT to an AV1 HLS presentation in the folder OUTPUT. Nothing "
+             "needs to run before: a "
+             "coordinator and a worker are started for it and end with it. At the end the path of "
+             "the presentation, "
+             "OUTPUT/manifest.m3u8, is printed.\n"
+             "\n"
+             "Ctrl-C stops it and leaves nothing behind.",
+     OPTIONS(encode_options)},
+    {.name = "submit",
+     .arguments = "INPUT OUTPUT",
+     .min_args = 2,
+     .max_args = 2,
+     .summary = "hand a job to a coordinator",
+     .help = "Hands the job to a coordinator and prints its id. Workers do it: they have to see "
+             "INPUT and OUTPUT under "
+             "the paths given here.",
+     OPTIONS(submit_options)},
+    {.name = "status",
+     .arguments = "JOB",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "show how a job stands",
+     .help = "Shows how a job stands. The exit status is 1 where it failed or was canceled.",
+     OPTIONS(job_options)},
+    {.name = "watch",
+     .arguments = "JOB",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "follow a job to its end",
+     .help = "Shows the progress of a job until it is over, also while its coordinator restarts. "
+             "At the end the place of "
+             "the presentation is printed.",
+     OPTIONS(watch_options)},
+    {.name = "list",
+     .arguments = "",
+     .summary = "list jobs",
+     .help = "Lists the jobs that a coordinator knows, newest first.",
+     OPTIONS(list_options)},
+    {.name = "cancel",
+     .arguments = "JOB",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "end a job",
+     .help = "Ends a job. What runs for it is stopped within seconds, and what it made is removed.",
+     OPTIONS(job_options)},
+    {.name = "probe",
+     .arguments = "INPUT",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "show what is in a video, and the plan for it",
+     .help = "Shows what is in a local video file, and what would become of each stream.",
+     OPTIONS(probe_options)},
+};
+
+static int (*const actions[])(const struct avsp_cli_parsed *args) = {
+    avsp_cmd_encode, avsp_cmd_submit, avsp_cmd_status, avsp_cmd_watch,
+    avsp_cmd_list,   avsp_cmd_cancel, avsp_cmd_probe,
+};
+_Static_assert(AVSP_ARRAY_LEN(actions) == AVSP_ARRAY_LEN(commands), "one action a command");
+
+static const struct avsp_cli_program program = {
+    .name = AVSP_CMD_NAME,
+    .summary = "split a video over many machines and get an AV1 HLS presentation back",
+    .description = "Encodes videos to AV1 for HTTP Live Streaming, on this machine (encode) or on "
+                   "as many as there are "
+                   "(submit, with avspl1t-coordinator and avspl1t-worker).",
+    .commands = commands,
+    .n_commands = AVSP_ARRAY_LEN(commands),
+    .notes = "EXIT STATUS\n0 done; 1 the job failed or was canceled; 2 a wrong option or input, "
+             "found before anything was "
+             "done; 3 no coordinator answers; 4 watch gave up waiting.\n"
+             "\n"
+             "SEE ALSO\navspl1t-coordinator(1), avspl1t-worker(1)",
+};
+
+int main(int argc, char **argv)
+{
+    struct avsp_err err = {0};
+    struct avsp_cli_parsed args;
+    bool is_answered = false;
+    signal(SIGPIPE, SIG_IGN); // a reader that went away shows as an error of write(2)
+    if (avsp_cli_parse(&program, argc, argv, &args, &is_answered, &err) != AVSP_OK) {
+        avsp_cmd_say("%s", err.text);
+        return AVSP_EXIT_USAGE;
+    }
+    return is_answered ? AVSP_EXIT_DONE : actions[args.command - commands](&args);
+}

@@ -1,0 +1,215 @@
+#include "client/output.h"
+
+#include "client/tree.h"
+#include "core/naming.h"
+#include "storage/storage.h"
+#include "util/fd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/// A presentation has a few thousand files; a folder with more names of ours than this is no presentation.
+#define NAMES_MAX 4000000
+
+static int compare_names(const void *a, const void *b)
+{
+    const char *const *left = a;
+    const char *const *right = b;
+    return strcmp(*left, *right);
+}
+
+static bool was_before(const struct avsp_output *output, const char *name)
+{
+    return output->n_before > 0 && bsearch(&name, output->before, output->n_before,
+                                           sizeof output->before[0], compare_names) != NULL;
+}
+
+/// "v0", "a12": the folder of a rendition.
+static bool is_rendition(const char *name)
+{
+    return (name[0] == 'v' || name[0] == 'a') && name[1] != '\0' &&
+           name[1 + strspn(name + 1, "0123456789")] == '\0';
+}
+
+struct visit {
+    struct avsp_output *output;
+    const char *rendition;
+    bool (*each)(struct avsp_output *output, int folder, const char *leaf, const char *name);
+};
+
+static bool visit_file(void *opaque, int folder, const char *leaf)
+{
+    const struct visit *visit = opaque;
+    char name[2 * NAME_MAX];
+    snprintf(name, sizeof name, "%s/%s", visit->rendition, leaf);
+    bool is_unfinished =
+        strncmp(leaf, AVSP_STORAGE_TMP_PREFIX, strlen(AVSP_STORAGE_TMP_PREFIX)) == 0;
+    return (!is_unfinished && !avsp_name_is_ours(name)) ||
+           visit->each(visit->output, folder, leaf, name);
+}
+
+static bool visit_entry(void *opaque, int folder, const char *name)
+{
+    const struct visit *outer = opaque;
+    if (!is_rendition(name))
+        return true;
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd =
+        openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct visit visit = {.output = outer->output, .rendition = name, .each = outer->each};
+    return fd < 0 || avsp_tree_each(fd, visit_file, &visit);
+}
+
+/// Calls @p each for every file of ours in the folders of renditions. @return false where it stopped.
+static bool each_file(struct avsp_output *output,
+                      bool (*each)(struct avsp_output *output, int folder, const char *leaf,
+                                   const char *name))
+{
+    struct visit visit = {.output = output, .each = each};
+    return avsp_tree_each(output->fd, visit_entry, &visit);
+}
+
+static bool remember(struct avsp_output *output, int folder, const char *leaf, const char *name)
+{
+    (void)folder;
+    (void)leaf;
+    if (output->n_before == output->cap_before) {
+        size_t cap = AVSP_MAX((size_t)64, 2 * output->cap_before);
+        char **grown = cap <= NAMES_MAX ? reallocarray(output->before, cap, sizeof grown[0]) : NULL;
+        if (grown == NULL)
+            return false;
+        output->before = grown;
+        output->cap_before = cap;
+    }
+    char *copy = strdup(name);
+    if (copy == NULL)
+        return false;
+    output->before[output->n_before++] = copy;
+    return true;
+}
+
+/// Makes the folder and those above it that are missing; counts what it made.
+static enum avsp_code make_folders(struct avsp_output *output, struct avsp_err *err)
+{
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "%s", output->path) >= (int)sizeof path)
+        return avsp_err_set(err, AVSP_INVALID, "%.200s…: the path is too long", output->path);
+    for (char *slash = strchr(path + 1, '/');; slash = strchr(slash + 1, '/')) {
+        if (slash != NULL)
+            *slash = '\0';
+        bool made = mkdir(path, 0777) == 0;
+        int errnum = errno;
+        output->n_created += made;
+        // Some file systems say EACCES or EROFS of a folder that is there.
+        struct stat st;
+        if (!made && errnum != EEXIST && (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)))
+            return avsp_err_set_errno(err, errnum, "make the folder %s", output->path);
+        if (slash == NULL)
+            return AVSP_OK;
+        *slash = '/';
+    }
+}
+
+/// Inode of OUTPUT/manifest.m3u8, 0 where there is none.
+static uint64_t manifest_ino(const struct avsp_output *output)
+{
+    struct stat st;
+    return fstatat(output->fd, AVSP_MANIFEST_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
+}
+
+static enum avsp_code look(struct avsp_output *output, bool overwrite, struct avsp_err *err)
+{
+    output->fd = open(output->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (output->fd < 0)
+        return avsp_err_set_errno(err, errno, "%s", output->path);
+    output->manifest_ino = manifest_ino(output);
+    if (output->manifest_ino != 0 && !overwrite)
+        return avsp_err_set(err, AVSP_EXISTS,
+                            "%s holds a presentation already: say --overwrite to replace it, or "
+                            "choose another folder",
+                            output->path);
+    if (faccessat(output->fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
+        return avsp_err_set_errno(err, errno, "write to %s", output->path);
+    if (!each_file(output, remember))
+        return avsp_err_set(err, AVSP_LIMIT, "%s: its content cannot be listed", output->path);
+    if (output->n_before > 0)
+        qsort(output->before, output->n_before, sizeof output->before[0], compare_names);
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_output_open(struct avsp_output *output, const char *path, bool overwrite,
+                                struct avsp_err *err)
+{
+    *output = (struct avsp_output){.path = path, .fd = -1};
+    enum avsp_code rc = make_folders(output, err);
+    if (rc == AVSP_OK)
+        rc = look(output, overwrite, err);
+    if (rc != AVSP_OK)
+        avsp_output_close(output);
+    return rc;
+}
+
+void avsp_output_disown(struct avsp_output *output)
+{
+    for (size_t i = 0; i < output->n_before; i++)
+        free(output->before[i]);
+    output->n_before = 0;
+}
+
+static bool remove_new(struct avsp_output *output, int folder, const char *leaf, const char *name)
+{
+    if (!was_before(output, name))
+        unlinkat(folder, leaf, 0);
+    return true;
+}
+
+static bool remove_unfinished(void *opaque, int folder, const char *name)
+{
+    (void)opaque;
+    if (strncmp(name, AVSP_STORAGE_TMP_PREFIX, strlen(AVSP_STORAGE_TMP_PREFIX)) == 0)
+        unlinkat(folder, name, 0);
+    return true;
+}
+
+static bool remove_if_empty(void *opaque, int folder, const char *name)
+{
+    (void)opaque;
+    if (is_rendition(name))
+        unlinkat(folder, name, AT_REMOVEDIR);
+    return true;
+}
+
+void avsp_output_undo(struct avsp_output *output)
+{
+    uint64_t now = manifest_ino(output);
+    if (output->manifest_ino != 0 && now != output->manifest_ino)
+        return;
+    if (output->manifest_ino == 0 && now != 0)
+        unlinkat(output->fd, AVSP_MANIFEST_NAME, 0);
+    (void)each_file(output, remove_new);
+    (void)avsp_tree_each(output->fd, remove_unfinished, NULL);
+    (void)avsp_tree_each(output->fd, remove_if_empty, NULL);
+}
+
+void avsp_output_close(struct avsp_output *output)
+{
+    if (output->path == NULL)
+        return;
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s", output->path);
+    while (output->n_created > 0) {
+        if (rmdir(path) == 0)
+            output->n_created--;
+        else if (errno != ENOENT) // where making them failed half-way, the lower ones are not there
+            break;
+        *strrchr(path, '/') = '\0';
+    }
+    avsp_output_disown(output);
+    free(output->before);
+    if (output->fd >= 0)
+        close(output->fd);
+    *output = (struct avsp_output){.fd = -1};
+}

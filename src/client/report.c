@@ -1,0 +1,145 @@
+#include "client/report.h"
+
+#include "client/command.h"
+#include "client/json.h"
+#include "client/progress.h"
+#include "util/time.h"
+
+#include <inttypes.h>
+
+#define REPORT_MAX_BYTES (16 << 20)
+
+/// Locations come from the coordinator: control characters in them must not reach a terminal.
+static void put_printable(struct avsp_buf *buf, const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++)
+        avsp_buf_append(buf, (unsigned char)*c < 0x20 || *c == 0x7f ? "?" : c, 1);
+}
+
+static void put_field(struct avsp_buf *buf, const char *name, const char *text)
+{
+    avsp_buf_printf(buf, "%-10s ", name);
+    put_printable(buf, text);
+    avsp_buf_puts(buf, "\n");
+}
+
+static void put_time(struct avsp_buf *buf, const char *name, int64_t us)
+{
+    char text[AVSP_WALL_TEXT_BYTES];
+    if (us == 0)
+        return;
+    avsp_wall_format((struct avsp_wall){us}, text);
+    put_field(buf, name, text);
+}
+
+static void put_running(struct avsp_buf *buf, const struct avsp_running *task)
+{
+    avsp_buf_printf(buf, "%-10s %s", "running", avsp_task_kind_name(task->kind));
+    if (task->kind == AVSP_TASK_ENCODE)
+        avsp_buf_printf(buf, " %" PRIu32, task->idx);
+    avsp_buf_puts(buf, " on ");
+    put_printable(buf, task->worker_id);
+    avsp_buf_printf(buf, ", attempt %" PRId64, task->attempt);
+    if (task->progress.frames_total > 0)
+        avsp_buf_printf(buf, ", %" PRIu64 " of %" PRIu64 " frames", task->progress.frames_done,
+                        task->progress.frames_total);
+    avsp_buf_puts(buf, "\n");
+}
+
+static void put_job(struct avsp_buf *buf, struct avsp_arena *arena, const struct avsp_job *job)
+{
+    put_field(buf, "job", job->id);
+    put_field(buf, "state", avsp_job_state_name(job->state));
+    avsp_buf_printf(buf, "%-10s ", "progress");
+    if (job->state == AVSP_JOB_RUNNING)
+        avsp_progress_plain(job, 0, buf);
+    else
+        avsp_buf_printf(buf, "%d %%", (int)job->percent_complete);
+    avsp_buf_puts(buf, "\n");
+    put_field(buf, "input", avsp_location_show(arena, &job->spec.input));
+    put_field(buf, "output", avsp_location_show(arena, &job->spec.output));
+    if (job->manifest.kind != AVSP_LOCATION_NONE)
+        put_field(buf, "manifest", avsp_location_show(arena, &job->manifest));
+    put_time(buf, "created", job->created_us);
+    put_time(buf, "ended", job->ended_us);
+    if (job->state == AVSP_JOB_FAILED)
+        put_field(buf, "error", job->failure.message);
+    for (size_t i = 0; i < job->n_warnings; i++)
+        put_field(buf, "warning", job->warnings[i]);
+    for (size_t i = 0; i < job->n_running; i++)
+        put_running(buf, &job->running[i]);
+}
+
+static enum avsp_code print(const struct avsp_buf *buf, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_buf_check(buf, err);
+    return rc == AVSP_OK ? avsp_cmd_print(avsp_buf_text(buf), err) : rc;
+}
+
+enum avsp_code avsp_cmd_report_job(const struct avsp_job *job, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
+    avsp_buf_init(&buf, REPORT_MAX_BYTES);
+    put_job(&buf, &arena, job);
+    return print(&buf, err);
+}
+
+enum avsp_code avsp_cmd_report_jobs(const struct avsp_job *jobs, size_t n_jobs,
+                                    struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
+    avsp_buf_init(&buf, REPORT_MAX_BYTES);
+    avsp_buf_printf(&buf, "%-26s  %-8s  %5s  %-20s  %s\n", "JOB", "STATE", "DONE", "CREATED",
+                    "INPUT");
+    for (size_t i = 0; i < n_jobs; i++) {
+        char created[AVSP_WALL_TEXT_BYTES];
+        avsp_wall_format((struct avsp_wall){jobs[i].created_us}, created);
+        avsp_buf_printf(&buf, "%-26s  %-8s  %3d %%  %.19sZ  ", jobs[i].id,
+                        avsp_job_state_name(jobs[i].state), (int)jobs[i].percent_complete, created);
+        put_printable(&buf, avsp_location_show(&arena, &jobs[i].spec.input));
+        avsp_buf_puts(&buf, "\n");
+    }
+    return print(&buf, err);
+}
+
+void avsp_cmd_say_warnings(const struct avsp_job *job)
+{
+    for (size_t i = 0; i < job->n_warnings; i++)
+        avsp_cmd_say("warning: %s", job->warnings[i]);
+}
+
+static enum avsp_code print_manifest(const struct avsp_job *job, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_arena_init(&arena, 4 * AVSP_PATH_MAX_BYTES);
+    avsp_buf_init(&buf, REPORT_MAX_BYTES);
+    put_printable(&buf, avsp_location_show(&arena, &job->manifest));
+    avsp_buf_puts(&buf, "\n");
+    return print(&buf, err);
+}
+
+int avsp_cmd_conclude(const struct avsp_job *job, bool json, bool verbose)
+{
+    struct avsp_err err = {0};
+    avsp_cmd_say_warnings(job);
+    if (job->state == AVSP_JOB_FAILED)
+        avsp_cmd_say("the job failed: %s", job->failure.message);
+    else if (job->state == AVSP_JOB_CANCELED)
+        avsp_cmd_say("the job was canceled");
+    if (verbose && job->state == AVSP_JOB_FAILED && job->failure.log_tail[0] != '\0')
+        fprintf(stderr, "%s\n", job->failure.log_tail);
+    enum avsp_code rc = AVSP_OK;
+    if (json)
+        rc = avsp_cmd_json_job(job, &err);
+    else if (job->manifest.kind != AVSP_LOCATION_NONE)
+        rc = print_manifest(job, &err);
+    if (rc == AVSP_OK)
+        return avsp_cmd_exit_of(job);
+    avsp_cmd_say("%s", err.text);
+    return AVSP_EXIT_FAILED;
+}
