@@ -1,0 +1,131 @@
+#include "media/lookahead.h"
+
+#include "media/keyframe.h"
+
+#include <stdlib.h>
+
+static enum avsp_code keep(struct avsp_lookahead *ahead, AVPacket **packet, bool shown,
+                           struct avsp_err *err)
+{
+    if (ahead->items == NULL)
+        ahead->items = calloc(AVSP_LOOKAHEAD_PACKETS, sizeof *ahead->items);
+    if (ahead->items == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory to read ahead");
+    ahead->bytes += (size_t)(*packet)->size;
+    ahead->items[ahead->n_items].packet = *packet;
+    ahead->items[ahead->n_items].shown = shown;
+    ahead->n_items++;
+    *packet = NULL;
+    return AVSP_OK;
+}
+
+static enum avsp_code read_ahead(struct avsp_lookahead *ahead, struct avsp_reader *reader,
+                                 struct avsp_err *err)
+{
+    size_t n_shown = 0;
+    while (n_shown < AVSP_LOOKAHEAD_FRAMES && ahead->bytes < AVSP_LOOKAHEAD_BYTES &&
+           ahead->n_items < AVSP_LOOKAHEAD_PACKETS) {
+        AVPacket *AVSP_CLEANUP(av_packet_free) packet = av_packet_alloc();
+        if (packet == NULL)
+            return avsp_err_set(err, AVSP_NO_MEMORY, "no memory to read ahead");
+        bool end = false;
+        bool shown = false;
+        enum avsp_code rc = avsp_reader_next(reader, packet, &end, &shown, err);
+        if (rc != AVSP_OK || end)
+            return rc;
+        n_shown += shown && packet->stream_index == reader->tracks.video->index;
+        rc = keep(ahead, &packet, shown, err);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    return AVSP_OK;
+}
+
+static int compare_i64(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a;
+    int64_t y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/// Collects the frames that are shown and can be decoded: those before the first key, in order of presentation, lean on
+/// pictures that are not in the file.
+static void collect(struct avsp_lookahead *ahead, const AVStream *video)
+{
+    bool began = false;
+    int64_t key_pts = 0;
+    for (size_t i = 0; i < ahead->n_items; i++) {
+        const AVPacket *packet = ahead->items[i].packet;
+        if (packet->stream_index != video->index)
+            continue;
+        if (!began)
+            key_pts = packet->pts;
+        began = true;
+        if (!ahead->items[i].shown ||
+            avsp_keyframe_is_hidden(video->codecpar, packet->data, (size_t)packet->size))
+            continue;
+        if (packet->pts < key_pts) {
+            ahead->items[i].shown = false;
+            ahead->n_leading++;
+        } else if (ahead->n_pts < AVSP_LOOKAHEAD_FRAMES) {
+            ahead->pts[ahead->n_pts++] = packet->pts;
+        }
+    }
+    qsort(ahead->pts, ahead->n_pts, sizeof ahead->pts[0], compare_i64);
+    if (ahead->n_pts > 0)
+        ahead->origin_pts = ahead->pts[0];
+}
+
+static void find_first(struct avsp_lookahead *ahead, AVStream *const *streams)
+{
+    for (size_t i = 0; i < ahead->n_items; i++) {
+        const AVPacket *packet = ahead->items[i].packet;
+        if (packet->pts == AV_NOPTS_VALUE)
+            continue;
+        AVRational tb = streams[packet->stream_index]->time_base;
+        int64_t second = av_rescale_q_rnd(packet->pts, tb, (AVRational){1, 1}, AV_ROUND_DOWN);
+        ahead->first_s = AVSP_MIN(ahead->first_s, second);
+    }
+}
+
+enum avsp_code avsp_lookahead_init(struct avsp_lookahead *ahead, struct avsp_reader *reader,
+                                   struct avsp_err *err)
+{
+    *ahead = (struct avsp_lookahead){0};
+    enum avsp_code rc = read_ahead(ahead, reader, err);
+    if (rc != AVSP_OK)
+        return rc;
+    collect(ahead, reader->tracks.video);
+    find_first(ahead, reader->ctx->streams);
+    return AVSP_OK;
+}
+
+void avsp_lookahead_deinit(struct avsp_lookahead *ahead)
+{
+    for (size_t i = ahead->n_taken; i < ahead->n_items; i++)
+        av_packet_free(&ahead->items[i].packet);
+    free(ahead->items);
+    ahead->items = NULL;
+    ahead->n_items = 0;
+}
+
+bool avsp_lookahead_take(struct avsp_lookahead *ahead, AVPacket *packet, bool *ret_shown)
+{
+    if (ahead->n_taken == ahead->n_items)
+        return false;
+    av_packet_move_ref(packet, ahead->items[ahead->n_taken].packet);
+    *ret_shown = ahead->items[ahead->n_taken].shown;
+    av_packet_free(&ahead->items[ahead->n_taken].packet);
+    ahead->n_taken++;
+    return true;
+}
+
+size_t avsp_lookahead_distances(const struct avsp_lookahead *ahead,
+                                int64_t ret_distances[AVSP_LOOKAHEAD_FRAMES])
+{
+    size_t n = 0;
+    for (size_t i = 1; i < ahead->n_pts; i++)
+        if (ahead->pts[i] > ahead->pts[i - 1])
+            ret_distances[n++] = ahead->pts[i] - ahead->pts[i - 1];
+    return n;
+}

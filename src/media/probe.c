@@ -1,0 +1,185 @@
+#include "media/steps.h"
+
+#include "core/plan.h"
+#include "media/lookahead.h"
+
+#include <inttypes.h>
+#include <libavutil/pixdesc.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define TEXT_MAX_BYTES 1024
+
+struct probe {
+    const struct avsp_step *step;
+    struct avsp_control *ctl;
+    struct avsp_source source;
+    struct avsp_reader reader;
+    struct avsp_lookahead ahead;
+    struct avsp_err obstacle; ///< why the file cannot be encoded; all zeros where it can
+    struct avsp_piece_header facts;
+};
+
+static void probe_deinit(struct probe *probe)
+{
+    avsp_lookahead_deinit(&probe->ahead);
+    avsp_source_close(&probe->source);
+}
+
+/// Finds out what a split would find out; what stands in its way is a result, not a failure.
+static enum avsp_code look(struct probe *probe)
+{
+    struct avsp_err *why = &probe->obstacle;
+    probe->reader.ctx = probe->source.ctx;
+    enum avsp_code rc = avsp_tracks_choose(probe->source.ctx, &probe->reader.tracks, why);
+    if (rc != AVSP_OK)
+        return rc;
+    AVStream *video = probe->reader.tracks.video;
+    bool odd_rotation = false;
+    avsp_tracks_describe(probe->source.ctx, video, &probe->facts, &odd_rotation);
+    rc = avsp_lookahead_init(&probe->ahead, &probe->reader, why);
+    if (rc != AVSP_OK)
+        return rc;
+    if (probe->ahead.n_pts == 0)
+        return avsp_err_set(why, AVSP_CORRUPT, "not one picture can be shown");
+    int64_t distances[AVSP_LOOKAHEAD_FRAMES];
+    size_t n = avsp_lookahead_distances(&probe->ahead, distances);
+    struct avsp_rational time_base = {video->time_base.num, video->time_base.den};
+    probe->facts.frame_rate = avsp_plan_frame_rate(distances, n, time_base);
+    return AVSP_OK;
+}
+
+static uint32_t estimate_segments(const struct probe *probe, int64_t duration_us)
+{
+    if (probe->obstacle.code != AVSP_OK || duration_us <= 0 || probe->step->segment_seconds < 1)
+        return 0;
+    int64_t segment_us = probe->step->segment_seconds * INT64_C(1000000);
+    int64_t n = duration_us / segment_us + (duration_us % segment_us != 0);
+    return (uint32_t)AVSP_MIN(n, (int64_t)AVSP_SEGMENTS_MAX);
+}
+
+static enum avsp_code report_input(const struct probe *probe, int input_fd, struct avsp_err *err)
+{
+    struct stat st;
+    bool known = fstat(input_fd, &st) == 0;
+    int64_t duration_us = AVSP_MAX(probe->source.ctx->duration, (int64_t)0); // NOPTS is negative
+    struct avsp_report report = {
+        .kind = AVSP_REPORT_INPUT,
+        .input = {.format = probe->source.ctx->iformat->name,
+                  .duration_us = duration_us,
+                  .bytes = known ? (uint64_t)st.st_size : 0,
+                  .n_segments = estimate_segments(probe, duration_us)},
+    };
+    return avsp_control_report(probe->ctl, &report, err);
+}
+
+static const char *type_of(const AVStream *stream)
+{
+    const int pictures = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS;
+    switch (stream->codecpar->codec_type) {
+    case AVMEDIA_TYPE_VIDEO:
+        return (stream->disposition & pictures) != 0 ? "picture" : "video";
+    case AVMEDIA_TYPE_AUDIO:
+        return "audio";
+    case AVMEDIA_TYPE_SUBTITLE:
+        return "subtitle";
+    default:
+        return "data";
+    }
+}
+
+static void describe_chosen_video(const struct probe *probe, struct avsp_buf *buf)
+{
+    const struct avsp_piece_header *facts = &probe->facts;
+    if (facts->frame_rate.den > 0)
+        avsp_buf_printf(buf, ", %.5g fps", (double)facts->frame_rate.num / facts->frame_rate.den);
+    if (facts->sample_aspect.den > 0 && facts->sample_aspect.num != facts->sample_aspect.den)
+        avsp_buf_printf(buf, ", pixels %" PRId32 ":%" PRId32, facts->sample_aspect.num,
+                        facts->sample_aspect.den);
+    if (facts->rotation != 0)
+        avsp_buf_printf(buf, ", rotated %" PRId32 "°", facts->rotation);
+    if (facts->hflip)
+        avsp_buf_puts(buf, ", mirrored");
+}
+
+static void describe(const struct probe *probe, const AVStream *stream, struct avsp_buf *buf)
+{
+    const AVCodecParameters *par = stream->codecpar;
+    if (par->codec_type == AVMEDIA_TYPE_VIDEO) {
+        avsp_buf_printf(buf, "%dx%d", par->width, par->height);
+        const char *format = av_get_pix_fmt_name(par->format);
+        if (format != NULL)
+            avsp_buf_printf(buf, ", %s", format);
+        if (stream == probe->reader.tracks.video)
+            describe_chosen_video(probe, buf);
+    } else if (par->codec_type == AVMEDIA_TYPE_AUDIO) {
+        avsp_buf_printf(buf, "%d Hz, %d channel%s", par->sample_rate, par->ch_layout.nb_channels,
+                        par->ch_layout.nb_channels == 1 ? "" : "s");
+    }
+}
+
+/// What a job does with the stream.
+static void plan(const struct probe *probe, const AVStream *stream, struct avsp_buf *buf)
+{
+    const struct avsp_tracks *tracks = &probe->reader.tracks;
+    const char *type = type_of(stream);
+    if (strcmp(type, "picture") == 0)
+        avsp_buf_puts(buf, "left out: a still picture");
+    else if (strcmp(type, "video") == 0 && probe->obstacle.code != AVSP_OK)
+        avsp_buf_printf(buf, "cannot be encoded: %s", probe->obstacle.text);
+    else if (stream == tracks->video)
+        avsp_buf_puts(buf, "→ AV1, v0");
+    else if (stream == tracks->audio)
+        avsp_buf_puts(buf, "→ AAC, a0");
+    else if (strcmp(type, "video") == 0)
+        avsp_buf_puts(buf, "left out: one video track is used");
+    else if (tracks->video == NULL)
+        avsp_buf_puts(buf, "left out: there is no video to go with it");
+    else if (strcmp(type, "audio") == 0)
+        avsp_buf_puts(buf, avcodec_find_decoder(stream->codecpar->codec_id) == NULL
+                               ? "left out: there is no decoder for it"
+                               : "left out: the default sound track is used");
+    else
+        avsp_buf_puts(buf, "left out: not supported yet");
+}
+
+static enum avsp_code report_stream(const struct probe *probe, const AVStream *stream,
+                                    struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) details;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) intent;
+    avsp_buf_init(&details, TEXT_MAX_BYTES);
+    avsp_buf_init(&intent, TEXT_MAX_BYTES);
+    describe(probe, stream, &details);
+    plan(probe, stream, &intent);
+    if (avsp_buf_check(&details, err) != AVSP_OK || avsp_buf_check(&intent, err) != AVSP_OK)
+        return avsp_err_wrap(err, "describe stream %d", stream->index);
+    struct avsp_report report = {
+        .kind = AVSP_REPORT_STREAM,
+        .stream = {.idx = (uint32_t)stream->index,
+                   .type = type_of(stream),
+                   .codec = avcodec_get_name(stream->codecpar->codec_id),
+                   .details = avsp_buf_text(&details),
+                   .language = avsp_tracks_language(stream),
+                   .plan = avsp_buf_text(&intent)},
+    };
+    return avsp_control_report(probe->ctl, &report, err);
+}
+
+enum avsp_code avsp_probe_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
+                              struct avsp_err *err)
+{
+    struct probe AVSP_CLEANUP(probe_deinit) probe = {.step = step, .ctl = ctl};
+    enum avsp_code rc = avsp_source_open(input_fd, &probe.source, err);
+    if (rc != AVSP_OK)
+        return rc;
+    rc = look(&probe);
+    if (rc == AVSP_NO_MEMORY || avsp_code_may_retry(rc)) {
+        *err = probe.obstacle; // this machine's fault, not the file's
+        return rc;
+    }
+    rc = report_input(&probe, input_fd, err);
+    for (unsigned i = 0; i < probe.source.ctx->nb_streams && rc == AVSP_OK; i++)
+        rc = report_stream(&probe, probe.source.ctx->streams[i], err);
+    return rc;
+}

@@ -1,0 +1,29 @@
+/// A source's packets, front to back, with what is damaged passed over: the loop around av_read_frame that the split reads
+/// through. One thread at a time.
+#ifndef AVSP_MEDIA_READER_H
+#define AVSP_MEDIA_READER_H
+
+#include "media/tracks.h"
+
+struct avsp_reader {
+    AVFormatContext *ctx; ///< borrowed
+    struct avsp_tracks tracks;
+    bool began;            ///< a key of the video was seen
+    uint64_t n_damaged;    ///< reads that failed, and video packets that are cut off
+    uint64_t n_before_key; ///< video packets before the first key: left out
+    uint64_t n_untimed;    ///< video packets without a usable time: never shown
+};
+
+/// Reads the next packet of the two chosen streams. Video begins with a key, is never empty, and has a pts within
+/// +-AVSP_READER_SECONDS_MAX.
+/// @param packet     blank; receives a reference.
+/// @param ret_end    true: there is no more; the packet stays blank.
+/// @param ret_shown  false: the packet is only decoded (edit list, or no usable time).
+/// @return OK; UNSUPPORTED encrypted, without presentation times, or with parameters that change; UNAVAILABLE and others the
+/// input itself could not be read.
+enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bool *ret_end,
+                                bool *ret_shown, struct avsp_err *err) AVSP_CHECKED;
+
+#define AVSP_READER_SECONDS_MAX (1LL << 31)
+
+#endif

@@ -1,0 +1,314 @@
+#include "media/split_video.h"
+
+#include "core/plan.h"
+#include "media/keyframe.h"
+
+#include <inttypes.h>
+#include <string.h>
+#include <unistd.h>
+
+/// No codec holds back more than 16 frames (H.264's and HEVC's decoded picture buffer), each of two fields at most, which
+/// may be packets of their own.
+#define REORDER_MAX 32
+
+/// Of a run's own bytes, what the next piece may repeat: one half.
+#define OVERLAP_DIVISOR 2
+
+#define PIECE_NAME_BYTES 32
+
+enum avsp_code avsp_split_video_init(struct avsp_split_video *video, struct avsp_control *ctl,
+                                     const struct avsp_step *step, AVStream *stream,
+                                     const struct avsp_piece_header *facts, struct avsp_err *err)
+{
+    *video = (struct avsp_split_video){
+        .ctl = ctl,
+        .step = step,
+        .stream = stream,
+        .facts = *facts,
+        .time_base = {stream->time_base.num, stream->time_base.den},
+        .scratch = av_packet_alloc(),
+    };
+    avsp_spool_init(&video->spool, AVSP_SPOOL_MEMORY_BYTES);
+    if (video->scratch == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory to split the video");
+    return AVSP_OK;
+}
+
+void avsp_split_video_deinit(struct avsp_split_video *video)
+{
+    avsp_piece_writer_free(video->run.writer);
+    video->run.writer = NULL;
+    avsp_spool_deinit(&video->spool);
+    av_packet_free(&video->scratch);
+}
+
+static int64_t place_of(const struct avsp_split_video *video, int64_t pts)
+{
+    return avsp_plan_place(video->origin_pts, video->time_base, video->step->segment_seconds, pts);
+}
+
+static int64_t end_of_place(const struct avsp_split_video *video, int64_t place)
+{
+    return avsp_plan_boundary(video->origin_pts, video->time_base, video->step->segment_seconds,
+                              place + 1);
+}
+
+/// Lets the run reach to the place of @p pts.
+static enum avsp_code reach_to(struct avsp_split_video *video, int64_t pts, struct avsp_err *err)
+{
+    int64_t place = place_of(video, pts);
+    if (place >= AVSP_SEGMENTS_MAX)
+        return avsp_err_set(err, AVSP_UNSUPPORTED,
+                            "a frame lies more than %d segments of %d s after the first one",
+                            AVSP_SEGMENTS_MAX, video->step->segment_seconds);
+    video->run.last_place = place;
+    video->run.end_pts = end_of_place(video, place);
+    return AVSP_OK;
+}
+
+/// Counts a packet for the run; frames before @p from_pts are none of its business (any more).
+static void count(struct avsp_split_video *video, uint64_t number, int64_t from_pts)
+{
+    struct avsp_piece_run *run = &video->run;
+    const struct avsp_spool_entry *entry = avsp_spool_at(&video->spool, number);
+    if (!entry->shown || entry->pts < from_pts)
+        return;
+    if (entry->pts < run->end_pts) {
+        run->frames++;
+        run->own_bytes += (uint64_t)entry->size_bytes;
+        run->last_pts = AVSP_MAX(run->last_pts, entry->pts);
+        run->wanted = AVSP_MAX(run->wanted, number + 1);
+        return;
+    }
+    if (run->n_beyond == 0) {
+        run->first_beyond = number;
+        run->next_pts = entry->pts;
+    }
+    run->n_beyond++;
+    run->next_pts = AVSP_MIN(run->next_pts, entry->pts);
+}
+
+/// Counts again what came too early for the run as it was before.
+static void recount(struct avsp_split_video *video, uint64_t from, int64_t from_pts)
+{
+    video->run.n_beyond = 0;
+    for (uint64_t i = from; i < video->spool.end; i++)
+        count(video, i, from_pts);
+}
+
+/// Writes the packets that must be in the file: up to the last, in decode order, that is shown within the window.
+static enum avsp_code write_wanted(struct avsp_split_video *video, struct avsp_err *err)
+{
+    struct avsp_piece_run *run = &video->run;
+    for (; run->written < run->wanted; run->written++) {
+        const struct avsp_spool_entry *entry = avsp_spool_at(&video->spool, run->written);
+        av_packet_unref(video->scratch);
+        enum avsp_code rc = avsp_spool_load(&video->spool, run->written, video->scratch, err);
+        if (rc == AVSP_OK)
+            rc = avsp_piece_writer_put(run->writer, video->scratch, entry->pts, entry->shown, err);
+        av_packet_unref(video->scratch);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    return AVSP_OK;
+}
+
+/// Forgets what no later piece can begin with and this one holds already.
+static void trim(struct avsp_split_video *video)
+{
+    uint64_t start = avsp_spool_start_for(&video->spool, video->run.end_pts);
+    avsp_spool_drop_before(&video->spool, AVSP_MIN(start, video->run.written));
+}
+
+static void piece_name(uint32_t idx, char ret_name[PIECE_NAME_BYTES])
+{
+    snprintf(ret_name, PIECE_NAME_BYTES, "v0-%05" PRIu32 ".piece", idx);
+}
+
+/// Begins the piece whose first frame is at @p in_pts and whose packets begin with number @p start.
+/// @param from  number of the first packet that may be within its window.
+static enum avsp_code open_run(struct avsp_split_video *video, int64_t in_pts, uint64_t start,
+                               uint64_t from, struct avsp_err *err)
+{
+    video->run = (struct avsp_piece_run){
+        .in_pts = in_pts, .last_pts = in_pts, .written = start, .wanted = start};
+    enum avsp_code rc = reach_to(video, in_pts, err);
+    if (rc != AVSP_OK)
+        return rc;
+    video->run.idx = (uint32_t)video->run.last_place;
+    char name[PIECE_NAME_BYTES];
+    piece_name(video->run.idx, name);
+    video->run.writer = avsp_piece_writer_open(name, video->stream, video->shift_s, err);
+    if (video->run.writer == NULL)
+        return err->code;
+    recount(video, from, in_pts);
+    rc = write_wanted(video, err);
+    if (rc == AVSP_OK)
+        trim(video);
+    return rc;
+}
+
+static enum avsp_code extend_run(struct avsp_split_video *video, struct avsp_err *err)
+{
+    int64_t next_pts = video->run.next_pts;
+    enum avsp_code rc = reach_to(video, next_pts, err);
+    if (rc != AVSP_OK)
+        return rc;
+    recount(video, video->run.first_beyond, next_pts);
+    rc = write_wanted(video, err);
+    if (rc == AVSP_OK)
+        trim(video);
+    return rc;
+}
+
+static struct avsp_piece_header header_of(const struct avsp_split_video *video, int64_t out_pts,
+                                          int64_t next_pts)
+{
+    const struct avsp_piece_run *run = &video->run;
+    struct avsp_piece_header header = video->facts;
+    header.time_base = avsp_piece_writer_time_base(run->writer);
+    header.origin_time_base = header.time_base;
+    header.origin_pts = avsp_piece_writer_pts(run->writer, video->origin_pts);
+    header.idx = run->idx;
+    header.n_segments = (uint32_t)(run->last_place - run->idx + 1);
+    header.in_pts = avsp_piece_writer_pts(run->writer, run->in_pts);
+    header.out_pts = avsp_piece_writer_pts(run->writer, out_pts);
+    header.next_pts = avsp_piece_writer_pts(run->writer, next_pts);
+    header.frames = run->frames;
+    header.timescale = avsp_plan_timescale(header.time_base);
+    return header;
+}
+
+static enum avsp_code report_run(struct avsp_split_video *video, int64_t out_pts, uint64_t bytes,
+                                 struct avsp_err *err)
+{
+    const struct avsp_piece_run *run = &video->run;
+    char name[PIECE_NAME_BYTES];
+    piece_name(run->idx, name);
+    if (run->last_place < video->step->resume_idx) {
+        unlink(name); // an earlier attempt stored it
+        return AVSP_OK;
+    }
+    struct avsp_report report = {
+        .kind = AVSP_REPORT_PIECE,
+        .piece = {.kind = AVSP_TASK_ENCODE,
+                  .track = video->facts.track,
+                  .idx = run->idx,
+                  .n_segments = (uint32_t)(run->last_place - run->idx + 1),
+                  .in_pts = run->in_pts,
+                  .out_pts = out_pts,
+                  .time_base = video->time_base,
+                  .frames = run->frames,
+                  .bytes = bytes,
+                  .file = {.kind = AVSP_LOCATION_FS, .path = name}},
+    };
+    return avsp_control_report(video->ctl, &report, err);
+}
+
+/// Completes the piece and tells of it. @param out_pts first tick that is not in it; @param next_pts where its last frame
+/// ends.
+static enum avsp_code close_run(struct avsp_split_video *video, int64_t out_pts, int64_t next_pts,
+                                struct avsp_err *err)
+{
+    struct avsp_piece_header header = header_of(video, out_pts, next_pts);
+    if (header.timescale == 0)
+        return avsp_err_set(err, AVSP_UNSUPPORTED, "the video's time base is not supported");
+    uint64_t bytes = 0;
+    enum avsp_code rc = avsp_piece_writer_finish(video->run.writer, &header, &bytes, err);
+    if (rc != AVSP_OK)
+        return rc;
+    avsp_piece_writer_free(video->run.writer);
+    video->run.writer = NULL;
+    return report_run(video, out_pts, bytes, err);
+}
+
+/// Bytes of all packets before @p number, which may be the one that comes next.
+static uint64_t bytes_before(const struct avsp_spool *spool, uint64_t number)
+{
+    return number == spool->end ? spool->total_bytes : avsp_spool_at(spool, number)->bytes_before;
+}
+
+/// The run's last place is over and frames behind it are there: goes on with it, or begins the next piece.
+static enum avsp_code pass_boundary(struct avsp_split_video *video, struct avsp_err *err)
+{
+    const struct avsp_piece_run run = video->run;
+    uint64_t start = avsp_spool_start_for(&video->spool, run.next_pts);
+    uint64_t repeated = 0;
+    if (start < run.wanted)
+        repeated = bytes_before(&video->spool, run.wanted) - bytes_before(&video->spool, start);
+    if (repeated > run.own_bytes / OVERLAP_DIVISOR)
+        return extend_run(video, err);
+    enum avsp_code rc = close_run(video, run.next_pts, run.next_pts, err);
+    if (rc != AVSP_OK)
+        return rc;
+    return open_run(video, run.next_pts, start, run.first_beyond, err);
+}
+
+enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t origin_pts,
+                                      int64_t shift_s, struct avsp_err *err)
+{
+    video->origin_pts = origin_pts;
+    video->shift_s = shift_s;
+    return open_run(video, origin_pts, 0, 0, err);
+}
+
+/// Notes the latest frame of all, and how long it is shown.
+static void note_frame(struct avsp_split_video *video, const AVPacket *packet)
+{
+    video->frames++;
+    if (video->frames > 1 && packet->pts < video->last_pts)
+        return;
+    video->last_pts = packet->pts;
+    video->last_duration = packet->duration;
+}
+
+enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *packet, bool shown,
+                                    struct avsp_err *err)
+{
+    const AVCodecParameters *par = video->stream->codecpar;
+    size_t len = (size_t)packet->size;
+    struct avsp_spool_entry facts = {
+        .pts = packet->pts,
+        .key = (packet->flags & AV_PKT_FLAG_KEY) != 0,
+        .shown = shown && !avsp_keyframe_is_hidden(par, packet->data, len),
+    };
+    facts.gradual = facts.key && avsp_keyframe_is_gradual(par, packet->data, len);
+    if (facts.shown && facts.pts < video->run.in_pts) {
+        video->n_late++;
+        facts.shown = false;
+    }
+    if (facts.shown)
+        note_frame(video, packet);
+    uint64_t number = video->spool.end;
+    enum avsp_code rc = avsp_spool_push(&video->spool, packet, &facts, err);
+    if (rc != AVSP_OK)
+        return rc;
+    count(video, number, video->run.in_pts);
+    rc = write_wanted(video, err);
+    while (rc == AVSP_OK && video->run.n_beyond > REORDER_MAX)
+        rc = pass_boundary(video, err);
+    if (rc == AVSP_OK && facts.key)
+        trim(video);
+    return rc;
+}
+
+int64_t avsp_split_video_end(const struct avsp_split_video *video)
+{
+    if (video->last_duration > 0)
+        return video->last_pts + video->last_duration;
+    AVRational rate = {video->facts.frame_rate.num, video->facts.frame_rate.den};
+    int64_t frame = av_rescale_q(1, av_inv_q(rate), video->stream->time_base);
+    return video->last_pts + AVSP_MAX(frame, 1);
+}
+
+enum avsp_code avsp_split_video_finish(struct avsp_split_video *video, int64_t end_pts,
+                                       struct avsp_err *err)
+{
+    while (video->run.n_beyond > 0) {
+        enum avsp_code rc = pass_boundary(video, err);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    return close_run(video, video->run.last_pts + 1, AVSP_MAX(end_pts, video->run.last_pts + 1),
+                     err);
+}

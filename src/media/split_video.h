@@ -1,0 +1,80 @@
+/// The video's packets, in decode order, → pieces with exact windows.
+///
+///     avsp_split_video_init(&video, ctl, step, stream, &facts);
+///     avsp_split_video_begin(&video, origin_pts, shift_s, err);
+///     while (…) avsp_split_video_put(&video, packet, shown, err);   // pieces are reported on the way
+///     avsp_split_video_finish(&video, end_pts, err);
+///     avsp_split_video_deinit(&video);
+///
+/// A run of segment places becomes a piece. At the end of each place the packets that the next piece would have to repeat
+/// (from its keyframe on) are weighed against what the run holds already: while they are more than half of that, the run
+/// goes on. So the pieces of a source hold at most 1.5 times its bytes, whatever its keyframe distance.
+///
+/// A place is known to be over, without trusting decode times, once more later frames have come than any codec reorders.
+/// Memory and disk: the spool's (spool.h), the piece being written, and the pieces that are not acknowledged. One thread.
+#ifndef AVSP_MEDIA_SPLIT_VIDEO_H
+#define AVSP_MEDIA_SPLIT_VIDEO_H
+
+#include "core/piece.h"
+#include "media/control.h"
+#include "media/piece_writer.h"
+#include "media/spool.h"
+
+/// The piece that is being written.
+struct avsp_piece_run {
+    struct avsp_piece_writer *writer;
+    uint32_t idx;          ///< first place
+    int64_t last_place;    ///< last place so far
+    int64_t in_pts;        ///< its first frame
+    int64_t end_pts;       ///< first tick behind last_place
+    int64_t last_pts;      ///< latest frame within
+    uint64_t frames;       ///< shown, within
+    uint64_t own_bytes;    ///< of their packets
+    uint64_t written;      ///< number of the first packet that is not in the file
+    uint64_t wanted;       ///< number behind the last packet that must be in it
+    uint64_t n_beyond;     ///< frames at or after end_pts that have come already
+    uint64_t first_beyond; ///< number of the first of them
+    int64_t next_pts;      ///< earliest of them
+};
+
+struct avsp_split_video {
+    struct avsp_control *ctl;       ///< borrowed
+    const struct avsp_step *step;   ///< borrowed
+    AVStream *stream;               ///< borrowed
+    struct avsp_piece_header facts; ///< what all pieces share
+    struct avsp_rational time_base; ///< of the stream
+    int64_t origin_pts;
+    int64_t shift_s;
+    struct avsp_spool spool;
+    struct avsp_piece_run run;
+    AVPacket *scratch;
+    int64_t last_pts;      ///< latest frame of all
+    int64_t last_duration; ///< its duration; 0 = not known
+    uint64_t frames;       ///< shown
+    uint64_t n_late;       ///< came after their place was over, and are not shown
+};
+
+/// @param facts  kind, track, segment_seconds, frame rate and picture; copied.
+enum avsp_code avsp_split_video_init(struct avsp_split_video *video, struct avsp_control *ctl,
+                                     const struct avsp_step *step, AVStream *stream,
+                                     const struct avsp_piece_header *facts,
+                                     struct avsp_err *err) AVSP_CHECKED;
+void avsp_split_video_deinit(struct avsp_split_video *video);
+
+/// @param origin_pts  the first shown frame; @param shift_s  avsp_piece_shift_s.
+enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t origin_pts,
+                                      int64_t shift_s, struct avsp_err *err) AVSP_CHECKED;
+
+/// Takes the next packet; its reference is taken on success. The first one is a key.
+/// @param shown  false: it is only decoded.
+enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *packet, bool shown,
+                                    struct avsp_err *err) AVSP_CHECKED;
+
+/// Where the last frame ends, in the stream's time base: its own duration, or one frame of the standard rate.
+int64_t avsp_split_video_end(const struct avsp_split_video *video);
+
+/// Writes what is left. @param end_pts where the last frame shall end.
+enum avsp_code avsp_split_video_finish(struct avsp_split_video *video, int64_t end_pts,
+                                       struct avsp_err *err) AVSP_CHECKED;
+
+#endif

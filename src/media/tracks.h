@@ -1,0 +1,39 @@
+/// Which streams of a source make the presentation, and what an encode must know about the picture that a stream copy
+/// loses. Everything here comes from the file and is checked. One thread at a time.
+#ifndef AVSP_MEDIA_TRACKS_H
+#define AVSP_MEDIA_TRACKS_H
+
+#include "media/source.h"
+
+/// Ceilings on the coded picture: SVT-AV1's largest side, and the area of AV1's highest level.
+#define AVSP_PICTURE_SIDE_MAX_PX 16384
+#define AVSP_PICTURE_AREA_MAX_PX (16384 * 8704)
+
+/// The streams that are used; borrowed from the source.
+struct avsp_tracks {
+    AVStream *video;
+    AVStream *audio;        ///< NULL = the presentation has no sound
+    bool audio_undecodable; ///< the only sound there is has no decoder: `audio` is NULL
+};
+
+/// Picks the video stream and the default sound, and discards the others.
+/// @return OK; UNSUPPORTED no video, no decoder for it, encrypted, or larger than the ceilings; CORRUPT no picture could
+/// be found out about.
+enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_tracks,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// Fills what a piece's header says about the picture: size, depth, colour, aspect, rotation.
+/// @param ret_odd_rotation  true: turned by something else than a quarter turn; the header says 0.
+void avsp_tracks_describe(AVFormatContext *ctx, AVStream *video,
+                          struct avsp_piece_header *ret_header, bool *ret_odd_rotation);
+
+/// The language as BCP 47, "und" where it is unknown; static storage or the stream's own memory.
+const char *avsp_tracks_language(const AVStream *stream);
+
+/// The title, "" where there is none or it is not proper text; the stream's own memory.
+const char *avsp_tracks_title(const AVStream *stream);
+
+/// libav's fraction as ours; 0/0 where it is not one.
+struct avsp_rational avsp_tracks_rational(AVRational q);
+
+#endif
