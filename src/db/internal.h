@@ -1,0 +1,228 @@
+/// What the files of the store share; nothing outside of src/db includes it.
+///
+///     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+///     rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+///     … statements on tx.db, by the clock tx.now_us …
+///     if (rc == AVSP_OK)
+///         rc = avsp_tx_commit(&tx, err);      // then tells who waits, outside of the lock
+///
+/// A transaction that was not committed is rolled back where its variable ends.
+#ifndef AVSP_DB_INTERNAL_H
+#define AVSP_DB_INTERNAL_H
+
+#include "db/driver.h"
+#include "db/store.h"
+
+#include <pthread.h>
+
+struct avsp_store {
+    pthread_mutex_t mutex; ///< held from begin to the end of each transaction; guards all below
+    struct avsp_db *db;
+    struct avsp_store_options options;
+    int64_t epoch_us;        ///< since then heartbeats could reach us
+    int64_t last_sweep_us;   ///< 0 = none yet
+    int64_t clock_offset_us; ///< tests move the clock with it
+};
+
+struct avsp_tx {
+    struct avsp_store *store; ///< NULL = not begun, or over
+    struct avsp_db *db;
+    int64_t now_us;          ///< the database's clock when it began
+    struct avsp_arena arena; ///< for what lives no longer than the transaction
+    unsigned n_ready;        ///< tasks that became claimable
+    bool changed;            ///< some job changed
+    struct {
+        char job_id[AVSP_ID_BYTES]; ///< "" = none
+        enum avsp_job_state state;
+        char why[AVSP_TEXT_MAX_BYTES];
+    } over; ///< the job that came to its end; one at most in each transaction
+};
+
+/// Waits for the lock and begins. @return as the driver's begin; avsp_tx_end is safe after any answer.
+enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
+                             struct avsp_tx *ret_tx, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_tx_commit(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
+void avsp_tx_end(struct avsp_tx *tx);
+
+/// Runs a statement in a transaction. @param ret_changed  rows changed; 0 means that a race was lost.
+enum avsp_code avsp_tx_exec(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
+                            size_t n_values, int64_t *ret_changed,
+                            struct avsp_err *err) AVSP_CHECKED;
+
+/// Runs a query whose answer is one integer. @param ret_value  left alone where there is no row.
+enum avsp_code avsp_tx_i64(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
+                           size_t n_values, int64_t *ret_value, struct avsp_err *err) AVSP_CHECKED;
+
+/// A copy of a column in an arena. @return false where memory ran out.
+bool avsp_column(struct avsp_arena *arena, struct avsp_db_rows *rows, int column,
+                 const char **ret_text) AVSP_CHECKED;
+
+/// Reads the number that a page token "NUMBER.REST" begins with. @param ret_rest  within @p page.
+bool avsp_page_number(const char *page, int64_t *ret_number, const char **ret_rest) AVSP_CHECKED;
+
+// --- locations and credentials (store_location.c)
+
+/// Which folder of a job something lies in, and so whose credentials open it. Stored: never change a number.
+enum avsp_role {
+    AVSP_ROLE_INPUT = 1,
+    AVSP_ROLE_WORK = 2,
+    AVSP_ROLE_OUTPUT = 3,
+};
+
+/// A location as a column, without credentials, in @p arena.
+enum avsp_code avsp_location_store(struct avsp_arena *arena, const struct avsp_location *loc,
+                                   const char **ret_text, struct avsp_err *err) AVSP_CHECKED;
+
+/// A column as a location; "" gives NONE. Strings are in @p arena. @return OK; CORRUPT; NO_MEMORY.
+enum avsp_code avsp_location_load(struct avsp_arena *arena, const char *text,
+                                  struct avsp_location *ret_loc, struct avsp_err *err) AVSP_CHECKED;
+
+/// One spelling for each output folder, so that two jobs cannot share one by writing it differently.
+const char *avsp_output_key(struct avsp_arena *arena,
+                            const struct avsp_location *output) AVSP_CHECKED;
+
+/// Keeps the credentials of a new job.
+enum avsp_code avsp_secrets_store(struct avsp_tx *tx, const char *job_id,
+                                  const struct avsp_job_spec *spec,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// A job's input, work and output, by role; index 0 is unused.
+struct avsp_places {
+    struct avsp_location at[AVSP_ROLE_OUTPUT + 1];
+};
+
+/// Adds the credentials to a job's places. @param with_secret  false: the public half only.
+enum avsp_code avsp_secrets_load(struct avsp_tx *tx, const char *job_id, bool with_secret,
+                                 struct avsp_arena *arena, struct avsp_places *places,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// Forgets the secrets of a job that needs them no more; the public halves stay for displays.
+enum avsp_code avsp_secrets_forget(struct avsp_tx *tx, const char *job_id,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// What lies in a folder inherits its credentials, and region and endpoint where it names none.
+void avsp_location_inherit(struct avsp_location *loc, const struct avsp_location *folder);
+
+// --- rows of tasks (store_task.c)
+
+/// Who split a job. Stored: never change a number.
+enum avsp_flavour {
+    AVSP_FLAVOUR_UNKNOWN = 0,
+    AVSP_FLAVOUR_OURS = 1,
+    AVSP_FLAVOUR_BASE = 2,
+};
+
+/// Who may have a task. Stored: never change a number.
+enum avsp_pool {
+    AVSP_POOL_ANY = 1,
+    AVSP_POOL_OURS = 2,
+};
+
+/// What decisions about a task need of it and its job. Strings are in the transaction's arena.
+struct avsp_task_row {
+    const char *id;
+    const char *job_id;
+    enum avsp_task_kind kind;
+    uint32_t track;
+    uint32_t idx;
+    uint32_t n_segments;
+    enum avsp_task_state state;
+    struct avsp_token token; ///< of the newest claim
+    int64_t spent;
+    int64_t claims;
+    bool started;
+    bool own;
+    const char *worker_id;
+    int64_t claimed_us;
+    uint64_t frames; ///< of its piece
+    struct avsp_progress progress;
+    enum avsp_flavour flavour;
+};
+
+/// @return OK; NOT_FOUND.
+enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
+                              struct avsp_task_row *ret_row, struct avsp_err *err) AVSP_CHECKED;
+
+/// Does the caller hold the task now?
+bool avsp_task_is_held(const struct avsp_task_row *row, const char *worker_id,
+                       struct avsp_token token);
+
+/// A task to be made. Zeros and NULL stand for "none".
+struct avsp_new_task {
+    const char *job_id;
+    enum avsp_task_kind kind;
+    enum avsp_pool pool;
+    int64_t not_before_us;
+    const struct avsp_piece *piece; ///< ENCODE, AUDIO
+};
+
+/// Makes a task, with the next fair key of its job, unless one of the same identity is there.
+/// @param ret_made  false: there was one.
+enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *task, bool *ret_made,
+                              struct avsp_err *err) AVSP_CHECKED;
+
+/// Keeps how an attempt ended.
+/// @param failure  NULL where it did not fail.
+enum avsp_code avsp_attempt_store(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                  const char *outcome, const struct avsp_failure *failure,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// An attempt failed: the task is tried again, or its job fails. @p row is of this transaction.
+enum avsp_code avsp_attempt_fail(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 const struct avsp_failure *failure,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// A lease ran out and the task is to be claimed again: keeps the old attempt, or fails the job where that was the last.
+/// @param ret_spent  what the task has spent now. @param ret_over  true: it is not claimable any more.
+enum avsp_code avsp_attempt_lost(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 int64_t *ret_spent, bool *ret_over,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// Would avsp_attempt_lost end the task?
+bool avsp_attempt_is_last(const struct avsp_store *store, const struct avsp_task_row *row);
+
+/// Leases are judged only after heartbeats could reach us for a full one.
+bool avsp_leases_count(const struct avsp_tx *tx);
+
+// --- ends and what follows (store_end.c)
+
+/// Ends a running job; what is left of it is canceled and cleaned up. A job that is over stays as it is.
+/// @param failure   FAILED only. @param manifest  FINISHED only.
+enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_job_state state,
+                            const struct avsp_failure *failure,
+                            const struct avsp_location *manifest,
+                            struct avsp_err *err) AVSP_CHECKED;
+
+/// Marks a change of a job for whoever watches it.
+enum avsp_code avsp_job_touch(struct avsp_tx *tx, const char *job_id,
+                              struct avsp_err *err) AVSP_CHECKED;
+
+/// Makes the manifest task of a job where nothing before it is unfinished, exactly once whatever races.
+enum avsp_code avsp_job_follow_up(struct avsp_tx *tx, const char *job_id,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+struct avsp_job_sums {
+    int64_t frames_done;
+    int64_t frames_total;
+    int64_t tasks_done;
+    int64_t n_tasks;
+};
+
+/// Adds up what is known of a job's tasks.
+enum avsp_code avsp_job_add_up(struct avsp_tx *tx, const char *job_id,
+                               struct avsp_job_sums *ret_sums, struct avsp_err *err) AVSP_CHECKED;
+
+// --- what tasks make (store_outputs.c)
+
+/// Stores outputs of a task; equal facts are no change.
+/// @param ret_clash  "" or, in the transaction's arena, how they contradict what is stored: the job must fail.
+/// @return OK; INVALID outputs that this task cannot have.
+enum avsp_code avsp_outputs_store(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                  const struct avsp_outputs *outputs, const char **ret_clash,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// Fails the job of a task for a contradiction, and the task with it.
+enum avsp_code avsp_outputs_clash(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                  const char *clash, struct avsp_err *err) AVSP_CHECKED;
+
+#endif

@@ -1,0 +1,320 @@
+#include "core/lifecycle.h"
+#include "db/internal.h"
+
+#include <string.h>
+
+/// How many tasks one call may end because their last lease ran out, before it answers "none" for now.
+#define ENDED_PER_CLAIM_MAX 16
+
+/// Kinds of task that a caller takes, as five parameters of a statement; 0 where it does not take one.
+struct kinds {
+    int64_t of[AVSP_TASK_CLEANUP];
+};
+
+static struct kinds kinds_of(const struct avsp_claim *claim)
+{
+    const uint32_t base = 1U << AVSP_TASK_SPLIT | 1U << AVSP_TASK_ENCODE | 1U << AVSP_TASK_MANIFEST;
+    uint32_t mask = claim->own ? claim->worker.kinds : base;
+    struct kinds kinds = {0};
+    for (int kind = AVSP_TASK_SPLIT; kind <= AVSP_TASK_CLEANUP; kind++)
+        if ((mask & 1U << kind) != 0)
+            kinds.of[kind - 1] = kind;
+    return kinds;
+}
+
+struct candidate {
+    char id[AVSP_ID_BYTES]; ///< "" = none
+    int64_t priority;
+    int64_t key;
+    int64_t idx;
+    bool expired;
+};
+
+static bool comes_before(const struct candidate *a, const struct candidate *b)
+{
+    if (a->id[0] == '\0' || b->id[0] == '\0')
+        return a->id[0] != '\0';
+    if (a->priority != b->priority)
+        return a->priority > b->priority;
+    if (a->key != b->key)
+        return a->key < b->key;
+    return a->idx < b->idx;
+}
+
+/// The first ready or the first expired task of one pool; replaces @p best where it comes before it.
+static enum avsp_code probe(struct avsp_tx *tx, enum avsp_pool pool, const struct kinds *kinds,
+                            bool expired, struct candidate *best, struct avsp_err *err)
+{
+    static const char ready_sql[] =
+        "SELECT id, priority, fair_key, idx FROM tasks WHERE state = 1 AND pool = $1"
+        " AND not_before_us <= $2 AND kind IN ($3, $4, $5, $6, $7)"
+        " ORDER BY priority DESC, fair_key, idx, id LIMIT 1";
+    static const char expired_sql[] =
+        "SELECT id, priority, fair_key, idx FROM tasks WHERE state = 2 AND pool = $1"
+        " AND lease_until_us <= $2 AND kind IN ($3, $4, $5, $6, $7)"
+        " ORDER BY priority DESC, fair_key, idx, id LIMIT 1";
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc =
+        avsp_db_query(tx->db, expired ? expired_sql : ready_sql,
+                      AVSP_DB_ARGS(avsp_i64(pool), avsp_i64(tx->now_us), avsp_i64(kinds->of[0]),
+                                   avsp_i64(kinds->of[1]), avsp_i64(kinds->of[2]),
+                                   avsp_i64(kinds->of[3]), avsp_i64(kinds->of[4])),
+                      &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc != AVSP_OK || !more)
+        return rc;
+    struct candidate found = {.priority = avsp_db_i64(&rows, 1),
+                              .key = avsp_db_i64(&rows, 2),
+                              .idx = avsp_db_i64(&rows, 3),
+                              .expired = expired};
+    snprintf(found.id, sizeof found.id, "%s", avsp_db_text(&rows, 0));
+    if (comes_before(&found, best))
+        *best = found;
+    return AVSP_OK;
+}
+
+static enum avsp_code choose(struct avsp_tx *tx, const struct avsp_claim *claim,
+                             struct candidate *ret_best, struct avsp_err *err)
+{
+    const struct kinds kinds = kinds_of(claim);
+    const bool leases_count = avsp_leases_count(tx);
+    const enum avsp_pool last = claim->own ? AVSP_POOL_OURS : AVSP_POOL_ANY;
+    enum avsp_code rc = AVSP_OK;
+    *ret_best = (struct candidate){0};
+    for (enum avsp_pool pool = AVSP_POOL_ANY; rc == AVSP_OK && pool <= last; pool++) {
+        rc = probe(tx, pool, &kinds, false, ret_best, err);
+        if (rc == AVSP_OK && leases_count)
+            rc = probe(tx, pool, &kinds, true, ret_best, err);
+    }
+    return rc;
+}
+
+/// The running task that an earlier call with the same claim id was given; its lease begins anew.
+static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_claim *claim,
+                                    char ret_id[AVSP_ID_BYTES], struct avsp_err *err)
+{
+    static const char find[] = "SELECT id FROM tasks WHERE state = 2 AND claim_id <> ''"
+                               " AND claim_id = $1 AND worker_id = $2";
+    static const char extend[] = "UPDATE tasks SET lease_until_us = $2 WHERE id = $1 AND state = 2";
+    bool more = false;
+    int64_t changed = 0;
+    ret_id[0] = '\0';
+    if (claim->claim_id[0] == '\0')
+        return AVSP_OK;
+    {
+        struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+        enum avsp_code rc = avsp_db_query(
+            tx->db, find, AVSP_DB_ARGS(avsp_text(claim->claim_id), avsp_text(claim->worker.id)),
+            &rows, err);
+        if (rc == AVSP_OK)
+            rc = avsp_db_next(&rows, &more, err);
+        if (rc != AVSP_OK || !more)
+            return rc;
+        snprintf(ret_id, AVSP_ID_BYTES, "%s", avsp_db_text(&rows, 0));
+    }
+    return avsp_tx_exec(
+        tx, extend,
+        AVSP_DB_ARGS(avsp_text(ret_id), avsp_i64(tx->now_us + tx->store->options.lease_ms * 1000)),
+        &changed, err);
+}
+
+static enum avsp_code advance_virtual_time(struct avsp_tx *tx, int64_t key, struct avsp_err *err)
+{
+    static const char sql[] =
+        "UPDATE meta SET value = $1 WHERE name = 'virtual_time' AND value < $1";
+    int64_t changed = 0;
+    return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_i64(key)), &changed, err);
+}
+
+static enum avsp_code take(struct avsp_tx *tx, const struct avsp_claim *claim,
+                           const struct avsp_task_row *row, int64_t spent, int64_t *ret_changed,
+                           struct avsp_err *err)
+{
+    static const char sql[] =
+        "UPDATE tasks SET state = $4, attempt = attempt + 1, nonce = $5, spent = $6,"
+        " claims = claims + 1, started = 0, own = $7, claim_id = $8, worker_id = $9,"
+        " claimed_us = $10, lease_until_us = $11, not_before_us = 0, frames_done = 0,"
+        " frames_total = 0, milli_fps = 0 WHERE id = $1 AND state = $2 AND attempt = $3";
+    enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_CLAIM);
+    return avsp_tx_exec(
+        tx, sql,
+        AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state), avsp_i64(row->token.attempt),
+                     avsp_i64(to), avsp_i64(avsp_nonce_new()), avsp_i64(spent),
+                     avsp_i64(claim->own), avsp_text(claim->own ? claim->claim_id : ""),
+                     avsp_text(claim->worker.id), avsp_i64(tx->now_us),
+                     avsp_i64(tx->now_us + tx->store->options.lease_ms * 1000)),
+        ret_changed, err);
+}
+
+/// Chooses a task and takes it.
+/// @param ret_id  "" where there is none. @param ret_again  true: one came to its end instead; look again.
+static enum avsp_code take_next(struct avsp_tx *tx, const struct avsp_claim *claim,
+                                char ret_id[AVSP_ID_BYTES], bool *ret_again, struct avsp_err *err)
+{
+    struct candidate best;
+    struct avsp_task_row row = {0};
+    int64_t changed = 0;
+    bool over = false;
+    *ret_again = false;
+    enum avsp_code rc = choose(tx, claim, &best, err);
+    if (rc != AVSP_OK || best.id[0] == '\0')
+        return rc;
+    rc = avsp_task_load(tx, best.id, &row, err);
+    int64_t spent = row.spent;
+    if (rc == AVSP_OK && best.expired)
+        rc = avsp_attempt_lost(tx, &row, &spent, &over, err);
+    if (rc != AVSP_OK || over) {
+        *ret_again = over;
+        return rc;
+    }
+    rc = take(tx, claim, &row, spent, &changed, err);
+    if (rc == AVSP_OK)
+        rc = advance_virtual_time(tx, best.key, err);
+    if (rc == AVSP_OK)
+        rc = avsp_job_touch(tx, row.job_id, err);
+    *ret_again = changed == 0;
+    if (rc == AVSP_OK && changed > 0)
+        memcpy(ret_id, best.id, sizeof best.id);
+    return rc;
+}
+
+// --- what the worker is handed
+
+#define HANDOUT_COLUMNS                                                                            \
+    "t.id, t.job_id, t.kind, t.attempt, t.nonce, t.created_us, t.idx, t.input, j.input, j.work,"   \
+    " j.output, j.segment_seconds, j.crf, j.preset, j.overwrite, j.flavour"
+
+static enum avsp_code load_places(struct avsp_tx *tx, struct avsp_db_rows *rows,
+                                  struct avsp_arena *arena, struct avsp_task *task,
+                                  struct avsp_places *places, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_location_load(arena, avsp_db_text(rows, 7), &task->input, err);
+    for (int role = AVSP_ROLE_INPUT; rc == AVSP_OK && role <= AVSP_ROLE_OUTPUT; role++)
+        rc = avsp_location_load(arena, avsp_db_text(rows, 7 + role), &places->at[role], err);
+    if (rc == AVSP_OK)
+        rc = avsp_secrets_load(tx, task->job_id, true, arena, places, err);
+    task->work = places->at[AVSP_ROLE_WORK];
+    task->output = places->at[AVSP_ROLE_OUTPUT];
+    if (task->kind == AVSP_TASK_SPLIT)
+        task->input = places->at[AVSP_ROLE_INPUT];
+    else
+        avsp_location_inherit(&task->input, &task->work);
+    return rc;
+}
+
+/// The files of a job that base workers encoded, for its manifest.
+static enum avsp_code load_files(struct avsp_tx *tx, struct avsp_arena *arena,
+                                 struct avsp_task *task, struct avsp_err *err)
+{
+    static const char count_sql[] =
+        "SELECT count(*) FROM tasks WHERE job_id = $1 AND kind = 2 AND state = 3";
+    static const char sql[] = "SELECT result FROM tasks WHERE job_id = $1 AND kind = 2"
+                              " AND state = 3 ORDER BY track, idx LIMIT $2";
+    int64_t n = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, count_sql, AVSP_DB_ARGS(avsp_text(task->job_id)), &n, err);
+    if (rc != AVSP_OK)
+        return rc;
+    n = AVSP_MIN(n, AVSP_SEGMENTS_MAX);
+    task->files = avsp_arena_array(arena, (size_t)n, sizeof *task->files);
+    if (task->files == NULL)
+        return avsp_arena_failed(arena, err);
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(task->job_id), avsp_i64(n)), &rows, err);
+    bool more = false;
+    while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more) {
+        struct avsp_location *file = &task->files[task->n_files++];
+        rc = avsp_location_load(arena, avsp_db_text(&rows, 0), file, err);
+        if (rc == AVSP_OK)
+            avsp_location_inherit(file, &task->output);
+    }
+    return rc;
+}
+
+/// Pieces come in order, so all below the end of the furthest one are there.
+static enum avsp_code load_resume(struct avsp_tx *tx, struct avsp_task *task, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT idx + n_segments FROM tasks WHERE job_id = $1 AND kind = 2"
+                              " AND track = 0 ORDER BY idx DESC LIMIT 1";
+    int64_t resume = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(task->job_id)), &resume, err);
+    task->resume_idx = (uint32_t)resume;
+    return rc;
+}
+
+static enum avsp_code fill_task(struct avsp_tx *tx, struct avsp_db_rows *rows,
+                                struct avsp_arena *arena, struct avsp_task *task,
+                                struct avsp_err *err)
+{
+    const bool ours = avsp_db_i64(rows, 15) == AVSP_FLAVOUR_OURS;
+    struct avsp_places places = {0};
+    *task = (struct avsp_task){
+        .kind = (enum avsp_task_kind)avsp_db_i64(rows, 2),
+        .token = {avsp_db_i64(rows, 3), avsp_db_i64(rows, 4)},
+        .created_us = avsp_db_i64(rows, 5),
+        .lease_ms = tx->store->options.lease_ms,
+        .idx = (uint32_t)avsp_db_i64(rows, 6),
+        .segment_seconds = (int32_t)avsp_db_i64(rows, 11),
+        .crf = (int32_t)avsp_db_i64(rows, 12),
+        .preset = (int32_t)avsp_db_i64(rows, 13),
+        .overwrite = avsp_db_i64(rows, 14) != 0,
+        .described = ours,
+    };
+    if (!avsp_column(arena, rows, 0, &task->id) || !avsp_column(arena, rows, 1, &task->job_id))
+        return avsp_arena_failed(arena, err);
+    enum avsp_code rc = load_places(tx, rows, arena, task, &places, err);
+    if (rc == AVSP_OK && task->kind == AVSP_TASK_SPLIT)
+        rc = load_resume(tx, task, err);
+    if (rc == AVSP_OK && task->kind == AVSP_TASK_MANIFEST && !ours)
+        rc = load_files(tx, arena, task, err);
+    return rc;
+}
+
+static enum avsp_code hand_out(struct avsp_tx *tx, const char *task_id, struct avsp_arena *arena,
+                               struct avsp_task *ret_task, struct avsp_err *err)
+{
+    static const char sql[] =
+        "SELECT " HANDOUT_COLUMNS " FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1";
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(task_id)), &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc == AVSP_OK && !more)
+        rc = avsp_err_set(err, AVSP_INTERNAL, "task %s went away", task_id);
+    return rc == AVSP_OK ? fill_task(tx, &rows, arena, ret_task, err) : rc;
+}
+
+static enum avsp_code claim_once(struct avsp_store *store, const struct avsp_claim *claim,
+                                 struct avsp_arena *arena, struct avsp_task *ret_task,
+                                 bool *ret_again, struct avsp_err *err)
+{
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    struct avsp_task task = {.id = "", .job_id = ""};
+    char id[AVSP_ID_BYTES] = "";
+    *ret_again = false;
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK && claim->own)
+        rc = find_repeated(&tx, claim, id, err);
+    if (rc == AVSP_OK && id[0] == '\0')
+        rc = take_next(&tx, claim, id, ret_again, err);
+    if (rc == AVSP_OK && id[0] != '\0')
+        rc = hand_out(&tx, id, arena, &task, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_commit(&tx, err);
+    if (rc == AVSP_OK)
+        *ret_task = task;
+    return rc;
+}
+
+enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_claim *claim,
+                                struct avsp_arena *arena, struct avsp_task *ret_task,
+                                struct avsp_err *err)
+{
+    bool again = true;
+    enum avsp_code rc = AVSP_OK;
+    for (int i = 0; rc == AVSP_OK && again && i < ENDED_PER_CLAIM_MAX; i++)
+        rc = claim_once(store, claim, arena, ret_task, &again, err);
+    return rc;
+}

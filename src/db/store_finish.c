@@ -1,0 +1,226 @@
+#include "core/lifecycle.h"
+#include "db/internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/// What a success turns into where its result is not what the kind of task makes: our own workers are told (INVALID); a base
+/// worker would die of an error, so for it the attempt has failed.
+static enum avsp_code unfit(const struct avsp_finish *finish, const char *what,
+                            struct avsp_failure *ret_failure, struct avsp_err *err)
+{
+    if (finish->token.attempt != 0)
+        return avsp_err_set(err, AVSP_INVALID, "finish: %s", what);
+    *ret_failure = (struct avsp_failure){AVSP_INVALID, true, what, ""};
+    return AVSP_OK;
+}
+
+static enum avsp_code split_has_pieces(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                       int64_t *ret_n, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT 1 FROM tasks WHERE job_id = $1 AND kind IN (2, 4) LIMIT 1";
+    return avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(row->job_id)), ret_n, err);
+}
+
+static enum avsp_code encode_has_segments(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                          int64_t *ret_n, struct avsp_err *err)
+{
+    static const char sql[] =
+        "SELECT 1 FROM renditions r JOIN segments s ON s.job_id = r.job_id AND s.rendition = r.name"
+        " WHERE r.job_id = $1 AND r.kind = $2 AND s.idx >= $3 AND s.idx < $4 LIMIT 1";
+    bool audio = row->kind == AVSP_TASK_AUDIO;
+    int64_t end = audio ? AVSP_SEGMENTS_MAX : (int64_t)row->idx + row->n_segments;
+    return avsp_tx_i64(tx, sql,
+                       AVSP_DB_ARGS(avsp_text(row->job_id),
+                                    avsp_i64(audio ? AVSP_MEDIA_AUDIO : AVSP_MEDIA_VIDEO),
+                                    avsp_i64(row->idx), avsp_i64(end)),
+                       ret_n, err);
+}
+
+static bool files_fit(const struct avsp_finish *finish, enum avsp_task_kind kind, size_t n_max)
+{
+    if (finish->files_kind != kind || finish->n_files < 1 || finish->n_files > n_max)
+        return false;
+    for (size_t i = 0; i < finish->n_files; i++)
+        if (finish->files[i].kind == AVSP_LOCATION_NONE)
+            return false;
+    return true;
+}
+
+/// Does the result fit the task? @p ret_failure is filled where it is a failure instead.
+static enum avsp_code check_result(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                   const struct avsp_finish *finish,
+                                   struct avsp_failure *ret_failure, struct avsp_err *err)
+{
+    const bool base_job = row->flavour == AVSP_FLAVOUR_BASE;
+    const bool base_caller = finish->token.attempt == 0;
+    int64_t n = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (row->kind == AVSP_TASK_SPLIT && base_caller) {
+        if (!files_fit(finish, AVSP_TASK_SPLIT, AVSP_SEGMENTS_MAX))
+            return unfit(finish, "the split gave no files", ret_failure, err);
+    } else if (row->kind == AVSP_TASK_SPLIT) {
+        rc = split_has_pieces(tx, row, &n, err);
+        if (rc == AVSP_OK && n == 0)
+            return unfit(finish, "the split reported no pieces", ret_failure, err);
+    } else if (row->kind == AVSP_TASK_MANIFEST) {
+        if (!files_fit(finish, AVSP_TASK_MANIFEST, 1))
+            return unfit(finish, "the manifest task named no file", ret_failure, err);
+    } else if (row->kind == AVSP_TASK_ENCODE && base_job) {
+        if (!files_fit(finish, AVSP_TASK_ENCODE, 1))
+            return unfit(finish, "the encode named no file", ret_failure, err);
+    } else if (row->kind == AVSP_TASK_ENCODE || row->kind == AVSP_TASK_AUDIO) {
+        rc = encode_has_segments(tx, row, &n, err);
+        if (rc == AVSP_OK && n == 0)
+            return unfit(finish, "the encode reported no segments", ret_failure, err);
+    }
+    return rc;
+}
+
+/// A base worker split the job: one encode for each of its files, for anybody.
+static enum avsp_code take_base_files(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                      const struct avsp_finish *finish, struct avsp_err *err)
+{
+    static const char sql[] = "UPDATE jobs SET flavour = 2 WHERE id = $1";
+    int64_t changed = 0;
+    enum avsp_code rc = avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(row->job_id)), &changed, err);
+    for (size_t i = 0; rc == AVSP_OK && i < finish->n_files; i++) {
+        const struct avsp_piece piece = {
+            .idx = (uint32_t)i, .n_segments = 1, .time_base = {0, 1}, .file = finish->files[i]};
+        const struct avsp_new_task task = {.job_id = row->job_id,
+                                           .kind = AVSP_TASK_ENCODE,
+                                           .pool = AVSP_POOL_ANY,
+                                           .piece = &piece};
+        bool made = false;
+        rc = avsp_task_make(tx, &task, &made, err);
+    }
+    return rc;
+}
+
+/// What follows at once from a task that is done.
+static enum avsp_code follow(struct avsp_tx *tx, const struct avsp_task_row *row,
+                             const struct avsp_finish *finish, struct avsp_err *err)
+{
+    if (row->kind == AVSP_TASK_SPLIT && finish->token.attempt == 0)
+        return take_base_files(tx, row, finish, err);
+    if (row->kind == AVSP_TASK_MANIFEST)
+        return avsp_job_end(tx, row->job_id, AVSP_JOB_FINISHED, NULL, &finish->files[0], err);
+    if (row->kind == AVSP_TASK_CLEANUP)
+        return avsp_secrets_forget(tx, row->job_id, err);
+    return AVSP_OK;
+}
+
+static enum avsp_code succeed(struct avsp_tx *tx, const struct avsp_task_row *row,
+                              const struct avsp_finish *finish, struct avsp_err *err)
+{
+    static const char sql[] = "UPDATE tasks SET state = $4, result = $5, frames_done = frames"
+                              " WHERE id = $1 AND state = $2 AND attempt = $3";
+    enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_FINISH);
+    const char *result = "";
+    int64_t changed = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (row->kind == AVSP_TASK_ENCODE && finish->n_files == 1)
+        rc = avsp_location_store(&tx->arena, &finish->files[0], &result, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_exec(tx, sql,
+                          AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state),
+                                       avsp_i64(row->token.attempt), avsp_i64(to),
+                                       avsp_text(result)),
+                          &changed, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (changed == 0)
+        return avsp_err_set(err, AVSP_CONFLICT, "task %s: a race was lost", row->id);
+    rc = avsp_attempt_store(tx, row, "done", NULL, err);
+    if (rc == AVSP_OK)
+        rc = avsp_job_touch(tx, row->job_id, err);
+    return rc == AVSP_OK ? follow(tx, row, finish, err) : rc;
+}
+
+/// The answer to whoever does not hold the task: a repeated finish changes nothing, a stale one is refused.
+static enum avsp_code answer_late(const struct avsp_task_row *row, const struct avsp_finish *finish,
+                                  struct avsp_err *err)
+{
+    bool base = finish->token.attempt == 0;
+    bool newest =
+        finish->token.attempt == row->token.attempt && finish->token.nonce == row->token.nonce;
+    bool repeated = newest && (finish->succeeded ? row->state == AVSP_TASK_DONE
+                                                 : row->state != AVSP_TASK_CANCELED);
+    if (base || repeated)
+        return AVSP_OK;
+    if (newest)
+        return avsp_err_set(err, AVSP_CONFLICT, "task %s is %s: this finish came too late", row->id,
+                            avsp_task_state_name(row->state));
+    return avsp_err_set(err, AVSP_CONFLICT,
+                        "task %s: attempt %" PRId64 " was superseded by attempt %" PRId64, row->id,
+                        finish->token.attempt, row->token.attempt);
+}
+
+/// The whole effect of a finish by the holder. @param ret_clash  "" or why the job failed of it.
+static enum avsp_code finish_held(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                  const struct avsp_finish *finish, const char **ret_clash,
+                                  struct avsp_err *err)
+{
+    struct avsp_failure failure = {.code = AVSP_OK, .message = "", .log_tail = ""};
+    enum avsp_code rc = AVSP_OK;
+    *ret_clash = "";
+    if (finish->token.attempt != 0)
+        rc = avsp_outputs_store(tx, row, &finish->outputs, ret_clash, err);
+    if (rc == AVSP_OK && (*ret_clash)[0] != '\0')
+        return avsp_outputs_clash(tx, row, *ret_clash, err);
+    if (rc == AVSP_OK && !finish->succeeded) {
+        failure = finish->failure;
+        if (failure.code == AVSP_OK)
+            failure.code = AVSP_INTERNAL;
+    } else if (rc == AVSP_OK) {
+        rc = check_result(tx, row, finish, &failure, err);
+    }
+    if (rc != AVSP_OK)
+        return rc;
+    return failure.code == AVSP_OK ? succeed(tx, row, finish, err)
+                                   : avsp_attempt_fail(tx, row, &failure, err);
+}
+
+/// The manifest's turn is judged after the commit, in a transaction of its own: two that finish at once would each see the
+/// other unfinished. A crash in between is made good by the sweep.
+static enum avsp_code follow_up(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = avsp_job_follow_up(&tx, job_id, err);
+    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
+                                 struct avsp_err *err)
+{
+    char job_id[AVSP_ID_BYTES];
+    char clash[AVSP_TEXT_MAX_BYTES] = "";
+    {
+        struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+        struct avsp_task_row row = {0};
+        const char *text = "";
+        enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+        if (rc == AVSP_OK)
+            rc = avsp_task_load(&tx, finish->task_id, &row, err);
+        if (rc != AVSP_OK)
+            return rc;
+        if (!avsp_task_is_held(&row, finish->worker_id, finish->token))
+            return answer_late(&row, finish, err);
+        rc = finish_held(&tx, &row, finish, &text, err);
+        if (rc != AVSP_OK)
+            return rc;
+        snprintf(job_id, sizeof job_id, "%s", row.job_id);
+        snprintf(clash, sizeof clash, "%s", text);
+        rc = avsp_tx_commit(&tx, err);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    if (clash[0] != '\0')
+        return avsp_err_set(err, AVSP_CONFLICT, "the job failed: %s", clash);
+    // The finish counts already; where this fails, the sweep does it.
+    struct avsp_err unheard = {0};
+    (void)follow_up(store, job_id, &unheard);
+    return AVSP_OK;
+}

@@ -1,0 +1,148 @@
+#include "db/internal.h"
+#include "db/migrate.h"
+#include "db/testing.h"
+#include "util/parse.h"
+
+#include <string.h>
+
+/// Scratch memory of one transaction: a batch at its largest, with room.
+#define TX_ARENA_BYTES (64U << 20)
+
+static enum avsp_code open_db(const char *url, struct avsp_db **ret_db, struct avsp_err *err)
+{
+    static const struct avsp_db_driver *const drivers[] = {&avsp_db_sqlite};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(drivers); i++)
+        if (strncmp(url, drivers[i]->prefix, strlen(drivers[i]->prefix)) == 0)
+            return drivers[i]->open(url, ret_db, err);
+    // The URL is not repeated: it may hold a password.
+    return avsp_err_set(err, AVSP_INVALID,
+                        "the database's URL must be of the form sqlite:///ABSOLUTE/PATH");
+}
+
+struct avsp_store *avsp_store_open(const char *url, const struct avsp_store_options *options,
+                                   struct avsp_err *err)
+{
+    AVSP_ASSERT(options->lease_ms > 0 && options->max_attempts > 0);
+    struct avsp_db *db = NULL;
+    if (open_db(url, &db, err) != AVSP_OK)
+        return NULL;
+    struct avsp_store *store = calloc(1, sizeof *store);
+    enum avsp_code rc = AVSP_OK;
+    if (store == NULL)
+        rc = avsp_err_set(err, AVSP_NO_MEMORY, "open the database: memory ran out");
+    if (rc == AVSP_OK && (rc = avsp_migrate(db, err)) != AVSP_OK)
+        rc = avsp_err_wrap(err, "open the database");
+    int64_t now_us = 0;
+    if (rc == AVSP_OK)
+        rc = db->driver->now(db, &now_us, err);
+    if (rc != AVSP_OK) {
+        db->driver->close(db);
+        free(store);
+        return NULL;
+    }
+    pthread_mutex_init(&store->mutex, NULL);
+    store->db = db;
+    store->options = *options;
+    store->epoch_us = now_us;
+    return store;
+}
+
+void avsp_store_close(struct avsp_store *store)
+{
+    if (store == NULL)
+        return;
+    store->db->driver->close(store->db);
+    pthread_mutex_destroy(&store->mutex);
+    free(store);
+}
+
+void avsp_store_advance_clock(struct avsp_store *store, int64_t ms)
+{
+    pthread_mutex_lock(&store->mutex);
+    store->clock_offset_us += ms * 1000;
+    pthread_mutex_unlock(&store->mutex);
+}
+
+enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
+                             struct avsp_tx *ret_tx, struct avsp_err *err)
+{
+    pthread_mutex_lock(&store->mutex);
+    int64_t now_us = 0;
+    enum avsp_code rc = store->db->driver->begin(store->db, mode, err);
+    if (rc == AVSP_OK && (rc = store->db->driver->now(store->db, &now_us, err)) != AVSP_OK)
+        store->db->driver->rollback(store->db);
+    if (rc != AVSP_OK) {
+        pthread_mutex_unlock(&store->mutex);
+        return rc;
+    }
+    *ret_tx = (struct avsp_tx){.store = store, .db = store->db};
+    ret_tx->now_us = now_us + store->clock_offset_us;
+    avsp_arena_init(&ret_tx->arena, TX_ARENA_BYTES);
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_tx_commit(struct avsp_tx *tx, struct avsp_err *err)
+{
+    struct avsp_store *store = tx->store;
+    enum avsp_code rc = tx->db->driver->commit(tx->db, err);
+    if (rc != AVSP_OK)
+        return rc; // avsp_tx_end rolls back
+    tx->store = NULL;
+    const struct avsp_store_options options = store->options;
+    pthread_mutex_unlock(&store->mutex);
+    if (options.changed != NULL && (tx->changed || tx->n_ready > 0))
+        options.changed(options.opaque, tx->n_ready);
+    if (options.job_over != NULL && tx->over.job_id[0] != '\0')
+        options.job_over(options.opaque, tx->over.job_id, tx->over.state, tx->over.why);
+    return AVSP_OK;
+}
+
+void avsp_tx_end(struct avsp_tx *tx)
+{
+    avsp_arena_deinit(&tx->arena);
+    if (tx->store == NULL)
+        return;
+    tx->db->driver->rollback(tx->db);
+    pthread_mutex_unlock(&tx->store->mutex);
+    tx->store = NULL;
+}
+
+enum avsp_code avsp_tx_exec(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
+                            size_t n_values, int64_t *ret_changed, struct avsp_err *err)
+{
+    return avsp_db_exec(tx->db, sql, values, n_values, ret_changed, err);
+}
+
+enum avsp_code avsp_tx_i64(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
+                           size_t n_values, int64_t *ret_value, struct avsp_err *err)
+{
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(tx->db, sql, values, n_values, &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc == AVSP_OK && more)
+        *ret_value = avsp_db_i64(&rows, 0);
+    return rc;
+}
+
+bool avsp_column(struct avsp_arena *arena, struct avsp_db_rows *rows, int column,
+                 const char **ret_text)
+{
+    const char *copy = avsp_arena_strdup(arena, avsp_db_text(rows, column));
+    if (copy == NULL)
+        return false;
+    *ret_text = copy;
+    return true;
+}
+
+bool avsp_page_number(const char *page, int64_t *ret_number, const char **ret_rest)
+{
+    char digits[24];
+    size_t n = strcspn(page, ".");
+    if (page[n] != '.' || n >= sizeof digits)
+        return false;
+    snprintf(digits, sizeof digits, "%.*s", (int)n, page);
+    *ret_rest = page + n + 1;
+    return avsp_parse_i64(digits, -1, INT64_MAX, ret_number);
+}

@@ -1,0 +1,154 @@
+#include "db/internal.h"
+
+#include <string.h>
+
+#define PRIORITY_DEFAULT 5
+
+/// A spec as its columns.
+struct spec_texts {
+    const char *input;
+    const char *work;
+    const char *output;
+    const char *output_key;
+};
+
+static enum avsp_code spec_texts(struct avsp_tx *tx, const struct avsp_job_spec *spec,
+                                 struct spec_texts *ret_texts, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_location_store(&tx->arena, &spec->input, &ret_texts->input, err);
+    if (rc == AVSP_OK)
+        rc = avsp_location_store(&tx->arena, &spec->work, &ret_texts->work, err);
+    if (rc == AVSP_OK)
+        rc = avsp_location_store(&tx->arena, &spec->output, &ret_texts->output, err);
+    if (rc != AVSP_OK)
+        return rc;
+    ret_texts->output_key = avsp_output_key(&tx->arena, &spec->output);
+    return ret_texts->output_key != NULL ? AVSP_OK : avsp_arena_failed(&tx->arena, err);
+}
+
+/// Looks for the job of the spec's idempotency key.
+/// @param ret_job_id  "" where there is none. @return OK; PRECONDITION it was another spec.
+static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_spec *spec,
+                                    const struct spec_texts *texts, char ret_job_id[AVSP_ID_BYTES],
+                                    struct avsp_err *err)
+{
+    // Credentials are no part of what is compared: they may have been renewed since.
+    static const char sql[] =
+        "SELECT id, CASE WHEN input = $2 AND work = $3 AND output = $4 AND segment_seconds = $5"
+        " AND crf = $6 AND preset = $7 AND overwrite = $8 THEN 1 ELSE 0 END "
+        "FROM jobs WHERE idempotency_key = $1 AND idempotency_key <> ''";
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    ret_job_id[0] = '\0';
+    if (spec->idempotency_key[0] == '\0')
+        return AVSP_OK;
+    enum avsp_code rc =
+        avsp_db_query(tx->db, sql,
+                      AVSP_DB_ARGS(avsp_text(spec->idempotency_key), avsp_text(texts->input),
+                                   avsp_text(texts->work), avsp_text(texts->output),
+                                   avsp_i64(spec->segment_seconds), avsp_i64(spec->crf),
+                                   avsp_i64(spec->preset), avsp_i64(spec->overwrite)),
+                      &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc != AVSP_OK || !more)
+        return rc;
+    snprintf(ret_job_id, AVSP_ID_BYTES, "%s", avsp_db_text(&rows, 0));
+    if (avsp_db_i64(&rows, 1) == 0)
+        return avsp_err_set(err, AVSP_PRECONDITION,
+                            "idempotency_key: job %s was submitted with this key and other values",
+                            ret_job_id);
+    return AVSP_OK;
+}
+
+static enum avsp_code refuse_shared_output(struct avsp_tx *tx, const struct avsp_job_spec *spec,
+                                           const struct spec_texts *texts, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT id FROM jobs WHERE output_key = $1 AND state = 1";
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc =
+        avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(texts->output_key)), &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (more)
+        return avsp_err_set(err, AVSP_EXISTS, "job %s writes to %.300s and is not over yet",
+                            avsp_db_text(&rows, 0), avsp_location_show(&tx->arena, &spec->output));
+    // Another coordinator stored the same idempotency key in between.
+    return avsp_err_set(err, AVSP_UNAVAILABLE, "submit: lost a race; try again");
+}
+
+static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec *spec,
+                                 const struct spec_texts *texts, const char *job_id,
+                                 int64_t *ret_changed, struct avsp_err *err)
+{
+    static const char sql[] =
+        "INSERT INTO jobs (id, state, flavour, priority, created_us, ended_us, version,"
+        " idempotency_key, output_key, input, work, output, segment_seconds, crf, preset,"
+        " overwrite, last_key, manifest, fail_code, fail_may_retry, fail_message, fail_log,"
+        " frames_done, frames_total, tasks_done, n_tasks) "
+        "VALUES ($1, 1, 0, $2, $3, 0, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '', 0, '',"
+        " '', 0, 0, 0, 0) ON CONFLICT DO NOTHING";
+    return avsp_tx_exec(tx, sql,
+                        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(PRIORITY_DEFAULT),
+                                     avsp_i64(tx->now_us), avsp_text(spec->idempotency_key),
+                                     avsp_text(texts->output_key), avsp_text(texts->input),
+                                     avsp_text(texts->work), avsp_text(texts->output),
+                                     avsp_i64(spec->segment_seconds), avsp_i64(spec->crf),
+                                     avsp_i64(spec->preset), avsp_i64(spec->overwrite)),
+                        ret_changed, err);
+}
+
+enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job_spec *spec,
+                                 char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
+{
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    struct spec_texts texts = {0};
+    char job_id[AVSP_ID_BYTES];
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = spec_texts(&tx, spec, &texts, err);
+    if (rc == AVSP_OK)
+        rc = find_repeated(&tx, spec, &texts, job_id, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (job_id[0] != '\0') {
+        memcpy(ret_job_id, job_id, sizeof job_id);
+        return AVSP_OK;
+    }
+    int64_t changed = 0;
+    bool made = false;
+    avsp_id_new(job_id);
+    rc = insert_job(&tx, spec, &texts, job_id, &changed, err);
+    if (rc == AVSP_OK && changed == 0)
+        rc = refuse_shared_output(&tx, spec, &texts, err);
+    if (rc == AVSP_OK)
+        rc = avsp_secrets_store(&tx, job_id, spec, err);
+    const struct avsp_new_task split = {
+        .job_id = job_id, .kind = AVSP_TASK_SPLIT, .pool = AVSP_POOL_ANY};
+    if (rc == AVSP_OK)
+        rc = avsp_task_make(&tx, &split, &made, err);
+    tx.changed = true;
+    if (rc == AVSP_OK)
+        rc = avsp_tx_commit(&tx, err);
+    if (rc == AVSP_OK)
+        memcpy(ret_job_id, job_id, sizeof job_id);
+    return rc;
+}
+
+enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT state FROM jobs WHERE id = $1";
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    int64_t state = 0;
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_i64(&tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &state, err);
+    if (rc == AVSP_OK && state == 0)
+        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+    if (rc == AVSP_OK)
+        rc = avsp_job_end(&tx, job_id, AVSP_JOB_CANCELED, NULL, NULL, err);
+    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}

@@ -1,0 +1,137 @@
+#include "db/internal.h"
+
+#include <string.h>
+
+#define LOOKED_AT_MAX 1000 ///< expired leases, and jobs, that one sweep looks at
+#define ENDED_MAX 100      ///< jobs that one sweep ends, each in a transaction of its own
+
+/// Ids that a query gave, in a transaction's arena.
+struct ids {
+    const char **of;
+    size_t n;
+};
+
+static enum avsp_code read_ids(struct avsp_tx *tx, const char *sql,
+                               const struct avsp_db_value *values, size_t n_values,
+                               struct ids *ret_ids, struct avsp_err *err)
+{
+    ret_ids->n = 0;
+    ret_ids->of = avsp_arena_array(&tx->arena, LOOKED_AT_MAX, sizeof *ret_ids->of);
+    if (ret_ids->of == NULL)
+        return avsp_arena_failed(&tx->arena, err);
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    enum avsp_code rc = avsp_db_query(tx->db, sql, values, n_values, &rows, err);
+    bool more = false;
+    while (rc == AVSP_OK && ret_ids->n < LOOKED_AT_MAX &&
+           (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more) {
+        if (!avsp_column(&tx->arena, &rows, 0, &ret_ids->of[ret_ids->n]))
+            return avsp_arena_failed(&tx->arena, err);
+        ret_ids->n++;
+    }
+    return rc;
+}
+
+/// A clock that was set back would stretch waits by as much: none is longer than what is usual.
+static enum avsp_code shorten_waits(struct avsp_tx *tx, struct avsp_err *err)
+{
+    static const char leases[] = "UPDATE tasks SET lease_until_us = $1 "
+                                 "WHERE state = 2 AND lease_until_us > $1";
+    static const char waits[] = "UPDATE tasks SET not_before_us = $1 "
+                                "WHERE state = 1 AND not_before_us > 0 AND not_before_us > $1";
+    const struct avsp_db_value latest[] = {
+        avsp_i64(tx->now_us + tx->store->options.lease_ms * 1000)};
+    int64_t changed = 0;
+    enum avsp_code rc = avsp_tx_exec(tx, leases, latest, 1, &changed, err);
+    return rc == AVSP_OK ? avsp_tx_exec(tx, waits, latest, 1, &changed, err) : rc;
+}
+
+/// Counts what became claimable since the last sweep.
+static enum avsp_code count_ready(struct avsp_tx *tx, int64_t last_us, bool leases_counted,
+                                  struct avsp_err *err)
+{
+    static const char waited[] = "SELECT count(*) FROM tasks WHERE state = 1 AND not_before_us > 0"
+                                 " AND not_before_us > $1 AND not_before_us <= $2";
+    static const char expired[] = "SELECT count(*) FROM tasks WHERE state = 2"
+                                  " AND lease_until_us > $1 AND lease_until_us <= $2";
+    int64_t n_waited = 0;
+    int64_t n_expired = 0;
+    enum avsp_code rc = avsp_tx_i64(
+        tx, waited, AVSP_DB_ARGS(avsp_i64(last_us), avsp_i64(tx->now_us)), &n_waited, err);
+    if (rc == AVSP_OK && avsp_leases_count(tx))
+        rc = avsp_tx_i64(tx, expired,
+                         AVSP_DB_ARGS(avsp_i64(leases_counted ? last_us : 0), avsp_i64(tx->now_us)),
+                         &n_expired, err);
+    tx->n_ready += (unsigned)(n_waited + n_expired);
+    return rc;
+}
+
+/// Judges the clock, tells who waits, and makes manifest tasks that a crash left out.
+static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
+{
+    static const char due_sql[] =
+        "SELECT j.id FROM jobs j WHERE j.state = 1"
+        " AND EXISTS (SELECT 1 FROM tasks s WHERE s.job_id = j.id AND s.kind = 1 AND s.state = 3)"
+        " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2))"
+        " ORDER BY j.created_us LIMIT $1";
+    struct avsp_store *store = tx->store;
+    const int64_t last_us = store->last_sweep_us;
+    const int64_t lease_us = store->options.lease_ms * 1000;
+    const bool counted = last_us - store->epoch_us >= lease_us;
+    struct ids due = {0};
+    enum avsp_code rc = AVSP_OK;
+    if (last_us != 0 && (tx->now_us - last_us > lease_us / 2 || tx->now_us < last_us))
+        store->epoch_us = tx->now_us;
+    store->last_sweep_us = tx->now_us;
+    if (tx->now_us < last_us)
+        rc = shorten_waits(tx, err);
+    if (rc == AVSP_OK)
+        rc = count_ready(tx, last_us, counted, err);
+    if (rc == AVSP_OK)
+        rc = read_ids(tx, due_sql, AVSP_DB_ARGS(avsp_i64(LOOKED_AT_MAX)), &due, err);
+    for (size_t i = 0; rc == AVSP_OK && i < due.n; i++)
+        rc = avsp_job_follow_up(tx, due.of[i], err);
+    return rc;
+}
+
+/// Ends one task whose last lease ran out, so that its job fails although nobody asks for work.
+/// @param ret_ended  false: there is none.
+static enum avsp_code end_expired(struct avsp_tx *tx, bool *ret_ended, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT id FROM tasks WHERE state = 2 AND lease_until_us <= $1"
+                              " ORDER BY lease_until_us LIMIT $2";
+    struct ids expired = {0};
+    enum avsp_code rc = AVSP_OK;
+    *ret_ended = false;
+    if (avsp_leases_count(tx))
+        rc = read_ids(tx, sql, AVSP_DB_ARGS(avsp_i64(tx->now_us), avsp_i64(LOOKED_AT_MAX)),
+                      &expired, err);
+    for (size_t i = 0; rc == AVSP_OK && !*ret_ended && i < expired.n; i++) {
+        struct avsp_task_row row = {0};
+        int64_t spent = 0;
+        rc = avsp_task_load(tx, expired.of[i], &row, err);
+        if (rc == AVSP_OK && avsp_attempt_is_last(tx->store, &row))
+            rc = avsp_attempt_lost(tx, &row, &spent, ret_ended, err);
+    }
+    return rc;
+}
+
+static enum avsp_code sweep_step(struct avsp_store *store, bool first, bool *ret_again,
+                                 struct avsp_err *err)
+{
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK && first)
+        rc = look(&tx, err);
+    if (rc == AVSP_OK)
+        rc = end_expired(&tx, ret_again, err);
+    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_sweep(struct avsp_store *store, struct avsp_err *err)
+{
+    bool again = true;
+    enum avsp_code rc = AVSP_OK;
+    for (int i = 0; rc == AVSP_OK && again && i < ENDED_MAX; i++)
+        rc = sweep_step(store, i == 0, &again, err);
+    return rc;
+}

@@ -1,0 +1,231 @@
+#include "core/lifecycle.h"
+#include "db/internal.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/// A job that failed or was canceled is cleaned up only after workers have had time to notice (see store_end.c); a cleanup
+/// that fails gives up after as many attempts as any task, but quietly.
+static bool matters_to_job(enum avsp_task_kind kind)
+{
+    return kind != AVSP_TASK_CLEANUP;
+}
+
+static enum avsp_code fill_row(struct avsp_tx *tx, struct avsp_db_rows *rows,
+                               struct avsp_task_row *row, struct avsp_err *err)
+{
+    *row = (struct avsp_task_row){
+        .kind = (enum avsp_task_kind)avsp_db_i64(rows, 2),
+        .track = (uint32_t)avsp_db_i64(rows, 3),
+        .idx = (uint32_t)avsp_db_i64(rows, 4),
+        .n_segments = (uint32_t)avsp_db_i64(rows, 5),
+        .state = (enum avsp_task_state)avsp_db_i64(rows, 6),
+        .token = {avsp_db_i64(rows, 7), avsp_db_i64(rows, 8)},
+        .spent = avsp_db_i64(rows, 9),
+        .claims = avsp_db_i64(rows, 10),
+        .started = avsp_db_i64(rows, 11) != 0,
+        .own = avsp_db_i64(rows, 12) != 0,
+        .claimed_us = avsp_db_i64(rows, 14),
+        .frames = (uint64_t)avsp_db_i64(rows, 15),
+        .progress = {(uint64_t)avsp_db_i64(rows, 16), (uint64_t)avsp_db_i64(rows, 17),
+                     (uint32_t)avsp_db_i64(rows, 18)},
+        .flavour = (enum avsp_flavour)avsp_db_i64(rows, 19),
+    };
+    if (!avsp_column(&tx->arena, rows, 0, &row->id) ||
+        !avsp_column(&tx->arena, rows, 1, &row->job_id) ||
+        !avsp_column(&tx->arena, rows, 13, &row->worker_id))
+        return avsp_arena_failed(&tx->arena, err);
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
+                              struct avsp_task_row *ret_row, struct avsp_err *err)
+{
+    static const char sql[] =
+        "SELECT t.id, t.job_id, t.kind, t.track, t.idx, t.n_segments, t.state, t.attempt, t.nonce,"
+        " t.spent, t.claims, t.started, t.own, t.worker_id, t.claimed_us, t.frames, t.frames_done,"
+        " t.frames_total, t.milli_fps, j.flavour "
+        "FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1";
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(task_id)), &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (!more)
+        return avsp_err_set(err, AVSP_NOT_FOUND, "there is no task %.64s", task_id);
+    return fill_row(tx, &rows, ret_row, err);
+}
+
+bool avsp_task_is_held(const struct avsp_task_row *row, const char *worker_id,
+                       struct avsp_token token)
+{
+    if (row->state != AVSP_TASK_RUNNING)
+        return false;
+    if (token.attempt == 0)
+        return !row->own && strcmp(row->worker_id, worker_id) == 0;
+    return row->own && row->token.attempt == token.attempt && row->token.nonce == token.nonce;
+}
+
+static enum avsp_code next_key(struct avsp_tx *tx, const char *job_id, int64_t cost,
+                               int64_t *ret_key, struct avsp_err *err)
+{
+    static const char read_time[] = "SELECT value FROM meta WHERE name = 'virtual_time'";
+    static const char read_last[] = "SELECT last_key FROM jobs WHERE id = $1";
+    static const char write_last[] = "UPDATE jobs SET last_key = $2 WHERE id = $1";
+    int64_t virtual_time = 0;
+    int64_t last = 0;
+    int64_t changed = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, read_time, AVSP_DB_NO_ARGS, &virtual_time, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_i64(tx, read_last, AVSP_DB_ARGS(avsp_text(job_id)), &last, err);
+    if (rc != AVSP_OK)
+        return rc;
+    *ret_key = avsp_fair_key(virtual_time, last, cost);
+    return avsp_tx_exec(tx, write_last, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(*ret_key)),
+                        &changed, err);
+}
+
+enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *task, bool *ret_made,
+                              struct avsp_err *err)
+{
+    static const char sql[] =
+        "INSERT INTO tasks (id, job_id, kind, track, idx, n_segments, pool, state, priority,"
+        " fair_key, created_us, not_before_us, attempt, nonce, spent, claims, started, own,"
+        " claim_id, worker_id, claimed_us, lease_until_us, frames_done, frames_total, milli_fps,"
+        " in_pts, out_pts, tb_num, tb_den, frames, bytes, input, result) "
+        "SELECT $1, j.id, $3, $4, $5, $6, $7, $8, j.priority, $9, $10, $11, 0, 0, 0, 0, 0, 0, '',"
+        " '', 0, 0, 0, 0, 0, $12, $13, $14, $15, $16, $17, $18, '' "
+        "FROM jobs j WHERE j.id = $2 ON CONFLICT DO NOTHING";
+    static const struct avsp_piece no_piece = {0};
+    const struct avsp_piece *piece = task->piece != NULL ? task->piece : &no_piece;
+    const char *input = "";
+    char id[AVSP_ID_BYTES];
+    avsp_id_new(id);
+    int64_t key = 0;
+    int64_t changed = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (task->piece != NULL)
+        rc = avsp_location_store(&tx->arena, &piece->file, &input, err);
+    if (rc == AVSP_OK)
+        rc = next_key(tx, task->job_id, AVSP_MAX((int64_t)piece->n_segments, 1), &key, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_exec(
+            tx, sql,
+            AVSP_DB_ARGS(avsp_text(id), avsp_text(task->job_id), avsp_i64(task->kind),
+                         avsp_i64(piece->track), avsp_i64(piece->idx), avsp_i64(piece->n_segments),
+                         avsp_i64(task->pool), avsp_i64(AVSP_TASK_READY), avsp_i64(key),
+                         avsp_i64(tx->now_us), avsp_i64(task->not_before_us),
+                         avsp_i64(piece->in_pts), avsp_i64(piece->out_pts),
+                         avsp_i64(piece->time_base.num), avsp_i64(piece->time_base.den),
+                         avsp_i64((int64_t)piece->frames), avsp_i64((int64_t)piece->bytes),
+                         avsp_text(input)),
+            &changed, err);
+    if (rc != AVSP_OK)
+        return rc;
+    *ret_made = changed > 0;
+    if (changed > 0 && task->not_before_us == 0)
+        tx->n_ready++;
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_attempt_store(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                  const char *outcome, const struct avsp_failure *failure,
+                                  struct avsp_err *err)
+{
+    static const char sql[] =
+        "INSERT INTO attempts (task_id, attempt, job_id, worker_id, claimed_us, ended_us, outcome,"
+        " code, message, log_tail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+        "ON CONFLICT DO NOTHING";
+    int64_t changed = 0;
+    return avsp_tx_exec(
+        tx, sql,
+        AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->token.attempt), avsp_text(row->job_id),
+                     avsp_text(row->worker_id), avsp_i64(row->claimed_us), avsp_i64(tx->now_us),
+                     avsp_text(outcome),
+                     avsp_text(failure != NULL ? avsp_code_name(failure->code) : ""),
+                     avsp_text(failure != NULL ? failure->message : ""),
+                     avsp_text(failure != NULL ? failure->log_tail : "")),
+        &changed, err);
+}
+
+/// Ends a task that has no attempt left, and its job with it.
+static enum avsp_code give_up(struct avsp_tx *tx, const struct avsp_task_row *row,
+                              const struct avsp_failure *failure, struct avsp_err *err)
+{
+    static const char sql[] = "UPDATE tasks SET state = $4, spent = spent + 1 "
+                              "WHERE id = $1 AND state = $2 AND attempt = $3";
+    enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_FAIL);
+    int64_t changed = 0;
+    enum avsp_code rc = avsp_tx_exec(tx, sql,
+                                     AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state),
+                                                  avsp_i64(row->token.attempt), avsp_i64(to)),
+                                     &changed, err);
+    if (rc != AVSP_OK || changed == 0)
+        return rc;
+    if (!matters_to_job(row->kind))
+        return avsp_secrets_forget(tx, row->job_id, err);
+    return avsp_job_end(tx, row->job_id, AVSP_JOB_FAILED, failure, NULL, err);
+}
+
+enum avsp_code avsp_attempt_fail(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 const struct avsp_failure *failure, struct avsp_err *err)
+{
+    static const char retry[] =
+        "UPDATE tasks SET state = $4, spent = spent + 1, not_before_us = $5,"
+        " started = 0, frames_done = 0, frames_total = 0, milli_fps = 0 "
+        "WHERE id = $1 AND state = $2 AND attempt = $3";
+    enum avsp_code rc = avsp_attempt_store(tx, row, "failed", failure, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_verdict verdict =
+        avsp_task_failed(row->spent + 1, tx->store->options.max_attempts, failure->may_retry,
+                         (uint32_t)(avsp_nonce_new() % 1000));
+    if (verdict.job_fails)
+        return give_up(tx, row, failure, err);
+    enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_RETRY);
+    int64_t changed = 0;
+    rc = avsp_tx_exec(tx, retry,
+                      AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state),
+                                   avsp_i64(row->token.attempt), avsp_i64(to),
+                                   avsp_i64(tx->now_us + verdict.backoff_ms * 1000)),
+                      &changed, err);
+    return rc == AVSP_OK ? avsp_job_touch(tx, row->job_id, err) : rc;
+}
+
+bool avsp_leases_count(const struct avsp_tx *tx)
+{
+    return tx->now_us - tx->store->epoch_us >= tx->store->options.lease_ms * 1000;
+}
+
+bool avsp_attempt_is_last(const struct avsp_store *store, const struct avsp_task_row *row)
+{
+    if (!row->started)
+        return avsp_task_undelivered_too_often(row->claims, row->spent);
+    return avsp_task_failed(row->spent + 1, store->options.max_attempts, true, 0).job_fails;
+}
+
+enum avsp_code avsp_attempt_lost(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 int64_t *ret_spent, bool *ret_over, struct avsp_err *err)
+{
+    const char *message =
+        row->started ? avsp_arena_printf(
+                           &tx->arena,
+                           "%s %" PRIu32 ": the worker that had it fell silent (attempt %" PRId64
+                           " that failed or fell silent; the last worker was \"%.100s\")",
+                           avsp_task_kind_name(row->kind), row->idx, row->spent + 1, row->worker_id)
+                     : avsp_arena_printf(&tx->arena,
+                                         "%s %" PRIu32 ": handed out %" PRId64
+                                         " times, and no worker ever said that it had begun",
+                                         avsp_task_kind_name(row->kind), row->idx, row->claims);
+    if (message == NULL)
+        return avsp_arena_failed(&tx->arena, err);
+    const struct avsp_failure failure = {AVSP_TIMEOUT, true, message, ""};
+    enum avsp_code rc = avsp_attempt_store(tx, row, "lost", &failure, err);
+    if (rc != AVSP_OK)
+        return rc;
+    *ret_over = avsp_attempt_is_last(tx->store, row);
+    *ret_spent = row->spent + (row->started ? 1 : 0);
+    return *ret_over ? give_up(tx, row, &failure, err) : AVSP_OK;
+}
