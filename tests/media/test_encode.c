@@ -1,0 +1,367 @@
+/// The encode step, judged by ffprobe and ffmpeg: every frame of the piece at its own time, segments that join without a seam, one
+/// init segment, the picture as it should be.
+#include "encode_kit.h"
+
+#include "core/plan.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECONDS 1
+#define TEST_PRESET 12
+
+static const struct avsp_step encode_step = {
+    .kind = AVSP_STEP_ENCODE,
+    .max_pending = 100,
+    .crf = 20,
+    .preset = TEST_PRESET,
+    .threads = 1,
+    .described = true,
+};
+
+/// H.264 with B-frames and one keyframe at the start: every piece but the first needs preroll.
+static void make_clip(const char *source, const char *options, struct kit_clip *ret_clip)
+{
+    kit_tool(
+        NULL,
+        "ffmpeg -v error -y -f lavfi -i %s -c:v libx264 -preset ultrafast -bf 2 -g 250 %s clip.nut",
+        source, options);
+    kit_clip_load("clip.nut", true, ret_clip);
+}
+
+static void must_be_done(const struct kit_run *run)
+{
+    if (run->rc != AVSP_OK)
+        fail_msg("the step failed: %s", run->err.text);
+}
+
+/// One segment holds the clip's frames from @p *first on, as many as it says, and ends where the next one begins.
+static void check_segment(const char *folder, const struct avsp_segment *seg,
+                          const struct kit_clip *clip, const struct avsp_piece_header *h,
+                          size_t *first)
+{
+    size_t last = *first + seg->frames - 1;
+    int64_t next = h->next_pts;
+    if (last + 1 < clip->n_frames)
+        next = clip->pts[last + 1];
+    int64_t start = avsp_plan_ticks(clip->pts[*first], h->origin_pts, h->time_base, h->timescale);
+    int64_t end = avsp_plan_ticks(next, h->origin_pts, h->time_base, h->timescale);
+    assert_int_equal(seg->start_ticks, start);
+    assert_int_equal(seg->start_ticks + seg->duration_ticks, end);
+    for (size_t i = *first; i <= last; i++)
+        assert_int_equal(seg->idx, avsp_plan_place(h->origin_pts, h->time_base, h->segment_seconds,
+                                                   clip->pts[i]));
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, seg->name);
+    struct kit_fragment fragment = kit_fragment_read(path);
+    assert_int_equal(fragment.sequence, seg->idx + 1);
+    assert_int_equal(fragment.start, start);
+    assert_int_equal(fragment.duration, end - start);
+    assert_int_equal(fragment.n_samples, seg->frames);
+    *first = last + 1;
+}
+
+/// The segments hold exactly the frames of the window, each at its own time, and join without a seam; each begins with its only
+/// keyframe.
+static void check_times(const char *folder, const struct kit_clip *clip,
+                        const struct avsp_piece_header *h, const struct kit_run *run)
+{
+    kit_join(run, folder, "joined.mp4");
+    static struct kit_packet packets[KIT_FRAMES_MAX];
+    size_t n = kit_probe("joined.mp4", packets, KIT_FRAMES_MAX);
+    assert_int_equal(n, h->frames);
+    size_t first = 0;
+    while (clip->pts[first] < h->in_pts)
+        first++;
+    size_t begin = first;
+    for (size_t i = 0; kit_segment(run, i) != NULL; i++) {
+        assert_true(packets[first - begin].key);
+        packets[first - begin].key = false;
+        check_segment(folder, kit_segment(run, i), clip, h, &first);
+    }
+    assert_int_equal(first - begin, n);
+    for (size_t i = 0; i < n; i++) {
+        assert_false(packets[i].key);
+        assert_int_equal(packets[i].pts, avsp_plan_ticks(clip->pts[begin + i], h->origin_pts,
+                                                         h->time_base, h->timescale));
+    }
+}
+
+static void test_a_run_has_every_frame_at_its_time(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=30000/1001:d=3.5", "-pix_fmt yuv420p", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 4, 320, 180);
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "out");
+    must_be_done(&run);
+    assert_null(kit_warning(&run, 0));
+    assert_non_null(kit_segment(&run, 3));
+    check_times("out", &clip, &h, &run);
+    assert_true(kit_min_psnr("joined.mp4", "clip.nut", "null") > 25);
+    const struct avsp_rendition *r = kit_rendition(&run);
+    assert_string_equal(r->name, "v0");
+    assert_memory_equal(r->codecs, "av01.0.", 7);
+    assert_string_equal(r->video_range, "SDR");
+    assert_int_equal(r->width_px, 320);
+    assert_int_equal(r->height_px, 180);
+    assert_int_equal(r->timescale, h.timescale);
+}
+
+static void test_a_segment_alone_has_the_bytes_it_has_in_a_run(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=25:d=3", "-pix_fmt yuv420p", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 3, 320, 180);
+    kit_piece("run", &h, "clip.nut");
+    h = kit_header(&clip, SECONDS, 1, 1, 320, 180);
+    kit_piece("alone", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "run", "out");
+    must_be_done(&run);
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) alone;
+    struct avsp_step two_threads = encode_step;
+    two_threads.threads = 2;
+    kit_run(&alone, &two_threads, "alone", "out_alone");
+    must_be_done(&alone);
+    assert_true(kit_same("out/init.mp4", "out_alone/init.mp4"));
+    assert_true(kit_same("out/00001.m4s", "out_alone/00001.m4s"));
+    assert_false(kit_same("out/00000.m4s", "out/00001.m4s"));
+}
+
+static void test_variable_rate_and_empty_places(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    // Frames from 1.2 s to 3.4 s are missing, and what is there is at uneven distances.
+    make_clip("testsrc2=s=320x180:r=50:d=5,select='not(between(t,1.2,3.4))*(mod(n,3)+mod(n,7))',"
+              "setpts=PTS",
+              "-pix_fmt yuv420p -fps_mode passthrough -enc_time_base 1/1000", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 5, 320, 180);
+    h.frame_rate = (struct avsp_rational){50, 1};
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "out");
+    must_be_done(&run);
+    check_times("out", &clip, &h, &run);
+    assert_int_equal(kit_segment(&run, 1)->idx, 1);
+    assert_int_equal(kit_segment(&run, 2)->idx, 3);
+    assert_int_equal(kit_segment(&run, 1)->start_ticks + kit_segment(&run, 1)->duration_ticks,
+                     kit_segment(&run, 2)->start_ticks);
+}
+
+static void test_ten_bits_and_hdr_colours_stay(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=25:d=1", "-pix_fmt yuv420p10le", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 1, 320, 180);
+    h.bit_depth = 10;
+    h.color_primaries = 9;
+    h.color_transfer = 16;
+    h.color_matrix = 9;
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "out");
+    must_be_done(&run);
+    kit_join(&run, "out", "joined.mp4");
+    assert_string_equal(kit_stream_value("joined.mp4", "pix_fmt"), "yuv420p10le");
+    assert_string_equal(kit_stream_value("joined.mp4", "color_primaries"), "bt2020");
+    assert_string_equal(kit_stream_value("joined.mp4", "color_transfer"), "smpte2084");
+    assert_string_equal(kit_stream_value("joined.mp4", "color_space"), "bt2020nc");
+    assert_string_equal(kit_rendition(&run)->video_range, "PQ");
+    assert_non_null(strstr(kit_rendition(&run)->codecs, ".10.0.11"));
+    assert_true(kit_min_psnr("joined.mp4", "clip.nut", "null") > 25);
+}
+
+static void test_unsaid_colours_are_said_by_size(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *size;
+        uint32_t width, height;
+        const char *matrix;
+    } cases[] = {
+        {"320x180", 320, 180, "smpte170m"},
+        {"256x576", 256, 576, "bt470bg"},
+        {"1280x96", 1280, 96, "bt709"},
+    };
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(cases); i++) {
+        char source[64];
+        char folder[16];
+        snprintf(source, sizeof source, "testsrc2=s=%s:r=25:d=0.2", cases[i].size);
+        snprintf(folder, sizeof folder, "out%zu", i);
+        struct kit_clip clip;
+        make_clip(source, "-pix_fmt yuv420p", &clip);
+        struct avsp_piece_header h =
+            kit_header(&clip, SECONDS, 0, 1, cases[i].width, cases[i].height);
+        kit_piece("piece", &h, "clip.nut");
+        struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+        kit_run(&run, &encode_step, "piece", folder);
+        must_be_done(&run);
+        kit_join(&run, folder, "joined.mp4");
+        assert_string_equal(kit_stream_value("joined.mp4", "color_space"), cases[i].matrix);
+        assert_string_equal(kit_stream_value("joined.mp4", "color_range"), "tv");
+    }
+}
+
+static void test_rotation_turns_the_pixels(void **state)
+{
+    (void)state;
+    static const struct {
+        int32_t degrees;
+        bool hflip;
+        const char *filter;
+    } cases[] = {
+        {90, false, "transpose=clock"},      {180, false, "hflip,vflip"},
+        {270, false, "transpose=cclock"},    {0, true, "hflip"},
+        {90, true, "transpose=clock,hflip"},
+    };
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=25:d=0.2", "-pix_fmt yuv420p", &clip);
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(cases); i++) {
+        struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 1, 320, 180);
+        h.rotation = cases[i].degrees;
+        h.hflip = cases[i].hflip;
+        h.sample_aspect = (struct avsp_rational){4, 3};
+        kit_piece("piece", &h, "clip.nut");
+        char folder[16];
+        snprintf(folder, sizeof folder, "out%zu", i);
+        struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+        kit_run(&run, &encode_step, "piece", folder);
+        must_be_done(&run);
+        kit_join(&run, folder, "joined.mp4");
+        assert_true(kit_min_psnr("joined.mp4", "clip.nut", cases[i].filter) > 25);
+        bool sideways = cases[i].degrees % 180 != 0;
+        assert_int_equal(kit_rendition(&run)->width_px, sideways ? 180 : 320);
+        assert_string_equal(kit_stream_value("joined.mp4", "sample_aspect_ratio"),
+                            sideways ? "3:4" : "4:3");
+    }
+}
+
+static void test_odd_and_small_sizes(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=161x121:r=25:d=0.2", "-pix_fmt yuv444p", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 1, 161, 121);
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) odd;
+    kit_run(&odd, &encode_step, "piece", "odd");
+    must_be_done(&odd);
+    assert_non_null(kit_warning(&odd, 0));
+    assert_int_equal(kit_rendition(&odd)->width_px, 160);
+    assert_int_equal(kit_rendition(&odd)->height_px, 120);
+    kit_join(&odd, "odd", "joined.mp4");
+    assert_true(kit_min_psnr("joined.mp4", "clip.nut", "crop=160:120:0:0,format=yuv420p") > 25);
+
+    make_clip("testsrc2=s=48x32:r=25:d=0.2", "-pix_fmt yuv420p", &clip);
+    h = kit_header(&clip, SECONDS, 0, 1, 48, 32);
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) small;
+    kit_run(&small, &encode_step, "piece", "small");
+    must_be_done(&small);
+    assert_non_null(kit_warning(&small, 0));
+    kit_join(&small, "small", "joined.mp4");
+    assert_true(kit_min_psnr("joined.mp4", "clip.nut", "pad=64:64:8:16") > 25);
+}
+
+static void test_full_range_stays_full_range(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=25:d=0.2,scale=out_range=full,format=yuvj420p", "-bf 2", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 1, 320, 180);
+    h.full_range = true;
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "out");
+    must_be_done(&run);
+    kit_join(&run, "out", "joined.mp4");
+    assert_string_equal(kit_stream_value("joined.mp4", "color_range"), "pc");
+    size_t len = strlen(kit_rendition(&run)->codecs);
+    assert_int_equal(kit_rendition(&run)->codecs[len - 1], '1');
+}
+
+static void test_missing_frames_are_told_and_leave_no_hole(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=25:d=2", "-pix_fmt yuv420p", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 2, 320, 180);
+    // The piece promises one frame more than there is.
+    h.frames++;
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "out");
+    must_be_done(&run);
+    assert_non_null(kit_warning(&run, 0));
+    assert_non_null(strstr(kit_warning(&run, 0), "1 of 51 frames are missing"));
+}
+
+static void test_a_damaged_stream_is_encoded_with_a_warning(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=25:d=2", "-pix_fmt yuv420p", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 2, 320, 180);
+    kit_piece("piece", &h, "clip.nut");
+    kit_damage("piece", AVSP_PIECE_HEADER_BYTES + 60000, 600);
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "out");
+    must_be_done(&run);
+    assert_non_null(kit_warning(&run, 0));
+    const struct avsp_segment *first = kit_segment(&run, 0);
+    const struct avsp_segment *second = kit_segment(&run, 1);
+    assert_int_equal(first->start_ticks, 0);
+    assert_int_equal(first->start_ticks + first->duration_ticks, second->start_ticks);
+    assert_int_equal(second->start_ticks + second->duration_ticks, 2 * h.timescale);
+}
+
+static void test_a_piece_that_contradicts_itself_is_refused(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=25:d=1", "-pix_fmt yuv420p", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 1, 320, 180);
+    h.frames--; // one frame more than promised, and no damage that would explain it
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "more");
+    assert_int_equal(run.rc, AVSP_CORRUPT);
+
+    h = kit_header(&clip, SECONDS, 0, 1, 320, 180);
+    h.idx = 1; // its frames belong to segment 0
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) other;
+    kit_run(&other, &encode_step, "piece", "other");
+    assert_int_equal(other.rc, AVSP_CORRUPT);
+    assert_null(kit_segment(&other, 0));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, kit_enter, kit_leave)
+        CASE(test_a_run_has_every_frame_at_its_time),
+        CASE(test_a_segment_alone_has_the_bytes_it_has_in_a_run),
+        CASE(test_variable_rate_and_empty_places),
+        CASE(test_ten_bits_and_hdr_colours_stay),
+        CASE(test_unsaid_colours_are_said_by_size),
+        CASE(test_rotation_turns_the_pixels),
+        CASE(test_odd_and_small_sizes),
+        CASE(test_full_range_stays_full_range),
+        CASE(test_missing_frames_are_told_and_leave_no_hole),
+        CASE(test_a_damaged_stream_is_encoded_with_a_warning),
+        CASE(test_a_piece_that_contradicts_itself_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
