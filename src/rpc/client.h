@@ -21,8 +21,8 @@ struct avsp_client;
 /// @param target     "host:port", several with commas, "unix:PATH" or a gRPC name ("dns:///name:port"); copied
 /// @param fail_fast  true: an unreachable coordinator is an error at once
 /// @return free with avsp_client_free; NULL with @p err: INVALID a target that is not one.
-struct avsp_client *avsp_client_new(const char *target, bool fail_fast, struct avsp_err *err)
-    AVSP_CHECKED;
+struct avsp_client *avsp_client_new(const char *target, bool fail_fast,
+                                    struct avsp_err *err) AVSP_CHECKED;
 void avsp_client_free(struct avsp_client *cli);
 
 /// Ends all calls of all threads now and later with CANCELED. Async-signal-unsafe; any thread.
@@ -45,8 +45,8 @@ enum avsp_code avsp_client_cancel(struct avsp_client *cli, const char *job_id,
 /// @return OK the job is over or @p each stopped it; UNAVAILABLE the stream broke: watch again.
 enum avsp_code avsp_client_watch(struct avsp_client *cli, const char *job_id,
                                  bool (*each)(void *opaque, const struct avsp_job *job),
-                                 void *opaque, struct avsp_mono deadline, struct avsp_err *err)
-    AVSP_CHECKED;
+                                 void *opaque, struct avsp_mono deadline,
+                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// @param ret_task  kind NONE where there was nothing within claim->wait_ms.
 enum avsp_code avsp_client_claim(struct avsp_client *cli, const struct avsp_claim *claim,
@@ -60,18 +60,16 @@ enum avsp_code avsp_client_heartbeat(struct avsp_client *cli, const char *worker
 enum avsp_code avsp_client_report(struct avsp_client *cli, const char *worker_id,
                                   const char *task_id, struct avsp_token token,
                                   const struct avsp_outputs *outputs,
-                                  struct avsp_attempt_status *ret_status,
-                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+                                  struct avsp_attempt_status *ret_status, struct avsp_mono deadline,
+                                  struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_client_finish(struct avsp_client *cli, const struct avsp_finish *finish,
                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_client_release(struct avsp_client *cli, const char *worker_id,
                                    const char *task_id, struct avsp_token token,
                                    struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
-enum avsp_code avsp_client_list_outputs(struct avsp_client *cli,
-                                        const struct avsp_outputs_query *query,
-                                        struct avsp_arena *arena,
-                                        struct avsp_outputs_page *ret_page,
-                                        struct avsp_mono deadline, struct avsp_err *err)
-    AVSP_CHECKED;
+enum avsp_code
+avsp_client_list_outputs(struct avsp_client *cli, const struct avsp_outputs_query *query,
+                         struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
+                         struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 
 #endif

@@ -48,8 +48,8 @@ struct avsp_service_ops {
 };
 
 struct avsp_server_options {
-    const char *listen;  ///< "HOST:PORT" (port 0 = any free one), "[::1]:PORT" or "unix:PATH"
-    unsigned n_threads;  ///< of the pool for operations; 0 = a sensible number
+    const char *listen; ///< "HOST:PORT" (port 0 = any free one), "[::1]:PORT" or "unix:PATH"
+    unsigned n_threads; ///< of the pool for operations; 0 = a sensible number
 };
 
 /// Starts serving. @return NULL with @p err: INVALID an address that is not one; EXISTS in use by another program;

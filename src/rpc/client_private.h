@@ -1,0 +1,74 @@
+/// The parts of a client; for src/rpc alone.
+///
+/// client.c has a function a method, client_call.c makes one call, client_watch.c follows a stream, client_target.c
+/// understands addresses, client_error.c says for people what gRPC says for programmers.
+#ifndef AVSP_RPC_CLIENT_PRIVATE_H
+#define AVSP_RPC_CLIENT_PRIVATE_H
+
+#include "rpc/client.h"
+#include "rpc/compat.h"
+
+#include <protobuf-c/protobuf-c.h>
+#include <pthread.h>
+
+/// A call under way, in the client's list so that shutdown reaches it.
+struct avsp_flight {
+    struct avsp_flight *prev, *next;
+    grpc_call *call;
+    grpc_completion_queue *cq; ///< a pluck queue of its own
+    gpr_timespec deadline;
+};
+
+struct avsp_client {
+    char *target; ///< as given: for people
+    grpc_channel *channel;
+    bool fail_fast;
+    pthread_mutex_t lock;
+    struct avsp_flight *flights;
+    bool is_shut_down;
+};
+
+/// What a call ended with.
+struct avsp_outcome {
+    grpc_status_code status;
+    grpc_slice details;
+    grpc_metadata_array trailers;
+};
+
+void avsp_outcome_init(struct avsp_outcome *outcome);
+void avsp_outcome_deinit(struct avsp_outcome *outcome);
+
+// client_call.c
+/// Opens a call. @return OK: close with avsp_flight_close; CANCELED after shutdown.
+enum avsp_code avsp_flight_open(struct avsp_client *cli, const char *method,
+                                struct avsp_mono deadline, struct avsp_flight *ret_flight,
+                                struct avsp_err *err) AVSP_CHECKED;
+void avsp_flight_close(struct avsp_client *cli, struct avsp_flight *flight);
+/// Starts a batch with @p tag.
+void avsp_flight_start(struct avsp_flight *flight, const grpc_op *ops, size_t n, void *tag);
+/// Waits for the batch of @p tag: it always ends, by its deadline at the latest. @return success of the batch.
+bool avsp_flight_wait(struct avsp_flight *flight, void *tag);
+/// The metadata flags of a call's first op: wait for a coordinator, or not.
+uint32_t avsp_flight_flags(const struct avsp_client *cli);
+
+/// One request, one answer. @p ret_msg lives in @p arena.
+enum avsp_code avsp_client_call(struct avsp_client *cli, const char *method,
+                                const ProtobufCMessage *request,
+                                const ProtobufCMessageDescriptor *answer_type,
+                                struct avsp_arena *arena, ProtobufCMessage **ret_msg,
+                                struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+
+/// An answer that is not what the protocol says: @p err gets what was wrong with it.
+enum avsp_code avsp_client_bad_answer(struct avsp_err *err);
+
+// client_target.c
+/// The name gRPC understands; free() it. @return OK; INVALID; NO_MEMORY.
+enum avsp_code avsp_target_parse(const char *target, char **ret_name,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+// client_error.c
+/// The error of a call that did not end with OK.
+enum avsp_code avsp_outcome_error(struct avsp_client *cli, const struct avsp_outcome *outcome,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+#endif

@@ -1,0 +1,203 @@
+/// Where a server listens. gRPC says only that binding failed; a bind of our own, tried first, says why.
+#include "rpc/grpc_use.h"
+#include "rpc/serving.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+#include "util/parse.h"
+
+#define ADDRESSES_MAX 8
+
+/// "HOST:PORT" or "[v6]:PORT" in parts.
+struct place {
+    char host[256];
+    int64_t port;
+};
+
+static enum avsp_code parse_place(const char *address, struct place *ret, struct avsp_err *err)
+{
+    const char *colon = strrchr(address, ':');
+    size_t n = colon != NULL ? (size_t)(colon - address) : 0;
+    bool is_bracketed = n >= 2 && address[0] == '[' && address[n - 1] == ']';
+    const char *host = is_bracketed ? address + 1 : address;
+    size_t host_len = is_bracketed ? n - 2 : n;
+    if (host_len == 0 || host_len >= sizeof ret->host ||
+        (!is_bracketed && memchr(host, ':', host_len) != NULL) ||
+        !avsp_parse_i64(colon + 1, 0, 65535, &ret->port))
+        return avsp_err_set(err, AVSP_INVALID,
+                            "listen on \"%.300s\": not HOST:PORT, [IPV6]:PORT or unix:PATH",
+                            address);
+    memcpy(ret->host, host, host_len);
+    ret->host[host_len] = '\0';
+    return AVSP_OK;
+}
+
+/// What a failed bind means for whoever chose the address.
+static enum avsp_code explain(int errnum, const char *address, struct avsp_err *err)
+{
+    switch (errnum) {
+    case EADDRINUSE:
+        return avsp_err_set(err, AVSP_EXISTS,
+                            "listen on %s: the address is in use by another program", address);
+    case EADDRNOTAVAIL:
+    case EAFNOSUPPORT:
+        return avsp_err_set(err, AVSP_INVALID, "listen on %s: not an address of this machine",
+                            address);
+    case EACCES:
+        return avsp_err_set(err, AVSP_DENIED, "listen on %s: not allowed to use this address",
+                            address);
+    default:
+        return avsp_err_set_errno(err, errnum, "listen on %s", address);
+    }
+}
+
+/// Tries to bind as gRPC will, then lets go. @return 0, or the errno.
+static int try_bind(const struct sockaddr *addr, socklen_t len)
+{
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (addr->sa_family == AF_INET6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    return bind(fd, addr, len) == 0 ? 0 : errno;
+}
+
+/// Plaintext for now; TLS will be chosen here.
+static grpc_server_credentials *make_credentials(void)
+{
+    return grpc_insecure_server_credentials_create();
+}
+
+/// @return the port bound, 0 where it failed.
+static int add_port(grpc_server *grpc, const char *text)
+{
+    grpc_server_credentials *creds = make_credentials();
+    int port = grpc_server_add_http2_port(grpc, text, creds);
+    grpc_server_credentials_release(creds);
+    return port;
+}
+
+/// Binds one address that a name stands for.
+static enum avsp_code add_address(grpc_server *grpc, const struct addrinfo *found, int port,
+                                  const char *address, int *ret_port, struct avsp_err *err)
+{
+    struct sockaddr_storage addr = {0};
+    memcpy(&addr, found->ai_addr, found->ai_addrlen);
+    if (addr.ss_family == AF_INET6)
+        ((struct sockaddr_in6 *)&addr)->sin6_port = htons((uint16_t)port);
+    else
+        ((struct sockaddr_in *)&addr)->sin_port = htons((uint16_t)port);
+    int errnum = try_bind((struct sockaddr *)&addr, found->ai_addrlen);
+    if (errnum != 0)
+        return explain(errnum, address, err);
+    char host[NI_MAXHOST];
+    if (getnameinfo((struct sockaddr *)&addr, found->ai_addrlen, host, sizeof host, NULL, 0,
+                    NI_NUMERICHOST) != 0)
+        return avsp_err_set(err, AVSP_INVALID, "listen on %s: not an address", address);
+    char text[NI_MAXHOST + 16];
+    snprintf(text, sizeof text, addr.ss_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, port);
+    int bound = add_port(grpc, text);
+    if (bound == 0)
+        return avsp_err_set(err, AVSP_UNAVAILABLE, "listen on %s: failed", address);
+    *ret_port = bound;
+    return AVSP_OK;
+}
+
+static void free_addresses(struct addrinfo **list)
+{
+    if (*list != NULL)
+        freeaddrinfo(*list);
+}
+
+/// Binds every address of the name, all with one port; a kind of address that this machine lacks is left out.
+static enum avsp_code listen_tcp(grpc_server *grpc, const char *address, int *ret_port,
+                                 struct avsp_err *err)
+{
+    struct place place;
+    enum avsp_code rc = parse_place(address, &place, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *AVSP_CLEANUP(free_addresses) list = NULL;
+    int gai = getaddrinfo(place.host, NULL, &hints, &list);
+    if (gai != 0)
+        return avsp_err_set(err, AVSP_INVALID, "listen on %s: the name \"%s\" is not known: %s",
+                            address, place.host, gai_strerror(gai));
+    int port = (int)place.port;
+    bool is_bound = false;
+    unsigned n = 0;
+    for (const struct addrinfo *at = list; at != NULL && n < ADDRESSES_MAX; at = at->ai_next, n++) {
+        rc = add_address(grpc, at, port, address, &port, err);
+        is_bound |= rc == AVSP_OK;
+        if (rc != AVSP_OK && rc != AVSP_INVALID)
+            return rc;
+    }
+    if (is_bound)
+        *ret_port = port;
+    return is_bound ? AVSP_OK : rc;
+}
+
+/// Is somebody there, or is the file left over from a program that died?
+static enum avsp_code clear_stale(const struct sockaddr_un *addr, struct avsp_err *err)
+{
+    struct stat st;
+    if (lstat(addr->sun_path, &st) != 0)
+        return errno == ENOENT ? AVSP_OK
+                               : avsp_err_set_errno(err, errno, "listen on %s", addr->sun_path);
+    if (!S_ISSOCK(st.st_mode))
+        return avsp_err_set(err, AVSP_EXISTS, "listen on %s: a file that is no socket is there",
+                            addr->sun_path);
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd =
+        socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return avsp_err_set_errno(err, errno, "listen on %s", addr->sun_path);
+    if (connect(fd, (const struct sockaddr *)addr, sizeof *addr) == 0 || errno != ECONNREFUSED)
+        return explain(EADDRINUSE, addr->sun_path, err);
+    if (unlink(addr->sun_path) != 0 && errno != ENOENT)
+        return avsp_err_set_errno(err, errno, "remove the old socket %s", addr->sun_path);
+    return AVSP_OK;
+}
+
+static enum avsp_code listen_unix(grpc_server *grpc, const char *address, struct avsp_err *err)
+{
+    const char *path = address + strlen("unix:");
+    struct sockaddr_un addr = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+    if (len == 0 || len >= sizeof addr.sun_path)
+        return avsp_err_set(err, AVSP_INVALID,
+                            "listen on %.300s: a socket's path has 1 to %zu bytes", address,
+                            sizeof addr.sun_path - 1);
+    memcpy(addr.sun_path, path, len + 1);
+    enum avsp_code rc = clear_stale(&addr, err);
+    if (rc != AVSP_OK)
+        return rc;
+    int errnum = try_bind((struct sockaddr *)&addr, sizeof addr);
+    if (errnum != 0)
+        return explain(errnum, path, err);
+    unlink(path); // our own trial's
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) name;
+    avsp_buf_init(&name, 4 * sizeof addr.sun_path);
+    avsp_unix_name(&name, path);
+    return avsp_buf_check(&name, err) == AVSP_OK && add_port(grpc, avsp_buf_text(&name)) != 0
+               ? AVSP_OK
+               : avsp_err_set(err, AVSP_UNAVAILABLE, "listen on %s: failed", path);
+}
+
+enum avsp_code avsp_listen(grpc_server *grpc, const char *address, int *ret_port,
+                           struct avsp_err *err)
+{
+    *ret_port = 0;
+    return strncmp(address, "unix:", strlen("unix:")) == 0
+               ? listen_unix(grpc, address, err)
+               : listen_tcp(grpc, address, ret_port, err);
+}

@@ -1,0 +1,176 @@
+/// The methods that are one operation each: read the request, do it, make the answer.
+#include "rpc/serving.h"
+#include "rpc/wire.h"
+
+#define SMALL_MAX_BYTES (64 << 10)
+
+/// Answers with @p msg, or the error where @p rc says so.
+static void answer(struct avsp_call *call, enum avsp_code rc, const ProtobufCMessage *msg,
+                   const struct avsp_err *err)
+{
+    if (rc == AVSP_OK)
+        avsp_call_reply(call, msg);
+    else
+        avsp_call_fail(call, err);
+}
+
+static void submit_job(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    struct avsp_err err = {0};
+    struct avsp_job_spec spec;
+    char id[AVSP_ID_BYTES] = "";
+    enum avsp_code rc = avsp_wire_read_spec((Com__Avspl1t__JobDetails *)call->request, &spec, &err);
+    if (rc == AVSP_OK)
+        rc = avsp_job_spec_check(&spec, &call->arena, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.submit(srv->opaque, &spec, id, &err);
+    Com__Avspl1t__JobId msg = COM__AVSPL1T__JOB_ID__INIT;
+    msg.id = id;
+    answer(call, rc, &msg.base, &err);
+}
+
+static void get_job(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    struct avsp_err err = {0};
+    struct avsp_job job;
+    const char *id = ((Com__Avspl1t__JobId *)call->request)->id;
+    Com__Avspl1t__Job *msg = NULL;
+    enum avsp_code rc = srv->ops.get_job(srv->opaque, id, &call->arena, &job, &err);
+    if (rc == AVSP_OK)
+        msg = avsp_wire_make_job(&call->arena, &job);
+    answer(call, rc, (ProtobufCMessage *)msg, &err);
+}
+
+static void list_jobs(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    struct avsp_err err = {0};
+    struct avsp_job_filter filter;
+    struct avsp_job_page page;
+    Com__Avspl1t__JobPage *msg = NULL;
+    enum avsp_code rc =
+        avsp_wire_read_filter((Com__Avspl1t__ListJobsMessage *)call->request, &filter, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.list_jobs(srv->opaque, &filter, &call->arena, &page, &err);
+    if (rc == AVSP_OK)
+        msg = avsp_wire_make_page(&call->arena, &page);
+    answer(call, rc, (ProtobufCMessage *)msg, &err);
+}
+
+static void cancel_job(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    struct avsp_err err = {0};
+    const char *id = ((Com__Avspl1t__JobId *)call->request)->id;
+    Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
+    answer(call, srv->ops.cancel(srv->opaque, id, &err), &msg.base, &err);
+}
+
+static void heartbeat(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    const Com__Avspl1t__HeartbeatMessage *beat = (Com__Avspl1t__HeartbeatMessage *)call->request;
+    struct avsp_err err = {0};
+    struct avsp_token token;
+    struct avsp_progress progress;
+    struct avsp_attempt_status status = {false, false};
+    Com__Avspl1t__Empty *msg = NULL;
+    enum avsp_code rc = avsp_wire_read_token(beat->token, &token, &err);
+    if (rc == AVSP_OK)
+        rc = avsp_wire_read_progress(beat->progress, &progress, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.heartbeat(srv->opaque, beat->worker_id, beat->task_id, token, &progress,
+                                &status, &err);
+    if (rc == AVSP_OK)
+        msg = avsp_wire_make_status(&call->arena, &status);
+    answer(call, rc, (ProtobufCMessage *)msg, &err);
+}
+
+static void report_outputs(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    const Com__Avspl1t__ReportOutputsMessage *report =
+        (Com__Avspl1t__ReportOutputsMessage *)call->request;
+    struct avsp_err err = {0};
+    struct avsp_token token;
+    struct avsp_outputs outputs;
+    struct avsp_attempt_status status = {false, false};
+    Com__Avspl1t__Empty *msg = NULL;
+    enum avsp_code rc = avsp_wire_read_token(report->token, &token, &err);
+    if (rc == AVSP_OK)
+        rc = avsp_wire_read_outputs(&call->arena, report->outputs, &outputs, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.report(srv->opaque, report->worker_id, report->task_id, token, &outputs,
+                             &status, &err);
+    if (rc == AVSP_OK)
+        msg = avsp_wire_make_status(&call->arena, &status);
+    answer(call, rc, (ProtobufCMessage *)msg, &err);
+}
+
+static void finish_task(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    struct avsp_err err = {0};
+    struct avsp_finish finish;
+    Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
+    enum avsp_code rc = avsp_wire_read_finish(
+        &call->arena, (Com__Avspl1t__FinishTaskMessage *)call->request, &finish, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.finish(srv->opaque, &finish, &err);
+    answer(call, rc, &msg.base, &err);
+}
+
+static void release_task(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    const Com__Avspl1t__HeartbeatMessage *from = (Com__Avspl1t__HeartbeatMessage *)call->request;
+    struct avsp_err err = {0};
+    struct avsp_token token;
+    Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
+    enum avsp_code rc = avsp_wire_read_token(from->token, &token, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.release(srv->opaque, from->worker_id, from->task_id, token, &err);
+    answer(call, rc, &msg.base, &err);
+}
+
+static void list_outputs(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    const Com__Avspl1t__ListOutputsMessage *from =
+        (Com__Avspl1t__ListOutputsMessage *)call->request;
+    struct avsp_err err = {0};
+    struct avsp_outputs_query query = {.task_id = from->task_id, .page = from->page};
+    struct avsp_outputs_page page;
+    Com__Avspl1t__OutputsPage msg = COM__AVSPL1T__OUTPUTS_PAGE__INIT;
+    enum avsp_code rc = avsp_wire_read_token(from->token, &query.token, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.list_outputs(srv->opaque, &query, &call->arena, &page, &err);
+    if (rc == AVSP_OK) {
+        msg.next_page = (char *)page.next_page;
+        msg.outputs = avsp_wire_make_outputs(&call->arena, &page.outputs);
+    }
+    answer(call, rc, msg.outputs != NULL ? &msg.base : NULL, &err);
+}
+
+#define METHOD(name, limit, type, function)                                                        \
+    {                                                                                              \
+        .path = "/com.avspl1t.CoordinatorService/" name, .on_pool = true,                          \
+        .request_max_bytes = (limit), .request = &com__avspl1t__##type##__descriptor,              \
+        .run = (function)                                                                          \
+    }
+
+const struct avsp_method avsp_ops_methods[] = {
+    METHOD("SubmitJob", SMALL_MAX_BYTES, job_details, submit_job),
+    METHOD("GetJob", SMALL_MAX_BYTES, job_id, get_job),
+    METHOD("ListJobs", SMALL_MAX_BYTES, list_jobs_message, list_jobs),
+    METHOD("CancelJob", SMALL_MAX_BYTES, job_id, cancel_job),
+    METHOD("Heartbeat", SMALL_MAX_BYTES, heartbeat_message, heartbeat),
+    METHOD("ReportOutputs", AVSP_RPC_REQUEST_MAX_BYTES, report_outputs_message, report_outputs),
+    METHOD("FinishTask", AVSP_RPC_REQUEST_MAX_BYTES, finish_task_message, finish_task),
+    METHOD("ReleaseTask", SMALL_MAX_BYTES, heartbeat_message, release_task),
+    METHOD("ListOutputs", SMALL_MAX_BYTES, list_outputs_message, list_outputs),
+    {.path = NULL, .is_stream = true, .run = avsp_call_fail_unimplemented},
+};
+const size_t avsp_ops_n_methods = AVSP_ARRAY_LEN(avsp_ops_methods);

@@ -1,0 +1,94 @@
+/// The parts of a server and how they hang together; for src/rpc alone.
+///
+/// server.c starts and stops; server_call.c moves calls; server_ops.c has a function a method; server_park.c keeps claims that wait,
+/// server_watch.c followed jobs, health.c and reflection.c the two standard services; server_tick.c is the one clock.
+/// Locks are leaves: none is held over another, nor over a callback, a push to the pool or a call to gRPC.
+#ifndef AVSP_RPC_SERVING_H
+#define AVSP_RPC_SERVING_H
+
+#include "rpc/call.h"
+#include "rpc/server.h"
+
+#include <pthread.h>
+
+#define AVSP_QUEUES_MAX 4
+/// Parked claims included; a farm of 5000 workers has about three calls each.
+#define AVSP_CALLS_MAX 20000
+
+struct avsp_parking;
+struct avsp_watching;
+struct avsp_health;
+struct avsp_reflection;
+struct avsp_ticker;
+
+struct avsp_server {
+    struct avsp_service_ops ops;
+    void *opaque;
+    grpc_server *grpc;
+    grpc_completion_queue *stop_cq;
+    struct avsp_queue queues[AVSP_QUEUES_MAX];
+    unsigned n_queues;
+    struct avsp_pool *pool;
+    struct avsp_parking *parking;
+    struct avsp_watching *watching;
+    struct avsp_health *health;
+    struct avsp_reflection *reflection;
+    struct avsp_ticker *ticker;
+    int port;
+    bool is_started;
+    atomic_uint n_calls;
+};
+
+// server_listen.c
+/// Binds and says which port. @return as avsp_server_start.
+enum avsp_code avsp_listen(grpc_server *grpc, const char *address, int *ret_port,
+                           struct avsp_err *err) AVSP_CHECKED;
+
+// server_ops.c
+extern const struct avsp_method avsp_ops_methods[];
+extern const size_t avsp_ops_n_methods;
+
+// server_park.c
+extern const struct avsp_method avsp_park_method;
+struct avsp_parking *avsp_parking_new(void);
+void avsp_parking_free(struct avsp_parking *parking);
+/// Asks up to @p n parked claims again.
+void avsp_parking_wake(struct avsp_server *srv, unsigned n);
+/// Answers those whose time is over; returns when to come again.
+struct avsp_mono avsp_parking_tick(struct avsp_server *srv, struct avsp_mono now);
+/// Answers all with "none"; from now on nobody is parked.
+void avsp_parking_close(struct avsp_server *srv);
+
+// server_watch.c
+extern const struct avsp_method avsp_watch_method;
+struct avsp_watching *avsp_watching_new(void);
+void avsp_watching_free(struct avsp_watching *watching);
+void avsp_watching_wake(struct avsp_server *srv);
+struct avsp_mono avsp_watching_tick(struct avsp_server *srv, struct avsp_mono now);
+/// Ends all with UNAVAILABLE, also those to come.
+void avsp_watching_close(struct avsp_server *srv);
+
+// health.c
+extern const struct avsp_method avsp_health_methods[];
+extern const size_t avsp_health_n_methods;
+struct avsp_health *avsp_health_new(void);
+void avsp_health_free(struct avsp_health *health);
+/// Says NOT_SERVING from now on.
+void avsp_health_stop_serving(struct avsp_server *srv);
+/// Ends all watches with UNAVAILABLE, also those to come.
+void avsp_health_close(struct avsp_server *srv);
+
+// reflection.c
+extern const struct avsp_method avsp_reflection_methods[];
+extern const size_t avsp_reflection_n_methods;
+/// NULL where memory ran out.
+struct avsp_reflection *avsp_reflection_new(void);
+void avsp_reflection_free(struct avsp_reflection *reflection);
+
+// server_tick.c
+struct avsp_ticker *avsp_ticker_new(struct avsp_server *srv, struct avsp_err *err) AVSP_CHECKED;
+void avsp_ticker_free(struct avsp_ticker *ticker);
+/// Has the two tick functions called at @p due, or before.
+void avsp_ticker_poke(struct avsp_ticker *ticker, struct avsp_mono due);
+
+#endif

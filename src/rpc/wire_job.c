@@ -1,0 +1,259 @@
+#include "rpc/wire.h"
+
+#define LIST_LIMIT_DEFAULT 100
+
+// The numbers of the wire and of the model are the same.
+_Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_RUNNING == (int)AVSP_JOB_RUNNING, "");
+_Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_CANCELED == (int)AVSP_JOB_CANCELED, "");
+
+Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
+                                              const struct avsp_job_spec *spec)
+{
+    Com__Avspl1t__JobDetails *msg = avsp_wire_new(arena, &com__avspl1t__job_details__descriptor);
+    if (msg == NULL)
+        return NULL;
+    msg->idempotency_key = (char *)spec->idempotency_key;
+    msg->job_case = COM__AVSPL1T__JOB_DETAILS__JOB_AV1_ENCODE_JOB;
+    msg->av1_encode_job = avsp_wire_new(arena, &com__avspl1t__av1_encode_job__descriptor);
+    Com__Avspl1t__AV1EncodeJob *job = msg->av1_encode_job;
+    if (job == NULL)
+        return NULL;
+    job->seconds_per_segment = spec->segment_seconds;
+    job->crf = spec->crf;
+    job->preset = spec->preset;
+    job->overwrite = spec->overwrite;
+    bool ok = avsp_wire_make_file(arena, &spec->input, &job->input_file) &&
+              avsp_wire_make_folder(arena, &spec->work, &job->working_directory) &&
+              avsp_wire_make_folder(arena, &spec->output, &job->output_directory);
+    return ok ? msg : NULL;
+}
+
+enum avsp_code avsp_wire_read_spec(const Com__Avspl1t__JobDetails *msg,
+                                   struct avsp_job_spec *ret_spec, struct avsp_err *err)
+{
+    if (msg->job_case != COM__AVSPL1T__JOB_DETAILS__JOB_AV1_ENCODE_JOB)
+        return avsp_err_set(err, AVSP_INVALID, "av1_encode_job: missing");
+    const Com__Avspl1t__AV1EncodeJob *job = msg->av1_encode_job;
+    *ret_spec = (struct avsp_job_spec){
+        .segment_seconds = job->seconds_per_segment,
+        .crf = job->crf,
+        .preset = job->preset,
+        .overwrite = job->overwrite,
+        .idempotency_key = msg->idempotency_key,
+    };
+    avsp_wire_read_file(job->input_file, &ret_spec->input);
+    avsp_wire_read_folder(job->working_directory, &ret_spec->work);
+    avsp_wire_read_folder(job->output_directory, &ret_spec->output);
+    return AVSP_OK;
+}
+
+/// The job's details for a client: whatever the caller left in, no secret goes out.
+static Com__Avspl1t__JobDetails *make_blank_spec(struct avsp_arena *arena,
+                                                 const struct avsp_job_spec *spec)
+{
+    struct avsp_job_spec blank = *spec;
+    blank.input.secret_access_key.text = "";
+    blank.work.secret_access_key.text = "";
+    blank.output.secret_access_key.text = "";
+    return avsp_wire_make_spec(arena, &blank);
+}
+
+static Com__Avspl1t__RunningTask *make_running(struct avsp_arena *arena,
+                                               const struct avsp_running *running)
+{
+    Com__Avspl1t__RunningTask *msg = avsp_wire_new(arena, &com__avspl1t__running_task__descriptor);
+    if (msg == NULL)
+        return NULL;
+    msg->task_id = (char *)running->task_id;
+    msg->kind = (Com__Avspl1t__TaskKind)running->kind;
+    msg->index = running->idx;
+    msg->worker_id = (char *)running->worker_id;
+    msg->attempt = running->attempt;
+    msg->progress = avsp_wire_make_progress(arena, &running->progress);
+    return msg->progress != NULL ? msg : NULL;
+}
+
+/// The parts of a job that need memory of their own.
+static bool fill_job(struct avsp_arena *arena, const struct avsp_job *job, Com__Avspl1t__Job *msg)
+{
+    struct avsp_location manifest = job->manifest;
+    manifest.secret_access_key.text = "";
+    if (!avsp_wire_make_file(arena, &manifest, &msg->generated_manifest))
+        return false;
+    if (job->state == AVSP_JOB_FAILED) {
+        struct avsp_failure failure = job->failure;
+        failure.log_tail = "";
+        msg->failure = avsp_wire_make_failure(arena, &failure);
+        if (msg->failure == NULL)
+            return false;
+    }
+    msg->n_warnings = job->n_warnings;
+    msg->warnings = avsp_wire_make_warnings(arena, job->warnings, job->n_warnings);
+    msg->n_running = job->n_running;
+    msg->running = avsp_arena_array(arena, job->n_running, sizeof(Com__Avspl1t__RunningTask *));
+    for (size_t i = 0; msg->running != NULL && i < job->n_running; i++) {
+        msg->running[i] = make_running(arena, &job->running[i]);
+        if (msg->running[i] == NULL)
+            return false;
+    }
+    if (job->ended_us != 0)
+        msg->ended_at = avsp_wire_make_time(arena, job->ended_us);
+    return msg->warnings != NULL && msg->running != NULL &&
+           (job->ended_us == 0 || msg->ended_at != NULL);
+}
+
+Com__Avspl1t__Job *avsp_wire_make_job(struct avsp_arena *arena, const struct avsp_job *job)
+{
+    Com__Avspl1t__Job *msg = avsp_wire_new(arena, &com__avspl1t__job__descriptor);
+    if (msg == NULL)
+        return NULL;
+    msg->id = (char *)job->id;
+    msg->finished = job->state == AVSP_JOB_FINISHED;
+    // A base program knows no third end: canceled looks failed.
+    msg->failed = job->state == AVSP_JOB_FAILED || job->state == AVSP_JOB_CANCELED;
+    msg->percent_complete = job->percent_complete;
+    msg->state = (Com__Avspl1t__JobState)job->state;
+    msg->frames_done = job->frames_done;
+    msg->frames_total = job->frames_total;
+    msg->split_done = job->split_done;
+    msg->tasks_done = job->tasks_done;
+    msg->tasks_total = job->n_tasks;
+    msg->version = job->version;
+    msg->job_details = make_blank_spec(arena, &job->spec);
+    msg->created_at = avsp_wire_make_time(arena, job->created_us);
+    if (msg->job_details == NULL || msg->created_at == NULL)
+        return NULL;
+    return fill_job(arena, job, msg) ? msg : NULL;
+}
+
+/// A coordinator that knows the base alone says no state.
+static enum avsp_job_state read_state(const Com__Avspl1t__Job *msg)
+{
+    if (msg->state >= (int)AVSP_JOB_RUNNING && msg->state <= (int)AVSP_JOB_CANCELED)
+        return (enum avsp_job_state)msg->state;
+    if (msg->finished)
+        return AVSP_JOB_FINISHED;
+    return msg->failed ? AVSP_JOB_FAILED : AVSP_JOB_RUNNING;
+}
+
+static enum avsp_task_kind read_kind(int kind)
+{
+    return kind >= AVSP_TASK_NONE && kind <= AVSP_TASK_CLEANUP ? (enum avsp_task_kind)kind
+                                                               : AVSP_TASK_NONE;
+}
+
+static enum avsp_code read_running(struct avsp_arena *arena, const Com__Avspl1t__Job *msg,
+                                   struct avsp_job *job, struct avsp_err *err)
+{
+    job->n_running = msg->n_running;
+    job->running = avsp_arena_array(arena, msg->n_running, sizeof *job->running);
+    if (job->running == NULL)
+        return avsp_arena_failed(arena, err);
+    for (size_t i = 0; i < msg->n_running; i++) {
+        const Com__Avspl1t__RunningTask *from = msg->running[i];
+        job->running[i] = (struct avsp_running){
+            .task_id = from->task_id,
+            .kind = read_kind((int)from->kind),
+            .idx = from->index,
+            .worker_id = from->worker_id,
+            .attempt = from->attempt,
+        };
+        enum avsp_code rc = avsp_wire_read_progress(from->progress, &job->running[i].progress, err);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_wire_read_job(struct avsp_arena *arena, const Com__Avspl1t__Job *msg,
+                                  struct avsp_job *ret_job, struct avsp_err *err)
+{
+    struct avsp_job job = {
+        .id = msg->id,
+        .state = read_state(msg),
+        .created_us = avsp_wire_read_time(msg->created_at),
+        .ended_us = avsp_wire_read_time(msg->ended_at),
+        .percent_complete = msg->percent_complete,
+        .frames_done = msg->frames_done,
+        .frames_total = msg->frames_total,
+        .split_done = msg->split_done,
+        .tasks_done = msg->tasks_done,
+        .n_tasks = msg->tasks_total,
+        .failure = {AVSP_OK, false, "", ""},
+        .warnings = (const char **)msg->warnings,
+        .n_warnings = msg->n_warnings,
+        .version = msg->version,
+    };
+    avsp_wire_read_file(msg->generated_manifest, &job.manifest);
+    if (job.state == AVSP_JOB_FAILED)
+        avsp_wire_read_failure(msg->failure, &job.failure);
+    if (msg->job_details == NULL)
+        return avsp_err_set(err, AVSP_INVALID, "job_details: missing");
+    enum avsp_code rc = avsp_wire_read_spec(msg->job_details, &job.spec, err);
+    if (rc == AVSP_OK)
+        rc = avsp_wire_range("percent_complete", job.percent_complete, 0, 100, err);
+    if (rc == AVSP_OK)
+        rc = read_running(arena, msg, &job, err);
+    if (rc == AVSP_OK)
+        *ret_job = job;
+    return rc;
+}
+
+Com__Avspl1t__ListJobsMessage *avsp_wire_make_filter(struct avsp_arena *arena,
+                                                     const struct avsp_job_filter *filter)
+{
+    Com__Avspl1t__ListJobsMessage *msg =
+        avsp_wire_new(arena, &com__avspl1t__list_jobs_message__descriptor);
+    if (msg == NULL)
+        return NULL;
+    msg->state = (Com__Avspl1t__JobState)filter->state;
+    msg->limit = filter->limit;
+    msg->page = (char *)filter->page;
+    return msg;
+}
+
+enum avsp_code avsp_wire_read_filter(const Com__Avspl1t__ListJobsMessage *msg,
+                                     struct avsp_job_filter *ret_filter, struct avsp_err *err)
+{
+    *ret_filter = (struct avsp_job_filter){
+        .state = (enum avsp_job_state)msg->state,
+        .limit = msg->limit != 0 ? msg->limit : LIST_LIMIT_DEFAULT,
+        .page = msg->page,
+    };
+    enum avsp_code rc = avsp_wire_range("state", (int)msg->state, 0, AVSP_JOB_CANCELED, err);
+    if (rc == AVSP_OK)
+        rc = avsp_wire_range("limit", msg->limit, 0, AVSP_BATCH_MAX, err);
+    return rc;
+}
+
+Com__Avspl1t__JobPage *avsp_wire_make_page(struct avsp_arena *arena,
+                                           const struct avsp_job_page *page)
+{
+    Com__Avspl1t__JobPage *msg = avsp_wire_new(arena, &com__avspl1t__job_page__descriptor);
+    if (msg == NULL)
+        return NULL;
+    msg->next_page = (char *)page->next_page;
+    msg->n_jobs = page->n_jobs;
+    msg->jobs = avsp_arena_array(arena, page->n_jobs, sizeof(Com__Avspl1t__Job *));
+    for (size_t i = 0; msg->jobs != NULL && i < page->n_jobs; i++) {
+        msg->jobs[i] = avsp_wire_make_job(arena, &page->jobs[i]);
+        if (msg->jobs[i] == NULL)
+            return NULL;
+    }
+    return msg->jobs != NULL ? msg : NULL;
+}
+
+enum avsp_code avsp_wire_read_page(struct avsp_arena *arena, const Com__Avspl1t__JobPage *msg,
+                                   struct avsp_job_page *ret_page, struct avsp_err *err)
+{
+    struct avsp_job *jobs = avsp_arena_array(arena, msg->n_jobs, sizeof *jobs);
+    if (jobs == NULL)
+        return avsp_arena_failed(arena, err);
+    for (size_t i = 0; i < msg->n_jobs; i++) {
+        enum avsp_code rc = avsp_wire_read_job(arena, msg->jobs[i], &jobs[i], err);
+        if (rc != AVSP_OK)
+            return avsp_err_wrap(err, "jobs[%zu]", i);
+    }
+    *ret_page = (struct avsp_job_page){jobs, msg->n_jobs, msg->next_page};
+    return AVSP_OK;
+}
