@@ -43,7 +43,7 @@ struct avsp_cli_program {
     const char *description;
     const struct avsp_cli_command *commands;
     size_t n_commands;
-    const char *notes; ///< sections for the man page, as "HEADING\ntext…" separated by empty lines; or ""
+    const char *notes; ///< for the man page: sections "HEADING\ntext", an empty line between; or ""
 };
 
 #define AVSP_CLI_ARGS_MAX 16
