@@ -1,0 +1,302 @@
+/// The audio step, judged by ffmpeg: clicks that come out at the very sample they went in, whatever is missing, late or odd.
+#include "encode_kit.h"
+
+#include "core/plan.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define RATE 48000
+#define PRIMING 1024
+#define SECONDS 2
+
+static const struct avsp_step audio_step = {
+    .kind = AVSP_STEP_AUDIO,
+    .segment_seconds = SECONDS,
+    .max_pending = 100,
+};
+
+/// Writes a sound file of 16 bits with a click (one sample at full scale) at every whole second, and faint noise all along.
+static void make_clicks(const char *name, int seconds, int channels, int rate)
+{
+    FILE *file = fopen("clicks.raw", "wbe");
+    if (file == NULL)
+        abort();
+    uint32_t noise = 1;
+    for (int i = 0; i < seconds * rate; i++)
+        for (int c = 0; c < channels; c++) {
+            noise = noise * 1664525 + 1013904223; // Numerical Recipes' generator
+            int16_t sample = (int16_t)(i % rate == 0 && i > 0 ? 32000 : noise >> 26);
+            assert_int_equal(fwrite(&sample, sizeof sample, 1, file), 1);
+        }
+    assert_int_equal(fclose(file), 0);
+    kit_tool(NULL, "ffmpeg -v error -y -f s16le -ar %d -ac %d -i clicks.raw %s", rate, channels,
+             name);
+}
+
+static struct avsp_piece_header audio_header(const struct kit_clip *clip, int64_t origin_ms,
+                                             int64_t end_ms)
+{
+    return (struct avsp_piece_header){
+        .kind = AVSP_MEDIA_AUDIO,
+        .segment_seconds = SECONDS,
+        .time_base = clip->time_base,
+        .origin_pts = origin_ms,
+        .origin_time_base = {1, 1000},
+        .end_pts = end_ms,
+        .language = "de",
+        .title = "Main",
+    };
+}
+
+static void must_be_done(const struct kit_run *run)
+{
+    if (run->rc != AVSP_OK)
+        fail_msg("the step failed: %s", run->err.text);
+}
+
+/// Runs the step on sound.nut and joins what came out.
+static void encode(struct kit_run *run, int64_t origin_ms, int64_t end_ms)
+{
+    struct kit_clip clip;
+    kit_clip_load("sound.nut", false, &clip);
+    struct avsp_piece_header h = audio_header(&clip, origin_ms, end_ms);
+    kit_piece("piece", &h, "sound.nut");
+    kit_run(run, &audio_step, "piece", "out");
+    must_be_done(run);
+    kit_join(run, "out", "joined.mp4");
+}
+
+/// The loudest sample within 100 ms around @p at in the joined file's first channel; its place is told.
+static int loudest(int64_t at, int rate, int64_t *ret_at)
+{
+    size_t len = 0;
+    kit_tool(NULL, "ffmpeg -v error -y -copyts -i joined.mp4 -af atrim=start_pts=0,pan=mono|c0=c0 "
+                   "-f s16le joined.raw");
+    char *bytes = kit_read("joined.raw", &len);
+    int best = 0;
+    for (int64_t i = AVSP_MAX(at - rate / 10, 0);
+         i < at + rate / 10 && i < (int64_t)(len / sizeof(int16_t)); i++) {
+        int16_t sample;
+        memcpy(&sample, bytes + i * (int64_t)sizeof sample, sizeof sample);
+        if (abs(sample) > best) {
+            best = abs(sample);
+            *ret_at = i;
+        }
+    }
+    free(bytes);
+    return best;
+}
+
+static void assert_click(int64_t at, int rate)
+{
+    int64_t found = -1;
+    int level = loudest(at, rate, &found);
+    if (level < 4000 || found != at)
+        fail_msg("the click of sample %" PRId64 " is at sample %" PRId64 " with level %d", at,
+                 found, level);
+}
+
+static int64_t joined_samples(int channels)
+{
+    kit_tool(NULL,
+             "ffmpeg -v error -y -copyts -i joined.mp4 -af atrim=start_pts=0 -f s16le all.raw");
+    size_t len = 0;
+    free(kit_read("all.raw", &len));
+    return (int64_t)len / (int64_t)sizeof(int16_t) / channels;
+}
+
+/// Each segment begins where the one before ended, at the first packet at or after its boundary, as its own boxes say.
+static void check_segments(const struct kit_run *run, int rate, int64_t total)
+{
+    int64_t at = 0;
+    for (size_t i = 0; kit_segment(run, i) != NULL; i++) {
+        const struct avsp_segment *seg = kit_segment(run, i);
+        assert_int_equal(seg->idx, i);
+        assert_int_equal(seg->start_ticks, at);
+        if (i > 0) {
+            int64_t boundary = (int64_t)i * SECONDS * rate;
+            assert_in_range(seg->start_ticks - PRIMING, boundary, boundary + PRIMING - 1);
+        }
+        char path[64];
+        snprintf(path, sizeof path, "out/%s", seg->name);
+        struct kit_fragment fragment = kit_fragment_read(path);
+        assert_int_equal(fragment.start, seg->start_ticks);
+        assert_int_equal(fragment.duration, seg->duration_ticks);
+        assert_int_equal(fragment.n_samples, seg->frames);
+        assert_int_equal(fragment.sequence, i + 1);
+        at += seg->duration_ticks;
+    }
+    assert_in_range(at - PRIMING, total, total + PRIMING - 1);
+}
+
+static void test_clicks_stay_at_their_sample(void **state)
+{
+    (void)state;
+    make_clicks("clicks.wav", 7, 2, RATE);
+    kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    encode(&run, 0, 7000);
+    for (int64_t s = 1; s < 7; s++)
+        assert_click(s * RATE, RATE);
+    check_segments(&run, RATE, 7LL * RATE);
+    assert_non_null(kit_segment(&run, 3));
+    assert_null(kit_segment(&run, 4));
+    assert_null(kit_warning(&run, 0));
+    const struct avsp_rendition *r = kit_rendition(&run);
+    assert_string_equal(r->name, "a0");
+    assert_string_equal(r->codecs, "mp4a.40.2");
+    assert_string_equal(r->language, "de");
+    assert_string_equal(r->title, "Main");
+    assert_int_equal(r->timescale, RATE);
+    assert_int_equal(r->priming_ticks, PRIMING);
+    assert_int_equal(r->channels, 2);
+}
+
+static void test_a_hole_is_exact_silence(void **state)
+{
+    (void)state;
+    make_clicks("clicks.wav", 6, 1, RATE);
+    // The sound from 2.5 s to 2.55 s is missing; what follows keeps its timestamps.
+    kit_tool(NULL,
+             "ffmpeg -v error -y -i clicks.wav -af "
+             "asetnsamples=480:p=0,aselect='not(between(n,250,254))' -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    encode(&run, 0, 6000);
+    for (int64_t s = 1; s < 6; s++)
+        assert_click(s * RATE, RATE);
+    assert_int_equal(kit_rendition(&run)->channels, 1);
+    assert_non_null(kit_warning(&run, 0));
+    assert_non_null(strstr(kit_warning(&run, 0), "1 holes, 50 ms in all"));
+}
+
+static void test_sound_begins_late_or_early(void **state)
+{
+    (void)state;
+    make_clicks("clicks.wav", 5, 2, RATE);
+    kit_tool(NULL,
+             "ffmpeg -v error -y -copyts -itsoffset 10.5 -i clicks.wav -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) late;
+    encode(&late, 10000, 16000);
+    for (int64_t s = 1; s < 5; s++)
+        assert_click(s * RATE + RATE / 2, RATE);
+    check_segments(&late, RATE, 6LL * RATE);
+    assert_null(kit_warning(&late, 0));
+
+    kit_tool(NULL, "rm -r out");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) early;
+    encode(&early, 11250, 15000);
+    for (int64_t s = 1; s < 4; s++)
+        assert_click(s * RATE + RATE / 4, RATE);
+    check_segments(&early, RATE, 3 * RATE + 3LL * RATE / 4);
+}
+
+static void test_silence_fills_up_to_the_end(void **state)
+{
+    (void)state;
+    make_clicks("clicks.wav", 2, 2, RATE);
+    kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    encode(&run, 0, 9123);
+    check_segments(&run, RATE, 9123LL * RATE / 1000);
+    assert_in_range(joined_samples(2), 9123LL * RATE / 1000, 9123LL * RATE / 1000 + PRIMING);
+    assert_click(RATE, RATE);
+}
+
+static void test_surround_is_what_players_take(void **state)
+{
+    (void)state;
+    kit_tool(NULL,
+             "ffmpeg -v error -y -f lavfi -i sine=1000:d=3:r=48000 -af "
+             "pan=5.1(side)|FL=0*c0|FR=0*c0|FC=c0|LFE=0*c0|SL=0*c0|SR=0*c0 -c:a ac3 sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    encode(&run, 0, 3000);
+    assert_int_equal(kit_rendition(&run)->channels, 6);
+    assert_string_equal(kit_stream_value("joined.mp4", "channel_layout"), "5.1");
+
+    kit_tool(NULL, "rm -r out");
+    kit_tool(NULL,
+             "ffmpeg -v error -y -f lavfi -i anoisesrc=d=1:r=48000 -ac 8 -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) eight;
+    encode(&eight, 0, 1000);
+    assert_int_equal(kit_rendition(&eight)->channels, 6);
+}
+
+static void test_other_rates(void **state)
+{
+    (void)state;
+    make_clicks("clicks.wav", 3, 2, 44100);
+    kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) same;
+    encode(&same, 0, 3000);
+    assert_int_equal(kit_rendition(&same)->timescale, 44100);
+    assert_click(44100, 44100);
+    assert_click(2 * 44100, 44100);
+
+    kit_tool(NULL, "rm -r out");
+    make_clicks("clicks.wav", 3, 2, 96000);
+    kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) high;
+    encode(&high, 0, 3000);
+    assert_int_equal(kit_rendition(&high)->timescale, RATE);
+    assert_click(RATE, RATE);
+    assert_click(2 * RATE, RATE);
+    check_segments(&high, RATE, 3LL * RATE);
+}
+
+static void test_damaged_packets_do_not_move_what_follows(void **state)
+{
+    (void)state;
+    make_clicks("clicks.wav", 6, 2, RATE);
+    kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -c:a flac -frame_size 960 sound.nut");
+    struct kit_clip clip;
+    kit_clip_load("sound.nut", false, &clip);
+    struct avsp_piece_header h = audio_header(&clip, 0, 6000);
+    kit_piece("piece", &h, "sound.nut");
+    size_t len = 0;
+    free(kit_read("piece", &len));
+    kit_damage("piece", (long)(AVSP_PIECE_HEADER_BYTES + (len - AVSP_PIECE_HEADER_BYTES) / 12 * 5),
+               200);
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &audio_step, "piece", "out");
+    must_be_done(&run);
+    kit_join(&run, "out", "joined.mp4");
+    assert_non_null(kit_warning(&run, 0));
+    assert_click(5 * RATE, RATE);
+    check_segments(&run, RATE, 6LL * RATE);
+}
+
+static void test_the_same_sound_gives_the_same_bytes(void **state)
+{
+    (void)state;
+    make_clicks("clicks.wav", 3, 2, RATE);
+    kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) one;
+    encode(&one, 0, 3000);
+    kit_tool(NULL, "mv joined.mp4 first.mp4");
+    kit_tool(NULL, "rm -r out");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) two;
+    encode(&two, 0, 3000);
+    assert_true(kit_same("joined.mp4", "first.mp4"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+#define CASE(fn) cmocka_unit_test_setup_teardown(fn, kit_enter, kit_leave)
+        CASE(test_clicks_stay_at_their_sample),
+        CASE(test_a_hole_is_exact_silence),
+        CASE(test_sound_begins_late_or_early),
+        CASE(test_silence_fills_up_to_the_end),
+        CASE(test_surround_is_what_players_take),
+        CASE(test_other_rates),
+        CASE(test_damaged_packets_do_not_move_what_follows),
+        CASE(test_the_same_sound_gives_the_same_bytes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
