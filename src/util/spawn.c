@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -17,7 +18,8 @@
 
 // From fork to execve the child may call async-signal-safe functions only: another thread may have held a lock.
 
-/// Moves the given descriptors to 0, 1, …: first out of the way of all targets, then into place.
+/// Moves the given descriptors to 0, 1, …: first out of the way of all targets, then into place. What is open beyond them
+/// (by whoever started us, perhaps) ends with execve.
 static bool child_fds(const struct avsp_spawn *how, int null_fd)
 {
     int high[AVSP_SPAWN_FDS_MAX];
@@ -30,7 +32,7 @@ static bool child_fds(const struct avsp_spawn *how, int null_fd)
     for (unsigned i = 0; i < how->n_fds; i++)
         if (dup2(high[i], (int)i) < 0)
             return false;
-    return true;
+    return close_range(AVSP_MAX(how->n_fds, STDERR_FILENO + 1U), ~0U, CLOSE_RANGE_CLOEXEC) == 0;
 }
 
 static bool child_signals(void)

@@ -5,8 +5,8 @@
 ///     avsp_spawn(&how, &pid, err);
 ///     … avsp_spawn_wait(pid, deadline, &status, err) …
 ///
-/// The child has the descriptors that it was given as 0, 1, … and no others (the caller opens everything with
-/// close-on-exec), default signal handlers and an empty signal mask. Any thread; but with die_with_parent the child dies with
+/// The child has the descriptors that it was given as 0, 1, … (ours, of the first three, where fewer were given) and no
+/// others, default signal handlers and an empty signal mask. Any thread; but with die_with_parent the child dies with
 /// the *thread* that started it, so start such children from one that lives as long as they shall.
 #ifndef AVSP_UTIL_SPAWN_H
 #define AVSP_UTIL_SPAWN_H
