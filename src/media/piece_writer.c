@@ -172,7 +172,7 @@ int64_t avsp_piece_writer_pts(const struct avsp_piece_writer *w, int64_t pts)
 }
 
 enum avsp_code avsp_piece_writer_put(struct avsp_piece_writer *w, const AVPacket *packet,
-                                     int64_t pts, bool shown, struct avsp_err *err)
+                                     int64_t pts, bool timed, struct avsp_err *err)
 {
     if (w->n_packets >= PACKETS_MAX)
         return avsp_err_set(err, AVSP_UNSUPPORTED, "too many packets in %s", w->name);
@@ -188,7 +188,7 @@ enum avsp_code avsp_piece_writer_put(struct avsp_piece_writer *w, const AVPacket
     out->flags = packet->flags & AV_PKT_FLAG_KEY;
     // NUT keeps no decode times; the muxer only wants them to grow and to stay below the presentation times.
     out->dts = w->n_packets++;
-    out->pts = shown ? avsp_piece_writer_pts(w, pts) : out->dts;
+    out->pts = timed ? avsp_piece_writer_pts(w, pts) : out->dts;
     rc = av_write_frame(w->mux, out);
     av_packet_unref(out);
     return rc < 0 ? failed(w, rc, err) : AVSP_OK;

@@ -7,8 +7,9 @@
 ///     avsp_piece_writer_free(w);                               // … or removed, where finish did not succeed
 ///
 /// The piece has a clock of its own: NUT chooses a finer time base (an exact multiple for video, samples for sound) and takes no
-/// negative time, so that everything is shifted by whole seconds, the header too. Video packets that are not shown (edit
-/// lists) get times near 0, before every window, because NUT does not keep the flag that says so; no decode times are kept.
+/// negative time, so that everything is shifted by whole seconds, the header too. Packets that are never shown (edit lists) can
+/// be given times near 0, before every window, because NUT does not keep the flag that says so; no decode times are kept.
+/// A reader must go by the packets' own times (AVFrame.pts), not by a guess that wants them to grow.
 /// One thread at a time.
 #ifndef AVSP_MEDIA_PIECE_WRITER_H
 #define AVSP_MEDIA_PIECE_WRITER_H
@@ -40,9 +41,9 @@ int64_t avsp_piece_writer_pts(const struct avsp_piece_writer *w, int64_t pts);
 
 /// Appends a packet (borrowed; only its data and its key flag are read).
 /// @param pts   in the source stream's time base, from the shift's `first_s` on.
-/// @param shown false: it is decoded, never shown.
+/// @param timed false: it gets a time before every window instead.
 enum avsp_code avsp_piece_writer_put(struct avsp_piece_writer *w, const AVPacket *packet,
-                                     int64_t pts, bool shown, struct avsp_err *err) AVSP_CHECKED;
+                                     int64_t pts, bool timed, struct avsp_err *err) AVSP_CHECKED;
 
 /// Completes the file and closes it. @param ret_bytes its size.
 enum avsp_code avsp_piece_writer_finish(struct avsp_piece_writer *w,

@@ -74,6 +74,7 @@ static enum avsp_code take_video(struct avsp_reader *reader, AVPacket *packet, b
 {
     const AVStream *video = reader->tracks.video;
     *ret_use = false;
+    reader->n_video++;
     if (packet->size < 1 || packet->data == NULL)
         return AVSP_OK;
     if (!reader->began && (packet->flags & AV_PKT_FLAG_KEY) == 0) {
@@ -86,8 +87,9 @@ static enum avsp_code take_video(struct avsp_reader *reader, AVPacket *packet, b
     if (rc != AVSP_OK)
         return rc;
     reader->began = true;
-    if ((packet->flags & AV_PKT_FLAG_CORRUPT) != 0)
-        reader->n_damaged++;
+    bool damaged = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
+    reader->n_damaged += damaged && !reader->in_damage;
+    reader->in_damage = damaged;
     bool sane = is_sane_time(packet->pts, video->time_base);
     if (!sane) {
         reader->n_untimed++;
@@ -120,4 +122,11 @@ enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bo
         if (rc != AVSP_OK)
             return rc;
     }
+}
+
+uint64_t avsp_reader_n_missing(const struct avsp_reader *reader)
+{
+    // An index that is built while reading, as most formats', never has more entries than there were packets.
+    int n = avformat_index_get_entries_count(reader->tracks.video);
+    return n > 0 && (uint64_t)n > reader->n_video ? (uint64_t)n - reader->n_video : 0;
 }

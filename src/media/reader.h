@@ -9,7 +9,9 @@ struct avsp_reader {
     AVFormatContext *ctx; ///< borrowed
     struct avsp_tracks tracks;
     bool began;            ///< a key of the video was seen
-    uint64_t n_damaged;    ///< reads that failed, and video packets that are cut off
+    bool in_damage;        ///< the last video packet was damaged
+    uint64_t n_video;      ///< video packets read, whether they are used or not
+    uint64_t n_damaged;    ///< reads that failed, and stretches of video packets that are damaged
     uint64_t n_before_key; ///< video packets before the first key: left out
     uint64_t n_untimed;    ///< video packets without a usable time: never shown
 };
@@ -23,6 +25,10 @@ struct avsp_reader {
 /// input itself could not be read.
 enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bool *ret_end,
                                 bool *ret_shown, struct avsp_err *err) AVSP_CHECKED;
+
+/// Once the end was reached: how many video packets the container's index promises beyond those that came. They tell of a file
+/// that is cut off.
+uint64_t avsp_reader_n_missing(const struct avsp_reader *reader);
 
 #define AVSP_READER_SECONDS_MAX (1LL << 31)
 

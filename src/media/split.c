@@ -145,6 +145,8 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
     } findings[] = {
         {split->reader.n_damaged,
          "places of the file are damaged or cut off: it goes on behind them"},
+        {avsp_reader_n_missing(&split->reader),
+         "frames that the file promises are not there: it is cut off"},
         {split->reader.n_before_key,
          "frames before the first keyframe cannot be decoded: left out"},
         {split->ahead.n_leading,

@@ -102,10 +102,12 @@ static enum avsp_code write_wanted(struct avsp_split_video *video, struct avsp_e
     struct avsp_piece_run *run = &video->run;
     for (; run->written < run->wanted; run->written++) {
         const struct avsp_spool_entry *entry = avsp_spool_at(&video->spool, run->written);
+        // What is hidden but would fall into the window moves out of it; all else keeps its time.
+        bool timed = entry->shown || entry->pts < run->in_pts;
         av_packet_unref(video->scratch);
         enum avsp_code rc = avsp_spool_load(&video->spool, run->written, video->scratch, err);
         if (rc == AVSP_OK)
-            rc = avsp_piece_writer_put(run->writer, video->scratch, entry->pts, entry->shown, err);
+            rc = avsp_piece_writer_put(run->writer, video->scratch, entry->pts, timed, err);
         av_packet_unref(video->scratch);
         if (rc != AVSP_OK)
             return rc;

@@ -86,15 +86,25 @@ static AVStream *choose_video(AVFormatContext *ctx)
     return (video->disposition & pictures) != 0 ? NULL : video;
 }
 
+static enum avsp_code no_video(const AVFormatContext *ctx, struct avsp_err *err)
+{
+    if (ctx->nb_streams == 0)
+        return avsp_err_set(
+            err, AVSP_CORRUPT,
+            "there is nothing in the file, neither picture nor sound: it is damaged");
+    for (unsigned i = 0; i < ctx->nb_streams; i++)
+        if (ctx->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
+            return avsp_err_set(err, AVSP_UNSUPPORTED,
+                                "no video in the file: audio-only input is not supported yet");
+    return avsp_err_set(err, AVSP_UNSUPPORTED, "no video in the file");
+}
+
 enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_tracks,
                                   struct avsp_err *err)
 {
     struct avsp_tracks tracks = {.video = choose_video(ctx)};
     if (tracks.video == NULL)
-        return avsp_err_set(err, AVSP_UNSUPPORTED,
-                            ctx->nb_streams == 0
-                                ? "there is nothing to play in the file: neither picture nor sound"
-                                : "no video in the file: audio-only input is not supported yet");
+        return no_video(ctx, err);
     enum avsp_code rc = check_video(tracks.video, err);
     if (rc != AVSP_OK)
         return rc;
