@@ -1,0 +1,39 @@
+/// What the worker is told on its command line. Strings are borrowed from argv, the environment and static storage.
+#ifndef AVSP_WORKER_CONFIG_H
+#define AVSP_WORKER_CONFIG_H
+
+#include "util/cli.h"
+#include "util/err.h"
+#include "util/log.h"
+
+#include <limits.h>
+
+#define AVSP_WORKER_ROOTS_MAX 32
+
+struct avsp_worker_config {
+    const char *coordinator;
+    char id[65];
+    char host[65];
+    unsigned slots;
+    unsigned threads;      ///< of one encode
+    const char *work_dir;  ///< NULL = the default
+    uint64_t work_bytes;   ///< 0 = no limit
+    uint64_t memory_bytes; ///< resident, of one media step
+    int64_t task_ms;       ///< wall time of one media step
+    int64_t drain_ms;
+    int64_t idle_ms; ///< end after so long without a task; -1 = never
+    bool once;
+    const char *roots[AVSP_WORKER_ROOTS_MAX];
+    size_t n_roots;
+    enum avsp_log_level log_level;
+    char media_program[PATH_MAX];
+};
+
+extern const struct avsp_cli_program avsp_worker_program;
+
+/// @return OK; INVALID a value that is out of range; NOT_FOUND avspl1t-media.
+enum avsp_code avsp_worker_config_read(const struct avsp_cli_parsed *args,
+                                       struct avsp_worker_config *ret_config,
+                                       struct avsp_err *err) AVSP_CHECKED;
+
+#endif

@@ -1,0 +1,190 @@
+#include "worker/heartbeat.h"
+
+#include "util/log.h"
+
+#include <string.h>
+#include <time.h>
+
+#define INTERVAL_MS 1000
+#define DEADLINE_MIN_MS 250
+#define DEADLINE_MAX_MS 10000
+
+/// What a beat needs, copied: the attempt may end while the call is under way.
+struct copy {
+    char task_id[AVSP_TEXT_MAX_BYTES];
+    struct avsp_token token;
+    int64_t lease_ms;
+    struct avsp_progress progress;
+    uint64_t serial;
+};
+
+static void copy_beat(const struct avsp_beat *beat, struct copy *copy)
+{
+    snprintf(copy->task_id, sizeof copy->task_id, "%s", beat->task_id);
+    copy->token = beat->token;
+    copy->lease_ms = beat->lease_ms;
+    copy->serial = beat->serial;
+    copy->progress = beat->progress;
+    int64_t us = avsp_mono_now().us - beat->work_began.us;
+    if (beat->work_began.us > 0 && us > 0 && beat->progress.frames_done < UINT32_MAX)
+        copy->progress.milli_fps = (uint32_t)AVSP_MIN(
+            beat->progress.frames_done * UINT64_C(1000000000) / (uint64_t)us, (uint64_t)UINT32_MAX);
+}
+
+static struct avsp_beat *find(const struct avsp_beats *beats, uint64_t serial)
+{
+    struct avsp_beat *beat = beats->first;
+    while (beat != NULL && beat->serial != serial)
+        beat = beat->next;
+    return beat;
+}
+
+static struct avsp_beat *most_due(const struct avsp_beats *beats)
+{
+    struct avsp_beat *due = beats->first;
+    for (struct avsp_beat *beat = due; beat != NULL; beat = beat->next)
+        if (beat->due.us < due->due.us)
+            due = beat;
+    return due;
+}
+
+/// A quarter of the lease, so that three more fit in before it runs out.
+static int64_t deadline_ms(int64_t lease_ms)
+{
+    return AVSP_MAX(AVSP_MIN(lease_ms / 4, DEADLINE_MAX_MS), DEADLINE_MIN_MS);
+}
+
+void avsp_beat_judge(struct avsp_beat *beat, const struct avsp_attempt_status *status)
+{
+    if (status->canceled)
+        atomic_store(&beat->verdict, AVSP_BEAT_CANCELED);
+    else if (status->lease_lost)
+        atomic_store(&beat->verdict, AVSP_BEAT_LOST);
+}
+
+/// Beats for one attempt. @return false: the coordinator is away.
+static bool beat_once(struct avsp_beats *beats, const struct copy *copy,
+                      struct avsp_attempt_status *status, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_client_heartbeat(beats->client, beats->worker_id, copy->task_id,
+                                              copy->token, &copy->progress, status,
+                                              avsp_mono_in_ms(deadline_ms(copy->lease_ms)), err);
+    // The task is gone, or the token is stale: as much as a lost lease.
+    if (rc == AVSP_NOT_FOUND || rc == AVSP_CONFLICT)
+        *status = (struct avsp_attempt_status){.lease_lost = true};
+    return rc == AVSP_OK || status->lease_lost;
+}
+
+static void note_contact(struct avsp_beats *beats, bool there, const struct avsp_err *err)
+{
+    if (beats->is_away == !there)
+        return;
+    beats->is_away = !there;
+    if (there)
+        avsp_log(AVSP_LOG_INFO, "coordinator.back", "worker=%s", beats->worker_id);
+    else
+        avsp_log(AVSP_LOG_WARN, "coordinator.away", "worker=%s error=%s", beats->worker_id,
+                 AVSP_LOG_Q(err->text));
+}
+
+static void wait_for(struct avsp_beats *beats, const struct avsp_beat *beat)
+{
+    if (beat == NULL) {
+        pthread_cond_wait(&beats->changed, &beats->lock);
+        return;
+    }
+    struct timespec at = {.tv_sec = beat->due.us / 1000000,
+                          .tv_nsec = beat->due.us % 1000000 * 1000};
+    pthread_cond_timedwait(&beats->changed, &beats->lock, &at);
+}
+
+static void *run(void *opaque)
+{
+    struct avsp_beats *beats = opaque;
+    struct copy copy;
+    pthread_mutex_lock(&beats->lock);
+    while (!beats->is_over) {
+        struct avsp_beat *beat = most_due(beats);
+        if (beat == NULL || !avsp_mono_passed(beat->due)) {
+            wait_for(beats, beat);
+            continue;
+        }
+        copy_beat(beat, &copy);
+        pthread_mutex_unlock(&beats->lock);
+        struct avsp_attempt_status status = {0};
+        struct avsp_err err = {0};
+        bool there = beat_once(beats, &copy, &status, &err);
+        note_contact(beats, there, &err);
+        pthread_mutex_lock(&beats->lock);
+        beat = find(beats, copy.serial);
+        if (beat == NULL)
+            continue;
+        avsp_beat_judge(beat, &status);
+        beat->due = avsp_mono_in_ms(AVSP_MIN(INTERVAL_MS, AVSP_MAX(copy.lease_ms / 4, 50)));
+    }
+    pthread_mutex_unlock(&beats->lock);
+    return NULL;
+}
+
+enum avsp_code avsp_beats_start(struct avsp_beats *beats, struct avsp_client *client,
+                                const char *worker_id, struct avsp_err *err)
+{
+    *beats = (struct avsp_beats){.client = client, .worker_id = worker_id};
+    pthread_condattr_t attr;
+    AVSP_ASSERT(pthread_condattr_init(&attr) == 0);
+    AVSP_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    AVSP_ASSERT(pthread_cond_init(&beats->changed, &attr) == 0);
+    AVSP_ASSERT(pthread_mutex_init(&beats->lock, NULL) == 0);
+    pthread_condattr_destroy(&attr);
+    int rc = pthread_create(&beats->thread, NULL, run, beats);
+    return rc == 0 ? AVSP_OK : avsp_err_set_errno(err, rc, "start a thread");
+}
+
+void avsp_beats_stop(struct avsp_beats *beats)
+{
+    pthread_mutex_lock(&beats->lock);
+    AVSP_ASSERT(beats->first == NULL);
+    beats->is_over = true;
+    pthread_cond_broadcast(&beats->changed);
+    pthread_mutex_unlock(&beats->lock);
+    pthread_join(beats->thread, NULL);
+    pthread_cond_destroy(&beats->changed);
+    pthread_mutex_destroy(&beats->lock);
+}
+
+void avsp_beats_add(struct avsp_beats *beats, struct avsp_beat *beat)
+{
+    pthread_mutex_lock(&beats->lock);
+    beat->serial = ++beats->last_serial;
+    beat->due = avsp_mono_now();
+    beat->next = beats->first;
+    beats->first = beat;
+    pthread_cond_broadcast(&beats->changed);
+    pthread_mutex_unlock(&beats->lock);
+}
+
+void avsp_beats_remove(struct avsp_beats *beats, struct avsp_beat *beat)
+{
+    pthread_mutex_lock(&beats->lock);
+    struct avsp_beat **at = &beats->first;
+    while (*at != beat)
+        at = &(*at)->next;
+    *at = beat->next;
+    pthread_mutex_unlock(&beats->lock);
+}
+
+void avsp_beat_progress(struct avsp_beats *beats, struct avsp_beat *beat, uint64_t frames_done,
+                        uint64_t frames_total)
+{
+    pthread_mutex_lock(&beats->lock);
+    beat->progress.frames_done = frames_done;
+    beat->progress.frames_total = frames_total;
+    if (beat->work_began.us == 0)
+        beat->work_began = avsp_mono_now();
+    pthread_mutex_unlock(&beats->lock);
+}
+
+enum avsp_verdict_kind avsp_beat_verdict(const struct avsp_beat *beat)
+{
+    return (enum avsp_verdict_kind)atomic_load(&beat->verdict);
+}

@@ -1,0 +1,195 @@
+#include "worker/run.h"
+
+#include "util/fd.h"
+#include "util/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#define COPY_BYTES ((size_t)1 << 20)
+/// A step that says nothing for so long hangs: even one frame at the slowest preset takes seconds.
+#define SILENCE_MS (10 * 60 * 1000)
+/// Without a limit on temporary storage: larger than any sane piece or segment.
+#define FILE_MAX_BYTES ((uint64_t)64 << 30)
+
+bool avsp_run_should_stop(void *opaque)
+{
+    struct avsp_run *run = opaque;
+    return avsp_beat_verdict(&run->beat) != AVSP_BEAT_GO_ON ||
+           avsp_slots_phase(&run->worker->slots) == AVSP_PHASE_STOP;
+}
+
+enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err)
+{
+    switch (avsp_beat_verdict(&run->beat)) {
+    case AVSP_BEAT_CANCELED:
+        return avsp_err_set(err, AVSP_CANCELED, "the job is over");
+    case AVSP_BEAT_LOST:
+        return avsp_err_set(err, AVSP_CANCELED, "another worker has the task");
+    case AVSP_BEAT_GO_ON:
+        break;
+    }
+    return avsp_err_set(err, AVSP_CANCELED, "the worker stops");
+}
+
+void avsp_run_nearly_done(struct avsp_run *run)
+{
+    if (run->is_loaded)
+        avsp_slots_unload(&run->worker->slots);
+    run->is_loaded = false;
+}
+
+/// Copies the input to the attempt's folder.
+static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, struct avsp_err *err)
+{
+    uint64_t limit = run->worker->config->work_bytes;
+    if (limit > 0 && input->bytes > limit)
+        return avsp_err_set(err, AVSP_LIMIT, "the input is larger than --work-limit");
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/input", run->attempt.path);
+    input->own_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    void *block AVSP_CLEANUP(avsp_free_ptr) = malloc(COPY_BYTES);
+    if (input->own_fd < 0 || block == NULL)
+        return avsp_err_set_errno(err, errno, "%s", path);
+    for (uint64_t offset = 0; offset < input->bytes;) {
+        if (avsp_run_should_stop(run))
+            return avsp_run_stopped(run, err);
+        size_t n = 0;
+        enum avsp_code rc = avsp_reader_read(input->reader, offset, block, COPY_BYTES, &n, err);
+        if (rc == AVSP_OK && n == 0)
+            return avsp_err_set(err, AVSP_UNAVAILABLE, "the input became shorter");
+        if (rc == AVSP_OK)
+            rc = avsp_fd_write_all(input->own_fd, block, n, err);
+        if (rc != AVSP_OK)
+            return rc;
+        offset += n;
+    }
+    input->fd = input->own_fd;
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_input_open(struct avsp_run *run, const struct avsp_location *file,
+                               struct avsp_input *ret_input, struct avsp_err *err)
+{
+    struct avsp_reader *reader = avsp_storage_open(run->worker->storage, file, err);
+    if (reader == NULL)
+        return err->code;
+    *ret_input = (struct avsp_input){
+        .reader = reader, .own_fd = -1, .fd = -1, .bytes = avsp_reader_bytes(reader)};
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_input_fetch(struct avsp_run *run, struct avsp_input *input, uint64_t more_bytes,
+                                struct avsp_err *err)
+{
+    input->fd = avsp_reader_fd(input->reader);
+    uint64_t bytes = more_bytes + (input->fd < 0 ? input->bytes : 0);
+    if (!avsp_slots_reserve(&run->worker->slots, bytes,
+                            (struct avsp_slots_waiter){avsp_run_should_stop, run},
+                            &run->reserved_bytes))
+        return avsp_run_stopped(run, err);
+    return input->fd < 0 ? fetch(run, input, err) : AVSP_OK;
+}
+
+void avsp_input_close(struct avsp_input *input)
+{
+    avsp_reader_close(input->reader);
+    avsp_fd_cleanup(&input->own_fd);
+    input->reader = NULL;
+}
+
+enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step, int input_fd,
+                             enum avsp_code (*report)(void *opaque,
+                                                      const struct avsp_report *report,
+                                                      struct avsp_err *err),
+                             struct avsp_err *err)
+{
+    const struct avsp_worker_config *config = run->worker->config;
+    struct avsp_child child = {
+        .program = config->media_program,
+        .input_fd = input_fd,
+        .folder_fd = run->attempt.step_fd,
+        .step = step,
+        .limits = {.wall_ms = config->task_ms,
+                   .silence_ms = SILENCE_MS,
+                   .memory_bytes = config->memory_bytes,
+                   .file_bytes = config->work_bytes > 0 ? config->work_bytes : FILE_MAX_BYTES},
+        .should_stop = avsp_run_should_stop,
+        .report = report,
+        .opaque = run,
+    };
+    enum avsp_code rc = avsp_child_run(&child, run->log_tail, err);
+    // What the step says of itself when it is stopped does not matter.
+    return rc != AVSP_OK && avsp_run_should_stop(run) ? avsp_run_stopped(run, err) : rc;
+}
+
+void avsp_run_progress(struct avsp_run *run, const struct avsp_progress *progress)
+{
+    avsp_beat_progress(&run->worker->beats, &run->beat, progress->frames_done,
+                       progress->frames_total);
+    // Three quarters: early enough to claim and fetch the next piece, late enough not to keep it from an idle worker.
+    if (progress->frames_total > 0 && progress->frames_done / 3 >= progress->frames_total / 4)
+        avsp_run_nearly_done(run);
+}
+
+enum avsp_code avsp_run_warn(struct avsp_run *run, const char *text, struct avsp_err *err)
+{
+    struct avsp_outputs *made = &run->made;
+    if (made->warnings == NULL) {
+        made->warnings = avsp_arena_array(run->arena, AVSP_WARNINGS_MAX, sizeof *made->warnings);
+        if (made->warnings == NULL)
+            return avsp_arena_failed(run->arena, err);
+    }
+    if (made->n_warnings == AVSP_WARNINGS_MAX)
+        return AVSP_OK;
+    const char *copy = avsp_arena_strdup(run->arena, text);
+    if (copy == NULL)
+        return avsp_arena_failed(run->arena, err);
+    made->warnings[made->n_warnings++] = copy;
+    return AVSP_OK;
+}
+
+/// Makes room for one more; what was there before stays in the arena until it goes (at most as much again).
+static enum avsp_code grow_segments(struct avsp_run *run, struct avsp_err *err)
+{
+    struct avsp_outputs *made = &run->made;
+    if (made->n_segments < run->segments_cap)
+        return AVSP_OK;
+    if (made->n_segments >= AVSP_SEGMENTS_MAX)
+        return avsp_err_set(err, AVSP_LIMIT, "more than %d segments", AVSP_SEGMENTS_MAX);
+    size_t cap = AVSP_MAX(run->segments_cap * 2, (size_t)16);
+    struct avsp_segment *grown = avsp_arena_array(run->arena, cap, sizeof *grown);
+    if (grown == NULL)
+        return avsp_arena_failed(run->arena, err);
+    if (made->n_segments > 0)
+        memcpy(grown, made->segments, made->n_segments * sizeof *grown);
+    made->segments = grown;
+    run->segments_cap = cap;
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_run_keep_segment(struct avsp_run *run, const struct avsp_segment *segment,
+                                     struct avsp_err *err)
+{
+    enum avsp_code rc = grow_segments(run, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_segment copy = *segment;
+    copy.rendition = avsp_arena_strdup(run->arena, segment->rendition);
+    copy.name = avsp_arena_strdup(run->arena, segment->name);
+    copy.sha256 = avsp_arena_strdup(run->arena, segment->sha256);
+    if (copy.rendition == NULL || copy.name == NULL || copy.sha256 == NULL)
+        return avsp_arena_failed(run->arena, err);
+    run->made.segments[run->made.n_segments++] = copy;
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_run_work_folder(const struct avsp_run *run, struct avsp_location *ret_folder,
+                                    struct avsp_err *err)
+{
+    if (!avsp_id_is_valid(run->task->job_id))
+        return avsp_err_set(err, AVSP_INVALID, "the job's id is no name for a folder");
+    return avsp_location_join(run->arena, &run->task->work, run->task->job_id, ret_folder, err);
+}

@@ -1,0 +1,81 @@
+/// One attempt of one task, from its claim to its report: what every kind of task works with. One thread, except where said.
+#ifndef AVSP_WORKER_RUN_H
+#define AVSP_WORKER_RUN_H
+
+#include "worker/child.h"
+#include "worker/worker.h"
+
+struct avsp_run {
+    struct avsp_worker *worker;
+    const struct avsp_task *task;
+    struct avsp_arena *arena; ///< lives as long as the attempt
+    struct avsp_beat beat;
+    struct avsp_attempt attempt;
+    struct avsp_outputs made; ///< for the finish; strings in the arena
+    size_t segments_cap;
+    struct avsp_location *files; ///< of base jobs
+    size_t n_files;
+    enum avsp_task_kind files_kind;
+    int64_t probed_us; ///< duration of the file that was probed last
+    uint64_t reserved_bytes;
+    bool is_loaded; ///< counts as a load (worker/slots.h)
+    char log_tail[AVSP_LOG_TAIL_MAX_BYTES + 1];
+};
+
+/// Is the attempt in vain, or the worker stopping? Any thread. The signature fits avsp_child and avsp_slots_waiter.
+bool avsp_run_should_stop(void *run);
+
+/// CANCELED with the reason.
+enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err);
+
+/// The task is nearly done, or needs no slot any more: another may be claimed. Any number of times.
+void avsp_run_nearly_done(struct avsp_run *run);
+
+/// The input for the child: the file itself where storage has a descriptor for it, else a fetched copy.
+struct avsp_input {
+    struct avsp_reader *reader;
+    int own_fd; ///< of the copy; -1 = there is none
+    int fd;     ///< for the child; borrowed from one of the two
+    uint64_t bytes;
+};
+
+/// Opens @p file, which makes its size known; close with avsp_input_close. @return as avsp_storage_open.
+enum avsp_code avsp_input_open(struct avsp_run *run, const struct avsp_location *file,
+                               struct avsp_input *ret_input, struct avsp_err *err) AVSP_CHECKED;
+
+/// Sets `fd`. Takes the temporary storage for a copy, where one is needed, and for @p more_bytes that the task will write:
+/// all at once, so that two tasks never wait for each other. @return OK; LIMIT no room for a copy; CANCELED; as storage.
+enum avsp_code avsp_input_fetch(struct avsp_run *run, struct avsp_input *input, uint64_t more_bytes,
+                                struct avsp_err *err) AVSP_CHECKED;
+void avsp_input_close(struct avsp_input *input);
+
+/// Runs a media step with the limits of the configuration. @param report as struct avsp_child's, `opaque` is the run.
+enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step, int input_fd,
+                             enum avsp_code (*report)(void *opaque,
+                                                      const struct avsp_report *report,
+                                                      struct avsp_err *err),
+                             struct avsp_err *err) AVSP_CHECKED;
+
+/// Notes progress, for heartbeats and for the claim of the next task.
+void avsp_run_progress(struct avsp_run *run, const struct avsp_progress *progress);
+
+/// Keeps a warning for the finish; those beyond AVSP_WARNINGS_MAX are dropped.
+enum avsp_code avsp_run_warn(struct avsp_run *run, const char *text,
+                             struct avsp_err *err) AVSP_CHECKED;
+
+/// A deep copy of a segment into `made`. @return OK; LIMIT; NO_MEMORY.
+enum avsp_code avsp_run_keep_segment(struct avsp_run *run, const struct avsp_segment *segment,
+                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// The folder of the job's pieces. @return OK; INVALID a job id that is no name.
+enum avsp_code avsp_run_work_folder(const struct avsp_run *run, struct avsp_location *ret_folder,
+                                    struct avsp_err *err) AVSP_CHECKED;
+
+/// The kinds of task. @return OK: `made` and `files` are the result; CANCELED it was stopped; else why it failed.
+enum avsp_code avsp_task_split(struct avsp_run *run, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_task_encode(struct avsp_run *run, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_task_manifest(struct avsp_run *run, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_task_manifest_base(struct avsp_run *run, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_task_cleanup(struct avsp_run *run, struct avsp_err *err) AVSP_CHECKED;
+
+#endif

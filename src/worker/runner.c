@@ -1,0 +1,247 @@
+#include "worker/runner.h"
+
+#include "util/log.h"
+#include "worker/run.h"
+#include "worker/upstream.h"
+
+#include <inttypes.h>
+#include <signal.h>
+
+#define CLAIM_WAIT_MS 20000
+/// For an answer to come once the wait is over.
+#define CLAIM_SLACK_MS 10000
+#define BACKOFF_FIRST_MS 100
+#define BACKOFF_MAX_MS 2000
+#define AWAY_LOG_US 10000000
+/// What one attempt keeps in memory: a ceiling, for a million segments; a usual one takes a few kilobytes.
+#define RUN_ARENA_BYTES ((size_t)1 << 30)
+
+static void note_claim(struct avsp_worker *worker, bool through, const struct avsp_err *err)
+{
+    struct avsp_mono now = avsp_mono_now();
+    pthread_mutex_lock(&worker->lock);
+    bool was_away = worker->away_since.us != 0;
+    bool tell = false;
+    if (through) {
+        tell = was_away && worker->away_logged.us != 0;
+        worker->away_since = worker->away_logged = (struct avsp_mono){0};
+    } else {
+        if (!was_away)
+            worker->away_since = now;
+        tell = worker->away_logged.us == 0 || now.us - worker->away_logged.us >= AWAY_LOG_US;
+        // The first second is silent: a coordinator that is being started is no event.
+        tell = tell && now.us - worker->away_since.us >= 1000000;
+        if (tell)
+            worker->away_logged = now;
+    }
+    pthread_mutex_unlock(&worker->lock);
+    if (tell && through)
+        avsp_log(AVSP_LOG_INFO, "coordinator.reached", "target=%s",
+                 AVSP_LOG_Q(worker->config->coordinator));
+    else if (tell)
+        avsp_log(AVSP_LOG_WARN, "coordinator.unreachable", "target=%s error=%s",
+                 AVSP_LOG_Q(worker->config->coordinator), AVSP_LOG_Q(err->text));
+}
+
+/// Asks until there is an answer. A question that was not answered is repeated with the same id: the coordinator may have
+/// given us a task already. @return false: no more claims.
+static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct avsp_task *ret_task)
+{
+    struct avsp_worker *worker = runner->worker;
+    char claim_id[AVSP_ID_BYTES];
+    avsp_id_new(claim_id);
+    const struct avsp_claim question = {
+        .worker = {.id = worker->config->id,
+                   .host = worker->config->host,
+                   .version = AVSP_VERSION,
+                   .slots = worker->config->slots,
+                   .kinds = runner->kinds},
+        .own = true,
+        .claim_id = claim_id,
+        .wait_ms = CLAIM_WAIT_MS,
+    };
+    for (int64_t backoff_ms = BACKOFF_FIRST_MS;;
+         backoff_ms = AVSP_MIN(backoff_ms * 2, BACKOFF_MAX_MS)) {
+        if (avsp_slots_phase(&worker->slots) != AVSP_PHASE_RUN)
+            return false;
+        avsp_arena_clear(arena);
+        struct avsp_err err = {0};
+        *ret_task = (struct avsp_task){0};
+        enum avsp_code rc =
+            avsp_client_claim(worker->claims, &question, arena, ret_task,
+                              avsp_mono_in_ms(CLAIM_WAIT_MS + CLAIM_SLACK_MS), &err);
+        if (rc == AVSP_CANCELED && avsp_slots_phase(&worker->slots) != AVSP_PHASE_RUN)
+            return false;
+        note_claim(worker, rc == AVSP_OK, &err);
+        if (rc == AVSP_OK)
+            return true;
+        if (!avsp_slots_sleep(&worker->slots, backoff_ms, AVSP_PHASE_DRAIN))
+            return false;
+    }
+}
+
+static enum avsp_code do_task(struct avsp_run *run, struct avsp_err *err)
+{
+    switch (run->task->kind) {
+    case AVSP_TASK_SPLIT:
+        return avsp_task_split(run, err);
+    case AVSP_TASK_ENCODE:
+    case AVSP_TASK_AUDIO:
+        return avsp_task_encode(run, err);
+    case AVSP_TASK_MANIFEST:
+        return avsp_task_manifest(run, err);
+    case AVSP_TASK_CLEANUP:
+        return avsp_task_cleanup(run, err);
+    case AVSP_TASK_NONE:
+        break;
+    }
+    return avsp_err_set(err, AVSP_UNSUPPORTED, "a kind of task that this worker does not know");
+}
+
+/// The piece is of no use any more once its encode is recorded.
+static void delete_piece(struct avsp_run *run)
+{
+    const struct avsp_task *task = run->task;
+    if (task->kind != AVSP_TASK_AUDIO && !(task->kind == AVSP_TASK_ENCODE && task->described))
+        return;
+    struct avsp_err err = {0};
+    if (avsp_storage_delete(run->worker->storage, &task->input, &err) != AVSP_OK)
+        avsp_log(AVSP_LOG_WARN, "piece.delete", "error=%s", AVSP_LOG_Q(err.text));
+}
+
+static struct avsp_finish finish_of(const struct avsp_run *run)
+{
+    return (struct avsp_finish){
+        .worker_id = run->worker->config->id,
+        .task_id = run->task->id,
+        .token = run->task->token,
+    };
+}
+
+static void report_failure(struct avsp_run *run, const struct avsp_err *cause)
+{
+    struct avsp_finish finish = finish_of(run);
+    finish.failure = (struct avsp_failure){
+        .code = cause->code,
+        .may_retry = avsp_code_may_retry(cause->code),
+        .message = cause->text,
+        .log_tail = run->log_tail,
+    };
+    avsp_log(AVSP_LOG_ERROR, "task.failed", "task=%s kind=%s attempt=%" PRId64 " code=%s error=%s",
+             run->task->id, avsp_task_kind_name(run->task->kind), run->task->token.attempt,
+             avsp_code_name(cause->code), AVSP_LOG_Q(cause->text));
+    if (run->log_tail[0] != '\0')
+        avsp_log(AVSP_LOG_INFO, "task.log", "task=%s tail=%s", run->task->id,
+                 AVSP_LOG_Q(run->log_tail));
+    struct avsp_err err = {0};
+    if (avsp_upstream_finish(run, &finish, &err) != AVSP_OK)
+        avsp_log(AVSP_LOG_WARN, "task.report", "task=%s error=%s", run->task->id,
+                 AVSP_LOG_Q(err.text));
+}
+
+static void report_success(struct avsp_run *run)
+{
+    struct avsp_finish finish = finish_of(run);
+    finish.succeeded = true;
+    finish.outputs = run->made;
+    finish.files_kind = run->files_kind;
+    finish.files = run->files;
+    finish.n_files = run->n_files;
+    struct avsp_err err = {0};
+    switch (avsp_upstream_finish(run, &finish, &err)) {
+    case AVSP_OK:
+        delete_piece(run);
+        avsp_log(AVSP_LOG_INFO, "task.done", "task=%s kind=%s attempt=%" PRId64, run->task->id,
+                 avsp_task_kind_name(run->task->kind), run->task->token.attempt);
+        return;
+    case AVSP_CONFLICT:
+    case AVSP_NOT_FOUND:
+        avsp_log(AVSP_LOG_INFO, "task.dropped", "task=%s reason=%s", run->task->id,
+                 AVSP_LOG_Q(err.text));
+        return;
+    case AVSP_UNAVAILABLE:
+    case AVSP_TIMEOUT:
+    case AVSP_CANCELED:
+        avsp_log(AVSP_LOG_ERROR, "task.report", "task=%s error=%s", run->task->id,
+                 AVSP_LOG_Q(err.text));
+        return;
+    default:
+        // The result itself is refused: say so, that the attempt ends.
+        report_failure(run, &err);
+    }
+}
+
+/// What follows from how the task ended.
+static void conclude(struct avsp_run *run, enum avsp_code rc, const struct avsp_err *err)
+{
+    if (avsp_beat_verdict(&run->beat) != AVSP_BEAT_GO_ON) {
+        struct avsp_err why = {0};
+        avsp_run_stopped(run, &why);
+        avsp_log(AVSP_LOG_INFO, "task.dropped", "task=%s reason=%s", run->task->id,
+                 AVSP_LOG_Q(why.text));
+        return;
+    }
+    if (rc == AVSP_OK) {
+        report_success(run);
+    } else if (rc == AVSP_CANCELED && avsp_run_should_stop(run)) {
+        avsp_log(AVSP_LOG_INFO, "task.released", "task=%s", run->task->id);
+        avsp_upstream_release(run);
+    } else {
+        report_failure(run, err);
+    }
+}
+
+/// Does one claimed task from beginning to end. @param is_loaded  it counts as a load, which is given back.
+static void run_task(struct avsp_worker *worker, struct avsp_arena *arena,
+                     const struct avsp_task *task, bool is_loaded)
+{
+    struct avsp_run run = {
+        .worker = worker,
+        .task = task,
+        .arena = arena,
+        .beat = {.task_id = task->id, .token = task->token, .lease_ms = task->lease_ms},
+        .attempt = {.step_fd = -1},
+        .is_loaded = is_loaded,
+    };
+    avsp_log(AVSP_LOG_INFO, "task.claimed",
+             "task=%s kind=%s job=%s idx=%" PRIu32 " attempt=%" PRId64, task->id,
+             avsp_task_kind_name(task->kind), task->job_id, task->idx, task->token.attempt);
+    avsp_beats_add(&worker->beats, &run.beat);
+    struct avsp_err err = {0};
+    enum avsp_code rc = avsp_attempt_open(&worker->workdir, &run.attempt, &err);
+    if (rc == AVSP_OK)
+        rc = do_task(&run, &err);
+    avsp_attempt_close(&worker->workdir, &run.attempt);
+    avsp_slots_unreserve(&worker->slots, run.reserved_bytes);
+    conclude(&run, rc, &err);
+    avsp_run_nearly_done(&run);
+    avsp_beats_remove(&worker->beats, &run.beat);
+}
+
+void *avsp_runner_main(void *opaque)
+{
+    struct avsp_runner *runner = opaque;
+    struct avsp_worker *worker = runner->worker;
+    bool has_load = runner->kinds == AVSP_KINDS_SLOT;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, RUN_ARENA_BYTES);
+    struct avsp_task task;
+    while (!has_load || avsp_slots_load(&worker->slots)) {
+        bool is_claimed = claim(runner, &arena, &task);
+        bool is_task = is_claimed && task.kind != AVSP_TASK_NONE;
+        if (is_task) {
+            avsp_slots_task_begin(&worker->slots);
+            run_task(worker, &arena, &task, has_load);
+            avsp_slots_task_end(&worker->slots);
+        } else if (has_load) {
+            avsp_slots_unload(&worker->slots);
+        }
+        avsp_arena_clear(&arena);
+        if (!is_claimed || (is_task && worker->config->once))
+            break;
+    }
+    pthread_mutex_lock(&worker->lock);
+    worker->n_runners--;
+    pthread_mutex_unlock(&worker->lock);
+    return NULL;
+}

@@ -1,0 +1,21 @@
+/// How much of this machine we may use: processors and memory, as the scheduler and control groups say. Any thread.
+#ifndef AVSP_WORKER_SIZING_H
+#define AVSP_WORKER_SIZING_H
+
+#include "util/base.h"
+
+struct avsp_machine {
+    unsigned n_cpus;          ///< usable: affinity, and the quota of a control group, rounded up
+    uint64_t total_bytes;     ///< of memory: the machine's, or a control group's ceiling
+    uint64_t available_bytes; ///< of it, now
+};
+
+void avsp_machine_look(struct avsp_machine *ret_machine);
+
+/// One slot a processor where memory allows it. 1..
+unsigned avsp_machine_slots(const struct avsp_machine *machine);
+
+/// Resident memory that one media step may use with @p n_slots of them.
+uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned n_slots);
+
+#endif

@@ -1,0 +1,164 @@
+#include "worker/slots.h"
+
+#include <time.h>
+
+/// How often a waiter looks whether its task is still wanted.
+#define TICK_MS 200
+
+void avsp_slots_init(struct avsp_slots *slots, unsigned n_slots, uint64_t limit_bytes)
+{
+    *slots = (struct avsp_slots){
+        .n_slots = n_slots, .limit_bytes = limit_bytes, .idle_since = avsp_mono_now()};
+    pthread_condattr_t attr;
+    AVSP_ASSERT(pthread_condattr_init(&attr) == 0);
+    AVSP_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
+    AVSP_ASSERT(pthread_cond_init(&slots->changed, &attr) == 0);
+    AVSP_ASSERT(pthread_mutex_init(&slots->lock, NULL) == 0);
+    pthread_condattr_destroy(&attr);
+}
+
+void avsp_slots_deinit(struct avsp_slots *slots)
+{
+    pthread_cond_destroy(&slots->changed);
+    pthread_mutex_destroy(&slots->lock);
+}
+
+static void wait_until(struct avsp_slots *slots, struct avsp_mono deadline)
+{
+    struct timespec at = {.tv_sec = deadline.us / 1000000, .tv_nsec = deadline.us % 1000000 * 1000};
+    pthread_cond_timedwait(&slots->changed, &slots->lock, &at);
+}
+
+void avsp_slots_set_phase(struct avsp_slots *slots, enum avsp_phase phase)
+{
+    pthread_mutex_lock(&slots->lock);
+    slots->phase = AVSP_MAX(slots->phase, phase);
+    pthread_cond_broadcast(&slots->changed);
+    pthread_mutex_unlock(&slots->lock);
+}
+
+enum avsp_phase avsp_slots_phase(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    enum avsp_phase phase = slots->phase;
+    pthread_mutex_unlock(&slots->lock);
+    return phase;
+}
+
+bool avsp_slots_sleep(struct avsp_slots *slots, int64_t ms, enum avsp_phase until)
+{
+    struct avsp_mono deadline = avsp_mono_in_ms(ms);
+    pthread_mutex_lock(&slots->lock);
+    while (slots->phase < until && !avsp_mono_passed(deadline))
+        wait_until(slots, deadline);
+    bool went_through = slots->phase < until;
+    pthread_mutex_unlock(&slots->lock);
+    return went_through;
+}
+
+bool avsp_slots_load(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    while (slots->phase == AVSP_PHASE_RUN && slots->n_load >= slots->n_slots)
+        pthread_cond_wait(&slots->changed, &slots->lock);
+    bool may = slots->phase == AVSP_PHASE_RUN;
+    if (may)
+        slots->n_load++;
+    pthread_mutex_unlock(&slots->lock);
+    return may;
+}
+
+/// Counts one of the numbers down and wakes whoever waits for that.
+static void count_down(struct avsp_slots *slots, unsigned *number)
+{
+    pthread_mutex_lock(&slots->lock);
+    AVSP_ASSERT(*number > 0);
+    --*number;
+    pthread_cond_broadcast(&slots->changed);
+    pthread_mutex_unlock(&slots->lock);
+}
+
+void avsp_slots_unload(struct avsp_slots *slots)
+{
+    count_down(slots, &slots->n_load);
+}
+
+void avsp_slots_task_begin(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    slots->n_tasks++;
+    pthread_mutex_unlock(&slots->lock);
+}
+
+void avsp_slots_task_end(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    AVSP_ASSERT(slots->n_tasks > 0);
+    slots->n_tasks--;
+    slots->idle_since = avsp_mono_now();
+    pthread_mutex_unlock(&slots->lock);
+}
+
+int64_t avsp_slots_idle_ms(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    int64_t ms = slots->n_tasks > 0 ? 0 : (avsp_mono_now().us - slots->idle_since.us) / 1000;
+    pthread_mutex_unlock(&slots->lock);
+    return ms;
+}
+
+/// One tick of a wait; false where it is in vain. The lock is held by the caller, and given up while the waiter is asked.
+static bool wait_tick(struct avsp_slots *slots, struct avsp_slots_waiter waiter)
+{
+    wait_until(slots, avsp_mono_in_ms(TICK_MS));
+    pthread_mutex_unlock(&slots->lock);
+    bool stop = waiter.should_stop(waiter.opaque);
+    pthread_mutex_lock(&slots->lock);
+    return !stop;
+}
+
+bool avsp_slots_take(struct avsp_slots *slots, struct avsp_slots_waiter waiter)
+{
+    pthread_mutex_lock(&slots->lock);
+    bool wanted = true;
+    while (wanted && slots->n_steps >= slots->n_slots)
+        wanted = wait_tick(slots, waiter);
+    if (wanted)
+        slots->n_steps++;
+    pthread_mutex_unlock(&slots->lock);
+    return wanted;
+}
+
+void avsp_slots_give(struct avsp_slots *slots)
+{
+    count_down(slots, &slots->n_steps);
+}
+
+bool avsp_slots_reserve(struct avsp_slots *slots, uint64_t bytes, struct avsp_slots_waiter waiter,
+                        uint64_t *ret_bytes)
+{
+    if (slots->limit_bytes == 0) {
+        *ret_bytes = 0;
+        return true;
+    }
+    bytes = AVSP_MIN(bytes, slots->limit_bytes);
+    pthread_mutex_lock(&slots->lock);
+    bool wanted = true;
+    while (wanted && bytes > slots->limit_bytes - slots->used_bytes)
+        wanted = wait_tick(slots, waiter);
+    if (wanted) {
+        slots->used_bytes += bytes;
+        *ret_bytes = bytes;
+    }
+    pthread_mutex_unlock(&slots->lock);
+    return wanted;
+}
+
+void avsp_slots_unreserve(struct avsp_slots *slots, uint64_t bytes)
+{
+    pthread_mutex_lock(&slots->lock);
+    AVSP_ASSERT(bytes <= slots->used_bytes);
+    slots->used_bytes -= bytes;
+    pthread_cond_broadcast(&slots->changed);
+    pthread_mutex_unlock(&slots->lock);
+}

@@ -1,0 +1,69 @@
+/// Who may do what now: how many tasks are taken, how many media steps run, how much temporary storage is spoken for,
+/// and whether the worker goes on at all.
+///
+/// A *load* is a task that needs an encoder for a good while yet: claims stop where there are as many as slots. A task that
+/// is nearly done gives its load back early, so that the next one is claimed and fetched before the slot is free. Any thread.
+#ifndef AVSP_WORKER_SLOTS_H
+#define AVSP_WORKER_SLOTS_H
+
+#include "util/base.h"
+#include "util/time.h"
+
+#include <pthread.h>
+
+enum avsp_phase {
+    AVSP_PHASE_RUN,
+    AVSP_PHASE_DRAIN, ///< no new task; what runs is finished
+    AVSP_PHASE_STOP,  ///< what runs is handed back
+};
+
+struct avsp_slots {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    enum avsp_phase phase;
+    unsigned n_slots;
+    unsigned n_load;
+    unsigned n_steps; ///< media steps that hold a slot
+    unsigned n_tasks; ///< claimed and not over
+    struct avsp_mono idle_since;
+    uint64_t limit_bytes; ///< 0 = none
+    uint64_t used_bytes;
+};
+
+/// Is the task that waits wanted still? Asked without a lock held.
+struct avsp_slots_waiter {
+    bool (*should_stop)(void *opaque);
+    void *opaque;
+};
+
+void avsp_slots_init(struct avsp_slots *slots, unsigned n_slots, uint64_t limit_bytes);
+void avsp_slots_deinit(struct avsp_slots *slots);
+
+/// Phases only go forward.
+void avsp_slots_set_phase(struct avsp_slots *slots, enum avsp_phase phase);
+enum avsp_phase avsp_slots_phase(struct avsp_slots *slots);
+
+/// Sleeps; returns early, with false, when the phase becomes @p until or a later one.
+bool avsp_slots_sleep(struct avsp_slots *slots, int64_t ms, enum avsp_phase until);
+
+/// Waits until a task that needs a slot may be claimed, and counts it. @return false: no more claims.
+bool avsp_slots_load(struct avsp_slots *slots) AVSP_CHECKED;
+void avsp_slots_unload(struct avsp_slots *slots);
+
+/// Counts tasks that are claimed and not over.
+void avsp_slots_task_begin(struct avsp_slots *slots);
+void avsp_slots_task_end(struct avsp_slots *slots);
+/// How long there has been no task, in milliseconds; 0 while there is one.
+int64_t avsp_slots_idle_ms(struct avsp_slots *slots);
+
+/// Waits for a free slot. @return false: stopped.
+bool avsp_slots_take(struct avsp_slots *slots, struct avsp_slots_waiter waiter) AVSP_CHECKED;
+void avsp_slots_give(struct avsp_slots *slots);
+
+/// Waits until @p bytes more of temporary storage may be used. More than the limit is taken as the limit: then the task
+/// has it all to itself. @param ret_bytes what was taken, to be given back. @return false: stopped.
+bool avsp_slots_reserve(struct avsp_slots *slots, uint64_t bytes, struct avsp_slots_waiter waiter,
+                        uint64_t *ret_bytes) AVSP_CHECKED;
+void avsp_slots_unreserve(struct avsp_slots *slots, uint64_t bytes);
+
+#endif

@@ -1,0 +1,140 @@
+#include "core/naming.h"
+#include "worker/publish.h"
+#include "worker/run.h"
+#include "worker/upstream.h"
+
+#include <string.h>
+
+/// Files that may be reported ahead of our answer: they stay in the attempt's folder until the step has ended, when
+/// nobody can change them any more.
+#define MAX_PENDING 64
+/// What an encode writes, as a multiple of its piece, and at least: an estimate for --work-limit.
+#define OUTPUT_FACTOR 2
+#define OUTPUT_MIN_BYTES ((uint64_t)4 << 20)
+
+static enum avsp_code keep_rendition(struct avsp_run *run, const struct avsp_rendition *reported,
+                                     struct avsp_err *err)
+{
+    enum avsp_media_kind kind =
+        run->task->kind == AVSP_TASK_AUDIO ? AVSP_MEDIA_AUDIO : AVSP_MEDIA_VIDEO;
+    if (run->made.n_renditions > 0 || reported->kind != kind)
+        return avsp_err_set(err, AVSP_INTERNAL, "the media step reports a rendition too many");
+    struct avsp_rendition *r = avsp_arena_array(run->arena, 1, sizeof *r);
+    if (r == NULL)
+        return avsp_arena_failed(run->arena, err);
+    *r = *reported;
+    const char **const texts[] = {&r->name,        &r->init_name, &r->init_sha256, &r->codecs,
+                                  &r->video_range, &r->language,  &r->title};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
+        if ((*texts[i] = avsp_arena_strdup(run->arena, *texts[i])) == NULL)
+            return avsp_arena_failed(run->arena, err);
+    run->made.renditions = r;
+    run->made.n_renditions = 1;
+    return AVSP_OK;
+}
+
+static enum avsp_code take_report(void *opaque, const struct avsp_report *report,
+                                  struct avsp_err *err)
+{
+    struct avsp_run *run = opaque;
+    switch (report->kind) {
+    case AVSP_REPORT_PROGRESS:
+        avsp_run_progress(run, &report->progress);
+        return AVSP_OK;
+    case AVSP_REPORT_RENDITION:
+        return keep_rendition(run, &report->rendition, err);
+    case AVSP_REPORT_SEGMENT:
+        return avsp_run_keep_segment(run, &report->segment, err);
+    case AVSP_REPORT_WARNING:
+        return avsp_run_warn(run, report->warning, err);
+    default:
+        return avsp_err_set(err, AVSP_INTERNAL, "the media step reports what it should not");
+    }
+}
+
+/// Does what was reported make sense as a whole?
+static enum avsp_code check_made(const struct avsp_run *run, struct avsp_err *err)
+{
+    const struct avsp_outputs *made = &run->made;
+    if (!run->task->described && run->task->kind == AVSP_TASK_ENCODE)
+        return made->n_segments == 1
+                   ? AVSP_OK
+                   : avsp_err_set(err, AVSP_INTERNAL, "the encode did not make one file");
+    if (made->n_renditions != 1 || made->n_segments == 0)
+        return avsp_err_set(err, AVSP_INTERNAL, "the media step made no segments");
+    char prefix = run->task->kind == AVSP_TASK_AUDIO ? 'a' : 'v';
+    const char *name = made->renditions[0].name;
+    if (name[0] != prefix || strspn(name + 1, "0123456789") != strlen(name + 1) ||
+        strlen(name) < 2 || strlen(name) > 4)
+        return avsp_err_set(err, AVSP_INTERNAL, "the media step made a rendition \"%s\"", name);
+    for (size_t i = 0; i < made->n_segments; i++)
+        if (strcmp(made->segments[i].rendition, name) != 0 ||
+            made->segments[i].idx < run->task->idx ||
+            (i > 0 && made->segments[i].idx <= made->segments[i - 1].idx))
+            return avsp_err_set(err, AVSP_INTERNAL, "the media step made segments out of order");
+    return AVSP_OK;
+}
+
+/// The part that needs a slot.
+static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *input,
+                             struct avsp_err *err)
+{
+    struct avsp_slots *slots = &run->worker->slots;
+    if (!avsp_slots_take(slots, (struct avsp_slots_waiter){avsp_run_should_stop, run}))
+        return avsp_run_stopped(run, err);
+    struct avsp_step step = {
+        .kind = run->task->kind == AVSP_TASK_AUDIO ? AVSP_STEP_AUDIO : AVSP_STEP_ENCODE,
+        .segment_seconds = run->task->segment_seconds,
+        .max_pending = MAX_PENDING,
+        .crf = run->task->crf,
+        .preset = run->task->preset,
+        .threads = run->worker->config->threads,
+        .described = run->task->described,
+        .idx = run->task->idx,
+    };
+    enum avsp_code rc = avsp_run_step(run, &step, input->fd, take_report, err);
+    avsp_slots_give(slots);
+    // From here on only storage is busy: the next piece may be encoded meanwhile.
+    avsp_run_nearly_done(run);
+    return rc == AVSP_OK ? check_made(run, err) : rc;
+}
+
+/// What does not fit into the finish is reported before it.
+static enum avsp_code report_most(struct avsp_run *run, struct avsp_err *err)
+{
+    struct avsp_outputs *made = &run->made;
+    while (made->n_segments > AVSP_BATCH_MAX) {
+        struct avsp_outputs batch = {
+            .renditions = made->renditions,
+            .n_renditions = made->n_renditions,
+            .segments = made->segments,
+            .n_segments = AVSP_BATCH_MAX,
+        };
+        enum avsp_code rc = avsp_upstream_report(run, &batch, err);
+        if (rc != AVSP_OK)
+            return rc;
+        made->segments += AVSP_BATCH_MAX;
+        made->n_segments -= AVSP_BATCH_MAX;
+    }
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_task_encode(struct avsp_run *run, struct avsp_err *err)
+{
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.own_fd = -1};
+    enum avsp_code rc = avsp_input_open(run, &run->task->input, &input, err);
+    // A shared file system may show a new file late, and a piece that is gone for good fails its last attempt soon enough.
+    if (rc == AVSP_NOT_FOUND)
+        err->code = AVSP_UNAVAILABLE;
+    if (rc == AVSP_OK)
+        rc = avsp_input_fetch(run, &input, AVSP_MAX(input.bytes * OUTPUT_FACTOR, OUTPUT_MIN_BYTES),
+                              err);
+    if (rc == AVSP_OK)
+        rc = encode(run, &input, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (!run->task->described && run->task->kind == AVSP_TASK_ENCODE)
+        return avsp_publish_whole(run, err);
+    rc = avsp_publish_made(run, err);
+    return rc == AVSP_OK ? report_most(run, err) : rc;
+}

@@ -1,0 +1,285 @@
+#include "core/naming.h"
+#include "core/playlist.h"
+#include "util/log.h"
+#include "util/sha256.h"
+#include "worker/run.h"
+#include "worker/tidy.h"
+#include "worker/upstream.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define RENDITIONS_MAX 64
+#define PAGES_MAX (2 * AVSP_SEGMENTS_MAX)
+/// A playlist of a million segments.
+#define PLAYLIST_MAX_BYTES ((size_t)128 << 20)
+
+/// All that the job made, in the order of its playlists.
+struct presentation {
+    struct avsp_rendition renditions[RENDITIONS_MAX];
+    struct avsp_playlist_rendition tracks[RENDITIONS_MAX];
+    const char *uris[RENDITIONS_MAX]; ///< of the media playlists
+    size_t n;
+};
+
+static int by_kind_and_name(const void *a, const void *b)
+{
+    const struct avsp_rendition *x = a, *y = b;
+    if (x->kind != y->kind)
+        return x->kind < y->kind ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+static int by_rendition_and_index(const void *a, const void *b)
+{
+    const struct avsp_segment *x = a, *y = b;
+    int names = strcmp(x->rendition, y->rendition);
+    if (names != 0)
+        return names;
+    return x->idx < y->idx ? -1 : x->idx > y->idx;
+}
+
+/// Adds one page. The strings live in the run's arena already.
+static enum avsp_code add_page(struct avsp_run *run, struct presentation *p,
+                               const struct avsp_outputs *page, struct avsp_err *err)
+{
+    if (page->n_renditions > RENDITIONS_MAX - p->n)
+        return avsp_err_set(err, AVSP_LIMIT, "more than %d renditions", RENDITIONS_MAX);
+    for (size_t i = 0; i < page->n_renditions; i++)
+        p->renditions[p->n++] = page->renditions[i];
+    for (size_t i = 0; i < page->n_segments; i++) {
+        enum avsp_code rc = avsp_run_keep_segment(run, &page->segments[i], err);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    return AVSP_OK;
+}
+
+static enum avsp_code fetch_facts(struct avsp_run *run, struct presentation *p,
+                                  struct avsp_err *err)
+{
+    const char *page = "";
+    unsigned n_pages = 0;
+    do {
+        struct avsp_outputs_page answer = {0};
+        enum avsp_code rc = avsp_upstream_outputs(run, page, &answer, err);
+        if (rc == AVSP_OK)
+            rc = add_page(run, p, &answer.outputs, err);
+        if (rc != AVSP_OK)
+            return rc;
+        page = answer.next_page;
+        if (++n_pages > PAGES_MAX)
+            return avsp_err_set(err, AVSP_LIMIT, "the list of segments does not end");
+    } while (page[0] != '\0');
+    return AVSP_OK;
+}
+
+/// Sorts and hands each rendition its segments.
+static enum avsp_code arrange(struct avsp_run *run, struct presentation *p, struct avsp_err *err)
+{
+    struct avsp_segment *segments = run->made.segments;
+    size_t n = run->made.n_segments, n_used = 0;
+    if (n > 0)
+        qsort(segments, n, sizeof *segments, by_rendition_and_index);
+    qsort(p->renditions, p->n, sizeof p->renditions[0], by_kind_and_name);
+    for (size_t i = 0; i < p->n; i++) {
+        size_t first = 0;
+        while (first < n && strcmp(segments[first].rendition, p->renditions[i].name) != 0)
+            first++;
+        size_t end = first;
+        while (end < n && strcmp(segments[end].rendition, p->renditions[i].name) == 0)
+            end++;
+        p->tracks[i] = (struct avsp_playlist_rendition){
+            &p->renditions[i], first < n ? &segments[first] : NULL, end - first};
+        n_used += end - first;
+    }
+    if (n_used != n)
+        return avsp_err_set(err, AVSP_CORRUPT, "there are segments without a rendition");
+    return AVSP_OK;
+}
+
+/// Is a published file there, as long as it was when it was made?
+static enum avsp_code check_file(struct avsp_run *run, const char *rendition, const char *name,
+                                 uint64_t bytes, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 64 << 10);
+    struct avsp_location folder, file;
+    struct avsp_stat st = {0};
+    enum avsp_code rc = avsp_location_join(&arena, &run->task->output, rendition, &folder, err);
+    if (rc == AVSP_OK)
+        rc = avsp_location_join(&arena, &folder, name, &file, err);
+    if (rc == AVSP_OK)
+        rc = avsp_storage_stat(run->worker->storage, &file, &st, err);
+    // As with pieces: a shared file system may show it late.
+    if (rc == AVSP_NOT_FOUND)
+        err->code = AVSP_UNAVAILABLE;
+    if (rc != AVSP_OK)
+        return err->code;
+    if (st.bytes != bytes)
+        return avsp_err_set(err, AVSP_CORRUPT, "%s: %" PRIu64 " bytes, but %" PRIu64 " were made",
+                            avsp_location_show(&arena, &file), st.bytes, bytes);
+    return AVSP_OK;
+}
+
+static enum avsp_code check_files(struct avsp_run *run, const struct presentation *p,
+                                  struct avsp_err *err)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const struct avsp_rendition *r = &p->renditions[i];
+        enum avsp_code rc = check_file(run, r->name, r->init_name, r->init_bytes, err);
+        for (size_t k = 0; rc == AVSP_OK && k < p->tracks[i].n_segments; k++) {
+            if (avsp_run_should_stop(run))
+                return avsp_run_stopped(run, err);
+            const struct avsp_segment *s = &p->tracks[i].segments[k];
+            rc = check_file(run, r->name, s->name, s->bytes, err);
+        }
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    return AVSP_OK;
+}
+
+static enum avsp_code write_media(struct avsp_run *run, struct presentation *p, size_t i,
+                                  struct avsp_playlist_set *set, struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
+    avsp_playlist_media(set, i, &buf);
+    enum avsp_code rc = avsp_buf_check(&buf, err);
+    if (rc != AVSP_OK)
+        return rc;
+    char hash[AVSP_SHA256_TEXT_BYTES];
+    avsp_sha256_hex(buf.data, buf.len, hash);
+    const char *name = avsp_name_playlist(run->arena, hash);
+    p->uris[i] =
+        name != NULL ? avsp_arena_printf(run->arena, "%s/%s", p->renditions[i].name, name) : NULL;
+    if (p->uris[i] == NULL)
+        return avsp_arena_failed(run->arena, err);
+    struct avsp_location file;
+    return avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &run->task->output,
+                                  p->uris[i], run->arena, &file, err);
+}
+
+/// The multivariant playlist makes the presentation visible: it comes last.
+static enum avsp_code write_playlists(struct avsp_run *run, struct presentation *p,
+                                      struct avsp_err *err)
+{
+    struct avsp_playlist_set set = {p->tracks, p->n};
+    for (size_t i = 0; i < p->n; i++) {
+        enum avsp_code rc = write_media(run, p, i, &set, err);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
+    avsp_playlist_multivariant(&set, p->uris, &buf);
+    enum avsp_code rc = avsp_buf_check(&buf, err);
+    if (rc != AVSP_OK)
+        return rc;
+    run->files = avsp_arena_array(run->arena, 1, sizeof *run->files);
+    if (run->files == NULL)
+        return avsp_arena_failed(run->arena, err);
+    // Another worker may have taken over in the meantime; it writes the same.
+    if (avsp_run_should_stop(run))
+        return avsp_run_stopped(run, err);
+    rc = avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &run->task->output,
+                                AVSP_MANIFEST_NAME, run->arena, &run->files[0], err);
+    if (rc != AVSP_OK)
+        return rc;
+    run->n_files = 1;
+    run->files_kind = AVSP_TASK_MANIFEST;
+    return AVSP_OK;
+}
+
+struct sweep {
+    struct avsp_run *run;
+    const struct presentation *p;
+};
+
+static bool segment_is(const struct avsp_playlist_rendition *track, const char *file)
+{
+    // The index stands in front of the name, and segments are sorted by it.
+    uint64_t idx = strtoull(file, NULL, 10);
+    size_t from = 0, to = track->n_segments;
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (track->segments[mid].idx < idx)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from < track->n_segments && strcmp(track->segments[from].name, file) == 0;
+}
+
+static bool is_referenced(const struct presentation *p, const char *name)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        const struct avsp_rendition *r = &p->renditions[i];
+        size_t n = strlen(r->name);
+        if (strncmp(name, r->name, n) != 0 || name[n] != '/')
+            continue;
+        if (strcmp(name, p->uris[i]) == 0 || strcmp(name + n + 1, r->init_name) == 0)
+            return true;
+        return segment_is(&p->tracks[i], name + n + 1);
+    }
+    return false;
+}
+
+/// A temporary of a worker that was killed: the job is done, so nobody publishes there any more.
+static bool is_temporary(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    const char *file = slash != NULL ? slash + 1 : name;
+    return strncmp(file, AVSP_STORAGE_TMP_PREFIX, strlen(AVSP_STORAGE_TMP_PREFIX)) == 0;
+}
+
+static bool sweep_file(void *opaque, const char *name, const struct avsp_stat *stat)
+{
+    (void)stat;
+    struct sweep *sweep = opaque;
+    if (!is_temporary(name) && (!avsp_name_is_ours(name) || is_referenced(sweep->p, name)))
+        return true;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 64 << 10);
+    struct avsp_location file;
+    struct avsp_err err = {0};
+    if (avsp_location_join(&arena, &sweep->run->task->output, name, &file, &err) != AVSP_OK ||
+        avsp_storage_delete(sweep->run->worker->storage, &file, &err) != AVSP_OK)
+        avsp_tidy_failed(sweep->run, &err);
+    return true;
+}
+
+/// Removes what lost: segments of other attempts, or of the presentation that was replaced, and the pieces.
+static void tidy(struct avsp_run *run, const struct presentation *p)
+{
+    struct sweep sweep = {run, p};
+    struct avsp_err err = {0};
+    avsp_tidy_work(run);
+    if (avsp_storage_list(run->worker->storage, &run->task->output, sweep_file, &sweep, &err) !=
+        AVSP_OK)
+        avsp_tidy_failed(run, &err);
+}
+
+enum avsp_code avsp_task_manifest(struct avsp_run *run, struct avsp_err *err)
+{
+    if (!run->task->described)
+        return avsp_task_manifest_base(run, err);
+    struct presentation *p = avsp_arena_array(run->arena, 1, sizeof *p);
+    if (p == NULL)
+        return avsp_arena_failed(run->arena, err);
+    enum avsp_code rc = fetch_facts(run, p, err);
+    if (rc == AVSP_OK)
+        rc = arrange(run, p, err);
+    if (rc == AVSP_OK)
+        rc = avsp_playlist_check(&(struct avsp_playlist_set){p->tracks, p->n}, err);
+    if (rc == AVSP_OK)
+        rc = check_files(run, p, err);
+    if (rc == AVSP_OK)
+        rc = write_playlists(run, p, err);
+    // The facts are the coordinator's own: they are not sent back.
+    run->made.n_segments = 0;
+    if (rc == AVSP_OK)
+        tidy(run, p);
+    return rc;
+}

@@ -1,0 +1,128 @@
+#include "core/naming.h"
+#include "util/log.h"
+#include "worker/run.h"
+#include "worker/upstream.h"
+
+#include <inttypes.h>
+
+/// Pieces that may be finished and not yet stored.
+#define MAX_PENDING 4
+/// Room for those, where temporary storage is limited: the input divided by this, and a little.
+#define INPUT_SHARE 4
+#define ROOM_MIN_BYTES ((uint64_t)64 << 20)
+
+/// Another presentation in the output folder is not replaced unasked.
+static enum avsp_code check_output(struct avsp_run *run, struct avsp_err *err)
+{
+    const struct avsp_task *task = run->task;
+    struct avsp_location manifest;
+    enum avsp_code rc =
+        avsp_location_join(run->arena, &task->output, AVSP_MANIFEST_NAME, &manifest, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_stat st;
+    struct avsp_err none = {0};
+    if (!task->overwrite &&
+        avsp_storage_stat(run->worker->storage, &manifest, &st, &none) == AVSP_OK)
+        return avsp_err_set(err, AVSP_EXISTS,
+                            "%s already holds a presentation: choose another folder or --overwrite",
+                            avsp_location_show(run->arena, &task->output));
+    if (avsp_storage_probe_folder(run->worker->storage, &task->output, err) != AVSP_OK)
+        return avsp_err_wrap(err, "the output folder cannot be written");
+    return AVSP_OK;
+}
+
+/// The attempt's number is in the name: an attempt that was given up cannot overwrite the next one's.
+static const char *piece_name(struct avsp_run *run, const struct avsp_piece *piece)
+{
+    int64_t attempt = run->task->token.attempt;
+    if (piece->kind == AVSP_TASK_AUDIO)
+        return avsp_arena_printf(run->arena, "a%" PRIu32 "-a%" PRId64 ".piece", piece->track,
+                                 attempt);
+    return avsp_arena_printf(run->arena, "v%" PRIu32 "-%05" PRIu32 "-a%" PRId64 ".piece",
+                             piece->track, piece->idx, attempt);
+}
+
+/// Stores a piece and tells of it: its task can be claimed from then on.
+static enum avsp_code store_piece(struct avsp_run *run, const struct avsp_piece *reported,
+                                  struct avsp_err *err)
+{
+    char path[PATH_MAX];
+    enum avsp_code rc =
+        avsp_attempt_check(&run->attempt, reported->file.path, reported->bytes, path, err);
+    if (rc != AVSP_OK)
+        return rc;
+    // For this piece alone: a split may make a hundred thousand.
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 64 << 10);
+    struct avsp_arena *whole = run->arena;
+    run->arena = &arena;
+    struct avsp_piece piece = *reported;
+    struct avsp_location folder;
+    const char *name = piece_name(run, &piece);
+    rc = name != NULL ? avsp_run_work_folder(run, &folder, err) : avsp_arena_failed(&arena, err);
+    if (rc == AVSP_OK)
+        rc = avsp_storage_put(run->worker->storage, path, &folder, name, &arena, &piece.file, err);
+    if (rc == AVSP_OK)
+        rc =
+            avsp_upstream_report(run, &(struct avsp_outputs){.pieces = &piece, .n_pieces = 1}, err);
+    run->arena = whole;
+    return rc == AVSP_OK || rc == AVSP_CANCELED ? rc : avsp_err_wrap(err, "store a piece");
+}
+
+static enum avsp_code take_report(void *opaque, const struct avsp_report *report,
+                                  struct avsp_err *err)
+{
+    struct avsp_run *run = opaque;
+    switch (report->kind) {
+    case AVSP_REPORT_PROGRESS:
+        avsp_run_progress(run, &report->progress);
+        return AVSP_OK;
+    case AVSP_REPORT_PIECE:
+        return store_piece(run, &report->piece, err);
+    case AVSP_REPORT_WARNING:
+        return avsp_run_warn(run, report->warning, err);
+    default:
+        return avsp_err_set(err, AVSP_INTERNAL, "the split reports what it should not");
+    }
+}
+
+static enum avsp_code split(struct avsp_run *run, const struct avsp_input *input,
+                            struct avsp_err *err)
+{
+    struct avsp_step step = {
+        .kind = AVSP_STEP_SPLIT,
+        .segment_seconds = run->task->segment_seconds,
+        .resume_idx = run->task->resume_idx,
+        .max_pending = MAX_PENDING,
+        .threads = 1,
+    };
+    return avsp_run_step(run, &step, input->fd, take_report, err);
+}
+
+/// Never so much that no encode fits beside it, for it lasts long.
+static uint64_t room(const struct avsp_run *run, uint64_t input_bytes)
+{
+    uint64_t bytes = AVSP_MIN(input_bytes, input_bytes / INPUT_SHARE + ROOM_MIN_BYTES);
+    uint64_t limit = run->worker->config->work_bytes;
+    return limit > 0 ? AVSP_MIN(bytes, limit / 2) : bytes;
+}
+
+enum avsp_code avsp_task_split(struct avsp_run *run, struct avsp_err *err)
+{
+    struct avsp_location work;
+    enum avsp_code rc = check_output(run, err);
+    if (rc == AVSP_OK)
+        rc = avsp_run_work_folder(run, &work, err);
+    if (rc == AVSP_OK && avsp_storage_probe_folder(run->worker->storage, &work, err) != AVSP_OK)
+        rc = avsp_err_wrap(err, "the work folder cannot be written");
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.own_fd = -1};
+    rc = avsp_input_open(run, &run->task->input, &input, err);
+    if (rc == AVSP_OK)
+        rc = avsp_input_fetch(run, &input, room(run, input.bytes), err);
+    if (rc == AVSP_CANCELED)
+        return rc;
+    return rc == AVSP_OK ? split(run, &input, err) : avsp_err_wrap(err, "read the input");
+}
