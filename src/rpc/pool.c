@@ -51,9 +51,9 @@ struct avsp_pool *avsp_pool_new(unsigned n_threads, struct avsp_err *err)
         int rc = pthread_create(&pool->threads[pool->n_threads], NULL, run, pool);
         if (rc == 0)
             continue;
-        avsp_pool_free(pool);
         avsp_err_set(err, AVSP_LIMIT, "start thread %u of %u: no more threads are allowed",
                      pool->n_threads + 1, n_threads);
+        avsp_pool_free(pool);
         return NULL;
     }
     return pool;
