@@ -72,7 +72,7 @@ int fixture_teardown(void **state)
 
 void fixture_reopen(struct fixture *fx)
 {
-    avsp_store_close(fx->store);
+    avsp_store_close(fx->store); // NULL is fine
     fx->store = open_store(fx, true);
 }
 
