@@ -41,10 +41,8 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     if (cli == NULL)
         return avsp_cmd_fail(&err);
     char id[AVSP_ID_BYTES];
-    if (avsp_client_submit(cli, &spec, id, avsp_mono_in_ms(AVSP_CMD_CALL_MS), &err) != AVSP_OK) {
-        avsp_err_wrap(&err, "submit to %s", avsp_location_show(&arena, &spec.output));
+    if (avsp_client_submit(cli, &spec, id, avsp_mono_in_ms(AVSP_CMD_CALL_MS), &err) != AVSP_OK)
         return avsp_cmd_fail_call(args, NULL, &err);
-    }
     char line[AVSP_ID_BYTES + 1];
     snprintf(line, sizeof line, "%s\n", id);
     enum avsp_code rc =

@@ -47,11 +47,13 @@ int avsp_cmd_fail(const struct avsp_err *err)
 
 int avsp_cmd_fail_call(const struct avsp_cli_parsed *args, const char *job_id, struct avsp_err *err)
 {
-    if (err->code == AVSP_UNAVAILABLE || err->code == AVSP_TIMEOUT)
-        avsp_err_wrap(err, "the coordinator %s does not answer", avsp_cli_str(args, "coordinator"));
+    const char *target = avsp_cli_str(args, "coordinator");
+    bool is_away = err->code == AVSP_UNAVAILABLE || err->code == AVSP_TIMEOUT;
+    if (is_away && strstr(err->text, target) == NULL)
+        avsp_err_wrap(err, "coordinator %s", target);
     else if (err->code == AVSP_NOT_FOUND && job_id != NULL)
-        avsp_err_set(err, AVSP_NOT_FOUND, "the coordinator %s knows no job \"%.100s\"",
-                     avsp_cli_str(args, "coordinator"), job_id);
+        avsp_err_set(err, AVSP_NOT_FOUND, "the coordinator %s knows no job \"%.100s\"", target,
+                     job_id);
     return avsp_cmd_fail(err);
 }
 

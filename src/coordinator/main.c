@@ -66,7 +66,7 @@ static enum avsp_code serve(const struct avsp_config *config, struct avsp_servic
     struct avsp_server_options options = {.listen = config->listen};
     struct avsp_server *server = avsp_server_start(&options, &avsp_coordinator_ops, service, err);
     if (server == NULL)
-        return avsp_err_wrap(err, "listen on %s", config->listen);
+        return err->code;
     avsp_service_attach(service, server);
     char address[256];
     int port = avsp_server_port(server);
