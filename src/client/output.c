@@ -91,7 +91,7 @@ static bool remember(struct avsp_output *output, int folder, const char *leaf, c
     return true;
 }
 
-/// Makes the folder and those above it that are missing; counts what it made.
+/// Makes the folder and those above it that are missing; notes the first that it made.
 static enum avsp_code make_folders(struct avsp_output *output, struct avsp_err *err)
 {
     char path[PATH_MAX];
@@ -102,7 +102,8 @@ static enum avsp_code make_folders(struct avsp_output *output, struct avsp_err *
             *slash = '\0';
         bool made = mkdir(path, 0777) == 0;
         int errnum = errno;
-        output->n_created += made;
+        if (made && output->made_len == 0)
+            output->made_len = strlen(path);
         // Some file systems say EACCES or EROFS of a folder that is there.
         struct stat st;
         if (!made && errnum != EEXIST && (stat(path, &st) != 0 || !S_ISDIR(st.st_mode)))
@@ -200,12 +201,12 @@ void avsp_output_close(struct avsp_output *output)
         return;
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s", output->path);
-    while (output->n_created > 0) {
-        if (rmdir(path) == 0)
-            output->n_created--;
-        else if (errno != ENOENT) // where making them failed half-way, the lower ones are not there
-            break;
-        *strrchr(path, '/') = '\0';
+    // From the deepest up to the first that was made; one that is not empty keeps those above it.
+    for (char *end = path + strlen(path);
+         output->made_len > 0 && (size_t)(end - path) >= output->made_len;) {
+        *end = '\0';
+        rmdir(path);
+        end = strrchr(path, '/');
     }
     avsp_output_disown(output);
     free(output->before);

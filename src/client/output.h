@@ -16,8 +16,9 @@
 struct avsp_output {
     const char *path; ///< borrowed
     int fd;           ///< the folder; -1 = closed
-    size_t n_created; ///< folders made for it, `path` included: removed again where they stay empty
-    char **before;    ///< names of ours that were there, "v0/…", sorted
+    size_t
+        made_len; ///< the first so many bytes of `path` name the topmost folder made for it; 0 = none was
+    char **before; ///< names of ours that were there, "v0/…", sorted
     size_t n_before;
     size_t cap_before;
     uint64_t manifest_ino; ///< of a presentation that was there; 0 = none
