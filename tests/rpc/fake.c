@@ -1,0 +1,256 @@
+#include "fake.h"
+#include "sample.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct fake *begin(void *opaque)
+{
+    struct fake *fake = opaque;
+    pthread_mutex_lock(&fake->lock);
+    avsp_buf_clear(&fake->seen);
+    return fake;
+}
+
+static enum avsp_code end(struct fake *fake, struct avsp_err *err)
+{
+    enum avsp_code rc = fake->error.code;
+    if (rc != AVSP_OK)
+        *err = fake->error;
+    pthread_cond_broadcast(&fake->changed);
+    pthread_mutex_unlock(&fake->lock);
+    return rc;
+}
+
+static enum avsp_code submit(void *opaque, const struct avsp_job_spec *spec,
+                             char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
+{
+    struct fake *fake = begin(opaque);
+    dump_spec(&fake->seen, spec);
+    memcpy(ret_job_id, fake->job_id, AVSP_ID_BYTES);
+    return end(fake, err);
+}
+
+static enum avsp_code get_job(void *opaque, const char *job_id, struct avsp_arena *arena,
+                              struct avsp_job *ret_job, struct avsp_err *err)
+{
+    (void)arena;
+    struct fake *fake = begin(opaque);
+    avsp_buf_puts(&fake->seen, job_id);
+    fake->n_looks++;
+    *ret_job = fake->job;
+    return end(fake, err);
+}
+
+static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filter,
+                                struct avsp_arena *arena, struct avsp_job_page *ret_page,
+                                struct avsp_err *err)
+{
+    (void)arena;
+    struct fake *fake = begin(opaque);
+    avsp_buf_printf(&fake->seen, "%d %u %s", (int)filter->state, filter->limit, filter->page);
+    *ret_page = fake->jobs;
+    return end(fake, err);
+}
+
+static enum avsp_code cancel(void *opaque, const char *job_id, struct avsp_err *err)
+{
+    struct fake *fake = begin(opaque);
+    avsp_buf_puts(&fake->seen, job_id);
+    return end(fake, err);
+}
+
+static enum avsp_code claim(void *opaque, const struct avsp_claim *from, struct avsp_arena *arena,
+                            struct avsp_task *ret_task, struct avsp_err *err)
+{
+    (void)arena;
+    struct fake *fake = begin(opaque);
+    dump_claim(&fake->seen, from);
+    fake->n_claims++;
+    bool fits = fake->only_kinds == 0 || (from->worker.kinds & fake->only_kinds) != 0;
+    if (fake->n_ready > 0 && fits) {
+        fake->n_ready--;
+        *ret_task = fake->task;
+        if (fake->hold > 0) {
+            fake->n_held++;
+            pthread_cond_broadcast(&fake->changed);
+        }
+        while (fake->hold > 0)
+            pthread_cond_wait(&fake->changed, &fake->lock);
+    }
+    return end(fake, err);
+}
+
+static enum avsp_code heartbeat(void *opaque, const char *worker_id, const char *task_id,
+                                struct avsp_token token, const struct avsp_progress *progress,
+                                struct avsp_attempt_status *ret_status, struct avsp_err *err)
+{
+    struct fake *fake = begin(opaque);
+    avsp_buf_printf(&fake->seen, "%s %s\n", worker_id, task_id);
+    dump_token(&fake->seen, token);
+    dump_progress(&fake->seen, progress);
+    *ret_status = fake->status;
+    return end(fake, err);
+}
+
+static enum avsp_code report(void *opaque, const char *worker_id, const char *task_id,
+                             struct avsp_token token, const struct avsp_outputs *outputs,
+                             struct avsp_attempt_status *ret_status, struct avsp_err *err)
+{
+    struct fake *fake = begin(opaque);
+    avsp_buf_printf(&fake->seen, "%s %s\n", worker_id, task_id);
+    dump_token(&fake->seen, token);
+    dump_outputs(&fake->seen, outputs);
+    *ret_status = fake->status;
+    return end(fake, err);
+}
+
+static enum avsp_code finish(void *opaque, const struct avsp_finish *from, struct avsp_err *err)
+{
+    struct fake *fake = begin(opaque);
+    dump_finish(&fake->seen, from);
+    return end(fake, err);
+}
+
+static enum avsp_code release(void *opaque, const char *worker_id, const char *task_id,
+                              struct avsp_token token, struct avsp_err *err)
+{
+    struct fake *fake = begin(opaque);
+    avsp_buf_printf(&fake->seen, "%s %s\n", worker_id, task_id);
+    dump_token(&fake->seen, token);
+    fake->n_released++;
+    return end(fake, err);
+}
+
+static enum avsp_code list_outputs(void *opaque, const struct avsp_outputs_query *query,
+                                   struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
+                                   struct avsp_err *err)
+{
+    (void)arena;
+    struct fake *fake = begin(opaque);
+    avsp_buf_printf(&fake->seen, "%s %s\n", query->task_id, query->page);
+    dump_token(&fake->seen, query->token);
+    *ret_page = fake->outputs;
+    return end(fake, err);
+}
+
+const struct avsp_service_ops fake_ops = {
+    .submit = submit,
+    .get_job = get_job,
+    .list_jobs = list_jobs,
+    .cancel = cancel,
+    .claim = claim,
+    .heartbeat = heartbeat,
+    .report = report,
+    .finish = finish,
+    .release = release,
+    .list_outputs = list_outputs,
+};
+
+/// Something valid for every answer.
+static void fill(struct fake *fake)
+{
+    struct avsp_location none = {AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
+    struct avsp_location fs = {AVSP_LOCATION_FS, "/in", "", "", "", "", {""}};
+    fake->job = (struct avsp_job){
+        .id = "job1",
+        .state = AVSP_JOB_RUNNING,
+        .spec = {.input = fs, .work = fs, .output = fs, .idempotency_key = ""},
+        .manifest = none,
+        .failure = {AVSP_OK, false, "", ""},
+        .version = 1,
+    };
+    fake->jobs.next_page = "";
+    fake->task = (struct avsp_task){
+        .id = "task1",
+        .job_id = "job1",
+        .kind = AVSP_TASK_ENCODE,
+        .token = {1, 42},
+        .lease_ms = 30000,
+        .input = fs,
+        .work = none,
+        .output = fs,
+    };
+    fake->outputs.next_page = "";
+    snprintf(fake->job_id, sizeof fake->job_id, "job1");
+}
+
+void fake_start(struct fake *fake, const char *dir)
+{
+    *fake = (struct fake){0};
+    pthread_mutex_init(&fake->lock, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&fake->changed, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    avsp_buf_init(&fake->seen, 8 << 20);
+    fill(fake);
+    struct avsp_err err = {0};
+    if (dir != NULL)
+        snprintf(fake->listen, sizeof fake->listen, "unix:%s/sock", dir);
+    struct avsp_server_options options = {.listen = dir != NULL ? fake->listen : "127.0.0.1:0"};
+    fake->srv = avsp_server_start(&options, &fake_ops, fake, &err);
+    if (fake->srv == NULL)
+        fprintf(stderr, "%s\n", err.text);
+    AVSP_ASSERT(fake->srv != NULL);
+    if (dir == NULL)
+        snprintf(fake->listen, sizeof fake->listen, "127.0.0.1:%d", avsp_server_port(fake->srv));
+}
+
+void fake_stop(struct fake *fake, int lame_duck_ms, int grace_ms)
+{
+    avsp_server_stop(fake->srv, lame_duck_ms, grace_ms);
+    avsp_buf_deinit(&fake->seen);
+    pthread_cond_destroy(&fake->changed);
+    pthread_mutex_destroy(&fake->lock);
+}
+
+void fake_ready(struct fake *fake, unsigned n)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->n_ready += n;
+    pthread_mutex_unlock(&fake->lock);
+    avsp_server_wake(fake->srv, n);
+}
+
+void fake_change(struct fake *fake, uint64_t version, enum avsp_job_state state)
+{
+    pthread_mutex_lock(&fake->lock);
+    fake->job.version = version;
+    fake->job.state = state;
+    pthread_mutex_unlock(&fake->lock);
+    avsp_server_wake(fake->srv, 0);
+}
+
+unsigned fake_count(struct fake *fake, const unsigned *counter)
+{
+    pthread_mutex_lock(&fake->lock);
+    unsigned n = *counter;
+    pthread_mutex_unlock(&fake->lock);
+    return n;
+}
+
+bool fake_wait(struct fake *fake, const unsigned *counter, unsigned n)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_MONOTONIC, &deadline);
+    deadline.tv_sec += 10;
+    int rc = 0;
+    pthread_mutex_lock(&fake->lock);
+    while (*counter < n && rc == 0)
+        rc = pthread_cond_timedwait(&fake->changed, &fake->lock, &deadline);
+    bool ok = *counter >= n;
+    pthread_mutex_unlock(&fake->lock);
+    return ok;
+}
+
+char *fake_seen(struct fake *fake)
+{
+    pthread_mutex_lock(&fake->lock);
+    char *copy = strdup(avsp_buf_text(&fake->seen));
+    pthread_mutex_unlock(&fake->lock);
+    AVSP_ASSERT(copy != NULL);
+    return copy;
+}

@@ -1,0 +1,456 @@
+#include "sample.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/// xorshift64*: the same values for the same seed, everywhere.
+static uint64_t next(struct sampler *s)
+{
+    s->state ^= s->state >> 12;
+    s->state ^= s->state << 25;
+    s->state ^= s->state >> 27;
+    return s->state * 2685821657736338717u;
+}
+
+uint64_t sample_number(struct sampler *s, uint64_t max)
+{
+    // Often an end of the range: that is where mistakes are.
+    switch (next(s) % 4) {
+    case 0:
+        return max;
+    case 1:
+        return 0;
+    default:
+        return max == UINT64_MAX ? next(s) : next(s) % (max + 1);
+    }
+}
+
+static bool coin(struct sampler *s)
+{
+    return next(s) % 2 == 0;
+}
+
+static void *must(void *p)
+{
+    AVSP_ASSERT(p != NULL);
+    return p;
+}
+
+const char *sample_text(struct sampler *s, size_t max)
+{
+    static const char *const letters[] = {"a", "Z", "7", " ", "/", "%", "\"", "é", "日", "😀"};
+    size_t want = (size_t)sample_number(s, max), len = 0;
+    char *text = must(avsp_arena_alloc(s->arena, max + 1));
+    while (len < want) {
+        const char *letter = letters[next(s) % AVSP_ARRAY_LEN(letters)];
+        if (len + strlen(letter) > max)
+            break;
+        memcpy(text + len, letter, strlen(letter));
+        len += strlen(letter);
+    }
+    return text;
+}
+
+/// What may stand in a playlist's attribute.
+static const char *sample_word(struct sampler *s)
+{
+    return must(avsp_arena_printf(s->arena, "w%" PRIu64 ".m-4_s", next(s)));
+}
+
+static const char *sample_sha256(struct sampler *s)
+{
+    return must(avsp_arena_printf(s->arena, "%016" PRIx64 "%016" PRIx64 "%016" PRIx64 "%016" PRIx64,
+                                  next(s), next(s), next(s), next(s)));
+}
+
+static const char *sample_path(struct sampler *s)
+{
+    return must(avsp_arena_printf(s->arena, "/p%s", sample_text(s, 300)));
+}
+
+struct avsp_location sample_location(struct sampler *s, bool may_be_none)
+{
+    switch (next(s) % 3) {
+    case 0:
+        if (may_be_none)
+            return (struct avsp_location){AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
+        // fall through
+    case 1:
+        return (struct avsp_location){AVSP_LOCATION_FS, sample_path(s), "", "", "", "", {""}};
+    default:
+        return (struct avsp_location){AVSP_LOCATION_S3,    sample_path(s),     "bucket",
+                                      sample_text(s, 20),  sample_text(s, 50), sample_text(s, 40),
+                                      {sample_text(s, 40)}};
+    }
+}
+
+struct avsp_job_spec sample_spec(struct sampler *s)
+{
+    return (struct avsp_job_spec){
+        .input = sample_location(s, false),
+        .work = sample_location(s, false),
+        .output = sample_location(s, false),
+        .segment_seconds = 1 + (int32_t)sample_number(s, AVSP_SEGMENT_SECONDS_MAX - 1),
+        .crf = 1 + (int32_t)sample_number(s, AVSP_CRF_MAX - 1),
+        .preset = 1 + (int32_t)sample_number(s, AVSP_PRESET_MAX - 1),
+        .overwrite = coin(s),
+        .idempotency_key = sample_text(s, AVSP_TEXT_MAX_BYTES),
+    };
+}
+
+struct avsp_progress sample_progress(struct sampler *s)
+{
+    return (struct avsp_progress){sample_number(s, INT64_MAX), sample_number(s, INT64_MAX),
+                                  (uint32_t)sample_number(s, UINT32_MAX)};
+}
+
+struct avsp_token sample_token(struct sampler *s)
+{
+    return (struct avsp_token){1 + (int64_t)sample_number(s, INT64_MAX - 1),
+                               (int64_t)sample_number(s, INT64_MAX)};
+}
+
+static const char **sample_warnings(struct sampler *s, size_t *ret_n)
+{
+    *ret_n = (size_t)sample_number(s, 5);
+    const char **warnings = must(avsp_arena_array(s->arena, *ret_n, sizeof *warnings));
+    for (size_t i = 0; i < *ret_n; i++)
+        warnings[i] = sample_text(s, AVSP_TEXT_MAX_BYTES);
+    return warnings;
+}
+
+static struct avsp_failure sample_failure(struct sampler *s, bool with_log)
+{
+    return (struct avsp_failure){
+        .code = (enum avsp_code)(1 + next(s) % (AVSP_N_CODES - 1)),
+        .may_retry = coin(s),
+        .message = sample_text(s, AVSP_TEXT_MAX_BYTES),
+        .log_tail = with_log ? sample_text(s, AVSP_LOG_TAIL_MAX_BYTES) : "",
+    };
+}
+
+static struct avsp_running sample_running(struct sampler *s)
+{
+    return (struct avsp_running){
+        .task_id = sample_text(s, 40),
+        .kind = (enum avsp_task_kind)(1 + next(s) % AVSP_TASK_CLEANUP),
+        .idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX - 1),
+        .worker_id = sample_text(s, 40),
+        .attempt = (int64_t)sample_number(s, INT64_MAX),
+        .progress = sample_progress(s),
+    };
+}
+
+struct avsp_job sample_job(struct sampler *s, bool with_running)
+{
+    struct avsp_job job = {
+        .id = sample_text(s, 26),
+        .state = (enum avsp_job_state)(AVSP_JOB_RUNNING + next(s) % 4),
+        .spec = sample_spec(s),
+        .created_us = (int64_t)sample_number(s, 4000000000000000),
+        .ended_us = (int64_t)sample_number(s, 4000000000000000),
+        .percent_complete = (int32_t)sample_number(s, 100),
+        .manifest = sample_location(s, true),
+        .frames_done = sample_number(s, UINT64_MAX),
+        .frames_total = sample_number(s, UINT64_MAX),
+        .split_done = coin(s),
+        .tasks_done = (uint32_t)sample_number(s, UINT32_MAX),
+        .n_tasks = (uint32_t)sample_number(s, UINT32_MAX),
+        .failure = {AVSP_OK, false, "", ""},
+        .version = sample_number(s, UINT64_MAX),
+    };
+    if (job.state == AVSP_JOB_FAILED)
+        job.failure = sample_failure(s, false);
+    job.warnings = sample_warnings(s, &job.n_warnings);
+    job.n_running = with_running ? (size_t)sample_number(s, 4) : 0;
+    job.running = must(avsp_arena_array(s->arena, job.n_running, sizeof *job.running));
+    for (size_t i = 0; i < job.n_running; i++)
+        job.running[i] = sample_running(s);
+    return job;
+}
+
+struct avsp_claim sample_claim(struct sampler *s)
+{
+    return (struct avsp_claim){
+        .worker = {must(avsp_arena_printf(s->arena, "w%s", sample_text(s, 100))),
+                   sample_text(s, 100), sample_text(s, 20), (uint32_t)sample_number(s, 4096),
+                   (uint32_t)(next(s) & 0x3e)},
+        .own = true,
+        .claim_id = sample_text(s, 40),
+        .wait_ms = (uint32_t)sample_number(s, 60000),
+    };
+}
+
+static void sample_task_places(struct sampler *s, struct avsp_task *task)
+{
+    struct avsp_location none = {AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
+    task->input = task->work = none;
+    task->output = sample_location(s, true);
+    if (task->kind != AVSP_TASK_MANIFEST && task->kind != AVSP_TASK_CLEANUP)
+        task->input = sample_location(s, true);
+    if (task->kind != AVSP_TASK_ENCODE && task->kind != AVSP_TASK_AUDIO)
+        task->work = sample_location(s, true);
+}
+
+struct avsp_task sample_task(struct sampler *s, enum avsp_task_kind kind)
+{
+    struct avsp_task task = {
+        .id = must(avsp_arena_printf(s->arena, "t%s", sample_text(s, 40))),
+        .job_id = sample_text(s, 40),
+        .kind = kind,
+        .token = sample_token(s),
+        .created_us = (int64_t)sample_number(s, 4000000000000000),
+        .lease_ms = (int64_t)sample_number(s, INT64_MAX),
+    };
+    sample_task_places(s, &task);
+    if (kind != AVSP_TASK_CLEANUP)
+        task.segment_seconds = (int32_t)sample_number(s, INT32_MAX);
+    if (kind == AVSP_TASK_SPLIT || kind == AVSP_TASK_MANIFEST)
+        task.overwrite = coin(s);
+    if (kind == AVSP_TASK_SPLIT)
+        task.resume_idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX);
+    if (kind == AVSP_TASK_ENCODE) {
+        task.idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX - 1);
+        task.crf = (int32_t)sample_number(s, 63);
+        task.preset = (int32_t)sample_number(s, 13);
+    }
+    if (kind == AVSP_TASK_ENCODE || kind == AVSP_TASK_MANIFEST)
+        task.described = coin(s);
+    if (kind == AVSP_TASK_MANIFEST) {
+        task.n_files = (size_t)sample_number(s, 20);
+        task.files = must(avsp_arena_array(s->arena, task.n_files, sizeof *task.files));
+        for (size_t i = 0; i < task.n_files; i++)
+            task.files[i] = sample_location(s, false);
+    }
+    return task;
+}
+
+static struct avsp_rational sample_rational(struct sampler *s)
+{
+    return (struct avsp_rational){1 + (int32_t)sample_number(s, INT32_MAX - 1),
+                                  1 + (int32_t)sample_number(s, INT32_MAX - 1)};
+}
+
+static struct avsp_piece sample_piece(struct sampler *s)
+{
+    bool is_audio = coin(s);
+    return (struct avsp_piece){
+        .kind = is_audio ? AVSP_TASK_AUDIO : AVSP_TASK_ENCODE,
+        .track = (uint32_t)sample_number(s, 63),
+        .idx = is_audio ? 0 : (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX - 10),
+        .n_segments = is_audio ? 0 : 1 + (uint32_t)sample_number(s, 9),
+        .in_pts = -(int64_t)sample_number(s, INT64_MAX),
+        .out_pts = 1 + (int64_t)sample_number(s, INT64_MAX - 1),
+        .time_base = sample_rational(s),
+        .frames = sample_number(s, INT64_MAX),
+        .bytes = sample_number(s, INT64_MAX),
+        .file = sample_location(s, false),
+    };
+}
+
+static struct avsp_rendition sample_rendition(struct sampler *s)
+{
+    return (struct avsp_rendition){
+        .name = sample_word(s),
+        .kind = coin(s) ? AVSP_MEDIA_VIDEO : AVSP_MEDIA_AUDIO,
+        .init_name = sample_word(s),
+        .init_bytes = sample_number(s, INT64_MAX),
+        .init_sha256 = sample_sha256(s),
+        .codecs = sample_word(s),
+        .timescale = 1 + (uint32_t)sample_number(s, 999999999),
+        .priming_ticks = (int64_t)sample_number(s, INT64_MAX),
+        .width_px = (uint32_t)sample_number(s, 65536),
+        .height_px = (uint32_t)sample_number(s, 65536),
+        .frame_rate = coin(s) ? sample_rational(s) : (struct avsp_rational){0, 0},
+        .video_range = sample_word(s),
+        .channels = (uint32_t)sample_number(s, 64),
+        .language = sample_word(s),
+        .title = sample_text(s, AVSP_TEXT_MAX_BYTES),
+    };
+}
+
+static struct avsp_segment sample_segment(struct sampler *s)
+{
+    return (struct avsp_segment){
+        .rendition = sample_word(s),
+        .idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX - 1),
+        .name = sample_word(s),
+        .start_ticks = (int64_t)sample_number(s, INT64_MAX),
+        .duration_ticks = 1 + (int64_t)sample_number(s, INT64_MAX - 1),
+        .frames = sample_number(s, INT64_MAX),
+        .bytes = sample_number(s, INT64_MAX),
+        .sha256 = sample_sha256(s),
+    };
+}
+
+struct avsp_outputs sample_outputs(struct sampler *s)
+{
+    struct avsp_outputs out = {
+        .n_pieces = (size_t)sample_number(s, 6),
+        .n_renditions = (size_t)sample_number(s, 3),
+        .n_segments = (size_t)sample_number(s, 20),
+    };
+    out.pieces = must(avsp_arena_array(s->arena, out.n_pieces, sizeof *out.pieces));
+    out.renditions = must(avsp_arena_array(s->arena, out.n_renditions, sizeof *out.renditions));
+    out.segments = must(avsp_arena_array(s->arena, out.n_segments, sizeof *out.segments));
+    for (size_t i = 0; i < out.n_pieces; i++)
+        out.pieces[i] = sample_piece(s);
+    for (size_t i = 0; i < out.n_renditions; i++)
+        out.renditions[i] = sample_rendition(s);
+    for (size_t i = 0; i < out.n_segments; i++)
+        out.segments[i] = sample_segment(s);
+    out.warnings = sample_warnings(s, &out.n_warnings);
+    return out;
+}
+
+struct avsp_finish sample_finish(struct sampler *s)
+{
+    static const enum avsp_task_kind kinds[] = {AVSP_TASK_NONE, AVSP_TASK_SPLIT, AVSP_TASK_ENCODE,
+                                                AVSP_TASK_MANIFEST};
+    struct avsp_finish finish = {
+        .worker_id = sample_text(s, 40),
+        .task_id = sample_text(s, 40),
+        .token = coin(s) ? sample_token(s) : (struct avsp_token){0, 0},
+        .succeeded = coin(s),
+        .outputs = sample_outputs(s),
+        .failure = {AVSP_OK, false, "", ""},
+    };
+    if (!finish.succeeded) {
+        finish.failure = sample_failure(s, true);
+        return finish;
+    }
+    finish.files_kind = kinds[next(s) % AVSP_ARRAY_LEN(kinds)];
+    if (finish.files_kind != AVSP_TASK_NONE)
+        finish.n_files = finish.files_kind == AVSP_TASK_SPLIT ? (size_t)sample_number(s, 9) : 1;
+    finish.files = must(avsp_arena_array(s->arena, finish.n_files, sizeof *finish.files));
+    for (size_t i = 0; i < finish.n_files; i++)
+        finish.files[i] = sample_location(s, false);
+    return finish;
+}
+
+static void dump_location(struct avsp_buf *buf, const struct avsp_location *l)
+{
+    avsp_buf_printf(buf, "{%d %s|%s|%s|%s|%s|%s}\n", (int)l->kind, l->path, l->bucket, l->region,
+                    l->endpoint, l->access_key_id, l->secret_access_key.text);
+}
+
+void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
+{
+    dump_location(buf, &spec->input);
+    dump_location(buf, &spec->work);
+    dump_location(buf, &spec->output);
+    avsp_buf_printf(buf, "spec %d %d %d %d %s\n", spec->segment_seconds, spec->crf, spec->preset,
+                    spec->overwrite, spec->idempotency_key);
+}
+
+void dump_progress(struct avsp_buf *buf, const struct avsp_progress *p)
+{
+    avsp_buf_printf(buf, "progress %" PRIu64 "/%" PRIu64 " %" PRIu32 "\n", p->frames_done,
+                    p->frames_total, p->milli_fps);
+}
+
+void dump_token(struct avsp_buf *buf, struct avsp_token token)
+{
+    avsp_buf_printf(buf, "token %" PRId64 " %" PRId64 "\n", token.attempt, token.nonce);
+}
+
+static void dump_failure(struct avsp_buf *buf, const struct avsp_failure *f)
+{
+    avsp_buf_printf(buf, "failure %d %d %s|%s\n", (int)f->code, f->may_retry, f->message,
+                    f->log_tail);
+}
+
+static void dump_warnings(struct avsp_buf *buf, const char *const *warnings, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        avsp_buf_printf(buf, "warning %s\n", warnings[i]);
+}
+
+void dump_job(struct avsp_buf *buf, const struct avsp_job *job)
+{
+    avsp_buf_printf(buf, "job %s %d %" PRId64 " %" PRId64 " %d%%\n", job->id, (int)job->state,
+                    job->created_us, job->ended_us, job->percent_complete);
+    avsp_buf_printf(buf, "%" PRIu64 "/%" PRIu64 " %d %" PRIu32 "/%" PRIu32 " v%" PRIu64 "\n",
+                    job->frames_done, job->frames_total, job->split_done, job->tasks_done,
+                    job->n_tasks, job->version);
+    dump_spec(buf, &job->spec);
+    dump_location(buf, &job->manifest);
+    dump_failure(buf, &job->failure);
+    dump_warnings(buf, job->warnings, job->n_warnings);
+    for (size_t i = 0; i < job->n_running; i++) {
+        const struct avsp_running *r = &job->running[i];
+        avsp_buf_printf(buf, "running %s %d %" PRIu32 " %s %" PRId64 "\n", r->task_id, (int)r->kind,
+                        r->idx, r->worker_id, r->attempt);
+        dump_progress(buf, &r->progress);
+    }
+}
+
+void dump_claim(struct avsp_buf *buf, const struct avsp_claim *claim)
+{
+    const struct avsp_worker_info *w = &claim->worker;
+    avsp_buf_printf(buf, "claim %s|%s|%s %" PRIu32 " %" PRIx32 " %d %s %" PRIu32 "\n", w->id,
+                    w->host, w->version, w->slots, w->kinds, claim->own, claim->claim_id,
+                    claim->wait_ms);
+}
+
+void dump_task(struct avsp_buf *buf, const struct avsp_task *task)
+{
+    avsp_buf_printf(buf, "task %s %s %d %" PRId64 " %" PRId64 "\n", task->id, task->job_id,
+                    (int)task->kind, task->created_us, task->lease_ms);
+    dump_token(buf, task->token);
+    dump_location(buf, &task->input);
+    dump_location(buf, &task->work);
+    dump_location(buf, &task->output);
+    avsp_buf_printf(buf, "%" PRIu32 " %d %d %d %d %" PRIu32 " %d\n", task->idx,
+                    task->segment_seconds, task->crf, task->preset, task->overwrite,
+                    task->resume_idx, task->described);
+    for (size_t i = 0; i < task->n_files; i++)
+        dump_location(buf, &task->files[i]);
+}
+
+static void dump_piece(struct avsp_buf *buf, const struct avsp_piece *p)
+{
+    avsp_buf_printf(buf, "piece %d %" PRIu32 " %" PRIu32 " %" PRIu32 " [%" PRId64 " %" PRId64 ")\n",
+                    (int)p->kind, p->track, p->idx, p->n_segments, p->in_pts, p->out_pts);
+    avsp_buf_printf(buf, "%d/%d %" PRIu64 " %" PRIu64 "\n", p->time_base.num, p->time_base.den,
+                    p->frames, p->bytes);
+    dump_location(buf, &p->file);
+}
+
+static void dump_rendition(struct avsp_buf *buf, const struct avsp_rendition *r)
+{
+    avsp_buf_printf(buf, "rendition %s %d %s %" PRIu64 " %s %s %" PRIu32 " %" PRId64 "\n", r->name,
+                    (int)r->kind, r->init_name, r->init_bytes, r->init_sha256, r->codecs,
+                    r->timescale, r->priming_ticks);
+    avsp_buf_printf(buf, "%" PRIu32 "x%" PRIu32 " %d/%d %s %" PRIu32 " %s %s\n", r->width_px,
+                    r->height_px, r->frame_rate.num, r->frame_rate.den, r->video_range, r->channels,
+                    r->language, r->title);
+}
+
+void dump_outputs(struct avsp_buf *buf, const struct avsp_outputs *outputs)
+{
+    for (size_t i = 0; i < outputs->n_pieces; i++)
+        dump_piece(buf, &outputs->pieces[i]);
+    for (size_t i = 0; i < outputs->n_renditions; i++)
+        dump_rendition(buf, &outputs->renditions[i]);
+    for (size_t i = 0; i < outputs->n_segments; i++) {
+        const struct avsp_segment *g = &outputs->segments[i];
+        avsp_buf_printf(buf, "segment %s %" PRIu32 " %s %" PRId64 "+%" PRId64 " %" PRIu64,
+                        g->rendition, g->idx, g->name, g->start_ticks, g->duration_ticks,
+                        g->frames);
+        avsp_buf_printf(buf, " %" PRIu64 " %s\n", g->bytes, g->sha256);
+    }
+    dump_warnings(buf, outputs->warnings, outputs->n_warnings);
+}
+
+void dump_finish(struct avsp_buf *buf, const struct avsp_finish *finish)
+{
+    avsp_buf_printf(buf, "finish %s %s %d\n", finish->worker_id, finish->task_id,
+                    finish->succeeded);
+    dump_token(buf, finish->token);
+    dump_outputs(buf, &finish->outputs);
+    dump_failure(buf, &finish->failure);
+    avsp_buf_printf(buf, "files %d\n", (int)finish->files_kind);
+    for (size_t i = 0; i < finish->n_files; i++)
+        dump_location(buf, &finish->files[i]);
+}
