@@ -101,11 +101,10 @@ static int open_encoder(struct avsp_audio_track *track, const struct avsp_audio_
     return 0;
 }
 
-/// Chooses the form of the track. @param first NULL: there is no sound at all.
-static enum avsp_code begin(struct avsp_audio_track *track, const AVFrame *first,
-                            struct avsp_err *err)
+enum avsp_code avsp_audio_track_begin(struct avsp_audio_track *track, const AVFrame *like,
+                                      struct avsp_err *err)
 {
-    struct avsp_audio_format format = avsp_audio_format_for(first);
+    struct avsp_audio_format format = avsp_audio_format_for(like);
     enum avsp_code rc = avsp_audio_convert_init(&track->convert, &format, err);
     if (rc != AVSP_OK)
         return rc;
@@ -214,7 +213,7 @@ enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFram
 {
     enum avsp_code rc = AVSP_OK;
     if (track->encoder == NULL)
-        rc = begin(track, frame, err);
+        rc = avsp_audio_track_begin(track, frame, err);
     int old_rate = 0;
     if (rc == AVSP_OK)
         rc = avsp_audio_convert_accept(&track->convert, frame, &old_rate, err);
@@ -238,11 +237,19 @@ enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFram
     return rc == AVSP_OK ? encode_fifo(track, err) : rc;
 }
 
+void avsp_audio_track_set_end(struct avsp_audio_track *track, int64_t end_pts)
+{
+    track->options.end_pts = end_pts;
+    if (track->encoder != NULL)
+        track->n_total =
+            AVSP_MAX(end_samples(track, track->encoder->sample_rate), track->n_encoded);
+}
+
 enum avsp_code avsp_audio_track_end(struct avsp_audio_track *track, struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
     if (track->encoder == NULL)
-        rc = begin(track, NULL, err);
+        rc = avsp_audio_track_begin(track, NULL, err);
     if (rc == AVSP_OK)
         rc = avsp_audio_convert_flush(&track->convert, err);
     // The encoder takes a short frame only as the last one: silence in the fifo fills it up to whole frames.

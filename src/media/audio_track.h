@@ -43,16 +43,25 @@ enum avsp_code avsp_audio_track_new(const struct avsp_audio_track_options *optio
                                     struct avsp_err *err) AVSP_CHECKED;
 void avsp_audio_track_free(struct avsp_audio_track **track);
 
+/// Chooses layout and rate before the first frame comes, and opens the encoder. Without this call the first frame decides.
+/// @param like  borrowed; only sample_rate and ch_layout are read. NULL = there is no sound: stereo silence.
+enum avsp_code avsp_audio_track_begin(struct avsp_audio_track *track, const AVFrame *like,
+                                      struct avsp_err *err) AVSP_CHECKED;
+
 /// @param frame  borrowed. @param lost  packets before it could not be decoded.
 /// @return OK; UNSUPPORTED sound that cannot be converted; NO_MEMORY; or what on_packet says.
 enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFrame *frame, bool lost,
                                     struct avsp_err *err) AVSP_CHECKED;
 
+/// Moves the end, which was only a guess, before avsp_audio_track_end; sound that was encoded already stays.
+/// @param end_pts  after the origin, as in the options.
+void avsp_audio_track_set_end(struct avsp_audio_track *track, int64_t end_pts);
+
 /// Fills up to the end with silence and drains the encoder. A track without any sound becomes silence as a whole.
 enum avsp_code avsp_audio_track_end(struct avsp_audio_track *track,
                                     struct avsp_err *err) AVSP_CHECKED;
 
-/// The encoder: NULL before the first packet came.
+/// The encoder: NULL before the track has begun.
 const AVCodecContext *avsp_audio_track_encoder(const struct avsp_audio_track *track);
 struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_audio_track *track);
 

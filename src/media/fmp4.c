@@ -22,13 +22,7 @@ struct avsp_fmp4 {
     struct avsp_err io_error; ///< the first failure inside the write callback
 };
 
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-typedef const uint8_t io_byte;
-#else
-typedef uint8_t io_byte;
-#endif
-
-static int io_write(void *opaque, io_byte *bytes, int len)
+static int io_write(void *opaque, avsp_io_byte *bytes, int len)
 {
     struct avsp_fmp4 *mux = opaque;
     if (mux->io_error.code != AVSP_OK)

@@ -9,6 +9,15 @@
 
 #include "media/fmp4.h"
 
+#include <libavformat/version_major.h>
+
+/// What a write callback of libavformat is handed; newer versions promise not to change it.
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+typedef const uint8_t avsp_io_byte;
+#else
+typedef uint8_t avsp_io_byte;
+#endif
+
 struct AVSHA;
 
 struct avsp_sink {

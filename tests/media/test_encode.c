@@ -347,6 +347,44 @@ static void test_a_piece_that_contradicts_itself_is_refused(void **state)
     assert_null(kit_segment(&other, 0));
 }
 
+static void test_a_file_without_description_becomes_one_file(void **state)
+{
+    (void)state;
+    // Sound that begins late and is shorter than the picture, a start that is not 0, and more than one group of pictures.
+    kit_tool(
+        NULL,
+        "ffmpeg -v error -y -f lavfi -i testsrc2=s=320x180:r=30000/1001:d=6 "
+        "-f lavfi -i sine=440:d=4:r=44100 -filter_complex [1:a]adelay=500:all=1[a] -map 0:v -map "
+        "[a] -c:v libx264 -preset ultrafast -bf 2 -c:a aac -output_ts_offset 100 source.ts");
+    struct avsp_step step = encode_step;
+    step.described = false;
+    step.idx = 7;
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &step, "source.ts", "out");
+    must_be_done(&run);
+    const struct avsp_segment *seg = kit_segment(&run, 0);
+    assert_non_null(seg);
+    assert_null(kit_segment(&run, 1));
+    assert_int_equal(seg->idx, 7);
+    assert_int_equal(seg->frames, 180);
+    assert_in_range(seg->duration_ticks, 6005000, 6007000);
+    assert_true(kit_min_psnr("out/whole.mp4", "source.ts", "null") > 25);
+    kit_tool("times.csv", "ffprobe -v error -select_streams v -show_entries packet=pts -of csv=p=0 "
+                          "out/whole.mp4");
+    size_t len = 0;
+    char *times = kit_read("times.csv", &len);
+    int64_t i = 0;
+    for (char *at = times; *at != 0; at = strchr(at, '\n') + 1, i++)
+        assert_int_equal(strtoll(at, NULL, 10), i * 3003);
+    assert_int_equal(i, 180);
+    free(times);
+    kit_tool("sound.csv", "ffprobe -v error -select_streams a -show_entries "
+                          "stream=codec_name,duration_ts,channels -of csv=p=0 out/whole.mp4");
+    char *sound = kit_read("sound.csv", &len);
+    assert_memory_equal(sound, "aac,1,", 6);
+    free(sound);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +400,7 @@ int main(void)
         CASE(test_missing_frames_are_told_and_leave_no_hole),
         CASE(test_a_damaged_stream_is_encoded_with_a_warning),
         CASE(test_a_piece_that_contradicts_itself_is_refused),
+        CASE(test_a_file_without_description_becomes_one_file),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
