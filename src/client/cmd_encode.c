@@ -304,10 +304,8 @@ static int encode_in_place(struct encode *encode)
         return avsp_cmd_fail(&err);
     }
     enum outcome outcome = run(encode, &err);
-    if (outcome != OVER)
-        stop_following(encode);
-    avsp_stack_close(&encode->stack);
     stop_following(encode);
+    avsp_stack_close(&encode->stack);
     clean_up(encode, outcome);
     return conclude(encode, outcome, &err);
 }

@@ -16,7 +16,7 @@
 
 /// A local worker that is started again claims within this what it lost: shorter than a daemon's lease, since no network
 /// lies between.
-#define LEASE_SECONDS "10"
+#define LEASE_SECONDS "5"
 #define STARTS_MAX 6
 #define RESTART_MS 100
 
