@@ -96,13 +96,12 @@ static void put_running(const struct avsp_running *task, bool name_worker, struc
     avsp_buf_printf(buf, "  %s", avsp_task_kind_name(task->kind));
     if (task->kind == AVSP_TASK_ENCODE)
         avsp_buf_printf(buf, " %" PRIu32, task->idx);
+    // A split counts packets, a manifest nothing: only frames against frames tell people something.
     const struct avsp_progress *progress = &task->progress;
     if (progress->frames_total > 0)
         avsp_buf_printf(buf, "  %" PRIu64 " of %" PRIu64, progress->frames_done,
                         progress->frames_total);
-    else if (progress->frames_done > 0)
-        avsp_buf_printf(buf, "  %" PRIu64, progress->frames_done);
-    if (progress->milli_fps > 0)
+    if (progress->frames_total > 0 && progress->milli_fps > 0)
         avsp_buf_printf(buf, "  %s", avsp_fps_text(progress->milli_fps, text));
     if (task->attempt > 1)
         avsp_buf_printf(buf, "  attempt %" PRId64, task->attempt);
