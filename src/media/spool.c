@@ -10,6 +10,10 @@
 #include <unistd.h>
 
 #define RING_MIN 1024
+/// The refresh that begins at a gradual key is itself decoded with references that are missing, and may be lost; the one after it
+/// is whole, and over by the third such key.
+#define GRADUAL_STEPS 2
+
 #define PACKET_OVERHEAD_BYTES 256 ///< what a packet costs beside its data, roughly
 
 void avsp_spool_init(struct avsp_spool *spool, uint64_t memory_max_bytes)
@@ -229,7 +233,7 @@ uint64_t avsp_spool_start_for(const struct avsp_spool *spool, int64_t pts)
             break;
         key = key_before(spool, key);
     }
-    if (key != AVSP_SPOOL_NONE && slot(spool, key)->gradual)
+    for (int i = 0; i < GRADUAL_STEPS && key != AVSP_SPOOL_NONE && slot(spool, key)->gradual; i++)
         key = key_before(spool, key);
     return key != AVSP_SPOOL_NONE ? key : spool->first;
 }

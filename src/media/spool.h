@@ -66,7 +66,7 @@ enum avsp_code avsp_spool_load(struct avsp_spool *spool, uint64_t number, AVPack
 void avsp_spool_drop_before(struct avsp_spool *spool, uint64_t number);
 
 /// The last kept packet from which decoding gives every frame from @p pts on, whole: a key not later than that, behind all
-/// frames that are shown before it; one key further back where the picture is refreshed gradually. The oldest packet
+/// frames that are shown before it; two keys further back where the picture is refreshed gradually. The oldest packet
 /// where there is none better.
 uint64_t avsp_spool_start_for(const struct avsp_spool *spool, int64_t pts);
 

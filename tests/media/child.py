@@ -8,7 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from urllib.parse import unquote
 
-PROGRAM = os.environ.get("AVSPL1T_MEDIA", "avspl1t-media")
+PROGRAM = os.environ["AVSPL1T_MEDIA"]
+PIECE_FRAMES = os.environ["PIECE_FRAMES"]
 HEADER_BYTES = 4096
 DEADLINE_S = 240
 
@@ -108,11 +109,11 @@ def header(path):
     return fields
 
 
-def frames_of(arguments, **popen):
-    """Decodes the first video stream: [(time in seconds, hash of the picture)], in order of presentation."""
-    command = ["ffmpeg", "-nostdin", "-v", "quiet", "-threads", "1", "-noautorotate", "-copyts", *arguments, "-map", "0:V:0",
-               "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "framemd5", "-"]
-    out = subprocess.run(command, stdout=subprocess.PIPE, timeout=DEADLINE_S, check=False, **popen).stdout
+def source_frames(path):
+    """Decodes a file with the command line tool: [(time in seconds, MD5 of the picture)], in order of presentation."""
+    command = ["ffmpeg", "-nostdin", "-v", "quiet", "-threads", "1", "-noautorotate", "-copyts", "-i", f"file:{path}",
+               "-map", "0:V:0", "-fps_mode", "passthrough", "-enc_time_base", "-1", "-f", "framemd5", "-"]
+    out = subprocess.run(command, stdout=subprocess.PIPE, timeout=DEADLINE_S, check=False).stdout
     time_base, frames = None, []
     for line in out.decode().splitlines():
         if line.startswith("#tb 0:"):
@@ -123,21 +124,11 @@ def frames_of(arguments, **popen):
     return frames
 
 
-def source_frames(path):
-    return frames_of(["-i", f"file:{path}"])
-
-
-def piece_frames(path):
-    """All pictures of a piece, with times on its own clock."""
-    with open(path, "rb") as file:
-        file.seek(HEADER_BYTES)
-        return frames_of(["-f", "nut", "-i", "pipe:0"], stdin=file)
-
-
 def window_frames(path):
     """The pictures within a piece's window, as times from the presentation's start."""
     fields = header(path)
-    tb = fraction(fields["tb"])
-    origin = int(fields["origin"])
-    first, end = int(fields["in"]) * tb, int(fields["out"]) * tb
-    return [(t - origin * tb, h) for t, h in piece_frames(path) if first <= t < end]
+    tb, origin = fraction(fields["tb"]), int(fields["origin"])
+    first, end = int(fields["in"]), int(fields["out"])
+    out = subprocess.run([PIECE_FRAMES, path], stdout=subprocess.PIPE, timeout=DEADLINE_S, check=True).stdout
+    decoded = [(int(pts), md5) for pts, md5 in (line.split() for line in out.decode().splitlines())]
+    return [((pts - origin) * tb, md5) for pts, md5 in decoded if first <= pts < end]

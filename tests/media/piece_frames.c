@@ -1,0 +1,74 @@
+/// Decodes the video of a piece and prints each picture's own time and MD5, as test_split.py compares them with the
+/// source's: `pts md5`, in the order in which the decoder gives them. Command line tools guess times that grow instead.
+#include "media/source.h"
+#include "util/fd.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libavcodec/avcodec.h>
+#include <libavutil/imgutils.h>
+#include <libavutil/md5.h>
+#include <stdio.h>
+
+static void die(const char *what)
+{
+    fprintf(stderr, "piece_frames: %s\n", what);
+    exit(1);
+}
+
+static void print_frame(const AVFrame *frame)
+{
+    int size = av_image_get_buffer_size(frame->format, frame->width, frame->height, 1);
+    uint8_t *bytes = size > 0 ? malloc((size_t)size) : NULL;
+    if (bytes == NULL)
+        die("no memory");
+    if (av_image_copy_to_buffer(bytes, size, (const uint8_t *const *)frame->data, frame->linesize,
+                                frame->format, frame->width, frame->height, 1) < 0)
+        die("cannot copy a picture");
+    uint8_t md5[16];
+    av_md5_sum(md5, bytes, (size_t)size);
+    free(bytes);
+    printf("%" PRId64 " ", frame->pts);
+    for (size_t i = 0; i < sizeof md5; i++)
+        printf("%02x", md5[i]);
+    printf("\n");
+}
+
+static void print_all(AVCodecContext *decoder, AVFrame *frame)
+{
+    while (avcodec_receive_frame(decoder, frame) >= 0)
+        print_frame(frame);
+}
+
+int main(int argc, char **argv)
+{
+    struct avsp_err err = {0};
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 20);
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd = argc == 2 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
+    struct avsp_piece_header header;
+    struct avsp_source AVSP_CLEANUP(avsp_source_close) source = {0};
+    if (avsp_source_open_piece(fd, &arena, &header, &source, &err) != AVSP_OK)
+        die(err.text);
+    const AVStream *stream = source.ctx->streams[0];
+    if (stream->time_base.num != header.time_base.num ||
+        stream->time_base.den != header.time_base.den)
+        die("the header's time base is not the packets'");
+    const AVCodec *codec = avcodec_find_decoder(stream->codecpar->codec_id);
+    AVCodecContext *AVSP_CLEANUP(avcodec_free_context) decoder = avcodec_alloc_context3(codec);
+    if (decoder == NULL || avcodec_parameters_to_context(decoder, stream->codecpar) < 0)
+        die("cannot set the decoder up");
+    decoder->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; // as the command line tools do
+    if (avcodec_open2(decoder, codec, NULL) < 0)
+        die("cannot open the decoder");
+    AVPacket *AVSP_CLEANUP(av_packet_free) packet = av_packet_alloc();
+    AVFrame *AVSP_CLEANUP(av_frame_free) frame = av_frame_alloc();
+    while (packet != NULL && frame != NULL && av_read_frame(source.ctx, packet) >= 0) {
+        (void)avcodec_send_packet(decoder, packet); // damage is the caller's to see
+        av_packet_unref(packet);
+        print_all(decoder, frame);
+    }
+    (void)avcodec_send_packet(decoder, NULL);
+    print_all(decoder, frame);
+    return 0;
+}

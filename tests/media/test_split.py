@@ -1,0 +1,385 @@
+"""Split: what is decoded from the pieces, each within its window, is what is decoded from the source, bit for bit.
+
+Clips are made with the ffmpeg command line tool, which is also the judge. AVSPL1T_TEST_MEDIA may name a folder with more of
+them in dev/ (must be exact) and bad-dev/ (must end, in words).
+"""
+
+import os
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import child
+
+MEDIA = os.environ.get("AVSPL1T_TEST_MEDIA")
+CLIPS = sorted(Path(MEDIA, "dev").iterdir()) if MEDIA else []
+BAD_CLIPS = sorted(Path(MEDIA, "bad-dev").iterdir()) if MEDIA else []
+
+# Where the command line tool itself guesses: AVI without presentation times, a broadcast that begins amid a GOP.
+NOT_EXACT = {"mpeg4asp_mp3_packed_320x240_25.avi", "mpeg2_576i_sar64x45_broadcast_start19207.ts"}
+
+
+def ffmpeg(*arguments):
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", "-threads", "1", *map(str, arguments)], check=True,
+                   timeout=child.DEADLINE_S)
+
+
+def picture(rate, seconds, size="192x128"):
+    return ["-f", "lavfi", "-i", f"testsrc2=r={rate}:s={size}:d={seconds}"]
+
+
+def sound(seconds, rate=48000):
+    return ["-f", "lavfi", "-i", f"sine=r={rate}:d={seconds}"]
+
+
+def x264(*parameters):
+    return ["-c:v", "libx264", "-preset", "veryfast", "-threads", "1", "-pix_fmt", "yuv420p", "-x264-params",
+            ":".join(["log-level=none", *parameters])]
+
+
+def make_open_gop(path):
+    ffmpeg(*picture("30000/1001", 12), *sound(12),
+           *x264("open-gop=1", "keyint=75", "min-keyint=75", "scenecut=0", "bframes=5", "b-pyramid=normal", "b-adapt=0"),
+           "-c:a", "aac", path)
+
+
+def make_vfr(path):
+    # Every fifth frame is missing, times jitter, and there is a hole of over two segments.
+    ffmpeg(*picture(30, 14), "-vf", "select='mod(n,5)*not(between(t,5.1,10.3))',setpts='PTS+mod(N,3)*200/TB/90000'",
+           "-fps_mode", "passthrough", *x264("keyint=40", "bframes=3"), "-video_track_timescale", 90000, path)
+
+
+def make_edit_list(path):
+    whole = path.with_suffix(".whole.mp4")
+    ffmpeg(*picture(25, 10), *sound(10), *x264("keyint=50", "min-keyint=50", "bframes=3"), "-c:a", "aac", whole)
+    ffmpeg("-ss", "3.4", "-t", "5", "-i", whole, "-c", "copy", path)
+
+
+def make_long_gop(path):
+    ffmpeg(*picture(25, 24), *x264("keyint=250", "min-keyint=250", "scenecut=0", "bframes=2"), path)
+
+
+def make_hevc(path):
+    ffmpeg(*picture(24, 9), "-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
+           "log-level=none:pools=1:frame-threads=1:keyint=36:min-keyint=36:open-gop=1:bframes=4", "-pix_fmt", "yuv420p10le",
+           "-tag:v", "hvc1", path)
+
+
+def make_vp9(path):
+    ffmpeg(*picture(30, 7), "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", "-b:v", "200k", "-g", "45",
+           "-auto-alt-ref", "1", "-lag-in-frames", "16", path)
+
+
+def make_mkv(path):
+    ffmpeg(*picture("24000/1001", 11), *sound(11, 44100), *x264("keyint=60", "bframes=3"), "-c:a", "aac", path)
+
+
+def make_av1(path):
+    ffmpeg(*picture(25, 5), "-c:v", "libsvtav1", "-preset", "12", "-svtav1-params", "lp=1", "-g", "40", path)
+
+
+def make_intra_refresh(path):
+    ffmpeg(*picture(25, 8), *x264("intra-refresh=1", "keyint=40", "bframes=0"), path)
+
+
+def make_fragmented(path):
+    ffmpeg(*picture(25, 6), *sound(6), *x264("keyint=30", "bframes=2"), "-c:a", "aac", "-movflags",
+           "frag_keyframe+empty_moov+default_base_moof", path)
+
+
+def make_negative_start(path):
+    ffmpeg(*picture(25, 6), *x264("keyint=30", "bframes=2"), "-output_ts_offset", "-3", "-avoid_negative_ts", "disabled",
+           "-f", "nut" if path.suffix == ".nut" else "mov", path)
+
+
+MADE = {
+    "open_gop.mp4": (make_open_gop, "30000/1001"),
+    "vfr.mp4": (make_vfr, None),
+    "edit_list.mp4": (make_edit_list, "25/1"),
+    "long_gop.mp4": (make_long_gop, "25/1"),
+    "hevc10.mp4": (make_hevc, "24/1"),
+    "vp9.webm": (make_vp9, "30/1"),
+    "film.mkv": (make_mkv, "24000/1001"),
+    "av1.mp4": (make_av1, "25/1"),
+    "intra_refresh.mp4": (make_intra_refresh, "25/1"),
+    "fragmented.mp4": (make_fragmented, "25/1"),
+    "negative.mov": (make_negative_start, "25/1"),
+}
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    """Makes clips when they are first asked for."""
+    folder = tmp_path_factory.mktemp("clips")
+
+    def clip(name):
+        path = folder / name
+        if not path.exists():
+            MADE[name][0](path)
+        return path
+
+    return clip
+
+
+def pieces_of(result, task="2"):
+    assert result.failure is None, result.failure
+    assert result.status == 0, result.log
+    assert result.reports[-1][0] == "done"
+    return [p for p in result.of("piece") if p["task"] == task]
+
+
+def check_pieces(source, result, folder, seconds):
+    """Everything that holds for the pieces of any source."""
+    pieces = pieces_of(result)
+    decoded, end = [], None
+    for piece in pieces:
+        path = folder / piece["file"]
+        assert path.stat().st_size == int(piece["bytes"])
+        head = child.header(path)
+        tb = child.fraction(head["tb"])
+        origin, first, out, nxt = (int(head[k]) for k in ("origin", "in", "out", "next"))
+        assert (head["idx"], head["n"], head["frames"]) == (piece["idx"], piece["n"], piece["frames"])
+        source_tb = child.fraction(piece["tb"])
+        assert (out - first) * tb == (int(piece["out"]) - int(piece["in"])) * source_tb
+        assert first < out <= nxt
+        assert end is None or first == end, "windows follow each other"
+        end = nxt
+        frames = child.window_frames(path)
+        assert frames[0][0] == (first - origin) * tb
+        places = {int(t // seconds) for t, _ in frames}
+        assert min(places) == int(piece["idx"])
+        assert max(places) == int(piece["idx"]) + int(piece["n"]) - 1
+        assert len(frames) == int(piece["frames"])
+        decoded += frames
+    want = child.source_frames(source)
+    start = want[0][0]
+    assert [t for t, _ in decoded] == [t - start for t, _ in want]
+    assert [h for _, h in decoded] == [h for _, h in want]
+    return pieces
+
+
+@pytest.mark.parametrize("seconds", [1, 2, 4])
+@pytest.mark.parametrize("name", MADE)
+def test_exact(clips, name, seconds, tmp_path):
+    source = clips(name)
+    result = child.run(source, tmp_path, seconds=seconds)
+    pieces = check_pieces(source, result, tmp_path, seconds)
+    head = child.header(tmp_path / pieces[0]["file"])
+    rate = MADE[name][1]
+    assert rate is None or head["rate"] == rate
+    assert int(head["timescale"]) % child.fraction(head["tb"]).denominator == 0
+    assert result.of("warning") == []
+
+
+def test_runs_bound_the_overlap(clips, tmp_path):
+    """A GOP of ten seconds in segments of two: runs, and no more than half of the bytes twice."""
+    source = clips("long_gop.mp4")
+    pieces = pieces_of(child.run(source, tmp_path, seconds=2))
+    assert max(int(p["n"]) for p in pieces) >= 3
+    assert 1 < len(pieces) < 12
+    assert sum(int(p["bytes"]) for p in pieces) < 1.6 * source.stat().st_size
+    assert sum(int(p["n"]) for p in pieces) == 12
+
+
+def test_hole_gives_no_segment(clips, tmp_path):
+    """Places without a frame belong to nobody, and the frame before a hole is shown until the one behind it."""
+    pieces = pieces_of(child.run(clips("vfr.mp4"), tmp_path, seconds=1))
+    covered = {k for p in pieces for k in range(int(p["idx"]), int(p["idx"]) + int(p["n"]))}
+    assert 5 in covered and 10 in covered
+    for piece, after in zip(pieces, pieces[1:]):
+        assert child.header(tmp_path / piece["file"])["next"] == child.header(tmp_path / after["file"])["in"]
+
+
+def test_sound_is_copied(clips, tmp_path):
+    """One piece with every packet, and the presentation's start and end on the same clock."""
+    source = clips("film.mkv")
+    result = child.run(source, tmp_path, seconds=4)
+    (piece,) = pieces_of(result, task="4")
+    head = child.header(tmp_path / piece["file"])
+    assert piece["file"] == "a0.piece" and head["media"] == "2"
+    tb = child.fraction(head["origin_tb"])
+    length = (int(head["end"]) - int(head["origin"])) * tb
+    assert abs(length - 11) < Fraction(1, 10)
+    probe = ["ffprobe", "-v", "error", "-count_packets", "-show_entries", "stream=nb_read_packets", "-of", "csv=p=0"]
+    with open(tmp_path / piece["file"], "rb") as file:
+        file.seek(child.HEADER_BYTES)
+        kept = subprocess.run([*probe, "-f", "nut", "pipe:0"], stdin=file, stdout=subprocess.PIPE, check=True).stdout
+    there = subprocess.run([*probe, "-select_streams", "a", source], stdout=subprocess.PIPE, check=True).stdout
+    assert kept == there
+    last = child.header(tmp_path / pieces_of(result)[-1]["file"])
+    end = (int(last["next"]) - int(last["origin"])) * child.fraction(last["tb"])
+    assert end == length
+
+
+def test_sound_that_goes_on(tmp_path):
+    """Sound up to a segment longer holds the last frame; sound beyond that is cut, with a warning."""
+    for extra, warns in ((1, False), (6, True)):
+        source = tmp_path / f"{extra}.mp4"
+        ffmpeg(*picture(25, 4), *sound(4 + extra), *x264("keyint=25"), "-c:a", "aac", source)
+        folder = tmp_path / str(extra)
+        folder.mkdir()
+        result = child.run(source, folder, seconds=2)
+        last = child.header(folder / pieces_of(result)[-1]["file"])
+        end = (int(last["next"]) - int(last["origin"])) * child.fraction(last["tb"])
+        assert abs(end - (4 if warns else 4 + extra)) < Fraction(1, 10)
+        assert bool(result.of("warning")) == warns
+
+
+def test_resume_leaves_out_what_is_stored(clips, tmp_path):
+    source = clips("open_gop.mp4")
+    whole, resumed = tmp_path / "whole", tmp_path / "resumed"
+    whole.mkdir()
+    resumed.mkdir()
+    first = pieces_of(child.run(source, whole, seconds=2))
+    cut = int(first[2]["idx"])
+    again = pieces_of(child.run(source, resumed, seconds=2, resume=cut))
+    assert [p["idx"] for p in again] == [p["idx"] for p in first if int(p["idx"]) + int(p["n"]) > cut]
+    for piece in again:
+        assert (resumed / piece["file"]).read_bytes() == (whole / piece["file"]).read_bytes()
+    assert sorted(p.name for p in resumed.glob("v0-*")) == sorted(p["file"] for p in again)
+
+
+def test_waits_for_acknowledgements(clips, tmp_path):
+    """No more than max_pending reported files lie in the folder unacknowledged, beside the one being written."""
+    runner = child.Child(clips("open_gop.mp4"), tmp_path, ack=False, seconds=1, pending=2)
+    try:
+        waiting, most = [], 0
+        for verb, report in runner.reports():
+            if verb != "piece":
+                continue
+            waiting.append(report)
+            most = max(most, len(waiting))
+            assert len(list(tmp_path.glob("v0-*.piece"))) <= 3
+            if len(waiting) == 2 or report["task"] == "4":
+                for done in waiting:
+                    (tmp_path / done["file"]).unlink()
+                    runner.send("ack")
+                waiting = []
+        assert runner.process.wait(20) == 0
+        assert most == 2
+    finally:
+        runner.kill()
+
+
+def test_parent_goes_away(clips, tmp_path):
+    """A step whose parent is gone ends by itself."""
+    runner = child.Child(clips("open_gop.mp4"), tmp_path, ack=False, seconds=1, pending=1)
+    try:
+        next(r for r in runner.reports() if r[0] == "piece")
+        runner.socket.close()
+        assert runner.process.wait(20) == 1
+    finally:
+        runner.kill()
+
+
+def test_colour_and_aspect(tmp_path):
+    source = tmp_path / "source.mp4"
+    ffmpeg(*picture(25, 1), "-vf", "setsar=4/3", *x264("keyint=25"), "-color_primaries", "bt470bg", "-color_trc", "gamma28",
+           "-colorspace", "bt470bg", "-color_range", "pc", source)
+    (piece,) = pieces_of(child.run(source, tmp_path))
+    head = child.header(tmp_path / piece["file"])
+    assert head["sar"] == "4/3"
+    assert (head["width"], head["height"], head["depth"]) == ("192", "128", "8")
+    assert (head["primaries"], head["transfer"], head["matrix"], head["full_range"]) == ("5", "5", "5", "1")
+
+
+TURNS = {0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"]}
+
+
+@pytest.mark.parametrize("matrix", [(1, 0, 0, 1), (0, 1, -1, 0), (-1, 0, 0, -1), (0, -1, 1, 0),
+                                    (-1, 0, 0, 1), (1, 0, 0, -1), (0, 1, 1, 0), (0, -1, -1, 0)])
+def test_rotation(clips, matrix, tmp_path):
+    """What the header says brings the picture upright as the command line tool does by itself."""
+    source = tmp_path / "turned.mp4"
+    data = bytearray(clips("edit_list.mp4").read_bytes())
+    place = data.index(b"tkhd") + 4 + 40  # ISO/IEC 14496-12, 8.3.2: version 0
+    for value, offset in zip(matrix, (0, 4, 12, 16)):
+        data[place + offset : place + offset + 4] = (value * 65536).to_bytes(4, "big", signed=True)
+    source.write_bytes(data)
+    piece = pieces_of(child.run(source, tmp_path))[0]
+    head = child.header(tmp_path / piece["file"])
+    filters = TURNS[int(head["rotation"])] + (["hflip"] if head["hflip"] == "1" else [])
+
+    def first_frame(*options):
+        command = ["ffmpeg", "-nostdin", "-v", "error", *options, "-frames:v", "1", "-f", "md5", "-"]
+        return subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+
+    by_header = first_frame("-noautorotate", "-i", source, "-vf", ",".join(["null", *filters]))
+    assert by_header == first_frame("-i", source)
+
+
+def test_probe(clips, tmp_path):
+    result = child.run(clips("open_gop.mp4"), tmp_path, kind="probe", seconds=2)
+    assert result.status == 0 and result.failure is None
+    (source,) = result.of("input")
+    assert "mp4" in source["format"] and source["segments"] == "7"
+    video, audio = result.of("stream")
+    assert (video["type"], video["codec"], video["plan"]) == ("video", "h264", "→ AV1, v0")
+    assert "192x128" in video["details"] and "29.97 fps" in video["details"]
+    assert (audio["type"], audio["plan"]) == ("audio", "→ AAC, a0")
+
+
+def refused(source, folder, kind="split"):
+    result = child.run(source, folder, kind=kind)
+    assert result.status == 1 and result.failure is not None
+    return result.failure
+
+
+@pytest.mark.parametrize("kind", ["split", "probe"])
+def test_not_media(tmp_path, kind):
+    cases = {
+        b"": ("corrupt", "empty"),
+        b"Dear diary,\n" * 100: ("corrupt", "no demuxer recognises it"),
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n": ("unsupported", "kind of file"),
+        b"ffconcat version 1.0\nfile other.mp4\n": ("unsupported", "kind of file"),
+    }
+    for content, (code, text) in cases.items():
+        source = tmp_path / "video.mp4"
+        source.write_bytes(content)
+        failure = refused(source, tmp_path, kind)
+        assert failure["code"] == code and text in failure["text"]
+        assert failure["retry"] == "0"
+
+
+def test_no_video(tmp_path):
+    source = tmp_path / "song.m4a"
+    ffmpeg(*sound(1), source)
+    failure = refused(source, tmp_path)
+    assert failure["code"] == "unsupported" and "no video" in failure["text"]
+
+
+def test_cut_off(clips, tmp_path):
+    """Half a file: what is there is split, and a warning says what is not."""
+    whole = tmp_path / "whole.mp4"
+    ffmpeg("-i", clips("open_gop.mp4"), "-c", "copy", "-movflags", "faststart", whole)
+    half = tmp_path / "half.mp4"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    result = child.run(half, tmp_path)
+    assert len(pieces_of(result)) >= 2
+    assert any("cut off" in w["text"] for w in result.of("warning"))
+    headless = tmp_path / "headless.mp4"
+    headless.write_bytes(whole.read_bytes()[:2000])
+    assert refused(headless, tmp_path)["code"] in ("corrupt", "unsupported")
+
+
+@pytest.mark.parametrize("clip", CLIPS, ids=lambda c: c.name)
+def test_real_clips(clip, tmp_path):
+    result = child.run(clip, tmp_path, seconds=2)
+    if result.failure is not None:
+        assert "no video" in result.failure["text"]
+    elif clip.name in NOT_EXACT:
+        assert pieces_of(result)
+    else:
+        check_pieces(clip, result, tmp_path, 2)
+
+
+@pytest.mark.parametrize("clip", BAD_CLIPS, ids=lambda c: c.name)
+def test_bad_clips(clip, tmp_path):
+    for kind in ("probe", "split"):
+        folder = tmp_path / kind
+        folder.mkdir()
+        result = child.run(clip, folder, kind=kind)
+        assert result.reports[-1][0] == ("done" if result.status == 0 else "failed"), result.log
+        assert result.failure is None or len(result.failure["text"]) > 10
