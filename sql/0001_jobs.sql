@@ -91,7 +91,8 @@ CREATE TABLE tasks (
     UNIQUE (job_id, kind, track, idx)
 );
 -- A claim is one probe of this index for each pool, however many tasks wait.
-CREATE INDEX tasks_ready ON tasks (pool, priority DESC, fair_key, idx, id) WHERE state = 1;
+CREATE INDEX tasks_ready ON tasks (pool, priority DESC, fair_key, idx, created_us, id)
+    WHERE state = 1;
 CREATE INDEX tasks_waiting ON tasks (not_before_us) WHERE state = 1 AND not_before_us > 0;
 CREATE INDEX tasks_lease ON tasks (lease_until_us) WHERE state = 2;
 CREATE INDEX tasks_claim ON tasks (claim_id) WHERE state = 2 AND claim_id <> '';

@@ -27,6 +27,7 @@ struct candidate {
     int64_t priority;
     int64_t key;
     int64_t idx;
+    int64_t created_us;
     bool expired;
 };
 
@@ -38,7 +39,9 @@ static bool comes_before(const struct candidate *a, const struct candidate *b)
         return a->priority > b->priority;
     if (a->key != b->key)
         return a->key < b->key;
-    return a->idx < b->idx;
+    if (a->idx != b->idx)
+        return a->idx < b->idx;
+    return a->created_us < b->created_us;
 }
 
 /// The first ready or the first expired task of one pool; replaces @p best where it comes before it.
@@ -46,13 +49,13 @@ static enum avsp_code probe(struct avsp_tx *tx, enum avsp_pool pool, const struc
                             bool expired, struct candidate *best, struct avsp_err *err)
 {
     static const char ready_sql[] =
-        "SELECT id, priority, fair_key, idx FROM tasks WHERE state = 1 AND pool = $1"
+        "SELECT id, priority, fair_key, idx, created_us FROM tasks WHERE state = 1 AND pool = $1"
         " AND not_before_us <= $2 AND kind IN ($3, $4, $5, $6, $7)"
-        " ORDER BY priority DESC, fair_key, idx, id LIMIT 1";
+        " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
     static const char expired_sql[] =
-        "SELECT id, priority, fair_key, idx FROM tasks WHERE state = 2 AND pool = $1"
+        "SELECT id, priority, fair_key, idx, created_us FROM tasks WHERE state = 2 AND pool = $1"
         " AND lease_until_us <= $2 AND kind IN ($3, $4, $5, $6, $7)"
-        " ORDER BY priority DESC, fair_key, idx, id LIMIT 1";
+        " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     enum avsp_code rc =
@@ -68,6 +71,7 @@ static enum avsp_code probe(struct avsp_tx *tx, enum avsp_pool pool, const struc
     struct candidate found = {.priority = avsp_db_i64(&rows, 1),
                               .key = avsp_db_i64(&rows, 2),
                               .idx = avsp_db_i64(&rows, 3),
+                              .created_us = avsp_db_i64(&rows, 4),
                               .expired = expired};
     snprintf(found.id, sizeof found.id, "%s", avsp_db_text(&rows, 0));
     if (comes_before(&found, best))

@@ -326,7 +326,9 @@ void finish_failed(struct fixture *fx, const char *worker, const struct avsp_tas
 const char *submit_and_split(struct fixture *fx, const char *name, uint32_t n)
 {
     const char *job_id = submit(fx, name);
-    struct avsp_task split = claim(fx, "splitter");
+    const struct avsp_claim ask = {
+        .worker = {.id = "splitter", .kinds = 1U << AVSP_TASK_SPLIT}, .own = true, .claim_id = ""};
+    struct avsp_task split = claim_with(fx, &ask);
     assert_int_equal(split.kind, AVSP_TASK_SPLIT);
     assert_string_equal(split.job_id, job_id);
     struct avsp_attempt_status status = report(fx, "splitter", &split, video_pieces(fx, 0, n));

@@ -23,9 +23,9 @@ struct fixture {
     char url[128];
     struct avsp_store *store;
     struct avsp_arena arena;
-    unsigned n_ready; ///< told by `changed`
-    unsigned n_changes;
-    unsigned n_over; ///< told by `job_over`
+    _Atomic unsigned n_ready; ///< told by `changed`, from any thread
+    _Atomic unsigned n_changes;
+    _Atomic unsigned n_over; ///< told by `job_over`
     enum avsp_job_state over_state;
     char over_why[AVSP_TEXT_MAX_BYTES];
 };

@@ -98,6 +98,7 @@ static void test_fair_by_cost(void **state)
 {
     struct fixture *fx = *state;
     const char *big = submit(fx, "big");
+    advance_ms(fx, 1);
     const char *small = submit(fx, "small");
     struct avsp_task first = claim(fx, "s");
     struct avsp_task second = claim(fx, "s");
@@ -111,6 +112,21 @@ static void test_fair_by_cost(void **state)
     for (int i = 0; i < 22; i++)
         n_small += strcmp(claim(fx, "w").job_id, small) == 0;
     assert_in_range(n_small, 18, 21);
+}
+
+/// Jobs that come at the same virtual time begin in the order in which they came.
+static void test_first_come_first_served(void **state)
+{
+    struct fixture *fx = *state;
+    const char *ids[12];
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(ids); i++) {
+        char name[8];
+        snprintf(name, sizeof name, "j%zu", i);
+        ids[i] = submit(fx, name);
+        advance_ms(fx, 1);
+    }
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(ids); i++)
+        assert_string_equal(claim(fx, "w").job_id, ids[i]);
 }
 
 static void test_claim_id_repeats(void **state)
@@ -332,6 +348,7 @@ int main(void)
         TEST(test_order_within_a_job),
         TEST(test_fair_between_jobs),
         TEST(test_fair_by_cost),
+        TEST(test_first_come_first_served),
         TEST(test_claim_id_repeats),
         TEST(test_kinds_that_a_worker_takes),
         TEST(test_expired_lease_is_claimed_again),

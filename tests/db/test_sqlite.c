@@ -295,7 +295,7 @@ static void test_a_claim_does_not_sort(void **state)
     static const char sql[] =
         "EXPLAIN QUERY PLAN SELECT id, priority, fair_key, idx FROM tasks WHERE state = 1 AND"
         " pool = 1 AND not_before_us <= 5 AND kind IN (1, 2, 3, 4, 5)"
-        " ORDER BY priority DESC, fair_key, idx, id LIMIT 1";
+        " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
     sqlite3 *db = NULL;
     sqlite3_stmt *plan = NULL;
     char path[160];
