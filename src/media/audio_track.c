@@ -61,8 +61,9 @@ struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_a
 void avsp_audio_track_progress(const struct avsp_audio_track *track, uint64_t *ret_done,
                                uint64_t *ret_total)
 {
-    *ret_done = (uint64_t)track->n_encoded;
-    *ret_total = (uint64_t)track->n_total;
+    int64_t frame = track->encoder != NULL ? track->encoder->frame_size : 1;
+    *ret_done = (uint64_t)(track->n_encoded / frame);
+    *ret_total = (uint64_t)((track->n_total + frame - 1) / frame);
 }
 
 /// The presentation's length in samples of @p rate, rounded up: the sound covers it.

@@ -65,7 +65,7 @@ enum avsp_code avsp_audio_track_end(struct avsp_audio_track *track,
 const AVCodecContext *avsp_audio_track_encoder(const struct avsp_audio_track *track);
 struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_audio_track *track);
 
-/// Samples that were encoded, and that will have been at the end (0 before the first frame).
+/// AAC frames that were encoded, and that will have been at the end (0 before the track has begun).
 void avsp_audio_track_progress(const struct avsp_audio_track *track, uint64_t *ret_done,
                                uint64_t *ret_total);
 

@@ -11,7 +11,8 @@ enum avsp_code avsp_decoder_open(struct avsp_decoder *dec, const AVStream *strea
     if (codec == NULL)
         return avsp_err_set(err, AVSP_UNSUPPORTED, "no decoder for %s",
                             avcodec_get_name(stream->codecpar->codec_id));
-    *dec = (struct avsp_decoder){.stream = stream, .first_pts = AV_NOPTS_VALUE};
+    *dec = (struct avsp_decoder){
+        .stream = stream, .first_pts = AV_NOPTS_VALUE, .sent_pts = AV_NOPTS_VALUE};
     dec->ctx = avcodec_alloc_context3(codec);
     if (dec->ctx == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for a decoder");
@@ -42,16 +43,22 @@ void avsp_decoder_watch(struct avsp_decoder *dec, int64_t from, int64_t to)
     dec->watch_to = to;
 }
 
-static void note_damage(struct avsp_decoder *dec)
+static bool is_watched(const struct avsp_decoder *dec, int64_t pts)
+{
+    return pts != AV_NOPTS_VALUE && pts >= dec->watch_from && pts < dec->watch_to;
+}
+
+static void note_damage(struct avsp_decoder *dec, int64_t pts)
 {
     dec->n_damaged++;
+    dec->n_watched += is_watched(dec, pts);
     dec->damaged = true;
 }
 
 static void watch(struct avsp_decoder *dec, const AVPacket *pkt)
 {
-    if (pkt->pts == AV_NOPTS_VALUE || pkt->pts < dec->watch_from || pkt->pts >= dec->watch_to ||
-        (pkt->flags & AV_PKT_FLAG_DISCARD) != 0)
+    dec->sent_pts = pkt->pts;
+    if (!is_watched(dec, pkt->pts) || (pkt->flags & AV_PKT_FLAG_DISCARD) != 0)
         return;
     if (dec->first_pts == AV_NOPTS_VALUE || pkt->pts < dec->first_pts)
         dec->first_pts = pkt->pts;
@@ -66,7 +73,7 @@ enum avsp_code avsp_decoder_send(struct avsp_decoder *dec, const AVPacket *pkt,
     if (av == AVERROR(ENOMEM))
         return avsp_averr_set(err, av, "decode");
     if (av < 0 && av != AVERROR_EOF)
-        note_damage(dec);
+        note_damage(dec, dec->sent_pts);
     return AVSP_OK;
 }
 
@@ -83,12 +90,12 @@ enum avsp_code avsp_decoder_receive(struct avsp_decoder *dec, AVFrame *frame, bo
         if (av >= 0)
             break;
         // Each failure has used up a packet, so this ends: EAGAIN follows, or EOF when draining.
-        note_damage(dec);
+        note_damage(dec, dec->sent_pts);
     }
-    if (frame->decode_error_flags != 0 || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0)
-        note_damage(dec);
     if (frame->pts == AV_NOPTS_VALUE)
         frame->pts = frame->best_effort_timestamp;
+    if (frame->decode_error_flags != 0 || (frame->flags & AV_FRAME_FLAG_CORRUPT) != 0)
+        note_damage(dec, frame->pts);
     *ret_got = true;
     return AVSP_OK;
 }

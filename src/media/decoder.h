@@ -17,11 +17,13 @@ struct avsp_decoder {
     AVCodecContext *ctx; ///< owned
     const AVStream *stream;
     uint64_t n_damaged; ///< packets that were refused, and frames that came out damaged
+    uint64_t n_watched; ///< of these, within avsp_decoder_watch's window
     bool damaged;       ///< something was damaged since the caller last set this to false
     bool draining;      ///< the demuxer is at its end
     int64_t first_pts;  ///< see avsp_decoder_watch
     int64_t watch_from;
     int64_t watch_to;
+    int64_t sent_pts; ///< of the last packet
 };
 
 /// @param stream   borrowed until close.
@@ -34,7 +36,8 @@ enum avsp_code avsp_decoder_open(struct avsp_decoder *dec, const AVStream *strea
 void avsp_decoder_close(struct avsp_decoder *dec);
 
 /// From now on `first_pts` is the smallest timestamp, from @p from to before @p to, that a packet sent to the decoder had:
-/// a picture's timestamp is known even where the picture is not decodable. AV_NOPTS_VALUE until there is one.
+/// a picture's timestamp is known even where the picture is not decodable. AV_NOPTS_VALUE until there is one. Damage between the
+/// two is counted apart.
 void avsp_decoder_watch(struct avsp_decoder *dec, int64_t from, int64_t to);
 
 /// Hands one packet to the decoder; NULL drains it. A packet that it refuses is counted.

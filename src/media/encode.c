@@ -264,13 +264,14 @@ static enum avsp_code warn_of_damage(struct run *run, struct avsp_err *err)
 {
     const struct avsp_piece_header *h = &run->header;
     uint64_t n_missing = h->frames - run->n_frames;
-    if (n_missing == 0 && run->decoder.n_damaged == 0)
+    // Damage before the window is told by the piece that it belongs to.
+    if (n_missing == 0 && run->decoder.n_watched == 0)
         return AVSP_OK;
     return avsp_control_warn(
         run->ctl, err,
         "video from %" PRId64 " s: the source is damaged: %" PRIu64 " errors, %" PRIu64
         " of %" PRIu64 " frames are missing%s",
-        (int64_t)h->idx * h->segment_seconds, run->decoder.n_damaged, n_missing, h->frames,
+        (int64_t)h->idx * h->segment_seconds, run->decoder.n_watched, n_missing, h->frames,
         run->late ? ", the first of them at the start: the next one is shown earlier" : "");
 }
 

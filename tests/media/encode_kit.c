@@ -119,8 +119,10 @@ void kit_clip_load(const char *nut, bool video, struct kit_clip *ret_clip)
     AVPacket *pkt = av_packet_alloc();
     while (av_read_frame(ctx, pkt) >= 0) {
         assert_true(ret_clip->n_frames < KIT_FRAMES_MAX);
-        if (pkt->stream_index == idx)
+        if (pkt->stream_index == idx) {
+            ret_clip->pos[ret_clip->n_frames] = pkt->pos;
             ret_clip->pts[ret_clip->n_frames++] = pkt->pts;
+        }
         av_packet_unref(pkt);
     }
     av_packet_free(&pkt);

@@ -24,6 +24,7 @@ char *kit_read(const char *path, size_t *ret_len);
 struct kit_clip {
     struct avsp_rational time_base;
     int64_t pts[KIT_FRAMES_MAX]; ///< in presentation order
+    int64_t pos[KIT_FRAMES_MAX]; ///< of the packets in the file, in its own order
     size_t n_frames;
 };
 void kit_clip_load(const char *nut, bool video, struct kit_clip *ret_clip);

@@ -271,6 +271,24 @@ static void test_damaged_packets_do_not_move_what_follows(void **state)
     check_segments(&run, RATE, 6LL * RATE);
 }
 
+static void test_a_change_of_channels_is_brought_to_the_first_form(void **state)
+{
+    (void)state;
+    kit_tool(NULL, "ffmpeg -v error -y -f lavfi -i sine=1000:d=2.048:r=48000 -ac 1 -c:a ac3 a.ac3");
+    kit_tool(NULL, "ffmpeg -v error -y -f lavfi -i sine=1000:d=2.048:r=48000 -af "
+                   "pan=5.1(side)|FL=c0|FR=c0|FC=c0|LFE=0*c0|SL=0*c0|SR=0*c0 -c:a ac3 b.ac3");
+    kit_tool("c.ac3", "cat a.ac3 b.ac3");
+    kit_tool(NULL, "ffmpeg -v error -y -i c.ac3 -c copy sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    encode(&run, 0, 4000);
+    assert_int_equal(kit_rendition(&run)->channels, 1);
+    assert_null(kit_warning(&run, 0));
+    check_segments(&run, RATE, 4LL * RATE);
+    int64_t at = 0;
+    assert_true(loudest(RATE, RATE, &at) > 2000);
+    assert_true(loudest(3 * RATE, RATE, &at) > 2000);
+}
+
 static void test_the_same_sound_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -296,6 +314,7 @@ int main(void)
         CASE(test_surround_is_what_players_take),
         CASE(test_other_rates),
         CASE(test_damaged_packets_do_not_move_what_follows),
+        CASE(test_a_change_of_channels_is_brought_to_the_first_form),
         CASE(test_the_same_sound_gives_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

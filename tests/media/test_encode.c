@@ -326,6 +326,42 @@ static void test_a_damaged_stream_is_encoded_with_a_warning(void **state)
     assert_int_equal(second->start_ticks + second->duration_ticks, 2 * h.timescale);
 }
 
+/// Makes @p n frames of an MJPEG piece undecodable, without touching what NUT says about them.
+static void spoil_frames(const struct kit_clip *clip, size_t first, size_t n)
+{
+    // A packet's header is shorter than 24 bytes here; without its beginning a JPEG picture is none.
+    for (size_t i = first; i < first + n; i++)
+        kit_damage("piece", AVSP_PIECE_HEADER_BYTES + (long)clip->pos[i] + 24, 600);
+}
+
+static void test_undecodable_frames_leave_no_hole(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    kit_tool(NULL, "ffmpeg -v error -y -f lavfi -i testsrc2=s=320x180:r=25:d=3 -c:v mjpeg -pix_fmt "
+                   "yuvj420p -q:v 3 clip.nut");
+    kit_clip_load("clip.nut", true, &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 1, 1, 320, 180);
+    h.full_range = true;
+    kit_piece("piece", &h, "clip.nut");
+    spoil_frames(&clip, 20, 1); // before the window: another piece's business
+    spoil_frames(&clip, 25, 3); // its first frames
+    spoil_frames(&clip, 40, 1);
+    spoil_frames(&clip, 49, 1); // its last frame
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "out");
+    must_be_done(&run);
+    const struct avsp_segment *seg = kit_segment(&run, 0);
+    assert_non_null(seg);
+    assert_int_equal(seg->frames, 20);
+    assert_int_equal(seg->start_ticks, h.timescale);
+    assert_int_equal(seg->duration_ticks, h.timescale);
+    assert_non_null(kit_warning(&run, 0));
+    assert_non_null(strstr(kit_warning(&run, 0), "from 1 s"));
+    assert_non_null(
+        strstr(kit_warning(&run, 0), " 5 errors, 5 of 25 frames are missing, the first"));
+}
+
 static void test_a_piece_that_contradicts_itself_is_refused(void **state)
 {
     (void)state;
@@ -399,6 +435,7 @@ int main(void)
         CASE(test_full_range_stays_full_range),
         CASE(test_missing_frames_are_told_and_leave_no_hole),
         CASE(test_a_damaged_stream_is_encoded_with_a_warning),
+        CASE(test_undecodable_frames_leave_no_hole),
         CASE(test_a_piece_that_contradicts_itself_is_refused),
         CASE(test_a_file_without_description_becomes_one_file),
     };
