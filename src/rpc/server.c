@@ -141,12 +141,21 @@ static enum avsp_code start(struct avsp_server *srv, const struct avsp_server_op
     return rc;
 }
 
-/// Waits until all calls are over. @return false: not within @p ms.
-static bool wait_for_end(struct avsp_server *srv, int ms)
+/// Waits for gRPC's notice that the server is shut down. @return false: not within @p ms.
+static bool wait_for_shutdown(struct avsp_server *srv, int ms)
 {
     gpr_timespec deadline =
         gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_millis(ms, GPR_TIMESPAN));
     return grpc_completion_queue_next(srv->stop_cq, deadline, NULL).type == GRPC_OP_COMPLETE;
+}
+
+/// Waits until no call is left: an operation that still runs uses our memory, and must return first.
+static void wait_until_empty(struct avsp_server *srv)
+{
+    pthread_mutex_lock(&srv->lock);
+    while (srv->n_objects > 0)
+        pthread_cond_wait(&srv->is_empty, &srv->lock);
+    pthread_mutex_unlock(&srv->lock);
 }
 
 static void drain(struct avsp_server *srv, int grace_ms)
@@ -157,12 +166,12 @@ static void drain(struct avsp_server *srv, int grace_ms)
         avsp_watching_close(srv);
         avsp_health_close(srv);
     }
-    if (wait_for_end(srv, grace_ms))
-        return;
-    grpc_server_cancel_all_calls(srv->grpc);
-    while (!wait_for_end(
-        srv, 1000)) // an operation that still runs uses our memory: it must return first
-        ;
+    if (!wait_for_shutdown(srv, grace_ms)) {
+        grpc_server_cancel_all_calls(srv->grpc);
+        while (!wait_for_shutdown(srv, 1000))
+            ;
+    }
+    wait_until_empty(srv);
 }
 
 /// Empties a queue that is shut down and has no thread.
@@ -210,6 +219,8 @@ static void destroy(struct avsp_server *srv, int grace_ms)
     avsp_watching_free(srv->watching);
     avsp_health_free(srv->health);
     avsp_reflection_free(srv->reflection);
+    pthread_cond_destroy(&srv->is_empty);
+    pthread_mutex_destroy(&srv->lock);
     free(srv);
     avsp_grpc_end();
 }
@@ -226,6 +237,8 @@ struct avsp_server *avsp_server_start(const struct avsp_server_options *options,
     srv->ops = *ops;
     srv->opaque = opaque;
     atomic_init(&srv->n_calls, 0);
+    pthread_mutex_init(&srv->lock, NULL);
+    pthread_cond_init(&srv->is_empty, NULL);
     avsp_grpc_begin();
     sigset_t before;
     avsp_signals_block(&before);

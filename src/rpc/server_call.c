@@ -25,10 +25,14 @@ void avsp_call_unref(struct avsp_call *call)
         call->method->freed(call);
     avsp_arena_deinit(&call->arena);
     free(call);
-    if (grpc == NULL)
-        return; // a slot that no client came to
-    atomic_fetch_sub(&srv->n_calls, 1);
-    grpc_call_unref(grpc); // last: the server's end waits for it
+    if (grpc != NULL) { // else a slot that no client came to
+        atomic_fetch_sub(&srv->n_calls, 1);
+        grpc_call_unref(grpc);
+    }
+    pthread_mutex_lock(&srv->lock);
+    if (--srv->n_objects == 0)
+        pthread_cond_signal(&srv->is_empty);
+    pthread_mutex_unlock(&srv->lock); // last: the server's end waits for it
 }
 
 struct avsp_call *avsp_call_of_work(struct avsp_work *work)
@@ -256,6 +260,9 @@ void avsp_call_listen(struct avsp_server *srv, const struct avsp_method *method,
     struct avsp_call *call = calloc(1, sizeof *call);
     if (call == NULL)
         return;
+    pthread_mutex_lock(&srv->lock);
+    srv->n_objects++;
+    pthread_mutex_unlock(&srv->lock);
     call->srv = srv;
     call->method = method;
     call->registered = registered;

@@ -36,7 +36,12 @@ struct avsp_server {
     struct avsp_ticker *ticker;
     int port;
     bool is_started;
-    atomic_uint n_calls;
+    atomic_uint n_calls; ///< that clients made
+    // Every slot and call; the queues may be shut down once there is none. gRPC's own notice does not wait for calls whose
+    // connection is gone.
+    pthread_mutex_t lock;
+    pthread_cond_t is_empty;
+    unsigned n_objects;
 };
 
 // server_listen.c
