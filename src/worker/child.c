@@ -116,7 +116,11 @@ static enum avsp_code start(struct running *run, struct avsp_err *err)
         .die_with_parent = true,
     };
     how.n_limits = set_limits(run->child, how.limits);
-    return avsp_spawn(&how, &run->pid, err);
+    enum avsp_code rc = avsp_spawn(&how, &run->pid, err);
+    // That it is not there says nothing about the task: another worker may have it.
+    if (rc == AVSP_NOT_FOUND || rc == AVSP_DENIED)
+        err->code = AVSP_INTERNAL;
+    return err->code;
 }
 
 /// Says one line to the child. One that does not listen must not stop us: what it has not read by then it never will.
@@ -254,9 +258,9 @@ static uint64_t resident_bytes(pid_t pid)
     if (n <= 0)
         return 0;
     text[n] = '\0';
-    unsigned long long pages = 0;
-    if (sscanf(text, "%*u %llu", &pages) != 1)
-        return 0;
+    // "size resident shared …", in pages: proc(5).
+    const char *second = strchr(text, ' ');
+    unsigned long long pages = second != NULL ? strtoull(second, NULL, 10) : 0;
     return pages * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 

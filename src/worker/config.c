@@ -5,6 +5,7 @@
 #include "util/programs.h"
 #include "worker/sizing.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -174,6 +175,16 @@ static enum avsp_code read_work_dir(const struct avsp_cli_parsed *args,
     return AVSP_OK;
 }
 
+/// Absolute: it is started in another working folder.
+static enum avsp_code find_media_program(struct avsp_worker_config *config, struct avsp_err *err)
+{
+    char path[PATH_MAX];
+    enum avsp_code rc = avsp_program_find("avspl1t-media", path, sizeof path, err);
+    if (rc == AVSP_OK && realpath(path, config->media_program) == NULL)
+        return avsp_err_set_errno(err, errno, "%s", path);
+    return rc;
+}
+
 enum avsp_code avsp_worker_config_read(const struct avsp_cli_parsed *args,
                                        struct avsp_worker_config *ret_config, struct avsp_err *err)
 {
@@ -199,6 +210,5 @@ enum avsp_code avsp_worker_config_read(const struct avsp_cli_parsed *args,
     if (!avsp_log_level_parse(level, &ret_config->log_level))
         return avsp_err_set(err, AVSP_INVALID,
                             "--log-level: \"%.64s\" is not error, warn, info or debug", level);
-    return avsp_program_find("avspl1t-media", ret_config->media_program,
-                             sizeof ret_config->media_program, err);
+    return find_media_program(ret_config, err);
 }

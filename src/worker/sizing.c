@@ -1,6 +1,5 @@
 #include "worker/sizing.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <sched.h>
 #include <string.h>
@@ -58,7 +57,24 @@ static bool group_number(const char *group, const char *file, uint64_t *ret_valu
     if (snprintf(path, sizeof path, "%s/%s", group, file) >= (int)sizeof path ||
         !read_line(path, line, sizeof line))
         return false;
-    return sscanf(line, "%" SCNu64, ret_value) == 1; // "max" is no number
+    char *end;
+    *ret_value = strtoull(line, &end, 10);
+    return end != line; // "max" is no number
+}
+
+/// Processor time and the period that it is for; false where there is no quota.
+static bool group_quota(const char *group, uint64_t *ret_quota, uint64_t *ret_period)
+{
+    char path[PATH_MAX], line[64];
+    if (snprintf(path, sizeof path, "%s/cpu.max", group) >= (int)sizeof path ||
+        !read_line(path, line, sizeof line))
+        return false;
+    char *end;
+    *ret_quota = strtoull(line, &end, 10);
+    if (end == line)
+        return false;
+    *ret_period = strtoull(end, NULL, 10);
+    return *ret_period > 0;
 }
 
 static void look_at_group(const char *group, struct avsp_machine *machine)
@@ -70,11 +86,8 @@ static void look_at_group(const char *group, struct avsp_machine *machine)
             machine->available_bytes =
                 AVSP_MIN(machine->available_bytes, max > current ? max - current : 0);
     }
-    char path[PATH_MAX], line[64];
     uint64_t quota, period;
-    if (snprintf(path, sizeof path, "%s/cpu.max", group) < (int)sizeof path &&
-        read_line(path, line, sizeof line) &&
-        sscanf(line, "%" SCNu64 " %" SCNu64, &quota, &period) == 2 && period > 0)
+    if (group_quota(group, &quota, &period))
         machine->n_cpus =
             (unsigned)AVSP_MIN(machine->n_cpus, AVSP_MAX((quota + period - 1) / period, 1u));
 }

@@ -129,7 +129,7 @@ static void nothing_leaks_into_the_child(void **state)
     struct fixture *f = *state;
     setenv("SECRET", "x", 1);
     if (run(f, "look") != AVSP_OK)
-        fail_msg("%s", f->err.text);
+        fail_msg("%s\n%s", f->err.text, f->log_tail);
 }
 
 static void what_the_step_says_of_its_failure_counts(void **state)
@@ -231,7 +231,7 @@ static void a_missing_program_is_named(void **state)
     struct fixture *f = *state;
     const char *right = misbehaver;
     misbehaver = "/no/such/program";
-    expect(f, "done", AVSP_NOT_FOUND, "/no/such/program");
+    expect(f, "done", AVSP_INTERNAL, "/no/such/program: No such file");
     misbehaver = right;
 }
 

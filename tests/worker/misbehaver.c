@@ -89,6 +89,8 @@ static void look_around(void)
     unsigned n = 0;
     while (dir != NULL && readdir(dir) != NULL)
         n++;
+    if (dir != NULL)
+        closedir(dir);
     // ".", "..", the four, and the one that reads them.
     bool fine = environ[0] == NULL && n == 7 && getpgrp() == getpid();
     struct avsp_err err = {0};
