@@ -15,6 +15,7 @@
 #define INIT_NAME "init.mp4"
 /// More frames than a segment can have, so that it is one GOP.
 #define GOP_FRAMES (1 << 20)
+#define MS_PER_S 1000
 #define CROPPED_WARNING "the picture loses a row or a column: 4:2:0 takes even sizes only"
 #define PADDED_WARNING                                                                             \
     "the picture is put on a black ground of 64 pixels: AV1 encoders take no less"
@@ -35,8 +36,8 @@ struct run {
     struct avsp_encode_segment *segment; ///< the one in the making
     uint64_t n_frames;                   ///< that were encoded
     uint64_t n_left_out;                 ///< that a damaged source gave too many
-    int64_t last_pts;
-    bool late; ///< the first frames are missing
+    int64_t last_pts; ///< of the last frame that was encoded, at first the window's start
+    bool late;        ///< the first frames are missing
 };
 
 static void run_deinit(struct run *run)
@@ -212,10 +213,13 @@ static enum avsp_code encode_frame(struct run *run, int64_t pts, struct avsp_err
 /// piece, and nothing is guessed.
 static enum avsp_code doubt(struct run *run, int64_t pts, const char *what, struct avsp_err *err)
 {
-    if (run->decoder.n_damaged == 0)
-        return avsp_err_set(err, AVSP_CORRUPT, "the frame at %" PRId64 " %s", pts, what);
-    run->n_left_out++;
-    return AVSP_OK;
+    if (run->decoder.n_damaged > 0) {
+        run->n_left_out++;
+        return AVSP_OK;
+    }
+    int64_t ms = avsp_plan_ticks(pts, run->header.origin_pts, run->header.time_base, MS_PER_S);
+    return avsp_err_set(err, AVSP_CORRUPT, "the frame at %" PRId64 ".%03" PRId64 " s %s",
+                        ms / MS_PER_S, ms % MS_PER_S, what);
 }
 
 /// Looks at one decoded frame. @param ret_past the window is over.
@@ -223,7 +227,7 @@ static enum avsp_code take_frame(struct run *run, bool *ret_past, struct avsp_er
 {
     const struct avsp_piece_header *h = &run->header;
     if (run->decoded->pts == AV_NOPTS_VALUE)
-        return doubt(run, 0, "has no timestamp", err);
+        return doubt(run, run->last_pts, "is followed by one without a timestamp", err);
     AVRational base = {h->time_base.num, h->time_base.den};
     int64_t pts = av_rescale_q(run->decoded->pts, run->decoder.stream->time_base, base);
     if (pts < h->in_pts)
@@ -265,14 +269,15 @@ static enum avsp_code warn_of_damage(struct run *run, struct avsp_err *err)
     const struct avsp_piece_header *h = &run->header;
     uint64_t n_missing = h->frames - run->n_frames;
     // Damage before the window is told by the piece that it belongs to.
-    if (n_missing == 0 && run->decoder.n_watched == 0)
+    if (n_missing == 0 && run->n_left_out == 0 && run->decoder.n_watched == 0)
         return AVSP_OK;
     return avsp_control_warn(
         run->ctl, err,
         "video from %" PRId64 " s: the source is damaged: %" PRIu64 " errors, %" PRIu64
-        " of %" PRIu64 " frames are missing%s",
+        " of %" PRIu64 " frames are missing%s, %" PRIu64 " out of order are left out",
         (int64_t)h->idx * h->segment_seconds, run->decoder.n_watched, n_missing, h->frames,
-        run->late ? ", the first of them at the start: the next one is shown earlier" : "");
+        run->late ? " (the first of them at the start: the next one is shown earlier)" : "",
+        run->n_left_out);
 }
 
 /// What concerns the whole job is said once, with its first piece.
@@ -318,6 +323,7 @@ static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_arena 
     AVRational base = {run->header.time_base.num, run->header.time_base.den};
     avsp_decoder_watch(&run->decoder, av_rescale_q(run->header.in_pts, base, st->time_base),
                        av_rescale_q(run->header.out_pts, base, st->time_base));
+    run->last_pts = run->header.in_pts;
     snprintf(run->name, sizeof run->name, "v%" PRIu32, run->header.track);
     run->pkt = av_packet_alloc();
     run->decoded = av_frame_alloc();

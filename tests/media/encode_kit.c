@@ -377,9 +377,10 @@ size_t kit_probe(const char *file, struct kit_packet *ret_packets, size_t max)
     while (rest != NULL && *rest != 0) {
         char *line = strsep(&rest, "\n");
         assert_true(n < max);
-        char key = 0;
-        assert_int_equal(sscanf(line, "%" SCNd64 ",%c", &ret_packets[n].pts, &key), 2);
-        ret_packets[n++].key = key == 'K';
+        char *flags = NULL;
+        ret_packets[n].pts = strtoll(line, &flags, 10);
+        assert_true(flags > line && flags[0] == ',');
+        ret_packets[n++].key = flags[1] == 'K';
     }
     free(text);
     return n;

@@ -359,7 +359,7 @@ static void test_undecodable_frames_leave_no_hole(void **state)
     assert_non_null(kit_warning(&run, 0));
     assert_non_null(strstr(kit_warning(&run, 0), "from 1 s"));
     assert_non_null(
-        strstr(kit_warning(&run, 0), " 5 errors, 5 of 25 frames are missing, the first"));
+        strstr(kit_warning(&run, 0), " 5 errors, 5 of 25 frames are missing (the first"));
 }
 
 static void test_a_piece_that_contradicts_itself_is_refused(void **state)
