@@ -205,6 +205,7 @@ enum avsp_code avsp_local_make_folder(struct avsp_storage *store, const char *pa
     while ((rc = avsp_local_open_path(store, there, O_DIRECTORY, &fd, err)) != AVSP_OK)
         if (err->native != ENOENT || !cut_last_part(there))
             return rc;
+    *err = (struct avsp_err){0};
     char rest[PATH_MAX];
     snprintf(rest, sizeof rest, "%s", path + strlen(there));
     rc = make_below(&fd, rest, path, err);

@@ -119,8 +119,8 @@ static enum avsp_code start(struct running *run, struct avsp_err *err)
     enum avsp_code rc = avsp_spawn(&how, &run->pid, err);
     // That it is not there says nothing about the task: another worker may have it.
     if (rc == AVSP_NOT_FOUND || rc == AVSP_DENIED)
-        err->code = AVSP_INTERNAL;
-    return err->code;
+        rc = err->code = AVSP_INTERNAL;
+    return rc;
 }
 
 /// Says one line to the child. One that does not listen must not stop us: what it has not read by then it never will.
