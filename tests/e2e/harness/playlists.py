@@ -112,6 +112,8 @@ def check_media(media, is_video):
         assert len(media.init.edits) == 1, f"{name}: edits {media.init.edits}"
         priming = media.init.edits[0][1]
         assert priming > 0, f"{name}: no priming in {media.init.edits}"
+        # A last segment of one AAC frame leaves hls.js waiting for more.
+        assert media.extinf[-1] >= fractions.Fraction(1, 10), f"{name}: ends with {float(media.extinf[-1])} s"
     # Each printed boundary is within one millisecond of the media's, so that nothing drifts.
     printed = fractions.Fraction(0)
     for duration, segment in zip(media.extinf, media.segments):
