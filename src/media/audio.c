@@ -1,3 +1,4 @@
+#include "core/plan.h"
 #include "media/audio_track.h"
 #include "media/averr.h"
 #include "media/decoder.h"
@@ -12,6 +13,7 @@
 #define INIT_NAME "init.mp4"
 #define AAC_LC_CODECS "mp4a.40.2" ///< RFC 6381 and ISO/IEC 14496-3: MPEG-4 audio, object type 2
 #define MS_PER_S 1000
+#define TAIL_MS 450 ///< see last_place
 
 /// The work on one track.
 struct run {
@@ -24,13 +26,14 @@ struct run {
     struct avsp_fmp4 *mux; ///< opened with the first packet
     AVPacket *pkt;
     AVFrame *frame;
-    char name[16];   ///< of the rendition
-    uint32_t idx;    ///< of the segment in the making
-    int64_t n_in_it; ///< its packets
-    int64_t start;   ///< presentation time of its first packet, in samples
-    int64_t end;     ///< where its last packet ends
-    int64_t priming; ///< samples that the encoder puts before presentation time 0
-    bool told;       ///< the rendition was reported
+    char name[16];    ///< of the rendition
+    uint32_t idx;     ///< of the segment in the making
+    int64_t last_idx; ///< the last segment's
+    int64_t n_in_it;  ///< its packets
+    int64_t start;    ///< presentation time of its first packet, in samples
+    int64_t end;      ///< where its last packet ends
+    int64_t priming;  ///< samples that the encoder puts before presentation time 0
+    bool told;        ///< the rendition was reported
 };
 
 static void run_deinit(struct run *run)
@@ -102,10 +105,23 @@ static enum avsp_code cut(struct run *run, struct avsp_err *err)
     return avsp_control_report(run->ctl, &report, err);
 }
 
+/// The last place that gets a segment of its own. A tail of less than TAIL_MS joins the segment before it: hls.js (1.7.4)
+/// never comes to the end of a track whose last segment is a single AAC frame. TARGETDURATION, in whole seconds, stays.
+static int64_t last_place(const struct run *run, int32_t sample_rate)
+{
+    const struct avsp_piece_header *h = &run->header;
+    int64_t samples =
+        avsp_plan_ticks(h->end_pts, h->origin_pts, h->origin_time_base, (uint32_t)sample_rate);
+    int64_t tail = (int64_t)sample_rate * TAIL_MS / MS_PER_S;
+    int64_t last = (samples - 1 - tail) / ((int64_t)run->step->segment_seconds * sample_rate);
+    return AVSP_MAX(last, (int64_t)0);
+}
+
 static enum avsp_code open_mux(struct run *run, struct avsp_err *err)
 {
     const AVCodecContext *enc = avsp_audio_track_encoder(run->track);
     run->priming = enc->initial_padding;
+    run->last_idx = last_place(run, enc->sample_rate);
     struct avsp_fmp4_track track = {
         .encoder = enc,
         .timescale = (uint32_t)enc->sample_rate,
@@ -123,7 +139,7 @@ static enum avsp_code on_packet(void *ctx, AVPacket *pkt, struct avsp_err *err)
         rc = open_mux(run, err);
     int64_t segment_samples =
         (int64_t)run->step->segment_seconds * avsp_audio_track_encoder(run->track)->sample_rate;
-    int64_t idx = pkt->pts > 0 ? pkt->pts / segment_samples : 0;
+    int64_t idx = pkt->pts > 0 ? AVSP_MIN(pkt->pts / segment_samples, run->last_idx) : 0;
     if (idx >= AVSP_SEGMENTS_MAX)
         return avsp_err_set(err, AVSP_LIMIT, "the sound has more than %d segments",
                             AVSP_SEGMENTS_MAX);

@@ -208,6 +208,37 @@ static void test_silence_fills_up_to_the_end(void **state)
     assert_click(RATE, RATE);
 }
 
+/// The number of segments of a sound of so many milliseconds.
+static size_t segments_of(int64_t end_ms)
+{
+    struct kit_clip clip;
+    kit_clip_load("sound.nut", false, &clip);
+    struct avsp_piece_header h = audio_header(&clip, 0, end_ms);
+    char piece[32];
+    char out[32];
+    snprintf(piece, sizeof piece, "piece-%" PRId64, end_ms);
+    snprintf(out, sizeof out, "out-%" PRId64, end_ms);
+    kit_piece(piece, &h, "sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &audio_step, piece, out);
+    must_be_done(&run);
+    size_t n = 0;
+    while (kit_segment(&run, n) != NULL)
+        n++;
+    return n;
+}
+
+static void test_a_sliver_at_the_end_joins_the_segment_before(void **state)
+{
+    (void)state;
+    make_clicks("clicks.wav", 2, 2, RATE);
+    kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -c:a pcm_s16le sound.nut");
+    assert_int_equal(segments_of(2 * SECONDS * 1000 + 8), 2);
+    assert_int_equal(segments_of(2 * SECONDS * 1000 + 449), 2);
+    assert_int_equal(segments_of(2 * SECONDS * 1000 + 500), 3);
+    assert_int_equal(segments_of(8), 1);
+}
+
 static void test_surround_is_what_players_take(void **state)
 {
     (void)state;
@@ -311,6 +342,7 @@ int main(void)
         CASE(test_a_hole_is_exact_silence),
         CASE(test_sound_begins_late_or_early),
         CASE(test_silence_fills_up_to_the_end),
+        CASE(test_a_sliver_at_the_end_joins_the_segment_before),
         CASE(test_surround_is_what_players_take),
         CASE(test_other_rates),
         CASE(test_damaged_packets_do_not_move_what_follows),
