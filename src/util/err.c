@@ -95,8 +95,10 @@ enum avsp_code avsp_err_wrap(struct avsp_err *err, const char *fmt, ...)
     va_start(ap, fmt);
     int n = vsnprintf(err->text, sizeof err->text, fmt, ap);
     va_end(ap);
-    if (n >= 0 && (size_t)n < sizeof err->text)
-        snprintf(err->text + n, sizeof err->text - (size_t)n, ": %s", inner);
+    if (n >= 0 && (size_t)n < sizeof err->text) {
+        int room = (int)sizeof err->text - n;
+        snprintf(err->text + n, (size_t)room, ": %.*s", room, inner);
+    }
     return err->code;
 }
 

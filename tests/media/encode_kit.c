@@ -319,8 +319,9 @@ void kit_join(const struct kit_run *run, const char *folder, const char *out)
 {
     FILE *file = must_open(out, "wbe");
     append(file, folder, kit_rendition(run)->init_name);
-    for (size_t i = 0; kit_segment(run, i) != NULL; i++)
-        append(file, folder, kit_segment(run, i)->name);
+    const struct avsp_segment *segment;
+    for (size_t i = 0; (segment = kit_segment(run, i)) != NULL; i++)
+        append(file, folder, segment->name);
     assert_int_equal(fclose(file), 0);
 }
 
