@@ -70,18 +70,13 @@ static const char *sample_path(struct sampler *s)
 
 struct avsp_location sample_location(struct sampler *s, bool may_be_none)
 {
-    switch (next(s) % 3) {
-    case 0:
-        if (may_be_none)
-            return (struct avsp_location){AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
-        // fall through
-    case 1:
+    if (may_be_none && next(s) % 3 == 0)
+        return (struct avsp_location){AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
+    if (coin(s))
         return (struct avsp_location){AVSP_LOCATION_FS, sample_path(s), "", "", "", "", {""}};
-    default:
-        return (struct avsp_location){AVSP_LOCATION_S3,    sample_path(s),     "bucket",
-                                      sample_text(s, 20),  sample_text(s, 50), sample_text(s, 40),
-                                      {sample_text(s, 40)}};
-    }
+    return (struct avsp_location){AVSP_LOCATION_S3,    sample_path(s),     "bucket",
+                                  sample_text(s, 20),  sample_text(s, 50), sample_text(s, 40),
+                                  {sample_text(s, 40)}};
 }
 
 struct avsp_job_spec sample_spec(struct sampler *s)

@@ -161,7 +161,9 @@ static void a_wake_reaches_whoever_takes_the_kind(void **state)
     c = (struct claimer){.cli = b->cli, .wait_ms = 20000, .deadline_ms = 25000, .kinds = 16};
     pthread_create(&c.thread, NULL, run_claim, &c);
     assert_true(fake_wait(&b->fake, &b->fake.n_claims, 6));
+    pthread_mutex_lock(&b->fake.lock);
     b->fake.only_kinds = 16;
+    pthread_mutex_unlock(&b->fake.lock);
     int64_t woken_us = avsp_mono_now().us;
     fake_ready(&b->fake, 1);
     join_claim(&c);
@@ -190,7 +192,7 @@ static void a_wake_asks_no_more_than_needed(void **state)
         join_claim(&all[i]);
         assert_int_equal(all[i].kind, AVSP_TASK_ENCODE);
     }
-    assert_in_range(b->fake.n_claims, 2 * N + 1, 2 * N + 4);
+    assert_in_range(fake_count(&b->fake, &b->fake.n_claims), 2 * N + 1, 2 * N + 4);
 }
 
 static void shutdown_ends_waiting_calls(void **state)
