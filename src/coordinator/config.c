@@ -2,6 +2,7 @@
 
 #include "util/parse.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -65,12 +66,16 @@ bool avsp_config_is_loopback(const char *listen)
     if (strncmp(listen, "unix:", 5) == 0 || strncmp(listen, "localhost:", 10) == 0 ||
         strncmp(listen, "[::1]:", 6) == 0)
         return true;
-    // 127.0.0.0/8 in full dotted form: a name that only begins like one is not an address.
-    unsigned parts[4];
-    int end = 0;
-    return sscanf(listen, "%3u.%3u.%3u.%3u:%n", &parts[0], &parts[1], &parts[2], &parts[3], &end) ==
-               4 &&
-           end > 0 && parts[0] == 127;
+    // 127.0.0.0/8 in dotted form: a name that only begins like it is not an address.
+    const char *colon = strrchr(listen, ':');
+    char host[INET_ADDRSTRLEN];
+    struct in_addr address;
+    if (colon == NULL || (size_t)(colon - listen) >= sizeof host)
+        return false;
+    memcpy(host, listen, (size_t)(colon - listen));
+    host[colon - listen] = '\0';
+    return inet_pton(AF_INET, host, &address) == 1 &&
+           ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
 static enum avsp_code make_folder(const char *path, mode_t mode, struct avsp_err *err)
