@@ -15,17 +15,23 @@
 
 #include <pthread.h>
 
-struct avsp_store {
-    pthread_mutex_t mutex; ///< held from begin to the end of each transaction; guards all below
+/// A connection and the lock that is held from begin to the end of each of its transactions.
+struct avsp_connection {
+    pthread_mutex_t mutex;
     struct avsp_db *db;
+};
+
+struct avsp_store {
+    struct avsp_connection of[AVSP_DB_WRITE + 1]; ///< by mode: who reads never waits for a commit
     struct avsp_store_options options;
-    int64_t epoch_us;        ///< since then heartbeats could reach us
-    int64_t last_sweep_us;   ///< 0 = none yet
-    int64_t clock_offset_us; ///< tests move the clock with it
+    int64_t epoch_us;      ///< since then heartbeats could reach us; guarded by the writer's lock
+    int64_t last_sweep_us; ///< 0 = none yet; likewise
+    _Atomic int64_t clock_offset_us; ///< tests move the clock with it
 };
 
 struct avsp_tx {
     struct avsp_store *store; ///< NULL = not begun, or over
+    enum avsp_db_mode mode;
     struct avsp_db *db;
     int64_t now_us;          ///< the database's clock when it began
     struct avsp_arena arena; ///< for what lives no longer than the transaction

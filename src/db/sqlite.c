@@ -1,5 +1,5 @@
 /// The driver for SQLite, and the only includer of sqlite3.h. WAL with synchronous=FULL: what was acknowledged survives a
-/// power cut. One connection, used by one thread at a time; other processes wait for it by SQLite's own locks.
+/// power cut. A connection is used by one thread at a time; others wait for its writes by SQLite's own locks.
 
 #include "db/driver.h"
 #include "db/sqlite_file.h"
@@ -166,7 +166,8 @@ static enum avsp_code configure(struct sqlite_db *db, struct avsp_err *err)
     if (rc == AVSP_OK)
         rc = run(db,
                  "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA secure_delete = ON;"
-                 "PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864",
+                 "PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768;"
+                 "PRAGMA journal_size_limit = 67108864",
                  "open", err);
     return rc;
 }

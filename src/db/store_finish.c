@@ -26,8 +26,9 @@ static enum avsp_code encode_has_segments(struct avsp_tx *tx, const struct avsp_
                                           int64_t *ret_n, struct avsp_err *err)
 {
     static const char sql[] =
-        "SELECT 1 FROM renditions r JOIN segments s ON s.job_id = r.job_id AND s.rendition = r.name"
-        " WHERE r.job_id = $1 AND r.kind = $2 AND s.idx >= $3 AND s.idx < $4 LIMIT 1";
+        "SELECT 1 FROM renditions r WHERE r.job_id = $1 AND r.kind = $2 AND EXISTS (SELECT 1"
+        " FROM segments s WHERE s.job_id = r.job_id AND s.rendition = r.name AND s.idx >= $3"
+        " AND s.idx < $4) LIMIT 1";
     bool audio = row->kind == AVSP_TASK_AUDIO;
     int64_t end = audio ? AVSP_SEGMENTS_MAX : (int64_t)row->idx + row->n_segments;
     return avsp_tx_i64(tx, sql,

@@ -19,31 +19,35 @@ static enum avsp_code open_db(const char *url, struct avsp_db **ret_db, struct a
                         "the database's URL must be of the form sqlite:///ABSOLUTE/PATH");
 }
 
+static enum avsp_code open_all(struct avsp_store *store, const char *url, struct avsp_err *err)
+{
+    struct avsp_db **writer = &store->of[AVSP_DB_WRITE].db;
+    enum avsp_code rc = open_db(url, writer, err);
+    if (rc == AVSP_OK && avsp_migrate(*writer, err) != AVSP_OK)
+        return avsp_err_wrap(err, "open the database");
+    if (rc == AVSP_OK)
+        rc = open_db(url, &store->of[AVSP_DB_READ].db, err);
+    if (rc == AVSP_OK)
+        rc = (*writer)->driver->now(*writer, &store->epoch_us, err);
+    return rc;
+}
+
 struct avsp_store *avsp_store_open(const char *url, const struct avsp_store_options *options,
                                    struct avsp_err *err)
 {
     AVSP_ASSERT(options->lease_ms > 0 && options->max_attempts > 0);
-    struct avsp_db *db = NULL;
-    if (open_db(url, &db, err) != AVSP_OK)
-        return NULL;
     struct avsp_store *store = calloc(1, sizeof *store);
-    enum avsp_code rc = AVSP_OK;
-    if (store == NULL)
-        rc = avsp_err_set(err, AVSP_NO_MEMORY, "open the database: memory ran out");
-    if (rc == AVSP_OK && (rc = avsp_migrate(db, err)) != AVSP_OK)
-        rc = avsp_err_wrap(err, "open the database");
-    int64_t now_us = 0;
-    if (rc == AVSP_OK)
-        rc = db->driver->now(db, &now_us, err);
-    if (rc != AVSP_OK) {
-        db->driver->close(db);
-        free(store);
+    if (store == NULL) {
+        (void)avsp_err_set(err, AVSP_NO_MEMORY, "open the database: memory ran out");
         return NULL;
     }
-    pthread_mutex_init(&store->mutex, NULL);
-    store->db = db;
     store->options = *options;
-    store->epoch_us = now_us;
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(store->of); i++)
+        pthread_mutex_init(&store->of[i].mutex, NULL);
+    if (open_all(store, url, err) != AVSP_OK) {
+        avsp_store_close(store);
+        return NULL;
+    }
     return store;
 }
 
@@ -51,31 +55,35 @@ void avsp_store_close(struct avsp_store *store)
 {
     if (store == NULL)
         return;
-    store->db->driver->close(store->db);
-    pthread_mutex_destroy(&store->mutex);
+    // The writer last: SQLite's last connection folds the write-ahead log into the file.
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(store->of); i++) {
+        if (store->of[i].db != NULL)
+            store->of[i].db->driver->close(store->of[i].db);
+        pthread_mutex_destroy(&store->of[i].mutex);
+    }
     free(store);
 }
 
 void avsp_store_advance_clock(struct avsp_store *store, int64_t ms)
 {
-    pthread_mutex_lock(&store->mutex);
     store->clock_offset_us += ms * 1000;
-    pthread_mutex_unlock(&store->mutex);
 }
 
 enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
                              struct avsp_tx *ret_tx, struct avsp_err *err)
 {
-    pthread_mutex_lock(&store->mutex);
+    struct avsp_connection *connection = &store->of[mode];
+    struct avsp_db *db = connection->db;
+    pthread_mutex_lock(&connection->mutex);
     int64_t now_us = 0;
-    enum avsp_code rc = store->db->driver->begin(store->db, mode, err);
-    if (rc == AVSP_OK && (rc = store->db->driver->now(store->db, &now_us, err)) != AVSP_OK)
-        store->db->driver->rollback(store->db);
+    enum avsp_code rc = db->driver->begin(db, mode, err);
+    if (rc == AVSP_OK && (rc = db->driver->now(db, &now_us, err)) != AVSP_OK)
+        db->driver->rollback(db);
     if (rc != AVSP_OK) {
-        pthread_mutex_unlock(&store->mutex);
+        pthread_mutex_unlock(&connection->mutex);
         return rc;
     }
-    *ret_tx = (struct avsp_tx){.store = store, .db = store->db};
+    *ret_tx = (struct avsp_tx){.store = store, .mode = mode, .db = db};
     ret_tx->now_us = now_us + store->clock_offset_us;
     avsp_arena_init(&ret_tx->arena, TX_ARENA_BYTES);
     return AVSP_OK;
@@ -89,7 +97,7 @@ enum avsp_code avsp_tx_commit(struct avsp_tx *tx, struct avsp_err *err)
         return rc; // avsp_tx_end rolls back
     tx->store = NULL;
     const struct avsp_store_options options = store->options;
-    pthread_mutex_unlock(&store->mutex);
+    pthread_mutex_unlock(&store->of[tx->mode].mutex);
     if (options.changed != NULL && (tx->changed || tx->n_ready > 0))
         options.changed(options.opaque, tx->n_ready);
     if (options.job_over != NULL && tx->over.job_id[0] != '\0')
@@ -103,7 +111,7 @@ void avsp_tx_end(struct avsp_tx *tx)
     if (tx->store == NULL)
         return;
     tx->db->driver->rollback(tx->db);
-    pthread_mutex_unlock(&tx->store->mutex);
+    pthread_mutex_unlock(&tx->store->of[tx->mode].mutex);
     tx->store = NULL;
 }
 

@@ -71,8 +71,8 @@ static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
     static const char due_sql[] =
         "SELECT j.id FROM jobs j WHERE j.state = 1"
         " AND EXISTS (SELECT 1 FROM tasks s WHERE s.job_id = j.id AND s.kind = 1 AND s.state = 3)"
-        " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2))"
-        " ORDER BY j.created_us LIMIT $1";
+        " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2)) LIMIT "
+        "$1";
     struct avsp_store *store = tx->store;
     const int64_t last_us = store->last_sweep_us;
     const int64_t lease_us = store->options.lease_ms * 1000;
