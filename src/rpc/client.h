@@ -7,6 +7,11 @@
 /// becomes the code of rpc/status.c; the message is the coordinator's. Calls wait for a coordinator that is away (start,
 /// restart) as long as their deadline allows, except where `fail_fast` is said: then UNAVAILABLE comes at once. Calls that are
 /// safe to repeat are repeated by the caller; submit is safe with an idempotency key only.
+/// Of every call: UNAVAILABLE nobody could be reached (by the deadline, where the client is patient) or the connection broke:
+/// the call may have been done; TIMEOUT a coordinator is there and did not answer; CANCELED avsp_client_shutdown; INTERNAL an
+/// answer that is not what the protocol says; INVALID and LIMIT also before anything is sent (a text that is not UTF-8; over 4 MiB).
+/// Give a claim a deadline some seconds beyond its wait_ms. A list of names is resolved once; one name again after each failure.
+/// Threads of gRPC are started with all signals blocked; its descriptors are close-on-exec.
 #ifndef AVSP_RPC_CLIENT_H
 #define AVSP_RPC_CLIENT_H
 
