@@ -61,10 +61,12 @@ struct avsp_server *avsp_server_start(const struct avsp_server_options *options,
 /// The port in use, 0 for a unix socket.
 int avsp_server_port(const struct avsp_server *srv);
 
-/// Up to @p n_ready parked claims are asked again (one that finds nothing passes its turn on to one that takes other kinds), and every watched job is looked at again. Any thread, never blocks.
+/// Up to @p n_ready parked claims are asked again (one that finds nothing passes its turn on to one that takes other
+/// kinds), and every watched job is looked at again. Any thread, never blocks.
 void avsp_server_wake(struct avsp_server *srv, unsigned n_ready);
 
-/// No wake may come during or after it. An operation that runs longer than the grace is waited for all the same.
+/// Operations may wake while it runs; other threads must have ceased to. An operation that takes longer than the grace is
+/// waited for all the same.
 /// Health says NOT_SERVING for @p lame_duck_ms while calls are still served; then no new calls, parked ones are answered
 /// (none / UNAVAILABLE), running ones get up to @p grace_ms; then everything is freed.
 void avsp_server_stop(struct avsp_server *srv, int lame_duck_ms, int grace_ms);
