@@ -31,7 +31,6 @@ def test_daemons_by_hand_are_clean(sanitized_build, clip, tmp_path):
         farm.close()
 
 
-@pytest.mark.full
 def test_a_worker_does_not_grow_over_200_tasks(farm, tmp_path):
     source = tmp_path / "many.mp4"
     clips.ffmpeg(*clips.picture(size="64x64", rate=5, seconds=220), *clips.x264(*clips.fixed_gop(5)), source)
