@@ -145,7 +145,9 @@ static void refresh_parent(const char *path)
     const char *slash = strrchr(path, '/');
     size_t n = (size_t)(slash - path);
     snprintf(folder, sizeof folder, "%.*s", n == 0 ? 1 : (int)n, path);
-    int AVSP_CLEANUP(avsp_fd_cleanup) fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
 }
 
 enum avsp_code avsp_local_open_path(struct avsp_storage *store, const char *path, int flags,
