@@ -19,6 +19,9 @@
 #define LEASE_SECONDS "5"
 #define STARTS_MAX 6
 #define RESTART_MS 100
+#define FORGIVEN_MS 60000
+/// An empty database is made in well under a second; a machine that is busy beyond that is given up on.
+#define READY_MS 60000
 
 /// In all at most 1.5 s: an interrupted encode ends within two.
 #define WORKER_STOP_MS 700
@@ -46,6 +49,7 @@ static enum avsp_code spawn(struct avsp_stack *stack, struct avsp_stack_child *c
         .die_with_parent = true,
     };
     child->n_starts++;
+    child->forgiven_at = avsp_mono_in_ms(FORGIVEN_MS);
     return avsp_spawn(&how, &child->pid, err);
 }
 
@@ -69,6 +73,7 @@ static enum avsp_code start_coordinator(struct avsp_stack *stack, struct avsp_er
         return avsp_err_set_errno(err, errno, "pipe");
     avsp_fd_cleanup(&stack->ready_fd);
     stack->ready_fd = pair[0];
+    stack->ready_by = avsp_mono_in_ms(READY_MS);
     int AVSP_CLEANUP(avsp_fd_cleanup) theirs = pair[1];
     return spawn(stack, &stack->coordinator, args, theirs, err);
 }
@@ -136,7 +141,8 @@ static enum avsp_code note_end(struct avsp_stack *stack, struct avsp_stack_child
                                struct avsp_err *err)
 {
     child->pid = 0;
-    child->last_status = status;
+    if (avsp_mono_passed(child->forgiven_at))
+        child->n_starts = 0;
     child->start_at = avsp_mono_in_ms((int64_t)RESTART_MS << child->n_starts);
     if (child->n_starts < STARTS_MAX)
         return AVSP_OK;
@@ -177,6 +183,9 @@ static bool is_down(const struct avsp_stack_child *child)
 enum avsp_code avsp_stack_tick(struct avsp_stack *stack, struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
+    if (stack->ready_fd >= 0 && avsp_mono_passed(stack->ready_by))
+        return avsp_err_set(err, AVSP_TIMEOUT, "%s did not begin to work within %d s",
+                            stack->coordinator.name, READY_MS / 1000);
     if (is_down(&stack->coordinator) && avsp_mono_passed(stack->coordinator.start_at))
         rc = start_coordinator(stack, err);
     if (rc == AVSP_OK && is_down(&stack->worker) && avsp_mono_passed(stack->worker.start_at))
@@ -187,7 +196,7 @@ enum avsp_code avsp_stack_tick(struct avsp_stack *stack, struct avsp_err *err)
 int avsp_stack_left_ms(const struct avsp_stack *stack)
 {
     const struct avsp_stack_child *children[] = {&stack->coordinator, &stack->worker};
-    int left = -1;
+    int left = stack->ready_fd >= 0 ? avsp_mono_left_ms(stack->ready_by) : -1;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(children); i++) {
         if (!is_down(children[i]))
             continue;

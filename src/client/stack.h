@@ -29,12 +29,12 @@ struct avsp_stack_options {
 };
 
 struct avsp_stack_child {
-    const char *name; ///< of the program
-    pid_t pid;        ///< 0 = not running
-    unsigned n_starts;
+    const char *name;  ///< of the program
+    pid_t pid;         ///< 0 = not running
+    unsigned n_starts; ///< in a row: one that lived for a while is forgiven
     bool wanted;
+    struct avsp_mono forgiven_at;
     struct avsp_mono start_at; ///< where it is wanted and does not run
-    int last_status;
 };
 
 struct avsp_stack {
@@ -43,6 +43,7 @@ struct avsp_stack {
     struct avsp_stack_child coordinator;
     struct avsp_stack_child worker;
     int ready_fd; ///< readable once the coordinator takes calls, or has ended; -1 = was ready
+    struct avsp_mono ready_by;
     int log_fd;
 };
 
@@ -59,7 +60,7 @@ enum avsp_code avsp_stack_ready(struct avsp_stack *stack, bool *ret_ready,
 /// @return OK; UNAVAILABLE one ended too often: the text has its last words.
 enum avsp_code avsp_stack_reap(struct avsp_stack *stack, struct avsp_err *err) AVSP_CHECKED;
 
-/// Starts what is due. @return as avsp_spawn.
+/// Starts what is due. @return as avsp_spawn; TIMEOUT the coordinator is not ready after a long time.
 enum avsp_code avsp_stack_tick(struct avsp_stack *stack, struct avsp_err *err) AVSP_CHECKED;
 
 /// Milliseconds until avsp_stack_tick has something to do; -1 = nothing.
