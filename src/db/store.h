@@ -76,22 +76,23 @@ enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_clai
 enum avsp_code avsp_store_heartbeat(struct avsp_store *store, const char *worker_id,
                                     const char *task_id, struct avsp_token token,
                                     const struct avsp_progress *progress,
-                                    struct avsp_attempt_status *ret_status, struct avsp_err *err)
-    AVSP_CHECKED;
+                                    struct avsp_attempt_status *ret_status,
+                                    struct avsp_err *err) AVSP_CHECKED;
 
 /// Stores what a task made so far: new pieces become tasks at once. Facts that are there already are no change; the same
 /// identity with other facts fails the job. Extends the lease.
-/// @return OK (ret_status as in heartbeat; nothing is stored where it says lost or canceled); NOT_FOUND.
+/// @return OK (ret_status as in heartbeat; nothing is stored where it says lost or canceled); NOT_FOUND; INVALID outputs
+///         that this task cannot have, or a base caller.
 enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id,
                                  const char *task_id, struct avsp_token token,
                                  const struct avsp_outputs *outputs,
-                                 struct avsp_attempt_status *ret_status, struct avsp_err *err)
-    AVSP_CHECKED;
+                                 struct avsp_attempt_status *ret_status,
+                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// Ends an attempt. The same finish twice changes nothing the second time; a finish that nobody superseded counts even
 /// after the lease ran out. After the commit the manifest task is made where this was the last one before it.
-/// @return OK; CONFLICT a stale token (for a base caller: OK, no change); NOT_FOUND; INVALID a result that does not fit the
-///         task's kind.
+/// @return OK; CONFLICT a stale token, a job that is over, or outputs that contradict what is stored (the job has failed
+///         then); for a base caller: OK, no change; NOT_FOUND; INVALID a result that does not fit the task's kind.
 enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
                                  struct avsp_err *err) AVSP_CHECKED;
 
@@ -103,9 +104,8 @@ enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_i
 /// One page of what a job made, for its manifest task. @return OK; CONFLICT a stale token; NOT_FOUND; INVALID.
 enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
                                        const struct avsp_outputs_query *query,
-                                       struct avsp_arena *arena,
-                                       struct avsp_outputs_page *ret_page, struct avsp_err *err)
-    AVSP_CHECKED;
+                                       struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
+                                       struct avsp_err *err) AVSP_CHECKED;
 
 /// Tends what no request tends: leases that ran out, back-offs that ended, follow-up tasks that a crash left out. Calls
 /// `changed` where something became claimable. A gap between sweeps of more than half a lease (a suspended machine, a

@@ -64,6 +64,8 @@ enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_task_row row = {0};
     const char *clash = "";
+    if (token.attempt == 0)
+        return avsp_err_set(err, AVSP_INVALID, "token: a report needs one");
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
     if (rc == AVSP_OK)
         rc = avsp_task_load(&tx, task_id, &row, err);

@@ -44,17 +44,22 @@ static bool comes_before(const struct candidate *a, const struct candidate *b)
     return a->created_us < b->created_us;
 }
 
+/// Cleaning up waits while another job writes to the same output.
+#define NOT_IN_THE_WAY                                                                             \
+    " AND (kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                       \
+    " ON other.output_key = mine.output_key AND other.state = 1 WHERE mine.id = tasks.job_id))"
+
 /// The first ready or the first expired task of one pool; replaces @p best where it comes before it.
 static enum avsp_code probe(struct avsp_tx *tx, enum avsp_pool pool, const struct kinds *kinds,
                             bool expired, struct candidate *best, struct avsp_err *err)
 {
     static const char ready_sql[] =
         "SELECT id, priority, fair_key, idx, created_us FROM tasks WHERE state = 1 AND pool = $1"
-        " AND not_before_us <= $2 AND kind IN ($3, $4, $5, $6, $7)"
+        " AND not_before_us <= $2 AND kind IN ($3, $4, $5, $6, $7)" NOT_IN_THE_WAY
         " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
     static const char expired_sql[] =
         "SELECT id, priority, fair_key, idx, created_us FROM tasks WHERE state = 2 AND pool = $1"
-        " AND lease_until_us <= $2 AND kind IN ($3, $4, $5, $6, $7)"
+        " AND lease_until_us <= $2 AND kind IN ($3, $4, $5, $6, $7)" NOT_IN_THE_WAY
         " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
@@ -247,6 +252,20 @@ static enum avsp_code load_resume(struct avsp_tx *tx, struct avsp_task *task, st
     return rc;
 }
 
+/// How many encodes wait. While a split runs, more are about to.
+static enum avsp_code count_waiting(struct avsp_tx *tx, struct avsp_task *task,
+                                    struct avsp_err *err)
+{
+    static const char sql[] =
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM tasks WHERE state = 2 AND kind = 1) THEN $1"
+        " ELSE (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 1 AND pool IN (1, 2)"
+        " AND kind = 2 LIMIT $1) AS waiting) END";
+    int64_t n = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_i64(AVSP_WAITING_MAX)), &n, err);
+    task->n_waiting = (uint32_t)n;
+    return rc;
+}
+
 static enum avsp_code fill_task(struct avsp_tx *tx, struct avsp_db_rows *rows,
                                 struct avsp_arena *arena, struct avsp_task *task,
                                 struct avsp_err *err)
@@ -270,6 +289,8 @@ static enum avsp_code fill_task(struct avsp_tx *tx, struct avsp_db_rows *rows,
     enum avsp_code rc = load_places(tx, rows, arena, task, &places, err);
     if (rc == AVSP_OK && task->kind == AVSP_TASK_SPLIT)
         rc = load_resume(tx, task, err);
+    if (rc == AVSP_OK && task->kind == AVSP_TASK_ENCODE)
+        rc = count_waiting(tx, task, err);
     if (rc == AVSP_OK && task->kind == AVSP_TASK_MANIFEST && !ours)
         rc = load_files(tx, arena, task, err);
     return rc;

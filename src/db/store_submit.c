@@ -101,6 +101,21 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
                         ret_changed, err);
 }
 
+/// While a worker removes there what another job left behind, a new job's files would be in its way.
+static enum avsp_code refuse_during_cleanup(struct avsp_tx *tx, const struct spec_texts *texts,
+                                            struct avsp_err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM tasks t JOIN jobs j ON j.id = t.job_id "
+                              "WHERE t.state = 2 AND t.kind = 5 AND j.output_key = $1";
+    int64_t n = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(texts->output_key)), &n, err);
+    if (rc == AVSP_OK && n > 0)
+        rc = avsp_err_set(err, AVSP_EXISTS,
+                          "what an earlier job left in the output is being removed: try again in a "
+                          "few seconds");
+    return rc;
+}
+
 enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job_spec *spec,
                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
@@ -121,7 +136,9 @@ enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job
     int64_t changed = 0;
     bool made = false;
     avsp_id_new(job_id);
-    rc = insert_job(&tx, spec, &texts, job_id, &changed, err);
+    rc = refuse_during_cleanup(&tx, &texts, err);
+    if (rc == AVSP_OK)
+        rc = insert_job(&tx, spec, &texts, job_id, &changed, err);
     if (rc == AVSP_OK && changed == 0)
         rc = refuse_shared_output(&tx, spec, &texts, err);
     if (rc == AVSP_OK)

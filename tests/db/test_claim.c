@@ -315,7 +315,12 @@ static void test_release_costs_nothing(void **state)
         assert_int_equal(fx->n_ready, ready + 1);
         assert_true(heartbeat(fx, "w", &task).lease_lost);
     }
+    // Nor do they count as claims that were lost: one that is, is forgiven as ever.
+    wait_ms(fx, LEASE_MS);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_ENCODE);
+    wait_ms(fx, LEASE_MS + 1000);
     struct avsp_task task = claim(fx, "w");
+    assert_int_equal(task.kind, AVSP_TASK_ENCODE);
     finish_ok(fx, "w", &task);
     assert_int_equal(get_job(fx, job_id).tasks_done, 2);
     ASSERT_CODE(avsp_store_release(fx->store, "w", "nope", task.token, &err), AVSP_NOT_FOUND, err);

@@ -137,6 +137,9 @@ static void test_unknown_task(void **state)
         AVSP_NOT_FOUND, err);
     ASSERT_CODE(avsp_store_report(fx->store, "w", "ghost", ghost.token, &none, &status, &err),
                 AVSP_NOT_FOUND, err);
+    ghost.token.attempt = 0; // base workers do not report
+    ASSERT_CODE(avsp_store_report(fx->store, "w", "ghost", ghost.token, &none, &status, &err),
+                AVSP_INVALID, err);
 }
 
 static void test_results_that_do_not_fit(void **state)
