@@ -145,6 +145,7 @@ static enum avsp_code read_sizes(const struct avsp_cli_parsed *args,
         avsp_cli_i64(args, "threads", 1, THREADS_MAX, &threads, err) != AVSP_OK)
         return err->code;
     config->threads = (unsigned)threads;
+    config->all_threads = (unsigned)AVSP_MIN(threads * slots, (int64_t)THREADS_MAX);
     config->memory_bytes = avsp_machine_memory_limit(&machine, config->slots);
     enum avsp_code rc =
         read_bytes(args, "memory-limit", (uint64_t)64 << 20, &config->memory_bytes, err);

@@ -15,7 +15,8 @@ struct avsp_worker_config {
     char id[65];
     char host[65];
     unsigned slots;
-    unsigned threads;      ///< of one encode
+    unsigned threads;      ///< of one encode, at least
+    unsigned all_threads;  ///< of all encodes together
     const char *work_dir;  ///< NULL = the default
     uint64_t work_bytes;   ///< 0 = no limit
     uint64_t memory_bytes; ///< resident, of one media step

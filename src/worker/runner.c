@@ -12,6 +12,8 @@
 #define CLAIM_SLACK_MS 10000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 2000
+/// Of each call that gives a broken-off claim back.
+#define GIVE_BACK_MS 500
 #define AWAY_LOG_US 10000000
 /// What one attempt keeps in memory: a ceiling, for a million segments; a usual one takes a few kilobytes.
 #define RUN_ARENA_BYTES ((size_t)1 << 30)
@@ -43,6 +45,25 @@ static void note_claim(struct avsp_worker *worker, bool through, const struct av
                  AVSP_LOG_Q(worker->config->coordinator), AVSP_LOG_Q(err->text));
 }
 
+/// A question that we broke off may have been answered: its task would wait for its lease to run out. The same question gives
+/// the same task (or, where there was none, perhaps another), which is handed back at no cost.
+static void give_back(struct avsp_worker *worker, const struct avsp_claim *broken_off,
+                      struct avsp_arena *arena)
+{
+    struct avsp_claim question = *broken_off;
+    question.wait_ms = 0;
+    avsp_arena_clear(arena);
+    struct avsp_task task = {0};
+    struct avsp_err err = {0};
+    enum avsp_code rc = avsp_client_claim(worker->reports, &question, arena, &task,
+                                          avsp_mono_in_ms(GIVE_BACK_MS), &err);
+    if (rc == AVSP_OK && task.kind != AVSP_TASK_NONE)
+        rc = avsp_client_release(worker->reports, worker->config->id, task.id, task.token,
+                                 avsp_mono_in_ms(GIVE_BACK_MS), &err);
+    if (rc != AVSP_OK)
+        avsp_log(AVSP_LOG_DEBUG, "claim.give_back", "error=%s", AVSP_LOG_Q(err.text));
+}
+
 /// Asks until there is an answer. A question that was not answered is repeated with the same id: the coordinator may have
 /// given us a task already. @return false: no more claims.
 static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct avsp_task *ret_task)
@@ -70,8 +91,10 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
         enum avsp_code rc =
             avsp_client_claim(worker->claims, &question, arena, ret_task,
                               avsp_mono_in_ms(CLAIM_WAIT_MS + CLAIM_SLACK_MS), &err);
-        if (rc == AVSP_CANCELED && avsp_slots_phase(&worker->slots) != AVSP_PHASE_RUN)
+        if (rc == AVSP_CANCELED && avsp_slots_phase(&worker->slots) != AVSP_PHASE_RUN) {
+            give_back(worker, &question, arena);
             return false;
+        }
         note_claim(worker, rc == AVSP_OK, &err);
         if (rc == AVSP_OK)
             return true;

@@ -75,6 +75,13 @@ static enum avsp_code check_made(const struct avsp_run *run, struct avsp_err *er
     return AVSP_OK;
 }
 
+/// The last encodes of all get the threads that those behind them would have had: the end of a job comes sooner, and the
+/// bytes do not depend on it.
+static unsigned threads_for(const struct avsp_worker_config *config, const struct avsp_task *task)
+{
+    return AVSP_MAX(config->threads, config->all_threads / (task->n_waiting + 1));
+}
+
 /// The part that needs a slot.
 static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *input,
                              struct avsp_err *err)
@@ -88,7 +95,7 @@ static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *inpu
         .max_pending = MAX_PENDING,
         .crf = run->task->crf,
         .preset = run->task->preset,
-        .threads = run->worker->config->threads,
+        .threads = threads_for(run->worker->config, run->task),
         .described = run->task->described,
         .idx = run->task->idx,
     };
