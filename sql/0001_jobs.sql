@@ -61,7 +61,7 @@ CREATE TABLE tasks (
     track          BIGINT NOT NULL,
     idx            BIGINT NOT NULL,
     n_segments     BIGINT NOT NULL,
-    pool          BIGINT NOT NULL, -- who may have it: 1 anybody, 2 workers of ours
+    pool           BIGINT NOT NULL, -- who may have it: 1 anybody, 2 workers of ours
     state          BIGINT NOT NULL,
     priority       BIGINT NOT NULL,
     fair_key       BIGINT NOT NULL,

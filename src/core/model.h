@@ -18,6 +18,7 @@
 #define AVSP_SEGMENT_SECONDS_MAX 60
 #define AVSP_BATCH_MAX 500 ///< pieces, segments or files in one message of ours
 #define AVSP_WARNINGS_MAX 100
+#define AVSP_WAITING_MAX 64 ///< nobody needs to know of more
 
 #define AVSP_SEGMENT_SECONDS_DEFAULT 4
 #define AVSP_CRF_DEFAULT 30
@@ -111,6 +112,8 @@ struct avsp_task {
     struct avsp_token token;
     int64_t created_us; ///< wall clock of the database
     int64_t lease_ms;   ///< a heartbeat must come within this; send one every quarter
+    uint32_t
+        n_waiting; ///< ENCODE: encodes that wait behind this one, or are about to, at most AVSP_WAITING_MAX
 
     struct avsp_location input; ///< SPLIT: the source; ENCODE, AUDIO: the piece
     struct avsp_location work;  ///< SPLIT: where pieces go; CLEANUP: what is removed

@@ -179,6 +179,7 @@ Com__Avspl1t__Task *avsp_wire_make_task(struct avsp_arena *arena, const struct a
     msg->id = (char *)task->id;
     msg->job_id = (char *)task->job_id;
     msg->lease_ms = task->lease_ms;
+    msg->waiting = task->n_waiting;
     msg->created_at = avsp_wire_make_time(arena, task->created_us);
     msg->token = avsp_wire_make_token(arena, task->token);
     if (msg->created_at == NULL || msg->token == NULL)
@@ -272,6 +273,7 @@ enum avsp_code avsp_wire_read_task(struct avsp_arena *arena, const Com__Avspl1t_
         .job_id = msg->job_id,
         .created_us = avsp_wire_read_time(msg->created_at),
         .lease_ms = msg->lease_ms,
+        .n_waiting = AVSP_MIN(msg->waiting, (uint32_t)AVSP_WAITING_MAX),
     };
     avsp_wire_read_file(NULL, &task.input);
     avsp_wire_read_folder(NULL, &task.work);

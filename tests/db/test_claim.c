@@ -326,6 +326,20 @@ static void test_release_costs_nothing(void **state)
     ASSERT_CODE(avsp_store_release(fx->store, "w", "nope", task.token, &err), AVSP_NOT_FOUND, err);
 }
 
+/// The last encodes of all are told that nobody waits behind them.
+static void test_waiting_encodes_are_counted(void **state)
+{
+    struct fixture *fx = *state;
+    (void)submit(fx, "a");
+    struct avsp_task split = claim(fx, "w");
+    (void)report(fx, "w", &split, video_pieces(fx, 0, 4));
+    assert_int_equal(claim(fx, "w").n_waiting, AVSP_WAITING_MAX); // more are about to come
+    finish_ok(fx, "w", &split);
+    assert_int_equal(claim(fx, "w").n_waiting, 2);
+    assert_int_equal(claim(fx, "w").n_waiting, 1);
+    assert_int_equal(claim(fx, "w").n_waiting, 0);
+}
+
 static void test_split_resumes(void **state)
 {
     struct fixture *fx = *state;
@@ -364,6 +378,7 @@ int main(void)
         TEST(test_claim_ends_a_poisoned_job),
         TEST(test_undelivered_claims),
         TEST(test_release_costs_nothing),
+        TEST(test_waiting_encodes_are_counted),
         TEST(test_split_resumes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,6 +196,7 @@ struct avsp_task sample_task(struct sampler *s, enum avsp_task_kind kind)
         .token = sample_token(s),
         .created_us = (int64_t)sample_number(s, 4000000000000000),
         .lease_ms = (int64_t)sample_number(s, INT64_MAX),
+        .n_waiting = (uint32_t)sample_number(s, AVSP_WAITING_MAX),
     };
     sample_task_places(s, &task);
     if (kind != AVSP_TASK_CLEANUP)
@@ -390,8 +391,9 @@ void dump_claim(struct avsp_buf *buf, const struct avsp_claim *claim)
 
 void dump_task(struct avsp_buf *buf, const struct avsp_task *task)
 {
-    avsp_buf_printf(buf, "task %s %s %d %" PRId64 " %" PRId64 "\n", task->id, task->job_id,
-                    (int)task->kind, task->created_us, task->lease_ms);
+    avsp_buf_printf(buf, "task %s %s %d %" PRId64 " %" PRId64 " %" PRIu32 "\n", task->id,
+                    task->job_id, (int)task->kind, task->created_us, task->lease_ms,
+                    task->n_waiting);
     dump_token(buf, task->token);
     dump_location(buf, &task->input);
     dump_location(buf, &task->work);
