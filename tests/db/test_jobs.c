@@ -185,6 +185,43 @@ static void test_cleanup(void **state)
     assert_int_equal(fx->n_over, 1);
 }
 
+/// What a canceled job left is not removed under the feet of the next one, nor does a new one begin meanwhile.
+static void test_cleanup_keeps_out_of_the_next_jobs_way(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    struct avsp_job_spec spec = s3_spec(fx, "a");
+    const char *first = submit_spec(fx, &spec);
+    ASSERT_OK(avsp_store_cancel(fx->store, first, &err), err);
+    const char *second = submit_spec(fx, &spec);
+    wait_ms(fx, 6000);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_SPLIT);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    ASSERT_OK(avsp_store_cancel(fx->store, second, &err), err);
+    struct avsp_task cleanup = claim(fx, "w");
+    assert_int_equal(cleanup.kind, AVSP_TASK_CLEANUP);
+    char job_id[AVSP_ID_BYTES];
+    ASSERT_CODE(avsp_store_submit(fx->store, &spec, job_id, &err), AVSP_EXISTS, err);
+    finish_ok(fx, "w", &cleanup);
+    (void)submit_spec(fx, &spec);
+}
+
+/// What a canceled job left is not cleaned up under the feet of another that writes to the same folder.
+static void test_cleanup_waits_for_the_next_job(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    const char *first = submit(fx, "a");
+    ASSERT_OK(avsp_store_cancel(fx->store, first, &err), err);
+    const char *second = submit(fx, "a");
+    struct avsp_task split = claim(fx, "w");
+    assert_string_equal(split.job_id, second);
+    wait_ms(fx, 10000);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    finish_failed(fx, "w", &split, false, "not a video");
+    assert_string_equal(claim(fx, "w").job_id, first);
+}
+
 static void test_warnings(void **state)
 {
     struct fixture *fx = *state;
@@ -239,9 +276,17 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_submit_and_get),  TEST(test_unknown_job), TEST(test_same_output_is_refused),
-        TEST(test_idempotency_key), TEST(test_list_pages),  TEST(test_list_refuses_nonsense),
-        TEST(test_cancel),          TEST(test_cleanup),     TEST(test_warnings),
+        TEST(test_submit_and_get),
+        TEST(test_unknown_job),
+        TEST(test_same_output_is_refused),
+        TEST(test_idempotency_key),
+        TEST(test_list_pages),
+        TEST(test_list_refuses_nonsense),
+        TEST(test_cancel),
+        TEST(test_cleanup),
+        TEST(test_cleanup_keeps_out_of_the_next_jobs_way),
+        TEST(test_cleanup_waits_for_the_next_job),
+        TEST(test_warnings),
         TEST(test_version_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
