@@ -192,11 +192,6 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
     return AVSP_OK;
 }
 
-struct sweep {
-    struct avsp_run *run;
-    const struct presentation *p;
-};
-
 static bool segment_is(const struct avsp_playlist_rendition *track, const char *file)
 {
     // The index stands in front of the name, and segments are sorted by it.
@@ -212,8 +207,11 @@ static bool segment_is(const struct avsp_playlist_rendition *track, const char *
     return from < track->n_segments && strcmp(track->segments[from].name, file) == 0;
 }
 
-static bool is_referenced(const struct presentation *p, const char *name)
+/// Is a file of ours part of the presentation? What is not has lost: segments of other attempts, or of the presentation that
+/// was replaced.
+static bool is_referenced(void *opaque, const char *name)
 {
+    const struct presentation *p = opaque;
     for (size_t i = 0; i < p->n; i++) {
         const struct avsp_rendition *r = &p->renditions[i];
         size_t n = strlen(r->name);
@@ -224,41 +222,6 @@ static bool is_referenced(const struct presentation *p, const char *name)
         return segment_is(&p->tracks[i], name + n + 1);
     }
     return false;
-}
-
-/// A temporary of a worker that was killed: the job is done, so nobody publishes there any more.
-static bool is_temporary(const char *name)
-{
-    const char *slash = strrchr(name, '/');
-    const char *file = slash != NULL ? slash + 1 : name;
-    return strncmp(file, AVSP_STORAGE_TMP_PREFIX, strlen(AVSP_STORAGE_TMP_PREFIX)) == 0;
-}
-
-static bool sweep_file(void *opaque, const char *name, const struct avsp_stat *stat)
-{
-    (void)stat;
-    struct sweep *sweep = opaque;
-    if (!is_temporary(name) && (!avsp_name_is_ours(name) || is_referenced(sweep->p, name)))
-        return true;
-    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    avsp_arena_init(&arena, 64 << 10);
-    struct avsp_location file;
-    struct avsp_err err = {0};
-    if (avsp_location_join(&arena, &sweep->run->task->output, name, &file, &err) != AVSP_OK ||
-        avsp_storage_delete(sweep->run->worker->storage, &file, &err) != AVSP_OK)
-        avsp_tidy_failed(sweep->run, &err);
-    return true;
-}
-
-/// Removes what lost: segments of other attempts, or of the presentation that was replaced, and the pieces.
-static void tidy(struct avsp_run *run, const struct presentation *p)
-{
-    struct sweep sweep = {run, p};
-    struct avsp_err err = {0};
-    avsp_tidy_work(run);
-    if (avsp_storage_list(run->worker->storage, &run->task->output, sweep_file, &sweep, &err) !=
-        AVSP_OK)
-        avsp_tidy_failed(run, &err);
 }
 
 enum avsp_code avsp_task_manifest(struct avsp_run *run, struct avsp_err *err)
@@ -279,7 +242,9 @@ enum avsp_code avsp_task_manifest(struct avsp_run *run, struct avsp_err *err)
         rc = write_playlists(run, p, err);
     // The facts are the coordinator's own: they are not sent back.
     run->made.n_segments = 0;
-    if (rc == AVSP_OK)
-        tidy(run, p);
+    if (rc == AVSP_OK) {
+        avsp_tidy_work(run);
+        avsp_tidy_output(run, is_referenced, p);
+    }
     return rc;
 }

@@ -3,6 +3,8 @@
 #include "core/naming.h"
 #include "util/log.h"
 
+#include <string.h>
+
 void avsp_tidy_failed(const struct avsp_run *run, const struct avsp_err *err)
 {
     avsp_log(AVSP_LOG_WARN, "task.tidy", "job=%s error=%s", run->task->job_id,
@@ -16,7 +18,7 @@ static bool note_file(void *opaque, const char *name, const struct avsp_stat *st
     return false;
 }
 
-bool avsp_tidy_has_files(struct avsp_run *run, const struct avsp_location *folder)
+static bool has_files(struct avsp_run *run, const struct avsp_location *folder)
 {
     struct avsp_err err = {0};
     bool has_file = false;
@@ -26,10 +28,10 @@ bool avsp_tidy_has_files(struct avsp_run *run, const struct avsp_location *folde
     return true;
 }
 
-void avsp_tidy_empty_folder(struct avsp_run *run, const struct avsp_location *folder)
+static void remove_if_empty(struct avsp_run *run, const struct avsp_location *folder)
 {
     struct avsp_err err = {0};
-    if (!avsp_tidy_has_files(run, folder) &&
+    if (!has_files(run, folder) &&
         avsp_storage_remove_folder(run->worker->storage, folder, &err) != AVSP_OK)
         avsp_tidy_failed(run, &err);
 }
@@ -46,5 +48,71 @@ void avsp_tidy_work(struct avsp_run *run)
     if (rc != AVSP_OK)
         avsp_tidy_failed(run, &err);
     else if (avsp_location_equal(&standard, &run->task->work))
-        avsp_tidy_empty_folder(run, &standard);
+        remove_if_empty(run, &standard);
+}
+
+#define FOLDERS_MAX 64
+#define FOLDER_NAME_BYTES 16
+
+struct sweep {
+    struct avsp_run *run;
+    bool (*keep)(void *opaque, const char *name);
+    void *opaque;
+    char folders[FOLDERS_MAX][FOLDER_NAME_BYTES]; ///< that files of ours were removed from
+    size_t n_folders;
+};
+
+/// A temporary of a worker that was killed.
+static bool is_temporary(const char *name)
+{
+    const char *slash = strrchr(name, '/');
+    const char *file = slash != NULL ? slash + 1 : name;
+    return strncmp(file, AVSP_STORAGE_TMP_PREFIX, strlen(AVSP_STORAGE_TMP_PREFIX)) == 0;
+}
+
+static void note_folder(struct sweep *sweep, const char *name)
+{
+    size_t n = strcspn(name, "/");
+    if (name[n] != '/' || n >= FOLDER_NAME_BYTES)
+        return;
+    for (size_t i = 0; i < sweep->n_folders; i++)
+        if (strncmp(sweep->folders[i], name, n) == 0 && sweep->folders[i][n] == '\0')
+            return;
+    if (sweep->n_folders < FOLDERS_MAX)
+        memcpy(sweep->folders[sweep->n_folders++], name, n);
+}
+
+static bool sweep_file(void *opaque, const char *name, const struct avsp_stat *stat)
+{
+    (void)stat;
+    struct sweep *sweep = opaque;
+    bool ours = avsp_name_is_ours(name);
+    bool kept = ours && sweep->keep != NULL && sweep->keep(sweep->opaque, name);
+    if (kept || (!ours && !is_temporary(name)))
+        return true;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 64 << 10);
+    struct avsp_location file;
+    struct avsp_err err = {0};
+    if (avsp_location_join(&arena, &sweep->run->task->output, name, &file, &err) != AVSP_OK ||
+        avsp_storage_delete(sweep->run->worker->storage, &file, &err) != AVSP_OK)
+        avsp_tidy_failed(sweep->run, &err);
+    note_folder(sweep, name);
+    return true;
+}
+
+void avsp_tidy_output(struct avsp_run *run, bool (*keep)(void *opaque, const char *name),
+                      void *opaque)
+{
+    struct sweep sweep = {.run = run, .keep = keep, .opaque = opaque};
+    struct avsp_err err = {0};
+    if (avsp_storage_list(run->worker->storage, &run->task->output, sweep_file, &sweep, &err) !=
+        AVSP_OK)
+        avsp_tidy_failed(run, &err);
+    for (size_t i = 0; i < sweep.n_folders; i++) {
+        struct avsp_location folder;
+        if (avsp_location_join(run->arena, &run->task->output, sweep.folders[i], &folder, &err) ==
+            AVSP_OK)
+            remove_if_empty(run, &folder);
+    }
 }

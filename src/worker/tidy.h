@@ -5,11 +5,11 @@
 
 #include "worker/run.h"
 
-/// Is there a file below the folder? true where that cannot be found out.
-bool avsp_tidy_has_files(struct avsp_run *run, const struct avsp_location *folder);
-
-/// Removes a folder where no file is left in it.
-void avsp_tidy_empty_folder(struct avsp_run *run, const struct avsp_location *folder);
+/// Removes what our workers put into the job's output, and temporaries of those that were killed; then the renditions' folders
+/// that are empty. Files of other names stay. No other job may be at work there.
+/// @param keep  says of a file of ours whether it stays; NULL = none does.
+void avsp_tidy_output(struct avsp_run *run, bool (*keep)(void *opaque, const char *name),
+                      void *opaque);
 
 /// Removes the job's pieces, and the default work folder once no other job has files there.
 void avsp_tidy_work(struct avsp_run *run);
