@@ -101,14 +101,17 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
                         ret_changed, err);
 }
 
-/// While a worker removes there what another job left behind, a new job's files would be in its way.
+/// While a worker removes there what another job left behind, a new job's files would be in its way. A worker that fell
+/// silent blocks nobody: its task waits for the new job's end.
 static enum avsp_code refuse_during_cleanup(struct avsp_tx *tx, const struct spec_texts *texts,
                                             struct avsp_err *err)
 {
     static const char sql[] = "SELECT count(*) FROM tasks t JOIN jobs j ON j.id = t.job_id "
-                              "WHERE t.state = 2 AND t.kind = 5 AND j.output_key = $1";
+                              "WHERE t.state = 2 AND t.lease_until_us > $2 AND t.kind = 5"
+                              " AND j.output_key = $1";
     int64_t n = 0;
-    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(texts->output_key)), &n, err);
+    enum avsp_code rc = avsp_tx_i64(
+        tx, sql, AVSP_DB_ARGS(avsp_text(texts->output_key), avsp_i64(tx->now_us)), &n, err);
     if (rc == AVSP_OK && n > 0)
         rc = avsp_err_set(err, AVSP_EXISTS,
                           "what an earlier job left in the output is being removed: try again in a "
