@@ -47,7 +47,7 @@ struct encode {
     bool following;
     int over_fd; ///< an eventfd: the follower has ended
     struct avsp_arena job_arena;
-    char job_id[AVSP_ID_BYTES];
+    char job_id[AVSP_ANY_ID_BYTES];
     struct avsp_job job;
     struct avsp_err follow_err; ///< all zeros: `job` is how it ended
 };

@@ -40,10 +40,10 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
         avsp_cmd_connect(args, true, &err);
     if (cli == NULL)
         return avsp_cmd_fail(&err);
-    char id[AVSP_ID_BYTES];
+    char id[AVSP_ANY_ID_BYTES];
     if (avsp_client_submit(cli, &spec, id, avsp_mono_in_ms(AVSP_CMD_CALL_MS), &err) != AVSP_OK)
         return avsp_cmd_fail_call(args, NULL, &err);
-    char line[AVSP_ID_BYTES + 1];
+    char line[AVSP_ANY_ID_BYTES + 1];
     snprintf(line, sizeof line, "%s\n", id);
     enum avsp_code rc =
         avsp_cli_flag(args, "json") ? print_job(cli, id, &arena, &err) : avsp_cmd_print(line, &err);

@@ -103,7 +103,7 @@ static enum avsp_code call(struct avsp_client *cli, const char *method,
 }
 
 enum avsp_code avsp_client_submit(struct avsp_client *cli, const struct avsp_job_spec *spec,
-                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_mono deadline,
+                                  char ret_job_id[AVSP_ANY_ID_BYTES], struct avsp_mono deadline,
                                   struct avsp_err *err)
 {
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
@@ -114,10 +114,10 @@ enum avsp_code avsp_client_submit(struct avsp_client *cli, const struct avsp_job
     if (rc != AVSP_OK)
         return rc;
     const char *id = ((Com__Avspl1t__JobId *)msg)->id;
-    if (id[0] == '\0' || strlen(id) >= AVSP_ID_BYTES) {
+    if (id[0] == '\0' || strlen(id) >= AVSP_ANY_ID_BYTES) {
         // Another coordinator's ids may be longer: a UUID has 36 characters.
         avsp_err_set(err, AVSP_UNSUPPORTED, "job id \"%.100s\" is not 1 to %d characters", id,
-                     AVSP_ID_BYTES - 1);
+                     AVSP_ANY_ID_BYTES - 1);
         return avsp_client_bad_answer(err);
     }
     memcpy(ret_job_id, id, strlen(id) + 1);

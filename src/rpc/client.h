@@ -34,7 +34,7 @@ void avsp_client_free(struct avsp_client *cli);
 void avsp_client_shutdown(struct avsp_client *cli);
 
 enum avsp_code avsp_client_submit(struct avsp_client *cli, const struct avsp_job_spec *spec,
-                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_mono deadline,
+                                  char ret_job_id[AVSP_ANY_ID_BYTES], struct avsp_mono deadline,
                                   struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_client_get_job(struct avsp_client *cli, const char *job_id,
                                    struct avsp_arena *arena, struct avsp_job *ret_job,

@@ -7,6 +7,9 @@
 /// 26 characters of lower-case base 32 (a-z, 2-7) and a NUL: 130 bits, safe in file names and URLs.
 #define AVSP_ID_BYTES 27
 
+/// Room for any identifier that avsp_id_is_valid accepts, and a NUL: other coordinators make others.
+#define AVSP_ANY_ID_BYTES 65
+
 /// Writes a fresh identifier.
 void avsp_id_new(char ret_id[AVSP_ID_BYTES]);
 

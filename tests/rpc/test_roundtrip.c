@@ -105,7 +105,7 @@ static void submits(void **state)
     struct avsp_err err = {0};
     for (int i = 0; i < ROUNDS; i++) {
         struct avsp_job_spec spec = sample_spec(&b->s);
-        char id[AVSP_ID_BYTES];
+        char id[AVSP_ANY_ID_BYTES];
         snprintf(b->fake.job_id, sizeof b->fake.job_id, "abcdefghijklmnopqrstuvwxy%c",
                  'a' + i % 26);
         ok(avsp_client_submit(b->cli, &spec, id, soon(), &err), &err);

@@ -349,7 +349,7 @@ static void bad_fields_are_named(void **state)
     bad[2].spec.input = none;
     bad[3].spec.output = none;
     bad[4].spec.input.path = "/caf\xe9.mp4";
-    char id[AVSP_ID_BYTES];
+    char id[AVSP_ANY_ID_BYTES];
     for (size_t i = 0; i < AVSP_ARRAY_LEN(bad); i++) {
         assert_int_equal(avsp_client_submit(cli, &bad[i].spec, id, avsp_mono_in_ms(10000), &err),
                          AVSP_INVALID);
