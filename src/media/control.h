@@ -13,8 +13,8 @@
 struct avsp_control;
 
 /// Reads the request. @return free with avsp_control_close; NULL with @p err.
-struct avsp_control *avsp_control_open(int fd, struct avsp_step *ret_step, struct avsp_err *err)
-    AVSP_CHECKED;
+struct avsp_control *avsp_control_open(int fd, struct avsp_step *ret_step,
+                                       struct avsp_err *err) AVSP_CHECKED;
 void avsp_control_close(struct avsp_control *ctl);
 
 /// Sends one report; may wait for acknowledgements. @return OK; CANCELED the parent is gone; INVALID a line too long.
@@ -25,8 +25,8 @@ enum avsp_code avsp_control_report(struct avsp_control *ctl, const struct avsp_r
 void avsp_control_progress(struct avsp_control *ctl, uint64_t frames_done, uint64_t frames_total);
 
 /// Sends a warning for the person who submitted the job, at most AVSP_WARNINGS_MAX in all.
-enum avsp_code avsp_control_warn(struct avsp_control *ctl, struct avsp_err *err, const char *fmt, ...)
-    AVSP_PRINTF(3, 4) AVSP_CHECKED;
+enum avsp_code avsp_control_warn(struct avsp_control *ctl, struct avsp_err *err, const char *fmt,
+                                 ...) AVSP_PRINTF(3, 4) AVSP_CHECKED;
 
 /// Waits until every reported file is acknowledged (before DONE).
 enum avsp_code avsp_control_drain(struct avsp_control *ctl, struct avsp_err *err) AVSP_CHECKED;

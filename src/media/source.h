@@ -19,14 +19,14 @@ struct avsp_source {
 
 /// Opens a user's file. @return OK; CORRUPT not a media file, or damaged beyond reading; UNSUPPORTED a kind of file that is
 /// not allowed; LIMIT; NO_MEMORY. @p ret_source is zero after a failure; close with avsp_source_close otherwise.
-enum avsp_code avsp_source_open(int fd, struct avsp_source *ret_source, struct avsp_err *err)
-    AVSP_CHECKED;
+enum avsp_code avsp_source_open(int fd, struct avsp_source *ret_source,
+                                struct avsp_err *err) AVSP_CHECKED;
 
 /// Opens a piece: header and NUT stream. @return as avsp_source_open; INVALID no header (a base split's piece).
 enum avsp_code avsp_source_open_piece(int fd, struct avsp_arena *arena,
                                       struct avsp_piece_header *ret_header,
-                                      struct avsp_source *ret_source, struct avsp_err *err)
-    AVSP_CHECKED;
+                                      struct avsp_source *ret_source,
+                                      struct avsp_err *err) AVSP_CHECKED;
 
 /// Safe on a zeroed value.
 void avsp_source_close(struct avsp_source *source);
