@@ -97,6 +97,10 @@ static enum avsp_code transport_error(struct avsp_client *cli, const struct avsp
                             cli->target);
     case GRPC_STATUS_UNAVAILABLE:
         return out_of_reach(cli, details, err);
+    case GRPC_STATUS_UNIMPLEMENTED:
+        return avsp_err_set(err, AVSP_UNSUPPORTED,
+                            "coordinator %s does not know this call: it is of an earlier system",
+                            cli->target);
     default:
         return avsp_err_set(err, avsp_status_read(outcome->status, NULL), "%.600s",
                             details[0] != '\0' ? details : "the coordinator gave no reason");

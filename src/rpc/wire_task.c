@@ -219,9 +219,10 @@ static enum avsp_code read_encode(const Com__Avspl1t__EncodeVideoTask *encode,
     task->kind = AVSP_TASK_ENCODE;
     avsp_wire_read_file(encode->input_file, &task->input);
     avsp_wire_read_folder(encode->output_directory, &task->output);
-    task->crf = encode->crf;
+    // A coordinator that knows the base alone has no preset, and may have no crf.
+    task->crf = encode->crf > 0 ? encode->crf : AVSP_CRF_DEFAULT;
+    task->preset = encode->preset > 0 ? encode->preset : AVSP_PRESET_DEFAULT;
     task->idx = (uint32_t)encode->index;
-    task->preset = encode->preset;
     task->segment_seconds = encode->seconds_per_segment;
     task->described = encode->described;
     return avsp_wire_range("encode_video_task.index", encode->index, 0, AVSP_SEGMENTS_MAX - 1, err);

@@ -12,6 +12,9 @@
 #define CLAIM_SLACK_MS 10000
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 2000
+/// A coordinator that knows the base alone answers "none" at once, and gives no lease: it is asked again after a while.
+#define BASE_POLL_MS 1000
+#define BASE_LEASE_MS 20000
 /// Of each call that gives a broken-off claim back.
 #define GIVE_BACK_MS 500
 #define AWAY_LOG_US 10000000
@@ -88,6 +91,7 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
         avsp_arena_clear(arena);
         struct avsp_err err = {0};
         *ret_task = (struct avsp_task){0};
+        struct avsp_mono soon = avsp_mono_in_ms(CLAIM_WAIT_MS / 4);
         enum avsp_code rc =
             avsp_client_claim(worker->claims, &question, arena, ret_task,
                               avsp_mono_in_ms(CLAIM_WAIT_MS + CLAIM_SLACK_MS), &err);
@@ -96,6 +100,8 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
             return false;
         }
         note_claim(worker, rc == AVSP_OK, &err);
+        if (rc == AVSP_OK && ret_task->kind == AVSP_TASK_NONE && !avsp_mono_passed(soon))
+            return avsp_slots_sleep(&worker->slots, BASE_POLL_MS, AVSP_PHASE_DRAIN);
         if (rc == AVSP_OK)
             return true;
         if (!avsp_slots_sleep(&worker->slots, backoff_ms, AVSP_PHASE_DRAIN))
@@ -222,7 +228,9 @@ static void run_task(struct avsp_worker *worker, struct avsp_arena *arena,
         .worker = worker,
         .task = task,
         .arena = arena,
-        .beat = {.task_id = task->id, .token = task->token, .lease_ms = task->lease_ms},
+        .beat = {.task_id = task->id,
+                 .token = task->token,
+                 .lease_ms = task->lease_ms > 0 ? task->lease_ms : BASE_LEASE_MS},
         .attempt = {.step_fd = -1},
         .is_loaded = is_loaded,
     };

@@ -108,8 +108,26 @@ static uint64_t room(const struct avsp_run *run, uint64_t input_bytes)
     return limit > 0 ? AVSP_MIN(bytes, limit / 2) : bytes;
 }
 
+/// A coordinator that knows the base alone has no task for sound, and could not keep a piece's window. The source is its own
+/// only piece: one encode takes it whole.
+static enum avsp_code pass_on(struct avsp_run *run, struct avsp_err *err)
+{
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.own_fd = -1};
+    if (avsp_input_open(run, &run->task->input, &input, err) != AVSP_OK)
+        return avsp_err_wrap(err, "read the input");
+    run->files = avsp_arena_array(run->arena, 1, sizeof *run->files);
+    if (run->files == NULL)
+        return avsp_arena_failed(run->arena, err);
+    run->files[0] = run->task->input;
+    run->n_files = 1;
+    run->files_kind = AVSP_TASK_SPLIT;
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_task_split(struct avsp_run *run, struct avsp_err *err)
 {
+    if (run->task->token.attempt == 0)
+        return pass_on(run, err);
     struct avsp_location work;
     enum avsp_code rc = check_output(run, err);
     if (rc == AVSP_OK)

@@ -207,8 +207,8 @@ struct avsp_task sample_task(struct sampler *s, enum avsp_task_kind kind)
         task.resume_idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX);
     if (kind == AVSP_TASK_ENCODE) {
         task.idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX - 1);
-        task.crf = (int32_t)sample_number(s, 63);
-        task.preset = (int32_t)sample_number(s, 13);
+        task.crf = 1 + (int32_t)sample_number(s, AVSP_CRF_MAX - 1);
+        task.preset = 1 + (int32_t)sample_number(s, AVSP_PRESET_MAX - 1);
     }
     if (kind == AVSP_TASK_ENCODE || kind == AVSP_TASK_MANIFEST)
         task.described = coin(s);
