@@ -1,6 +1,8 @@
 /// avspl1t submit: hands a job to a coordinator and prints its id.
 #include "client/command.h"
 #include "client/json.h"
+#include "client/output.h"
+#include "core/naming.h"
 
 #include <unistd.h>
 
@@ -10,6 +12,18 @@ static void warn_if_missing(const struct avsp_location *input)
     if (input->kind == AVSP_LOCATION_FS && access(input->path, R_OK) != 0)
         avsp_cmd_say("note: %s cannot be read on this machine; the workers have to see it",
                      input->path);
+}
+
+/// The worker that splits refuses to replace a presentation; where this machine sees it too, it is said before.
+static enum avsp_code refuse_taken(const struct avsp_job_spec *spec, struct avsp_arena *arena,
+                                   struct avsp_err *err)
+{
+    struct avsp_location manifest;
+    enum avsp_code rc =
+        avsp_location_join(arena, &spec->output, AVSP_MANIFEST_NAME, &manifest, err);
+    if (rc != AVSP_OK || spec->overwrite || spec->output.kind != AVSP_LOCATION_FS)
+        return rc;
+    return access(manifest.path, F_OK) == 0 ? avsp_output_taken(spec->output.path, err) : AVSP_OK;
 }
 
 static enum avsp_code print_job(struct avsp_client *cli, const char *id, struct avsp_arena *arena,
@@ -35,6 +49,9 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     avsp_id_new(fresh);
     const char *key = avsp_cli_str(args, "idempotency-key");
     spec.idempotency_key = key != NULL ? key : fresh;
+    // With a key the job may have been done by an earlier call: then its id is the answer.
+    if (key == NULL && refuse_taken(&spec, &arena, &err) != AVSP_OK)
+        return avsp_cmd_fail(&err);
     warn_if_missing(&spec.input);
     struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
         avsp_cmd_connect(args, true, &err);

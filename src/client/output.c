@@ -121,6 +121,14 @@ static uint64_t manifest_ino(const struct avsp_output *output)
     return fstatat(output->fd, AVSP_MANIFEST_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
 }
 
+enum avsp_code avsp_output_taken(const char *path, struct avsp_err *err)
+{
+    return avsp_err_set(err, AVSP_EXISTS,
+                        "%s holds a presentation already: say --overwrite to replace it, or "
+                        "choose another folder",
+                        path);
+}
+
 static enum avsp_code look(struct avsp_output *output, bool overwrite, struct avsp_err *err)
 {
     output->fd = open(output->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -128,10 +136,7 @@ static enum avsp_code look(struct avsp_output *output, bool overwrite, struct av
         return avsp_err_set_errno(err, errno, "%s", output->path);
     output->manifest_ino = manifest_ino(output);
     if (output->manifest_ino != 0 && !overwrite)
-        return avsp_err_set(err, AVSP_EXISTS,
-                            "%s holds a presentation already: say --overwrite to replace it, or "
-                            "choose another folder",
-                            output->path);
+        return avsp_output_taken(output->path, err);
     if (faccessat(output->fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
         return avsp_err_set_errno(err, errno, "write to %s", output->path);
     if (!each_file(output, remember))

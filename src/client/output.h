@@ -31,6 +31,9 @@ struct avsp_output {
 enum avsp_code avsp_output_open(struct avsp_output *output, const char *path, bool overwrite,
                                 struct avsp_err *err) AVSP_CHECKED;
 
+/// Says that another presentation is in the folder. @return EXISTS.
+enum avsp_code avsp_output_taken(const char *path, struct avsp_err *err);
+
 /// Forgets the names that were there: they are remains of a run that was killed, and may go.
 void avsp_output_disown(struct avsp_output *output);
 
