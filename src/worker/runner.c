@@ -44,8 +44,11 @@ static void note_claim(struct avsp_worker *worker, bool through, const struct av
         avsp_log(AVSP_LOG_INFO, "coordinator.reached", "target=%s",
                  AVSP_LOG_Q(worker->config->coordinator));
     else if (tell)
-        avsp_log(AVSP_LOG_WARN, "coordinator.unreachable", "target=%s error=%s",
-                 AVSP_LOG_Q(worker->config->coordinator), AVSP_LOG_Q(err->text));
+        avsp_log(
+            AVSP_LOG_WARN,
+            err->code == AVSP_UNAVAILABLE || err->code == AVSP_TIMEOUT ? "coordinator.unreachable"
+                                                                       : "coordinator.refuses",
+            "target=%s error=%s", AVSP_LOG_Q(worker->config->coordinator), AVSP_LOG_Q(err->text));
 }
 
 /// A question that we broke off may have been answered: its task would wait for its lease to run out. The same question gives
