@@ -26,6 +26,7 @@ OWNERS = {
     "grpc/": ["rpc"],
     "protobuf-c/": ["rpc"],
     "curl/": ["storage"],
+    "openssl/": ["storage"],
     "jansson.h": ["client"],
 }
 

@@ -1,7 +1,7 @@
 #include "core/naming.h"
 #include "core/playlist.h"
+#include "storage/sha256.h"
 #include "util/log.h"
-#include "util/sha256.h"
 #include "worker/run.h"
 #include "worker/tidy.h"
 #include "worker/upstream.h"
@@ -146,11 +146,12 @@ static enum avsp_code write_media(struct avsp_run *run, struct presentation *p, 
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
     avsp_playlist_media(set, i, &buf);
+    char hash[AVSP_SHA256_HEX_BYTES];
     enum avsp_code rc = avsp_buf_check(&buf, err);
+    if (rc == AVSP_OK)
+        rc = avsp_sha256_hex(buf.data, buf.len, hash, err);
     if (rc != AVSP_OK)
         return rc;
-    char hash[AVSP_SHA256_TEXT_BYTES];
-    avsp_sha256_hex(buf.data, buf.len, hash);
     const char *name = avsp_name_playlist(run->arena, hash);
     p->uris[i] =
         name != NULL ? avsp_arena_printf(run->arena, "%s/%s", p->renditions[i].name, name) : NULL;

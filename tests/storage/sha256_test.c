@@ -1,14 +1,15 @@
 #include "../cmocka_all.h"
 
-#include "util/sha256.h"
+#include "storage/sha256.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static void expect(const void *bytes, size_t len, const char *hex)
 {
-    char got[AVSP_SHA256_TEXT_BYTES];
-    avsp_sha256_hex(bytes, len, got);
+    char got[AVSP_SHA256_HEX_BYTES];
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_sha256_hex(bytes, len, got, &err), AVSP_OK);
     assert_string_equal(got, hex);
 }
 
