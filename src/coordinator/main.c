@@ -49,11 +49,14 @@ static void say_ready(int ready_fd, const char *address)
         avsp_log(AVSP_LOG_DEBUG, "coordinator.ready", "fd=%d", fd);
 }
 
-/// Sweeps once a second until a signal comes; returns it.
-static int sweep_until_signal(struct avsp_service *service, const sigset_t *ends)
+/// Sweeps until a signal comes; returns it. Once a second, but well within half a lease, for a longer gap would look to the
+/// store as if nobody could have reached us.
+static int sweep_until_signal(struct avsp_service *service, int64_t lease_ms, const sigset_t *ends)
 {
+    const int64_t every_ms = AVSP_MIN(lease_ms / 8, (int64_t)1000);
+    const struct timespec wait = {.tv_sec = every_ms / 1000, .tv_nsec = every_ms % 1000 * 1000000};
     for (;;) {
-        int sig = sigtimedwait(ends, NULL, &(struct timespec){.tv_sec = 1});
+        int sig = sigtimedwait(ends, NULL, &wait);
         if (sig > 0)
             return sig;
         avsp_service_sweep(service);
@@ -74,7 +77,7 @@ static enum avsp_code serve(const struct avsp_config *config, struct avsp_servic
     avsp_log(AVSP_LOG_INFO, "coordinator.listening", "address=%s version=%s", address,
              AVSP_VERSION);
     say_ready(config->ready_fd, address);
-    int sig = sweep_until_signal(service, ends);
+    int sig = sweep_until_signal(service, config->lease_ms, ends);
     avsp_log(AVSP_LOG_INFO, "coordinator.stopping", "signal=%s", sigabbrev_np(sig));
     avsp_server_stop(server, port > 0 ? LAME_DUCK_MS : 0, GRACE_MS);
     avsp_log(AVSP_LOG_INFO, "coordinator.stopped", "address=%s", address);

@@ -5,7 +5,7 @@
 ///     avsp_store_submit(store, &spec, job_id, err);
 ///     avsp_store_claim(store, &claim, arena, &task, err);     // task.kind NONE: nothing to do
 ///     avsp_store_finish(store, &finish, err);
-///     avsp_store_sweep(store, &next_ms, err);                 // about once a second, from any coordinator
+///     avsp_store_sweep(store, err);     // about once a second and often within half a lease, from any coordinator
 ///
 /// Every call is one transaction (or a fixed few, each of which leaves a sound state), may block on the disk, and may be
 /// called from any thread and any number of processes on one database. Every state change is one guarded statement;
