@@ -68,22 +68,25 @@ bool avsp_task_is_held(const struct avsp_task_row *row, const char *worker_id,
     return row->own && row->token.attempt == token.attempt && row->token.nonce == token.nonce;
 }
 
-static enum avsp_code next_key(struct avsp_tx *tx, const char *job_id, int64_t cost,
+/// The fair key of a new task. A track of sound is encoded by one task from end to end, and comes to light last, with the end
+/// of the split: it is not put behind the job's other tasks, or the whole job would wait for it alone.
+static enum avsp_code next_key(struct avsp_tx *tx, const struct avsp_new_task *task, int64_t cost,
                                int64_t *ret_key, struct avsp_err *err)
 {
     static const char read_time[] = "SELECT value FROM meta WHERE name = 'virtual_time'";
     static const char read_last[] = "SELECT last_key FROM jobs WHERE id = $1";
-    static const char write_last[] = "UPDATE jobs SET last_key = $2 WHERE id = $1";
+    static const char write_last[] =
+        "UPDATE jobs SET last_key = $2 WHERE id = $1 AND last_key < $2";
     int64_t virtual_time = 0;
     int64_t last = 0;
     int64_t changed = 0;
     enum avsp_code rc = avsp_tx_i64(tx, read_time, AVSP_DB_NO_ARGS, &virtual_time, err);
     if (rc == AVSP_OK)
-        rc = avsp_tx_i64(tx, read_last, AVSP_DB_ARGS(avsp_text(job_id)), &last, err);
+        rc = avsp_tx_i64(tx, read_last, AVSP_DB_ARGS(avsp_text(task->job_id)), &last, err);
     if (rc != AVSP_OK)
         return rc;
-    *ret_key = avsp_fair_key(virtual_time, last, cost);
-    return avsp_tx_exec(tx, write_last, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(*ret_key)),
+    *ret_key = avsp_fair_key(virtual_time, task->kind == AVSP_TASK_AUDIO ? 0 : last, cost);
+    return avsp_tx_exec(tx, write_last, AVSP_DB_ARGS(avsp_text(task->job_id), avsp_i64(*ret_key)),
                         &changed, err);
 }
 
@@ -109,7 +112,7 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
     if (task->piece != NULL)
         rc = avsp_location_store(&tx->arena, &piece->file, &input, err);
     if (rc == AVSP_OK)
-        rc = next_key(tx, task->job_id, AVSP_MAX((int64_t)piece->n_segments, 1), &key, err);
+        rc = next_key(tx, task, AVSP_MAX((int64_t)piece->n_segments, 1), &key, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_exec(
             tx, sql,
