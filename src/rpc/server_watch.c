@@ -5,7 +5,7 @@
 #include "rpc/wire.h"
 
 #define WATCHES_MAX 1000
-#define LOOK_MIN_US 250000 ///< at most four looks a second
+#define LOOK_MIN_US 100000 ///< at most ten looks a second; the end of a job is told no later either
 #define LOOK_MAX_US                                                                                \
     500000 ///< a change that nobody told of (another coordinator's) is seen after this
 #define JOB_ARENA_BYTES (16u << 20)
