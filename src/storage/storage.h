@@ -2,7 +2,7 @@
 ///
 ///     struct avsp_storage *store = avsp_storage_new(&options, err);
 ///     struct avsp_reader *in = avsp_storage_open(store, &file, err);         // random access
-///     avsp_storage_put(store, "/tmp/work/seg", &folder, name, &file, err);   // publication: all or nothing
+///     avsp_storage_put(store, "/tmp/attempt/seg", &folder, name, &file, err);   // publication: all or nothing
 ///
 /// What is refused: relative paths, "." and ".." parts, and with allow-roots anything that, links followed, lies outside
 /// of them. Errors name the location and the cause ("/x/y.mp4: permission denied"). Local folders may be NFS: publication

@@ -220,7 +220,7 @@ struct avsp_piece video_piece(struct fixture *fx, uint32_t idx, uint32_t n_segme
         .time_base = {1, 250},
         .frames = 100 * n_segments,
         .bytes = 5000,
-        .file = fs_file(fx, text(fx, "/work/v0-%05" PRIu32 "-a1.piece", idx)),
+        .file = fs_file(fx, text(fx, "/pieces/v0-%05" PRIu32 "-a1.piece", idx)),
     };
 }
 
@@ -230,7 +230,7 @@ struct avsp_piece audio_piece(struct fixture *fx)
                                .out_pts = 48000,
                                .time_base = {1, 48000},
                                .bytes = 700,
-                               .file = fs_file(fx, "/work/a0-a1.piece")};
+                               .file = fs_file(fx, "/pieces/a0-a1.piece")};
 }
 
 struct avsp_rendition rendition_of(enum avsp_task_kind kind)

@@ -215,7 +215,7 @@ static void test_reports_are_idempotent(void **state)
     struct avsp_task split = claim(fx, "s");
     for (int i = 0; i < 3; i++) {
         struct avsp_outputs outputs = video_pieces(fx, 0, 3);
-        outputs.pieces[0].file = fs_file(fx, "/work/v0-00000-a2.piece"); // another attempt's name
+        outputs.pieces[0].file = fs_file(fx, "/pieces/v0-00000-a2.piece"); // another attempt's name
         struct avsp_attempt_status status = report(fx, "s", &split, outputs);
         assert_false(status.canceled || status.lease_lost);
     }
