@@ -15,7 +15,10 @@ static void changed(void *opaque, unsigned n_ready)
 
 static void job_over(void *opaque, const char *job_id, enum avsp_job_state state, const char *why)
 {
-    (void)opaque;
+    struct avsp_service *service = opaque;
+    struct avsp_server *server = atomic_load(&service->server);
+    if (server != NULL)
+        avsp_server_job_over(server, job_id);
     if (state == AVSP_JOB_FINISHED)
         avsp_log(AVSP_LOG_INFO, "job.finished", "job=%s", job_id);
     else if (state == AVSP_JOB_CANCELED)

@@ -258,7 +258,12 @@ int avsp_server_port(const struct avsp_server *srv)
 void avsp_server_wake(struct avsp_server *srv, unsigned n_ready)
 {
     avsp_parking_wake(srv, n_ready);
-    avsp_watching_wake(srv);
+    avsp_watching_wake(srv, NULL);
+}
+
+void avsp_server_job_over(struct avsp_server *srv, const char *job_id)
+{
+    avsp_watching_wake(srv, job_id);
 }
 
 static void sleep_ms(int ms)

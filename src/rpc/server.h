@@ -65,6 +65,10 @@ int avsp_server_port(const struct avsp_server *srv);
 /// kinds), and every watched job is looked at again. Any thread, never blocks.
 void avsp_server_wake(struct avsp_server *srv, unsigned n_ready);
 
+/// A job has come to its end: who watches it hears of that at once, not within the tenth of a second that other changes
+/// may wait. Any thread, never blocks.
+void avsp_server_job_over(struct avsp_server *srv, const char *job_id);
+
 /// Operations may wake while it runs; other threads must have ceased to. An operation that takes longer than the grace is
 /// waited for all the same.
 /// Health says NOT_SERVING for @p lame_duck_ms while calls are still served; then no new calls, parked ones are answered

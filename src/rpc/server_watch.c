@@ -4,8 +4,11 @@
 #include "rpc/serving.h"
 #include "rpc/wire.h"
 
+#include <string.h>
+
 #define WATCHES_MAX 1000
-#define LOOK_MIN_US 100000 ///< at most ten looks a second; the end of a job is told no later either
+#define LOOK_MIN_US                                                                                \
+    100000 ///< at most ten looks a second, but for the end of a job, which is told at once
 #define LOOK_MAX_US                                                                                \
     500000 ///< a change that nobody told of (another coordinator's) is seen after this
 #define JOB_ARENA_BYTES (16u << 20)
@@ -16,6 +19,7 @@ struct watch {
     struct watch *prev, *next; ///< in the list from its start to its end
     bool is_busy;
     bool is_changed; ///< something happened since the last look began
+    bool is_over;    ///< what happened was the job's end
     bool is_gone;
     bool has_sent;
     uint64_t version; ///< of the job that was sent last
@@ -83,7 +87,8 @@ static void end_stopping(struct watch *w)
 
 static int64_t due_us(const struct watch *w)
 {
-    return w->looked_us + (w->is_changed ? LOOK_MIN_US : LOOK_MAX_US);
+    int64_t rest_us = w->is_over ? 0 : w->is_changed ? LOOK_MIN_US : LOOK_MAX_US;
+    return w->looked_us + rest_us;
 }
 
 /// Waits for the next look; the duty goes to whoever makes it.
@@ -116,7 +121,7 @@ static void look(struct avsp_work *work)
     struct watch *w = avsp_call_of_work(work)->state;
     struct avsp_server *srv = w->call->srv;
     pthread_mutex_lock(&srv->watching->lock);
-    w->is_changed = false;
+    w->is_changed = w->is_over = false;
     w->looked_us = avsp_mono_now().us;
     pthread_mutex_unlock(&srv->watching->lock);
     avsp_arena_clear(&w->answer);
@@ -205,12 +210,14 @@ static void on_freed(struct avsp_call *call)
         avsp_arena_deinit(&w->answer);
 }
 
-void avsp_watching_wake(struct avsp_server *srv)
+void avsp_watching_wake(struct avsp_server *srv, const char *over_job_id)
 {
     pthread_mutex_lock(&srv->watching->lock);
     bool is_any = srv->watching->head != NULL;
-    for (struct watch *w = srv->watching->head; w != NULL; w = w->next)
+    for (struct watch *w = srv->watching->head; w != NULL; w = w->next) {
         w->is_changed = true;
+        w->is_over |= over_job_id != NULL && strcmp(w->job_id, over_job_id) == 0;
+    }
     pthread_mutex_unlock(&srv->watching->lock);
     if (is_any)
         avsp_ticker_poke(srv->ticker, avsp_mono_now());

@@ -68,7 +68,8 @@ void avsp_parking_close(struct avsp_server *srv);
 extern const struct avsp_method avsp_watch_method;
 struct avsp_watching *avsp_watching_new(void);
 void avsp_watching_free(struct avsp_watching *watching);
-void avsp_watching_wake(struct avsp_server *srv);
+/// Looks at every watched job again; at @p over_job_id (NULL = none), which has come to its end, without delay.
+void avsp_watching_wake(struct avsp_server *srv, const char *over_job_id);
 struct avsp_mono avsp_watching_tick(struct avsp_server *srv, struct avsp_mono now);
 /// Ends all with UNAVAILABLE, also those to come.
 void avsp_watching_close(struct avsp_server *srv);

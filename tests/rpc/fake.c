@@ -222,6 +222,8 @@ void fake_change(struct fake *fake, uint64_t version, enum avsp_job_state state)
     fake->job.state = state;
     pthread_mutex_unlock(&fake->lock);
     avsp_server_wake(fake->srv, 0);
+    if (state != AVSP_JOB_RUNNING)
+        avsp_server_job_over(fake->srv, fake->job.id);
 }
 
 unsigned fake_count(struct fake *fake, const unsigned *counter)
