@@ -7,6 +7,8 @@
 
 #define EXIT_UNREACHABLE 3
 #define TICK_MS 100
+/// While it stops: whoever waits for the end should not wait for a tick.
+#define STOPPING_TICK_MS 5
 /// Splits, manifests and cleanups at once.
 #define N_LIGHT 2
 /// With --once and --exit-when-idle.
@@ -62,8 +64,8 @@ static int supervise(struct avsp_worker *worker, int (*next_signal)(int ms))
     int status = 0;
     struct avsp_mono drain_ends = {0};
     while (runners_left(worker) > 0) {
-        int sig = next_signal(TICK_MS);
         enum avsp_phase phase = avsp_slots_phase(&worker->slots);
+        int sig = next_signal(phase == AVSP_PHASE_STOP ? STOPPING_TICK_MS : TICK_MS);
         bool at_once = sig == SIGINT || worker->config->drain_ms == 0 || phase != AVSP_PHASE_RUN;
         if (sig != 0 && at_once && phase != AVSP_PHASE_STOP) {
             stop(worker, sig == SIGINT ? "SIGINT" : "SIGTERM");
