@@ -1,6 +1,7 @@
 #include "client/media_child.h"
 
 #include "core/record.h"
+#include "core/report_stream.h"
 #include "util/fd.h"
 #include "util/programs.h"
 #include "util/spawn.h"
@@ -22,14 +23,15 @@
 #define LOG_TAIL_BYTES AVSP_LOG_TAIL_MAX_BYTES
 #define LOG_MAX_BYTES (1 << 20)
 #define CPU_SECONDS_MAX 60
-#define REPORTS_MAX_BYTES (AVSP_RECORD_MAX_BYTES + 4096)
+/// More than a probe has reason to send: its streams, warnings and some progress.
+#define LINES_MAX 10000
 #define KILL_MS 5000
 
 /// A probe in progress. The child is killed and reaped with it.
 struct probing {
     pid_t pid; ///< 0 = not started, or reaped
     int control;
-    struct avsp_buf lines; ///< read, not parsed yet
+    struct avsp_report_stream in;
     struct avsp_mono deadline;
     struct avsp_arena *arena;
     struct avsp_probed *probed;
@@ -45,7 +47,7 @@ static void probing_end(struct probing *probing)
     }
     probing->pid = 0;
     avsp_fd_cleanup(&probing->control);
-    avsp_buf_deinit(&probing->lines);
+    avsp_report_stream_deinit(&probing->in);
 }
 
 static enum avsp_code open_input(const char *path, int *ret_fd, struct avsp_err *err)
@@ -138,22 +140,19 @@ static enum avsp_code take_stream(struct probing *probing, const struct avsp_pro
     return AVSP_OK;
 }
 
-static enum avsp_code take_report(struct probing *probing, const char *line, struct avsp_err *err)
+static enum avsp_code take_report(struct probing *probing, const struct avsp_report *report,
+                                  struct avsp_err *err)
 {
-    struct avsp_report report;
-    enum avsp_code rc = avsp_report_parse(probing->arena, line, &report, err);
-    if (rc != AVSP_OK)
-        return rc;
     struct avsp_probed *probed = probing->probed;
-    switch (report.kind) {
+    switch (report->kind) {
     case AVSP_REPORT_INPUT:
-        probed->input = report.input;
+        probed->input = report->input;
         return AVSP_OK;
     case AVSP_REPORT_STREAM:
-        return take_stream(probing, &report.stream, err);
+        return take_stream(probing, &report->stream, err);
     case AVSP_REPORT_WARNING:
         if (probed->n_warnings < AVSP_WARNINGS_MAX)
-            probed->warnings[probed->n_warnings++] = report.warning;
+            probed->warnings[probed->n_warnings++] = report->warning;
         return AVSP_OK;
     case AVSP_REPORT_PROGRESS:
         return AVSP_OK;
@@ -161,7 +160,7 @@ static enum avsp_code take_report(struct probing *probing, const char *line, str
         probing->done = true;
         return AVSP_OK;
     case AVSP_REPORT_FAILED:
-        return avsp_err_set(err, report.failure.code, "%s", report.failure.message);
+        return avsp_err_set(err, report->failure.code, "%s", report->failure.message);
     case AVSP_REPORT_PIECE:
     case AVSP_REPORT_RENDITION:
     case AVSP_REPORT_SEGMENT:
@@ -182,10 +181,8 @@ static enum avsp_code read_more(struct probing *probing, struct avsp_err *err)
     ssize_t len = n < 0 ? -1 : read(probing->control, bytes, sizeof bytes);
     if (len < 0 && errno == EINTR)
         return AVSP_OK;
-    if (len > 0) {
-        avsp_buf_append(&probing->lines, bytes, (size_t)len);
-        return avsp_buf_check(&probing->lines, err);
-    }
+    if (len > 0)
+        return avsp_report_stream_add(&probing->in, bytes, (size_t)len, err);
     int status = 0;
     char text[AVSP_SPAWN_STATUS_BYTES] = "still running";
     if (avsp_spawn_wait(probing->pid, avsp_mono_in_ms(KILL_MS), &status)) {
@@ -199,16 +196,11 @@ static enum avsp_code take_reports(struct probing *probing, struct avsp_err *err
 {
     enum avsp_code rc = AVSP_OK;
     while (rc == AVSP_OK && !probing->done) {
-        char *end =
-            probing->lines.len > 0 ? memchr(probing->lines.data, '\n', probing->lines.len) : NULL;
-        if (end == NULL) {
-            rc = read_more(probing, err);
-            continue;
-        }
-        size_t len = (size_t)(end - probing->lines.data) + 1;
-        *end = '\0';
-        rc = take_report(probing, probing->lines.data, err);
-        avsp_buf_consume(&probing->lines, len);
+        struct avsp_report report;
+        bool got = false;
+        rc = avsp_report_stream_next(&probing->in, probing->arena, &report, &got, err);
+        if (rc == AVSP_OK)
+            rc = got ? take_report(probing, &report, err) : read_more(probing, err);
     }
     return rc;
 }
@@ -252,7 +244,7 @@ enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
                    .deadline = avsp_mono_in_ms(AVSP_MEDIA_CHILD_MS),
                    .arena = arena,
                    .probed = ret_probed};
-    avsp_buf_init(&probing.lines, REPORTS_MAX_BYTES);
+    avsp_report_stream_init(&probing.in, LINES_MAX);
     rc = start(&probing, input, log, err);
     if (rc != AVSP_OK)
         return rc;

@@ -169,6 +169,13 @@ void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report)
     avsp_record_end(buf);
 }
 
+/// Why something failed: never OK, whatever it says.
+static enum avsp_code take_code(struct avsp_record *rec, const char *key)
+{
+    enum avsp_code code = avsp_code_from_name(avsp_record_str(rec, key));
+    return code != AVSP_OK ? code : AVSP_INTERNAL;
+}
+
 /// A file name out of a report; anything but a plain name is a problem.
 static const char *take_name(struct avsp_record *rec, const char *key)
 {
@@ -309,7 +316,7 @@ enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
         break;
     case AVSP_REPORT_FAILED:
         report.failure = (struct avsp_failure){
-            .code = avsp_code_from_name(avsp_record_str(&rec, "code")),
+            .code = take_code(&rec, "code"),
             .may_retry = avsp_record_i64(&rec, "retry", 0, 1) != 0,
             .message = take_text(&rec, "text"),
             .log_tail = "",

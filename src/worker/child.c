@@ -1,6 +1,7 @@
 #include "worker/child.h"
 
 #include "core/record.h"
+#include "core/report_stream.h"
 #include "util/fd.h"
 #include "util/spawn.h"
 #include "util/time.h"
@@ -23,7 +24,7 @@
 #define FILES_MAX 64
 /// More lines than any step has reason to send: a segment, its progress and some warnings each.
 #define LINES_MAX (8 * AVSP_SEGMENTS_MAX)
-#define READ_BYTES 16384
+#define READ_BYTES AVSP_REPORT_STREAM_ADD_MAX_BYTES
 /// Address space is up to five times what is resident (measured with libav and SVT-AV1), so this only stops what is absurd.
 #define SPACE_FACTOR 6
 #define SPACE_MIN_BYTES ((uint64_t)16 << 30)
@@ -45,13 +46,12 @@ struct running {
     pid_t pid;
     int control; ///< -1 once the child closed it
     int log;     ///< likewise
-    struct avsp_buf in;
-    struct avsp_arena arena;
+    struct avsp_report_stream in;
+    struct avsp_arena arena; ///< of one report
     struct avsp_child_log tail;
     struct avsp_mono wall;   ///< deadline
     struct avsp_mono silent; ///< deadline, moved on by each report
-    uint32_t n_lines;
-    bool is_over; ///< DONE or FAILED came
+    bool is_over;            ///< DONE or FAILED came
     struct avsp_err failed;
 };
 
@@ -69,7 +69,7 @@ static void running_deinit(struct running *run)
 {
     avsp_fd_cleanup(&run->control);
     avsp_fd_cleanup(&run->log);
-    avsp_buf_deinit(&run->in);
+    avsp_report_stream_deinit(&run->in);
     avsp_arena_deinit(&run->arena);
 }
 
@@ -151,9 +151,7 @@ static enum avsp_code take_report(struct running *run, const struct avsp_report 
         run->is_over = true;
         run->silent = avsp_mono_in_ms(END_MS);
         if (report->kind == AVSP_REPORT_FAILED)
-            avsp_err_set(&run->failed,
-                         report->failure.code != AVSP_OK ? report->failure.code : AVSP_INTERNAL,
-                         "%s", report->failure.message);
+            avsp_err_set(&run->failed, report->failure.code, "%s", report->failure.message);
         return AVSP_OK;
     }
     enum avsp_code rc = run->child->report(run->child->opaque, report, err);
@@ -164,42 +162,17 @@ static enum avsp_code take_report(struct running *run, const struct avsp_report 
     return rc;
 }
 
-/// One line, its line feed replaced by NUL.
-static enum avsp_code take_line(struct running *run, const char *line, size_t len,
-                                struct avsp_err *err)
+static enum avsp_code take_reports(struct running *run, struct avsp_err *err)
 {
-    if (++run->n_lines > LINES_MAX)
-        return avsp_err_set(err, AVSP_INTERNAL, "the media step reports without end");
-    struct avsp_report report = {0};
-    enum avsp_code rc = strlen(line) == len ? avsp_report_parse(&run->arena, line, &report, err)
-                                            : avsp_err_set(err, AVSP_INVALID, "a NUL in it");
-    if (rc != AVSP_OK) {
-        err->code = AVSP_INTERNAL;
-        return avsp_err_wrap(err, "the media step said what is no report");
+    enum avsp_code rc = AVSP_OK;
+    for (bool got = true; rc == AVSP_OK && got;) {
+        struct avsp_report report;
+        rc = avsp_report_stream_next(&run->in, &run->arena, &report, &got, err);
+        if (rc == AVSP_OK && got)
+            rc = take_report(run, &report, err);
+        avsp_arena_clear(&run->arena);
     }
-    rc = take_report(run, &report, err);
-    avsp_arena_clear(&run->arena);
     return rc;
-}
-
-static enum avsp_code take_lines(struct running *run, struct avsp_err *err)
-{
-    size_t taken = 0;
-    while (taken < run->in.len) {
-        char *line = run->in.data + taken;
-        char *end = memchr(line, '\n', run->in.len - taken);
-        if (end == NULL)
-            break;
-        *end = '\0';
-        taken += (size_t)(end - line) + 1;
-        enum avsp_code rc = take_line(run, line, (size_t)(end - line), err);
-        if (rc != AVSP_OK)
-            return rc;
-    }
-    avsp_buf_consume(&run->in, taken);
-    if (run->in.len >= AVSP_RECORD_MAX_BYTES)
-        return avsp_err_set(err, AVSP_INTERNAL, "the media step sent a line that is too long");
-    return AVSP_OK;
 }
 
 /// Reads what is there now. @param ret_more  there may be more.
@@ -215,9 +188,8 @@ static enum avsp_code read_control(struct running *run, bool *ret_more, struct a
         return AVSP_OK;
     }
     *ret_more = true;
-    avsp_buf_append(&run->in, bytes, (size_t)n);
-    enum avsp_code rc = avsp_buf_check(&run->in, err);
-    return rc == AVSP_OK ? take_lines(run, err) : rc;
+    enum avsp_code rc = avsp_report_stream_add(&run->in, bytes, (size_t)n, err);
+    return rc == AVSP_OK ? take_reports(run, err) : rc;
 }
 
 /// Reads what is there now. @return there may be more.
@@ -351,7 +323,7 @@ enum avsp_code avsp_child_run(const struct avsp_child *child,
         .wall = avsp_mono_in_ms(child->limits.wall_ms),
         .silent = avsp_mono_in_ms(child->limits.silence_ms),
     };
-    avsp_buf_init(&run.in, AVSP_RECORD_MAX_BYTES + READ_BYTES);
+    avsp_report_stream_init(&run.in, LINES_MAX);
     avsp_arena_init(&run.arena, REPORT_ARENA_BYTES);
     enum avsp_code rc = start(&run, err);
     if (rc != AVSP_OK)

@@ -116,12 +116,25 @@ static void hostile_reports_are_refused(void **state)
     }
 }
 
+static void a_failure_is_never_ok(void **state)
+{
+    (void)state;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 16);
+    struct avsp_report back;
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_report_parse(&arena, "failed code=ok retry=0 text=x", &back, &err),
+                     AVSP_OK);
+    assert_int_equal(back.failure.code, AVSP_INTERNAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_comes_back),
         cmocka_unit_test(reports_come_back),
         cmocka_unit_test(hostile_reports_are_refused),
+        cmocka_unit_test(a_failure_is_never_ok),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
