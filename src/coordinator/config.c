@@ -22,6 +22,12 @@ static const struct avsp_cli_option options[] = {
      "How long a worker may be silent before its task is given to another."},
     {"max-attempts", "N", "AVSPL1T_MAX_ATTEMPTS", "4",
      "How often a task is tried before its job fails."},
+    {"take-over", NULL, NULL, NULL,
+     "Nobody else uses the database and no worker of an earlier coordinator lives: hand out at "
+     "once "
+     "what those had, and try failed jobs again, which keep what is done. For whoever starts all "
+     "of "
+     "them together, as avspl1t encode does."},
     {"insecure", NULL, "AVSPL1T_INSECURE", NULL,
      "Listen beyond this machine although there is no encryption and nobody is asked who they are: "
      "for networks "
@@ -165,6 +171,7 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
     if (rc != AVSP_OK)
         return rc;
     ret_config->lease_ms = lease_seconds * 1000;
+    ret_config->take_over = avsp_cli_flag(args, "take-over");
     const char *level = avsp_cli_str(args, "log-level");
     if (!avsp_log_level_parse(level, &ret_config->log_level))
         return avsp_err_set(err, AVSP_INVALID,

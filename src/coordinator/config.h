@@ -13,6 +13,7 @@ struct avsp_config {
     int64_t lease_ms;
     int64_t max_attempts;
     enum avsp_log_level log_level;
+    bool take_over;
     int ready_fd; ///< -1 = none
 };
 

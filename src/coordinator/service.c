@@ -171,7 +171,9 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
         .opaque = service,
     };
     service->store = avsp_store_open(config->db_url, &options, err);
-    return service->store != NULL ? AVSP_OK : err->code;
+    if (service->store == NULL)
+        return err->code;
+    return config->take_over ? avsp_store_take_over(service->store, err) : AVSP_OK;
 }
 
 void avsp_service_attach(struct avsp_service *service, struct avsp_server *server)

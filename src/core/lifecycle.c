@@ -2,7 +2,7 @@
 
 /// What each event does in each state; 0 = it cannot happen there. A running task may be claimed again: the claim is what
 /// supersedes an attempt whose lease ran out (EXPIRE alone changes nothing, so that a late finish still counts).
-static const enum avsp_task_state task_table[AVSP_TASK_CANCELED + 1][AVSP_EVENT_CANCEL + 1] = {
+static const enum avsp_task_state task_table[AVSP_TASK_CANCELED + 1][AVSP_EVENT_REVIVE + 1] = {
     [AVSP_TASK_READY] =
         {
             [AVSP_EVENT_CLAIM] = AVSP_TASK_RUNNING,
@@ -19,11 +19,13 @@ static const enum avsp_task_state task_table[AVSP_TASK_CANCELED + 1][AVSP_EVENT_
             [AVSP_EVENT_FAIL] = AVSP_TASK_FAILED,
             [AVSP_EVENT_CANCEL] = AVSP_TASK_CANCELED,
         },
+    [AVSP_TASK_FAILED] = {[AVSP_EVENT_REVIVE] = AVSP_TASK_READY},
+    [AVSP_TASK_CANCELED] = {[AVSP_EVENT_REVIVE] = AVSP_TASK_READY},
 };
 
 enum avsp_task_state avsp_task_next(enum avsp_task_state state, enum avsp_task_event event)
 {
-    if ((unsigned)state > AVSP_TASK_CANCELED || (unsigned)event > AVSP_EVENT_CANCEL)
+    if ((unsigned)state > AVSP_TASK_CANCELED || (unsigned)event > AVSP_EVENT_REVIVE)
         return 0;
     return task_table[state][event];
 }

@@ -14,6 +14,7 @@ enum avsp_task_event {
     AVSP_EVENT_EXPIRE,  ///< its lease ran out
     AVSP_EVENT_FAIL,    ///< the last attempt failed
     AVSP_EVENT_CANCEL,  ///< its job is over
+    AVSP_EVENT_REVIVE,  ///< its failed job is tried again
 };
 
 /// Where an event leads. @return 0 where the state does not allow it.

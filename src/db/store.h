@@ -101,6 +101,11 @@ enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_i
                                   const char *task_id, struct avsp_token token,
                                   struct avsp_err *err) AVSP_CHECKED;
 
+/// For whoever starts the coordinator and its workers together, before any of them: nobody else uses the database, and no
+/// worker of an earlier coordinator lives. What is claimed is claimable at once, at no cost; a failed job whose cleanup has
+/// not begun runs again, with all attempts anew, and keeps what is done.
+enum avsp_code avsp_store_take_over(struct avsp_store *store, struct avsp_err *err) AVSP_CHECKED;
+
 /// One page of what a job made, for its manifest task. @return OK; CONFLICT a stale token; NOT_FOUND; INVALID.
 enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
                                        const struct avsp_outputs_query *query,

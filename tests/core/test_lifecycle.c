@@ -14,6 +14,15 @@ static void what_is_over_stays_over(void **state)
     assert_false(avsp_task_is_over(AVSP_TASK_RUNNING));
 }
 
+static void a_job_that_is_tried_again_keeps_what_is_done(void **state)
+{
+    (void)state;
+    assert_int_equal(avsp_task_next(AVSP_TASK_FAILED, AVSP_EVENT_REVIVE), AVSP_TASK_READY);
+    assert_int_equal(avsp_task_next(AVSP_TASK_CANCELED, AVSP_EVENT_REVIVE), AVSP_TASK_READY);
+    assert_int_equal(avsp_task_next(AVSP_TASK_DONE, AVSP_EVENT_REVIVE), 0);
+    assert_int_equal(avsp_task_next(AVSP_TASK_RUNNING, AVSP_EVENT_REVIVE), 0);
+}
+
 static void the_usual_ways(void **state)
 {
     (void)state;
@@ -70,6 +79,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_over_stays_over),
+        cmocka_unit_test(a_job_that_is_tried_again_keeps_what_is_done),
         cmocka_unit_test(the_usual_ways),
         cmocka_unit_test(failures_retry_with_growing_waits_until_spent),
         cmocka_unit_test(percent_is_what_a_base_client_expects),
