@@ -1,12 +1,11 @@
 #include "coordinator/config.h"
 
+#include "util/folders.h"
 #include "util/parse.h"
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define LEASE_SECONDS_MAX 3600
 #define MAX_ATTEMPTS_MAX 100
@@ -84,43 +83,15 @@ bool avsp_config_is_loopback(const char *listen)
            ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
-static enum avsp_code make_folder(const char *path, mode_t mode, struct avsp_err *err)
-{
-    if (mkdir(path, mode) == 0 || errno == EEXIST)
-        return AVSP_OK;
-    return avsp_err_set_errno(err, errno, "make the folder %s", path);
-}
-
-/// Makes @p base and every folder on the way to it (mode 0700, as the XDG base directory specification asks).
-static enum avsp_code make_folders(char *base, struct avsp_err *err)
-{
-    for (char *slash = strchr(base + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        enum avsp_code rc = make_folder(base, 0700, err);
-        *slash = '/';
-        if (rc != AVSP_OK)
-            return rc;
-    }
-    return make_folder(base, 0700, err);
-}
-
 static enum avsp_code default_db(struct avsp_arena *arena, const char **ret_url,
                                  struct avsp_err *err)
 {
-    const char *state = getenv("XDG_STATE_HOME");
-    const char *home = getenv("HOME");
-    char *folder = NULL;
-    if (state != NULL && state[0] == '/')
-        folder = avsp_arena_printf(arena, "%s/avspl1t", state);
-    else if (home != NULL && home[0] == '/')
-        folder = avsp_arena_printf(arena, "%s/.local/state/avspl1t", home);
-    else
+    const char *folder = NULL;
+    enum avsp_code rc = avsp_folder_state(arena, &folder, err);
+    if (rc == AVSP_PRECONDITION)
         return avsp_err_set(err, AVSP_INVALID,
                             "no home folder to keep the database in: name one with --db "
                             "sqlite:///PATH");
-    if (folder == NULL)
-        return avsp_arena_failed(arena, err);
-    enum avsp_code rc = make_folders(folder, err);
     if (rc != AVSP_OK)
         return rc;
     *ret_url = avsp_arena_printf(arena, "sqlite://%s/coordinator.db", folder);

@@ -2,6 +2,7 @@
 
 #include "core/model.h"
 #include "util/fd.h"
+#include "util/folders.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,26 +10,6 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-const char *avsp_sqlite_network_fs(unsigned long magic)
-{
-    // Numbers: statfs(2), linux/magic.h, and the sources of those outside of the kernel. WAL needs memory that is shared
-    // between processes of one host (sqlite.org/wal.html, "does not work over a network filesystem").
-    static const struct {
-        unsigned long magic;
-        const char *name;
-    } table[] = {
-        {0x6969, "NFS"},       {0x517b, "SMB"},       {0xff534d42, "CIFS"},  {0xfe534d42, "SMB"},
-        {0x65735546, "FUSE"},  {0x01021997, "9P"},    {0x00c36400, "Ceph"},  {0x0bd00bd0, "Lustre"},
-        {0x47504653, "GPFS"},  {0x01161970, "GFS2"},  {0x7461636f, "OCFS2"}, {0x5346414f, "AFS"},
-        {0x6b414653, "AFS"},   {0x73757245, "Coda"},  {0x564c, "NCP"},       {0x19830326, "BeeGFS"},
-        {0x013111a8, "IBRIX"}, {0xaad7aaea, "PanFS"},
-    };
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(table); i++)
-        if (table[i].magic == magic)
-            return table[i].name;
-    return NULL;
-}
 
 static enum avsp_code check_folder(const char *path, struct avsp_err *err)
 {
@@ -45,7 +26,7 @@ static enum avsp_code check_folder(const char *path, struct avsp_err *err)
     struct statfs fs;
     if (statfs(folder, &fs) != 0)
         return avsp_err_set_errno(err, errno, "database %s: file system of %s", path, folder);
-    const char *network = avsp_sqlite_network_fs((unsigned long)fs.f_type & 0xffffffffUL);
+    const char *network = avsp_folder_network_fs((unsigned long)fs.f_type & 0xffffffffUL);
     if (network != NULL)
         return avsp_err_set(err, AVSP_INVALID,
                             "database %s: SQLite does not work on a network file system (%s): "

@@ -13,8 +13,4 @@ enum avsp_code avsp_sqlite_file_prepare(const char *path, struct avsp_err *err) 
 /// same mode. Only for a file that is known to be ours.
 enum avsp_code avsp_sqlite_file_protect(const char *path, struct avsp_err *err) AVSP_CHECKED;
 
-/// The name of a file system that SQLite's locks and shared memory do not work on across hosts; NULL for any other.
-/// @param magic  f_type of statfs(2).
-const char *avsp_sqlite_network_fs(unsigned long magic);
-
 #endif

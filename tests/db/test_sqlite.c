@@ -117,16 +117,6 @@ static void test_read_only(void **state)
     expect_refused(url_of(fx, "rofile"), AVSP_DENIED, "writable");
 }
 
-static void test_network_file_systems(void **state)
-{
-    (void)state;
-    assert_string_equal(avsp_sqlite_network_fs(0x6969), "NFS");
-    assert_string_equal(avsp_sqlite_network_fs(0xff534d42), "CIFS");
-    assert_string_equal(avsp_sqlite_network_fs(0x65735546), "FUSE");
-    assert_null(avsp_sqlite_network_fs(0xef53));     // ext4
-    assert_null(avsp_sqlite_network_fs(0x01021994)); // tmpfs
-}
-
 static void expect_private(struct fixture *fx, const char *name)
 {
     char path[160];
@@ -322,7 +312,6 @@ int main(void)
         TEST(test_places_that_do_not_fit),
         TEST(test_files_of_others),
         TEST(test_read_only),
-        TEST(test_network_file_systems),
         TEST(test_only_its_user_may_read_it),
         TEST(test_reopening_changes_nothing),
         TEST(test_schema_from_the_future),
