@@ -28,6 +28,7 @@ OWNERS = {
     "curl/": ["storage"],
     "openssl/": ["storage"],
     "jansson.h": ["client"],
+    "microhttpd.h": ["coordinator"],
 }
 
 # Headers of libc and the kernel: any folder but core.
@@ -52,10 +53,11 @@ FAMILIES = {
     "sqlite": r"libsqlite3",
     "curl": r"libcurl",
     "jansson": r"libjansson",
+    "microhttpd": r"libmicrohttpd",
 }
 PROGRAMS = {
     "client/avspl1t": ["grpc", "curl", "jansson"],
-    "coordinator/avspl1t-coordinator": ["grpc", "sqlite"],
+    "coordinator/avspl1t-coordinator": ["grpc", "sqlite", "microhttpd"],
     "worker/avspl1t-worker": ["grpc", "curl"],
     "media/avspl1t-media": ["media"],
 }

@@ -17,6 +17,8 @@ static const struct avsp_cli_option options[] = {
     {"db", "URL", "AVSPL1T_DB", NULL,
      "The database: sqlite:///ABSOLUTE/PATH, made where it does not exist. Default: "
      "avspl1t/coordinator.db in $XDG_STATE_HOME or ~/.local/state."},
+    {"http", "ADDRESS", "AVSPL1T_HTTP", NULL,
+     "Serve /healthz, /readyz and Prometheus /metrics over HTTP at HOST:PORT. Default: do not."},
     {"lease-seconds", "N", "AVSPL1T_LEASE_SECONDS", "30",
      "How long a worker may be silent before its task is given to another."},
     {"max-attempts", "N", "AVSPL1T_MAX_ATTEMPTS", "4",
@@ -98,17 +100,19 @@ static enum avsp_code default_db(struct avsp_arena *arena, const char **ret_url,
     return *ret_url != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
 }
 
-static enum avsp_code read_listen(const struct avsp_cli_parsed *args,
-                                  struct avsp_config *ret_config, struct avsp_err *err)
+/// An address to listen at; NULL where the option was not given.
+static enum avsp_code read_address(const struct avsp_cli_parsed *args, const char *option,
+                                   const char **ret_address, struct avsp_err *err)
 {
-    ret_config->listen = avsp_cli_str(args, "listen");
-    if (avsp_config_is_loopback(ret_config->listen) || avsp_cli_flag(args, "insecure"))
+    *ret_address = avsp_cli_str(args, option);
+    if (*ret_address == NULL || avsp_config_is_loopback(*ret_address) ||
+        avsp_cli_flag(args, "insecure"))
         return AVSP_OK;
     return avsp_err_set(
         err, AVSP_INVALID,
-        "--listen %.200s reaches beyond this machine, and there is no encryption or password yet: "
+        "--%s %.200s reaches beyond this machine, and there is no encryption or password yet: "
         "anyone on the network could use it. Say --insecure if every machine there is trusted",
-        ret_config->listen);
+        option, *ret_address);
 }
 
 static enum avsp_code read_ready_fd(const struct avsp_cli_parsed *args,
@@ -131,7 +135,9 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
                                 struct avsp_config *ret_config, struct avsp_err *err)
 {
     int64_t lease_seconds = 0;
-    enum avsp_code rc = read_listen(args, ret_config, err);
+    enum avsp_code rc = read_address(args, "listen", &ret_config->listen, err);
+    if (rc == AVSP_OK)
+        rc = read_address(args, "http", &ret_config->http, err);
     if (rc == AVSP_OK)
         rc = read_ready_fd(args, ret_config, err);
     if (rc == AVSP_OK)

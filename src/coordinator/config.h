@@ -9,6 +9,7 @@
 
 struct avsp_config {
     const char *listen;
+    const char *http;   ///< NULL = not served
     const char *db_url; ///< in the arena
     int64_t lease_ms;
     int64_t max_attempts;

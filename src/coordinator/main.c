@@ -63,9 +63,33 @@ static int sweep_until_signal(struct avsp_service *service, int64_t lease_ms, co
     }
 }
 
+static void http_cleanup(struct avsp_http **http)
+{
+    avsp_http_stop(*http);
+}
+
+/// Starts the side port where one is wanted.
+static enum avsp_code start_http(const struct avsp_config *config, struct avsp_service *service,
+                                 struct avsp_http **ret_http, struct avsp_err *err)
+{
+    if (config->http == NULL)
+        return AVSP_OK;
+    *ret_http = avsp_http_start(config->http, avsp_coordinator_pages, avsp_coordinator_n_pages,
+                                service, err);
+    if (*ret_http == NULL)
+        return avsp_err_wrap(err, "--http");
+    char address[256];
+    spoken_address(config->http, avsp_http_port(*ret_http), address, sizeof address);
+    avsp_log(AVSP_LOG_INFO, "coordinator.http", "address=%s", address);
+    return AVSP_OK;
+}
+
 static enum avsp_code serve(const struct avsp_config *config, struct avsp_service *service,
                             const sigset_t *ends, struct avsp_err *err)
 {
+    struct avsp_http *AVSP_CLEANUP(http_cleanup) http = NULL;
+    if (start_http(config, service, &http, err) != AVSP_OK)
+        return err->code;
     struct avsp_server_options options = {.listen = config->listen};
     struct avsp_server *server = avsp_server_start(&options, &avsp_coordinator_ops, service, err);
     if (server == NULL)
@@ -79,6 +103,7 @@ static enum avsp_code serve(const struct avsp_config *config, struct avsp_servic
     say_ready(config->ready_fd, address);
     int sig = sweep_until_signal(service, config->lease_ms, ends);
     avsp_log(AVSP_LOG_INFO, "coordinator.stopping", "signal=%s", sigabbrev_np(sig));
+    avsp_service_stopping(service);
     avsp_server_stop(server, port > 0 ? LAME_DUCK_MS : 0, GRACE_MS);
     avsp_log(AVSP_LOG_INFO, "coordinator.stopped", "address=%s", address);
     return AVSP_OK;

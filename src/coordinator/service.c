@@ -1,9 +1,43 @@
 #include "coordinator/service.h"
 
+#include "util/time.h"
+
 #include <inttypes.h>
 
 /// Every parked claim: what became ready while no server was attached is not known.
 #define WAKE_ALL UINT32_MAX
+
+#define HTTP_OK 200
+#define HTTP_UNAVAILABLE 503
+
+/// Counts a call that the database did not serve, and passes the code on.
+static enum avsp_code noted(struct avsp_service *service, enum avsp_code rc)
+{
+    switch (rc) {
+    case AVSP_UNAVAILABLE:
+    case AVSP_TIMEOUT:
+        avsp_metrics_count(&service->metrics, AVSP_COUNT_DB_UNAVAILABLE);
+        break;
+    case AVSP_LIMIT:
+        avsp_metrics_count(&service->metrics, AVSP_COUNT_DB_LIMIT);
+        break;
+    case AVSP_INTERNAL:
+    case AVSP_CORRUPT:
+    case AVSP_DENIED:
+    case AVSP_NO_MEMORY:
+        avsp_metrics_count(&service->metrics, AVSP_COUNT_DB_OTHER);
+        break;
+    default:
+        break; // what the caller asked for was refused, and rightly
+    }
+    return rc;
+}
+
+static void committed(void *opaque, int64_t us)
+{
+    struct avsp_service *service = opaque;
+    avsp_metrics_time(&service->metrics, AVSP_TIME_COMMIT, us);
+}
 
 static void changed(void *opaque, unsigned n_ready)
 {
@@ -19,6 +53,9 @@ static void job_over(void *opaque, const char *job_id, enum avsp_job_state state
     struct avsp_server *server = atomic_load(&service->server);
     if (server != NULL)
         avsp_server_job_over(server, job_id);
+    avsp_metrics_count(&service->metrics, state == AVSP_JOB_FINISHED   ? AVSP_COUNT_FINISHED
+                                          : state == AVSP_JOB_CANCELED ? AVSP_COUNT_CANCELED
+                                                                       : AVSP_COUNT_FAILED);
     if (state == AVSP_JOB_FINISHED)
         avsp_log(AVSP_LOG_INFO, "job.finished", "job=%s", job_id);
     else if (state == AVSP_JOB_CANCELED)
@@ -31,7 +68,9 @@ static enum avsp_code submit(void *opaque, const struct avsp_job_spec *spec,
                              char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    enum avsp_code rc = avsp_store_submit(service->store, spec, ret_job_id, err);
+    enum avsp_code rc = noted(service, avsp_store_submit(service->store, spec, ret_job_id, err));
+    if (rc == AVSP_OK)
+        avsp_metrics_count(&service->metrics, AVSP_COUNT_SUBMITTED);
     if (rc == AVSP_OK)
         avsp_log(AVSP_LOG_INFO, "job.submitted", "job=%s", ret_job_id);
     else
@@ -44,7 +83,7 @@ static enum avsp_code get_job(void *opaque, const char *job_id, struct avsp_aren
                               struct avsp_job *ret_job, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    return avsp_store_get_job(service->store, job_id, arena, ret_job, err);
+    return noted(service, avsp_store_get_job(service->store, job_id, arena, ret_job, err));
 }
 
 static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filter,
@@ -52,25 +91,29 @@ static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filt
                                 struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    return avsp_store_list_jobs(service->store, filter, arena, ret_page, err);
+    return noted(service, avsp_store_list_jobs(service->store, filter, arena, ret_page, err));
 }
 
 static enum avsp_code cancel(void *opaque, const char *job_id, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    return avsp_store_cancel(service->store, job_id, err);
+    return noted(service, avsp_store_cancel(service->store, job_id, err));
 }
 
 static enum avsp_code claim(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,
                             struct avsp_task *ret_task, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    enum avsp_code rc = avsp_store_claim(service->store, claim, arena, ret_task, err);
-    if (rc == AVSP_OK && ret_task->kind != AVSP_TASK_NONE)
-        avsp_log(AVSP_LOG_INFO, "task.claimed",
-                 "job=%s task=%s kind=%s idx=%" PRIu32 " attempt=%" PRId64 " worker=%s",
-                 ret_task->job_id, ret_task->id, avsp_task_kind_name(ret_task->kind), ret_task->idx,
-                 ret_task->token.attempt, AVSP_LOG_Q(claim->worker.id));
+    const int64_t began_us = avsp_mono_now().us;
+    enum avsp_code rc =
+        noted(service, avsp_store_claim(service->store, claim, arena, ret_task, err));
+    if (rc != AVSP_OK || ret_task->kind == AVSP_TASK_NONE)
+        return rc;
+    avsp_metrics_time(&service->metrics, AVSP_TIME_CLAIM, avsp_mono_now().us - began_us);
+    avsp_log(AVSP_LOG_INFO, "task.claimed",
+             "job=%s task=%s kind=%s idx=%" PRIu32 " attempt=%" PRId64 " worker=%s",
+             ret_task->job_id, ret_task->id, avsp_task_kind_name(ret_task->kind), ret_task->idx,
+             ret_task->token.attempt, AVSP_LOG_Q(claim->worker.id));
     return rc;
 }
 
@@ -79,11 +122,13 @@ static enum avsp_code heartbeat(void *opaque, const char *worker_id, const char 
                                 struct avsp_attempt_status *ret_status, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    enum avsp_code rc =
-        avsp_store_heartbeat(service->store, worker_id, task_id, token, progress, ret_status, err);
-    if (rc == AVSP_OK && ret_status->lease_lost)
-        avsp_log(AVSP_LOG_WARN, "task.lease_lost", "task=%s attempt=%" PRId64 " worker=%s",
-                 AVSP_LOG_Q(task_id), token.attempt, AVSP_LOG_Q(worker_id));
+    enum avsp_code rc = noted(service, avsp_store_heartbeat(service->store, worker_id, task_id,
+                                                            token, progress, ret_status, err));
+    if (rc != AVSP_OK || !ret_status->lease_lost)
+        return rc;
+    avsp_metrics_count(&service->metrics, AVSP_COUNT_LEASE_LOST);
+    avsp_log(AVSP_LOG_WARN, "task.lease_lost", "task=%s attempt=%" PRId64 " worker=%s",
+             AVSP_LOG_Q(task_id), token.attempt, AVSP_LOG_Q(worker_id));
     return rc;
 }
 
@@ -92,8 +137,8 @@ static enum avsp_code report(void *opaque, const char *worker_id, const char *ta
                              struct avsp_attempt_status *ret_status, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    enum avsp_code rc =
-        avsp_store_report(service->store, worker_id, task_id, token, outputs, ret_status, err);
+    enum avsp_code rc = noted(service, avsp_store_report(service->store, worker_id, task_id, token,
+                                                         outputs, ret_status, err));
     if (rc == AVSP_OK)
         avsp_log(AVSP_LOG_DEBUG, "task.reported",
                  "task=%s attempt=%" PRId64 " pieces=%zu segments=%zu", AVSP_LOG_Q(task_id),
@@ -123,7 +168,12 @@ static void log_finish(const struct avsp_finish *finish, enum avsp_code rc,
 static enum avsp_code finish(void *opaque, const struct avsp_finish *finish, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    enum avsp_code rc = avsp_store_finish(service->store, finish, err);
+    enum avsp_code rc = noted(service, avsp_store_finish(service->store, finish, err));
+    if (rc == AVSP_OK)
+        avsp_metrics_count(&service->metrics,
+                           finish->succeeded ? AVSP_COUNT_ATTEMPT_DONE : AVSP_COUNT_ATTEMPT_FAILED);
+    else if (rc == AVSP_CONFLICT)
+        avsp_metrics_count(&service->metrics, AVSP_COUNT_ATTEMPT_REFUSED);
     log_finish(finish, rc, err);
     return rc;
 }
@@ -132,7 +182,10 @@ static enum avsp_code release(void *opaque, const char *worker_id, const char *t
                               struct avsp_token token, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    enum avsp_code rc = avsp_store_release(service->store, worker_id, task_id, token, err);
+    enum avsp_code rc =
+        noted(service, avsp_store_release(service->store, worker_id, task_id, token, err));
+    if (rc == AVSP_OK)
+        avsp_metrics_count(&service->metrics, AVSP_COUNT_ATTEMPT_RELEASED);
     if (rc == AVSP_OK)
         avsp_log(AVSP_LOG_INFO, "task.released", "task=%s attempt=%" PRId64 " worker=%s",
                  AVSP_LOG_Q(task_id), token.attempt, AVSP_LOG_Q(worker_id));
@@ -144,7 +197,7 @@ static enum avsp_code list_outputs(void *opaque, const struct avsp_outputs_query
                                    struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    return avsp_store_list_outputs(service->store, query, arena, ret_page, err);
+    return noted(service, avsp_store_list_outputs(service->store, query, arena, ret_page, err));
 }
 
 const struct avsp_service_ops avsp_coordinator_ops = {
@@ -168,6 +221,7 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
         .max_attempts = config->max_attempts,
         .changed = changed,
         .job_over = job_over,
+        .committed = committed,
         .opaque = service,
     };
     service->store = avsp_store_open(config->db_url, &options, err);
@@ -185,13 +239,55 @@ void avsp_service_attach(struct avsp_service *service, struct avsp_server *serve
 void avsp_service_sweep(struct avsp_service *service)
 {
     struct avsp_err err = {0};
-    bool failed = avsp_store_sweep(service->store, &err) != AVSP_OK;
-    if (failed && !service->sweep_failed)
+    bool failed = noted(service, avsp_store_sweep(service->store, &err)) != AVSP_OK;
+    bool failed_before = atomic_exchange(&service->sweep_failed, failed);
+    if (failed && !failed_before)
         avsp_log(AVSP_LOG_WARN, "coordinator.sweep_failed", "why=%s", AVSP_LOG_Q(err.text));
-    else if (!failed && service->sweep_failed)
+    else if (!failed && failed_before)
         avsp_log(AVSP_LOG_INFO, "coordinator.sweep_works_again", "n=1");
-    service->sweep_failed = failed;
 }
+
+void avsp_service_stopping(struct avsp_service *service)
+{
+    atomic_store(&service->is_stopping, true);
+}
+
+static unsigned say(struct avsp_buf *body, bool is_well, const char *why_not)
+{
+    avsp_buf_printf(body, "%s\n", is_well ? "ok" : why_not);
+    return is_well ? HTTP_OK : HTTP_UNAVAILABLE;
+}
+
+static unsigned make_healthz(void *opaque, struct avsp_buf *body)
+{
+    struct avsp_service *service = opaque;
+    return say(body, !atomic_load(&service->is_stopping), "stopping");
+}
+
+static unsigned make_readyz(void *opaque, struct avsp_buf *body)
+{
+    struct avsp_service *service = opaque;
+    if (atomic_load(&service->is_stopping))
+        return say(body, false, "stopping");
+    return say(body, !atomic_load(&service->sweep_failed), "the database does not answer");
+}
+
+static unsigned make_metrics(void *opaque, struct avsp_buf *body)
+{
+    struct avsp_service *service = opaque;
+    struct avsp_store_stats stats;
+    struct avsp_err err = {0};
+    bool is_up = noted(service, avsp_store_get_stats(service->store, &stats, &err)) == AVSP_OK;
+    avsp_metrics_write(&service->metrics, is_up ? &stats : NULL, body);
+    return HTTP_OK;
+}
+
+const struct avsp_http_page avsp_coordinator_pages[] = {
+    {"/healthz", "text/plain; charset=utf-8", make_healthz},
+    {"/readyz", "text/plain; charset=utf-8", make_readyz},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", make_metrics},
+};
+const size_t avsp_coordinator_n_pages = AVSP_ARRAY_LEN(avsp_coordinator_pages);
 
 void avsp_service_close(struct avsp_service *service)
 {

@@ -13,6 +13,8 @@
 #define AVSP_COORDINATOR_SERVICE_H
 
 #include "coordinator/config.h"
+#include "coordinator/http.h"
+#include "coordinator/metrics.h"
 #include "db/store.h"
 #include "rpc/server.h"
 
@@ -21,7 +23,9 @@
 struct avsp_service {
     struct avsp_store *store;
     _Atomic(struct avsp_server *) server; ///< borrowed; NULL until attached
-    bool sweep_failed;                    ///< the last one; owner thread only
+    struct avsp_metrics metrics;
+    atomic_bool sweep_failed; ///< the last one
+    atomic_bool is_stopping;
 };
 
 extern const struct avsp_service_ops avsp_coordinator_ops;
@@ -35,6 +39,14 @@ void avsp_service_attach(struct avsp_service *service, struct avsp_server *serve
 
 /// Tends leases and back-offs. A failure is logged when it begins and when it ends. One thread.
 void avsp_service_sweep(struct avsp_service *service);
+
+/// What avsp_http_start serves of it: /healthz (503 once it stops), /readyz (503 while the database does not answer too),
+/// /metrics.
+extern const struct avsp_http_page avsp_coordinator_pages[];
+extern const size_t avsp_coordinator_n_pages;
+
+/// From now on it says that it stops.
+void avsp_service_stopping(struct avsp_service *service);
 
 /// Call after the server has stopped; safe on a zeroed value.
 void avsp_service_close(struct avsp_service *service);

@@ -82,6 +82,7 @@ enum avsp_task_kind {
     AVSP_TASK_AUDIO = 4,   ///< encodes one audio track as a whole
     AVSP_TASK_CLEANUP = 5, ///< removes what a failed or canceled job left behind
 };
+#define AVSP_TASK_N_KINDS (AVSP_TASK_CLEANUP + 1) ///< NONE included
 
 enum avsp_task_state {
     AVSP_TASK_READY = 1, ///< claimable, from its not-before time on

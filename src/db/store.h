@@ -22,6 +22,21 @@
 
 struct avsp_store;
 
+/// Tasks of one kind that are not over.
+struct avsp_task_stats {
+    int64_t n_ready;   ///< claimable now
+    int64_t n_delayed; ///< claimable later: a retry that waits
+    int64_t n_running;
+};
+
+/// What stands in the database at one moment, whichever coordinator put it there.
+struct avsp_store_stats {
+    int64_t n_jobs; ///< not over
+    struct avsp_task_stats tasks[AVSP_TASK_N_KINDS];
+    int64_t oldest_ready_us; ///< age of the oldest claimable task; 0 = none
+    int64_t n_working;       ///< workers that hold a task
+};
+
 struct avsp_store_options {
     int64_t lease_ms;     ///< how long a worker may be silent; 1000..
     int64_t max_attempts; ///< 1..
@@ -31,6 +46,8 @@ struct avsp_store_options {
     /// A job came to its end (FINISHED, FAILED, CANCELED), told once, likewise after the commit. @p why is "" unless it
     /// failed; borrowed for the call. May be NULL.
     void (*job_over)(void *opaque, const char *job_id, enum avsp_job_state state, const char *why);
+    /// A change was committed, which took @p us microseconds; outside of any lock. May be NULL.
+    void (*committed)(void *opaque, int64_t us);
     void *opaque;
 };
 
@@ -111,6 +128,10 @@ enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
                                        const struct avsp_outputs_query *query,
                                        struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
                                        struct avsp_err *err) AVSP_CHECKED;
+
+/// Counts what is not over: one pass over the open tasks, for monitoring. @return OK.
+enum avsp_code avsp_store_get_stats(struct avsp_store *store, struct avsp_store_stats *ret_stats,
+                                    struct avsp_err *err) AVSP_CHECKED;
 
 /// Tends what no request tends: leases that ran out, back-offs that ended, follow-up tasks that a crash left out. Calls
 /// `changed` where something became claimable. A gap between sweeps of more than half a lease (a suspended machine, a

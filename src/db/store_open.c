@@ -2,6 +2,7 @@
 #include "db/migrate.h"
 #include "db/testing.h"
 #include "util/parse.h"
+#include "util/time.h"
 
 #include <string.h>
 
@@ -92,12 +93,16 @@ enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
 enum avsp_code avsp_tx_commit(struct avsp_tx *tx, struct avsp_err *err)
 {
     struct avsp_store *store = tx->store;
+    const int64_t began_us = avsp_mono_now().us;
     enum avsp_code rc = tx->db->driver->commit(tx->db, err);
+    const int64_t took_us = avsp_mono_now().us - began_us;
     if (rc != AVSP_OK)
         return rc; // avsp_tx_end rolls back
     tx->store = NULL;
     const struct avsp_store_options options = store->options;
     pthread_mutex_unlock(&store->of[tx->mode].mutex);
+    if (options.committed != NULL && tx->mode == AVSP_DB_WRITE)
+        options.committed(options.opaque, took_us);
     if (options.changed != NULL && (tx->changed || tx->n_ready > 0))
         options.changed(options.opaque, tx->n_ready);
     if (options.job_over != NULL && tx->over.job_id[0] != '\0')

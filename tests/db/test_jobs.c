@@ -29,6 +29,32 @@ static void test_submit_and_get(void **state)
     assert_int_equal(fx->n_ready, 1);
 }
 
+static void test_stats_count_what_is_not_over(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    struct avsp_store_stats stats;
+    ASSERT_OK(avsp_store_get_stats(fx->store, &stats, &err), err);
+    assert_int_equal(stats.n_jobs, 0);
+    assert_int_equal(stats.oldest_ready_us, 0);
+    submit(fx, "a");
+    const char *other = submit(fx, "b");
+    advance_ms(fx, 5000);
+    ASSERT_OK(avsp_store_get_stats(fx->store, &stats, &err), err);
+    assert_int_equal(stats.n_jobs, 2);
+    assert_int_equal(stats.tasks[AVSP_TASK_SPLIT].n_ready, 2);
+    assert_true(stats.oldest_ready_us >= 5000000);
+    assert_int_equal(stats.n_working, 0);
+    ASSERT_OK(avsp_store_cancel(fx->store, other, &err), err);
+    assert_non_null(claim(fx, "w1").id);
+    ASSERT_OK(avsp_store_get_stats(fx->store, &stats, &err), err);
+    assert_int_equal(stats.n_jobs, 1);
+    assert_int_equal(stats.tasks[AVSP_TASK_SPLIT].n_ready, 0);
+    assert_int_equal(stats.tasks[AVSP_TASK_SPLIT].n_running, 1);
+    assert_int_equal(stats.tasks[AVSP_TASK_CLEANUP].n_delayed, 1); // it gives workers time to hear
+    assert_int_equal(stats.n_working, 1);
+}
+
 static void test_unknown_job(void **state)
 {
     struct fixture *fx = *state;
@@ -270,6 +296,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_submit_and_get),
+        TEST(test_stats_count_what_is_not_over),
         TEST(test_unknown_job),
         TEST(test_same_output_is_refused),
         TEST(test_idempotency_key),
