@@ -34,6 +34,18 @@
         }                                                                                          \
     } while (0)
 
+/// 1 where a sanitizer's run-time is in the program: it maps terabytes and looks around, so some limits cannot hold.
+#if defined(__SANITIZE_ADDRESS__)
+#define AVSP_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define AVSP_SANITIZED 1
+#endif
+#endif
+#ifndef AVSP_SANITIZED
+#define AVSP_SANITIZED 0
+#endif
+
 /// Frees heap memory owned by a `char *` or other pointer local: `AVSP_CLEANUP(avsp_free_ptr)`.
 static inline void avsp_free_ptr(void *ptr_to_ptr)
 {

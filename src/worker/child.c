@@ -29,18 +29,6 @@
 #define SPACE_FACTOR 6
 #define SPACE_MIN_BYTES ((uint64_t)16 << 30)
 
-/// AddressSanitizer maps terabytes: no limit on address space can hold with it.
-#if defined(__SANITIZE_ADDRESS__)
-#define ADDRESS_SANITIZER 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ADDRESS_SANITIZER 1
-#endif
-#endif
-#ifndef ADDRESS_SANITIZER
-#define ADDRESS_SANITIZER 0
-#endif
-
 struct running {
     const struct avsp_child *child;
     pid_t pid;
@@ -82,10 +70,9 @@ static unsigned set_limits(const struct avsp_child *child, struct avsp_spawn_lim
     limits[n++] = (struct avsp_spawn_limit){RLIMIT_FSIZE, child->limits.file_bytes};
     limits[n++] = (struct avsp_spawn_limit){RLIMIT_NOFILE, FILES_MAX};
     limits[n++] = (struct avsp_spawn_limit){RLIMIT_CORE, 0};
-#if !ADDRESS_SANITIZER
     uint64_t space = AVSP_MAX(child->limits.memory_bytes * SPACE_FACTOR, SPACE_MIN_BYTES);
-    limits[n++] = (struct avsp_spawn_limit){RLIMIT_AS, space};
-#endif
+    if (!AVSP_SANITIZED)
+        limits[n++] = (struct avsp_spawn_limit){RLIMIT_AS, space};
     return n;
 }
 
@@ -304,6 +291,11 @@ static enum avsp_code judge(const struct running *run, int status, struct avsp_e
     if (sig == SIGXFSZ)
         return avsp_err_set(err, AVSP_LIMIT, "it wrote a file of more than %" PRIu64 " MiB",
                             run->child->limits.file_bytes >> 20);
+    // Not tried again: what made it do so is in the file, or in the libraries here (the kernel's log names the call).
+    if (sig == SIGSYS)
+        return avsp_err_set(err, AVSP_CORRUPT,
+                            "it tried what it must not (a system call outside its sandbox) and was "
+                            "ended: the file may be made to do harm");
     if (sig == SIGKILL)
         return avsp_err_set(err, AVSP_NO_MEMORY,
                             "it was killed from outside: the machine may have run out of memory");

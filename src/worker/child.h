@@ -34,7 +34,8 @@ struct avsp_child {
 
 /// @param ret_log_tail  the end of what it wrote to standard error: printable UTF-8 and line feeds; always set
 /// @return OK it said DONE and ended with 0; its own code where it said FAILED; CANCELED; TIMEOUT, LIMIT a limit was
-///         reached; NO_MEMORY killed by the system; INTERNAL it crashed or broke the rules of the conversation.
+///         reached; NO_MEMORY killed by the system; CORRUPT it tried what its sandbox
+///         forbids; INTERNAL it crashed or broke the rules of the conversation.
 enum avsp_code avsp_child_run(const struct avsp_child *child,
                               char ret_log_tail[AVSP_LOG_TAIL_MAX_BYTES + 1],
                               struct avsp_err *err) AVSP_CHECKED;

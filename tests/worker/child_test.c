@@ -147,6 +147,8 @@ static void an_end_without_a_word_is_a_failure(void **state)
     expect(f, "segv", AVSP_INTERNAL, "signal 11");
     expect(f, "killed", AVSP_NO_MEMORY, "killed from outside");
     expect(f, "cpu", AVSP_TIMEOUT, "processor time");
+    expect(f, "sandbox", AVSP_CORRUPT, "outside its sandbox");
+    assert_false(avsp_code_may_retry(f->err.code));
 }
 
 static void what_is_no_report_ends_it(void **state)

@@ -167,6 +167,8 @@ static int simple(const char *what)
         die(SIGKILL);
     else if (strcmp(what, "cpu") == 0)
         die(SIGXCPU);
+    else if (strcmp(what, "sandbox") == 0)
+        die(SIGSYS);
     else if (strcmp(what, "hang") == 0)
         pause();
     else if (strcmp(what, "memory") == 0)
