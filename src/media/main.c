@@ -1,13 +1,13 @@
 /// avspl1t-media: one media step in a process of its own, so that a hostile file costs an attempt and nothing else.
 /// Not for people; whoever starts it is described in core/step.h.
 #include "media/control.h"
+#include "media/sandbox.h"
 #include "media/steps.h"
 
 #include <libavutil/log.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 
 enum {
@@ -41,7 +41,9 @@ static enum avsp_code run_step(const struct avsp_step *step, struct avsp_control
 static enum avsp_code run_and_report(const struct avsp_step *step, struct avsp_control *ctl,
                                      struct avsp_err *err)
 {
-    enum avsp_code rc = run_step(step, ctl, err);
+    enum avsp_code rc = avsp_sandbox_enter(err);
+    if (rc == AVSP_OK)
+        rc = run_step(step, ctl, err);
     if (rc == AVSP_OK)
         rc = avsp_control_drain(ctl, err);
     struct avsp_report report = {.kind = AVSP_REPORT_DONE};
@@ -68,9 +70,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "avspl1t-media is started by avspl1t-worker and avspl1t, not by hand.\n");
         return EXIT_USAGE;
     }
-    // A parent that went away shows as an error of write(2), and nothing that is read may gain us rights.
+    // A parent that went away shows as an error of write(2).
     signal(SIGPIPE, SIG_IGN);
-    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     av_log_set_level(AV_LOG_WARNING);
 
     struct avsp_err err = {0};

@@ -17,7 +17,7 @@ enum avsp_code avsp_sink_open(struct avsp_sink *sink, const char *name, struct a
         av_free(sha);
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory to write %s", name);
     }
-    int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
     if (fd < 0) {
         av_free(sha);
         return avsp_err_set_errno(err, errno, "create %s", name);
