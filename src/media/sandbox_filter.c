@@ -28,6 +28,7 @@
 
 #define ALLOW SECCOMP_RET_ALLOW
 #define FAIL(errnum) (SECCOMP_RET_ERRNO | (errnum))
+#define PRETEND FAIL(0) ///< the caller is told that it was done
 #define KILL SECCOMP_RET_KILL_PROCESS
 
 /// One line of the list. The first that fits decides; what fits none dies.
@@ -148,7 +149,7 @@ static const struct rule rules[] = {
     IF(prctl, 0, 0, PR_GET_NAME, ALLOW),
     // SVT-AV1 wants real-time priority and cores of its own where it runs as root: a shared machine is better off without.
     ANY(sched_setaffinity, FAIL(EPERM)),
-    ANY(sched_setscheduler, FAIL(EPERM)),
+    ANY(sched_setscheduler, PRETEND), // it complains once a thread where that fails
     ANY(sched_setparam, FAIL(EPERM)),
     ANY(setpriority, FAIL(EPERM)),
     ANY(mlock, FAIL(EPERM)),
