@@ -99,7 +99,13 @@ static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
         stream->codecpar->codec_tag = 0;
     stream->time_base = source->time_base;
     w->source_time_base = source->time_base;
-    return avformat_write_header(w->mux, NULL);
+    // Nobody seeks in a piece; and the muxer aborts while it writes an index of keyframes whose times do not grow.
+    AVDictionary *options = NULL;
+    rc = av_dict_set(&options, "write_index", "0", 0);
+    if (rc >= 0)
+        rc = avformat_write_header(w->mux, &options);
+    av_dict_free(&options);
+    return rc;
 }
 
 /// Video times must be kept to the tick: NUT's time base divides the source's. (Sound is counted in samples.)
