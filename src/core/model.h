@@ -140,7 +140,8 @@ struct avsp_piece {
     int64_t in_pts;           ///< window [in, out) in time_base, of the source's own timestamps
     int64_t out_pts;
     struct avsp_rational time_base;
-    uint64_t frames; ///< shown frames in the window; 0 for AUDIO
+    uint64_t
+        frames; ///< shown frames in the window; AUDIO: 0 beside a picture, AAC frames where it is alone
     uint64_t bytes;
     struct avsp_location file;
 };

@@ -8,7 +8,7 @@
 #define VERB "avspl1t-piece"
 
 /// Of this layout; a reader refuses another.
-#define LAYOUT 1
+#define LAYOUT 2
 
 static void put_video(struct avsp_buf *buf, const struct avsp_piece_header *h)
 {
@@ -37,6 +37,8 @@ static void put_audio(struct avsp_buf *buf, const struct avsp_piece_header *h)
 {
     avsp_record_put_rational(buf, "origin_tb", h->origin_time_base);
     avsp_record_put_i64(buf, "end", h->end_pts);
+    avsp_record_put_i64(buf, "in", h->in_pts);
+    avsp_record_put_i64(buf, "out", h->out_pts);
     avsp_record_put_str(buf, "language", h->language);
     avsp_record_put_str(buf, "title", h->title);
 }
@@ -96,6 +98,8 @@ static void take_audio(struct avsp_record *rec, struct avsp_piece_header *h)
 {
     h->origin_time_base = avsp_record_rational(rec, "origin_tb");
     h->end_pts = avsp_record_i64(rec, "end", INT64_MIN, INT64_MAX);
+    h->in_pts = avsp_record_i64(rec, "in", INT64_MIN, INT64_MAX);
+    h->out_pts = avsp_record_i64(rec, "out", INT64_MIN, INT64_MAX);
     h->language = avsp_record_str(rec, "language");
     h->title = avsp_record_str(rec, "title");
 }
@@ -111,7 +115,7 @@ static bool is_sound(const struct avsp_piece_header *h)
     if (!is_time_base(h->time_base) || !is_time_base(h->origin_time_base))
         return false;
     if (h->kind == AVSP_MEDIA_AUDIO)
-        return h->end_pts > h->origin_pts;
+        return h->end_pts > h->origin_pts && h->in_pts < h->out_pts;
     return h->in_pts < h->out_pts && h->next_pts > h->in_pts && h->rotation % 90 == 0 &&
            h->idx + (uint64_t)h->n_segments <= AVSP_SEGMENTS_MAX && is_time_base(h->frame_rate) &&
            h->sample_aspect.num >= 0;

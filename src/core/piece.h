@@ -5,8 +5,8 @@
 /// because the end of the window is known only after the last packet, and NUT's headers carry checksums and are
 /// repeated; a fixed block can be written last, in place.
 ///
-/// Timeline: presentation time 0 is the source's first shown video frame, `origin_pts` in `time_base` of the video
-/// track. Segment place k covers [k * segment_seconds, (k+1) * segment_seconds); a frame belongs to the place its
+/// Timeline: presentation time 0 is `origin_pts` in `time_base` of the video track (of the sound where there is no video); the
+/// first shown frame is there. Segment place k covers [k * segment_seconds, (k+1) * segment_seconds); a frame belongs to the place its
 /// presentation time falls in (core/plan.h). Places without a frame have no segment.
 #ifndef AVSP_CORE_PIECE_H
 #define AVSP_CORE_PIECE_H
@@ -48,6 +48,8 @@ struct avsp_piece_header {
     uint32_t bit_depth; ///< of the output: 8 or 10
 
     // AUDIO
+    // in_pts, out_pts: sound outside is priming or padding of its encoder, or hidden by an edit list; INT64_MIN and INT64_MAX
+    // where there is no such limit
     int64_t
         end_pts; ///< presentation end, in origin_time_base: sound is cut or padded with silence to it
     const char *language;

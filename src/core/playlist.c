@@ -192,13 +192,27 @@ static void put_variant(const struct avsp_playlist_rendition *p, const char *uri
     avsp_buf_printf(buf, ",CLOSED-CAPTIONS=NONE\n%s\n", uri);
 }
 
+/// Sound without a picture is a variant of its own, and all that is asked for of it is a bandwidth and its codec (RFC 8216 4.3.4.2,
+/// where the attributes of a picture are left out).
+static void put_sound_variant(const struct avsp_playlist_rendition *p, const char *uri,
+                              int64_t target_s, struct avsp_buf *buf)
+{
+    avsp_buf_printf(buf,
+                    "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64
+                    ",CODECS=\"%s\"\n%s\n",
+                    peak_bps(p, target_s), average_bps(p), p->rendition->codecs, uri);
+}
+
 void avsp_playlist_multivariant(const struct avsp_playlist_set *set, const char *const *uris,
                                 struct avsp_buf *buf)
 {
     int64_t target_s = target_duration(set);
     struct audio_sum audio = {.codecs = ""};
     avsp_buf_puts(buf, VERSION_AND_ALL);
-    for (size_t i = 0; i < set->n_renditions; i++) {
+    bool alone = set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO;
+    for (size_t i = 0; alone && i < set->n_renditions; i++)
+        put_sound_variant(&set->renditions[i], uris[i], target_s, buf);
+    for (size_t i = 0; !alone && i < set->n_renditions; i++) {
         const struct avsp_playlist_rendition *p = &set->renditions[i];
         if (p->rendition->kind != AVSP_MEDIA_AUDIO)
             continue;

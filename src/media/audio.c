@@ -226,6 +226,8 @@ static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_arena 
         .origin_pts = run->header.origin_pts,
         .end_pts = run->header.end_pts,
         .origin_time_base = {run->header.origin_time_base.num, run->header.origin_time_base.den},
+        .in_pts = run->header.in_pts,
+        .out_pts = run->header.out_pts,
     };
     rc = avsp_decoder_open(&run->decoder, st, 1, err);
     if (rc == AVSP_OK)

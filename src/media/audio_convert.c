@@ -49,14 +49,20 @@ static AVChannelLayout understood(const AVChannelLayout *in)
     return layout;
 }
 
+int avsp_audio_rate_for(int rate)
+{
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(aac_rates); i++)
+        if (aac_rates[i] == rate)
+            return rate;
+    return RATE_MAX;
+}
+
 struct avsp_audio_format avsp_audio_format_for(const AVFrame *frame)
 {
     struct avsp_audio_format format = {.rate = RATE_MAX, .n_channels = 2};
     if (frame == NULL)
         return format;
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(aac_rates); i++)
-        if (aac_rates[i] == frame->sample_rate)
-            format.rate = frame->sample_rate;
+    format.rate = avsp_audio_rate_for(frame->sample_rate);
     AVChannelLayout layout = understood(&frame->ch_layout);
     if (layout.nb_channels <= 2)
         format.n_channels = AVSP_MAX(layout.nb_channels, 1);

@@ -29,6 +29,9 @@ struct avsp_audio_convert {
 /// The form that a track whose first frame is @p frame becomes; NULL = no frame at all.
 struct avsp_audio_format avsp_audio_format_for(const AVFrame *frame);
 
+/// The rate alone. @param rate  the sound's own.
+int avsp_audio_rate_for(int rate);
+
 /// The native layout of a format.
 AVChannelLayout avsp_audio_layout_of(const struct avsp_audio_format *format);
 

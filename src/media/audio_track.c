@@ -12,6 +12,7 @@ struct avsp_audio_track {
     AVCodecContext *encoder; ///< NULL until the first frame came
     AVFrame *frame;
     AVPacket *pkt;
+    bool began;        ///< sound was placed: the silence before its window is there
     int64_t n_encoded; ///< samples given to the encoder
     int64_t n_total;   ///< that it gets in all
     struct avsp_audio_track_repairs repairs;
@@ -188,19 +189,50 @@ static enum avsp_code add_silence(struct avsp_audio_track *track, int64_t n, str
     return AVSP_OK;
 }
 
-/// Where a frame says it begins, in its own samples since presentation time 0.
-static int64_t position_of(const struct avsp_audio_track *track, const AVFrame *frame)
+/// A time as samples of @p rate since presentation time 0. @return false: it is none, or is too far away.
+static bool position_of(const struct avsp_audio_track *track, int64_t time, int rate,
+                        int64_t *ret_pos)
 {
     const struct avsp_audio_track_options *o = &track->options;
-    AVRational samples = {1, frame->sample_rate};
-    if (frame->pts == AV_NOPTS_VALUE)
-        return AVSP_AUDIO_NO_POSITION;
-    int64_t pts = av_rescale_q(frame->pts, o->time_base, samples);
+    AVRational samples = {1, rate};
+    int64_t pts = av_rescale_q(time, o->time_base, samples);
     int64_t origin = av_rescale_q(o->origin_pts, o->origin_time_base, samples);
+    return pts != INT64_MIN && origin != INT64_MIN && !__builtin_sub_overflow(pts, origin, ret_pos);
+}
+
+/// Where sound may be heard, in samples of @p rate since presentation time 0.
+struct window {
+    int64_t begin;
+    int64_t end;
+};
+
+static struct window window_of(const struct avsp_audio_track *track, int rate)
+{
+    const struct avsp_audio_track_options *o = &track->options;
+    struct window w = {0, end_samples(track, rate)};
     int64_t pos = 0;
-    if (pts == INT64_MIN || origin == INT64_MIN || __builtin_sub_overflow(pts, origin, &pos))
-        return AVSP_AUDIO_NO_POSITION;
-    return pos;
+    if (o->in_pts != INT64_MIN && position_of(track, o->in_pts, rate, &pos))
+        w.begin = AVSP_MIN(AVSP_MAX(pos, 0), w.end);
+    if (o->out_pts != INT64_MAX && position_of(track, o->out_pts, rate, &pos))
+        w.end = AVSP_MAX(AVSP_MIN(pos, w.end), w.begin);
+    return w;
+}
+
+/// Where in the window a frame goes; the timeline's position 0 is the window's begin.
+static struct avsp_audio_place place_frame(struct avsp_audio_track *track, const AVFrame *frame)
+{
+    struct window w = window_of(track, frame->sample_rate);
+    int64_t pos = 0;
+    if (frame->pts == AV_NOPTS_VALUE || !position_of(track, frame->pts, frame->sample_rate, &pos) ||
+        __builtin_sub_overflow(pos, w.begin, &pos))
+        pos = AVSP_AUDIO_NO_POSITION;
+    struct avsp_audio_place place = avsp_audio_timeline_add(
+        &track->timeline, pos, frame->nb_samples, w.end - w.begin, frame->sample_rate);
+    if (!track->began && place.take > 0) {
+        place.silence += w.begin;
+        track->began = true;
+    }
+    return place;
 }
 
 /// Samples of the input's rate as samples of the output's.
@@ -224,9 +256,7 @@ enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFram
         avsp_audio_timeline_change_rate(&track->timeline, old_rate, frame->sample_rate);
     if (lost)
         avsp_audio_timeline_lost(&track->timeline);
-    struct avsp_audio_place place =
-        avsp_audio_timeline_add(&track->timeline, position_of(track, frame), frame->nb_samples,
-                                end_samples(track, frame->sample_rate), frame->sample_rate);
+    struct avsp_audio_place place = place_frame(track, frame);
     track->repairs.n_holes += place.hole > 0;
     track->repairs.hole_samples += to_output(track, place.hole);
     track->repairs.n_overlaps += place.overlap > 0;

@@ -280,6 +280,8 @@ static enum avsp_code open_sound(struct whole *w, struct avsp_err *err)
         .origin_pts = w->header.origin_pts,
         .end_pts = w->header.origin_pts + av_rescale_q(LONGEST_S, (AVRational){1, 1}, base),
         .origin_time_base = base,
+        .in_pts = INT64_MIN, // the decoder leaves out priming and padding itself
+        .out_pts = INT64_MAX,
     };
     enum avsp_code rc = avsp_decoder_open(&w->audio, audio, 1, err);
     if (rc == AVSP_OK)
@@ -307,6 +309,9 @@ static enum avsp_code whole_open(struct whole *w, int input_fd, struct avsp_err 
     enum avsp_code rc = avsp_source_open(input_fd, &w->source, err);
     if (rc == AVSP_OK)
         rc = avsp_tracks_choose(w->source.ctx, &w->tracks, err);
+    if (rc == AVSP_OK && w->tracks.video == NULL)
+        rc = avsp_err_set(err, AVSP_UNSUPPORTED,
+                          "it has no video: sound alone takes a worker of ours for its split");
     if (rc == AVSP_OK)
         rc = open_video(w, err);
     if (rc == AVSP_OK)

@@ -1,5 +1,6 @@
 #include "media/lookahead.h"
 
+#include "media/heard.h"
 #include "media/keyframe.h"
 
 #include <stdlib.h>
@@ -22,6 +23,8 @@ static enum avsp_code keep(struct avsp_lookahead *ahead, AVPacket **packet, bool
 static enum avsp_code read_ahead(struct avsp_lookahead *ahead, struct avsp_reader *reader,
                                  struct avsp_err *err)
 {
+    const struct avsp_tracks *tracks = &reader->tracks;
+    int leading = tracks->video != NULL ? tracks->video->index : tracks->audio->index;
     size_t n_shown = 0;
     while (n_shown < AVSP_LOOKAHEAD_FRAMES && ahead->bytes < AVSP_LOOKAHEAD_BYTES &&
            ahead->n_items < AVSP_LOOKAHEAD_PACKETS) {
@@ -33,7 +36,7 @@ static enum avsp_code read_ahead(struct avsp_lookahead *ahead, struct avsp_reade
         enum avsp_code rc = avsp_reader_next(reader, packet, &end, &shown, err);
         if (rc != AVSP_OK || end)
             return rc;
-        n_shown += shown && packet->stream_index == reader->tracks.video->index;
+        n_shown += shown && packet->stream_index == leading;
         rc = keep(ahead, &packet, shown, err);
         if (rc != AVSP_OK)
             return rc;
@@ -76,6 +79,25 @@ static void collect(struct avsp_lookahead *ahead, const AVStream *video)
         ahead->origin_pts = ahead->pts[0];
 }
 
+/// Finds the first sound that is heard, and how much of it there is before the first frame.
+static void listen(struct avsp_lookahead *ahead, const struct avsp_tracks *tracks)
+{
+    struct avsp_hearing hearing = {.stream = tracks->audio};
+    for (size_t i = 0; i < ahead->n_items; i++) {
+        const AVPacket *packet = ahead->items[i].packet;
+        struct avsp_heard heard;
+        if (packet->stream_index != tracks->audio->index ||
+            !avsp_heard_of(&hearing, packet, &heard))
+            continue;
+        bool first = !ahead->sound.heard;
+        ahead->sound.heard = true;
+        ahead->sound.from = first ? heard.from : AVSP_MIN(ahead->sound.from, heard.from);
+        if (tracks->video != NULL && av_compare_ts(heard.from, tracks->audio->time_base,
+                                                   ahead->origin_pts, tracks->video->time_base) < 0)
+            ahead->sound.before += heard.to - heard.from;
+    }
+}
+
 static void find_first(struct avsp_lookahead *ahead, AVStream *const *streams)
 {
     for (size_t i = 0; i < ahead->n_items; i++) {
@@ -95,7 +117,10 @@ enum avsp_code avsp_lookahead_init(struct avsp_lookahead *ahead, struct avsp_rea
     enum avsp_code rc = read_ahead(ahead, reader, err);
     if (rc != AVSP_OK)
         return rc;
-    collect(ahead, reader->tracks.video);
+    if (reader->tracks.video != NULL)
+        collect(ahead, reader->tracks.video);
+    if (reader->tracks.audio != NULL)
+        listen(ahead, &reader->tracks);
     find_first(ahead, reader->ctx->streams);
     return AVSP_OK;
 }

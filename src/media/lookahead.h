@@ -1,5 +1,5 @@
 /// The first packets of a source, kept back until they have told what the whole split needs to know: when the first frame is
-/// shown, how frames follow each other, how far back times reach. One thread at a time.
+/// shown and the first sound heard, how frames follow each other, how far back times reach. One thread at a time.
 #ifndef AVSP_MEDIA_LOOKAHEAD_H
 #define AVSP_MEDIA_LOOKAHEAD_H
 
@@ -7,7 +7,7 @@
 
 #define AVSP_LOOKAHEAD_FRAMES 256        ///< shown video frames that are looked at
 #define AVSP_LOOKAHEAD_BYTES (128 << 20) ///< no more is kept, even if they are fewer
-#define AVSP_LOOKAHEAD_PACKETS 16384     ///< likewise
+#define AVSP_LOOKAHEAD_PACKETS 65536     ///< likewise: 23 minutes of AAC before the first picture
 
 struct avsp_lookahead {
     struct {
@@ -21,7 +21,12 @@ struct avsp_lookahead {
     size_t n_pts;
     int64_t origin_pts; ///< the first shown frame that can be decoded; valid where n_pts > 0
     uint64_t
-        n_leading;   ///< shown frames before the first key, in order of presentation: not decodable
+        n_leading; ///< shown frames before the first key, in order of presentation: not decodable
+    struct {
+        bool heard;     ///< the rest is valid
+        int64_t from;   ///< the earliest sound that is heard, in its stream's time base
+        int64_t before; ///< how much of it comes before the origin of the picture
+    } sound;
     int64_t first_s; ///< the earliest time of any packet in whole seconds, 0 where none is negative
 };
 

@@ -1,11 +1,11 @@
 #include "media/steps.h"
 
 #include "core/plan.h"
+#include "media/left_out.h"
 #include "media/lookahead.h"
 
 #include <inttypes.h>
 #include <libavutil/pixdesc.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #define TEXT_MAX_BYTES 1024
@@ -34,12 +34,16 @@ static enum avsp_code look(struct probe *probe)
     enum avsp_code rc = avsp_tracks_choose(probe->source.ctx, &probe->reader.tracks, why);
     if (rc != AVSP_OK)
         return rc;
-    AVStream *video = probe->reader.tracks.video;
-    bool odd_rotation = false;
-    avsp_tracks_describe(probe->source.ctx, video, &probe->facts, &odd_rotation);
     rc = avsp_lookahead_init(&probe->ahead, &probe->reader, why);
     if (rc != AVSP_OK)
         return rc;
+    AVStream *video = probe->reader.tracks.video;
+    if (video == NULL)
+        return probe->ahead.sound.heard
+                   ? AVSP_OK
+                   : avsp_err_set(why, AVSP_CORRUPT, "nothing of its sound can be heard");
+    bool odd_rotation = false;
+    avsp_tracks_describe(probe->source.ctx, video, &probe->facts, &odd_rotation);
     if (probe->ahead.n_pts == 0)
         return avsp_err_set(why, AVSP_CORRUPT, "not one picture can be shown");
     int64_t distances[AVSP_LOOKAHEAD_FRAMES];
@@ -71,21 +75,6 @@ static enum avsp_code report_input(const struct probe *probe, int input_fd, stru
                   .n_segments = estimate_segments(probe, duration_us)},
     };
     return avsp_control_report(probe->ctl, &report, err);
-}
-
-static const char *type_of(const AVStream *stream)
-{
-    const int pictures = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS;
-    switch (stream->codecpar->codec_type) {
-    case AVMEDIA_TYPE_VIDEO:
-        return (stream->disposition & pictures) != 0 ? "picture" : "video";
-    case AVMEDIA_TYPE_AUDIO:
-        return "audio";
-    case AVMEDIA_TYPE_SUBTITLE:
-        return "subtitle";
-    default:
-        return "data";
-    }
 }
 
 static void describe_chosen_video(const struct probe *probe, struct avsp_buf *buf)
@@ -122,25 +111,17 @@ static void describe(const struct probe *probe, const AVStream *stream, struct a
 static void plan(const struct probe *probe, const AVStream *stream, struct avsp_buf *buf)
 {
     const struct avsp_tracks *tracks = &probe->reader.tracks;
-    const char *type = type_of(stream);
-    if (strcmp(type, "picture") == 0)
-        avsp_buf_puts(buf, "left out: a still picture");
-    else if (strcmp(type, "video") == 0 && probe->obstacle.code != AVSP_OK)
+    enum AVMediaType type = stream->codecpar->codec_type;
+    bool plays =
+        (type == AVMEDIA_TYPE_VIDEO && !avsp_tracks_is_still(stream)) || type == AVMEDIA_TYPE_AUDIO;
+    if (plays && probe->obstacle.code != AVSP_OK)
         avsp_buf_printf(buf, "cannot be encoded: %s", probe->obstacle.text);
     else if (stream == tracks->video)
         avsp_buf_puts(buf, "→ AV1, v0");
     else if (stream == tracks->audio)
-        avsp_buf_puts(buf, "→ AAC, a0");
-    else if (strcmp(type, "video") == 0)
-        avsp_buf_puts(buf, "left out: one video track is used");
-    else if (tracks->video == NULL)
-        avsp_buf_puts(buf, "left out: there is no video to go with it");
-    else if (strcmp(type, "audio") == 0)
-        avsp_buf_puts(buf, avcodec_find_decoder(stream->codecpar->codec_id) == NULL
-                               ? "left out: there is no decoder for it"
-                               : "left out: the default sound track is used");
+        avsp_buf_puts(buf, tracks->video != NULL ? "→ AAC, a0" : "→ AAC, a0, without a picture");
     else
-        avsp_buf_puts(buf, "left out: not supported yet");
+        avsp_buf_printf(buf, "left out: %s", avsp_left_out_why(tracks, stream));
 }
 
 static enum avsp_code report_stream(const struct probe *probe, const AVStream *stream,
@@ -157,7 +138,7 @@ static enum avsp_code report_stream(const struct probe *probe, const AVStream *s
     struct avsp_report report = {
         .kind = AVSP_REPORT_STREAM,
         .stream = {.idx = (uint32_t)stream->index,
-                   .type = type_of(stream),
+                   .type = avsp_left_out_type(stream),
                    .codec = avcodec_get_name(stream->codecpar->codec_id),
                    .details = avsp_buf_text(&details),
                    .language = avsp_tracks_language(stream),

@@ -107,11 +107,13 @@ enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bo
         enum avsp_code rc = read_any(reader, packet, ret_end, err);
         if (rc != AVSP_OK || *ret_end)
             return rc;
+        const AVStream *video = reader->tracks.video;
         const AVStream *audio = reader->tracks.audio;
         bool use = false;
-        if (packet->stream_index == reader->tracks.video->index) {
+        if (video != NULL && packet->stream_index == video->index) {
             rc = take_video(reader, packet, &use, ret_shown, err);
         } else if (audio != NULL && packet->stream_index == audio->index) {
+            reader->n_audio++;
             use = packet->size > 0 &&
                   (packet->pts == AV_NOPTS_VALUE || is_sane_time(packet->pts, audio->time_base));
             *ret_shown = true;
@@ -127,6 +129,12 @@ enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bo
 uint64_t avsp_reader_n_missing(const struct avsp_reader *reader)
 {
     // An index that is built while reading, as most formats', never has more entries than there were packets.
-    int n = avformat_index_get_entries_count(reader->tracks.video);
-    return n > 0 && (uint64_t)n > reader->n_video ? (uint64_t)n - reader->n_video : 0;
+    const struct avsp_tracks *tracks = &reader->tracks;
+    const AVStream *stream = tracks->video != NULL ? tracks->video : tracks->audio;
+    uint64_t n_read = tracks->video != NULL ? reader->n_video : reader->n_audio;
+    // Only MP4's index has an entry for each packet of sound; others' are for seeking, or estimates.
+    if (tracks->video == NULL && strncmp(reader->ctx->iformat->name, "mov,", 4) != 0)
+        return 0;
+    int n = avformat_index_get_entries_count(stream);
+    return n > 0 && (uint64_t)n > n_read ? (uint64_t)n - n_read : 0;
 }

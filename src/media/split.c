@@ -1,6 +1,8 @@
 #include "media/steps.h"
 
 #include "core/plan.h"
+#include "media/extent.h"
+#include "media/left_out.h"
 #include "media/lookahead.h"
 #include "media/split_audio.h"
 #include "media/split_video.h"
@@ -16,6 +18,7 @@ struct split {
     struct avsp_lookahead ahead;
     struct avsp_split_video video;
     struct avsp_split_audio audio;
+    struct avsp_extent extent;
     AVPacket *packet;
     int64_t shift_s;
 };
@@ -55,6 +58,18 @@ static enum avsp_code gather_facts(struct split *split, struct avsp_piece_header
                              "left as it is");
 }
 
+static enum avsp_code begin_video(struct split *split, struct avsp_err *err)
+{
+    struct avsp_piece_header facts;
+    enum avsp_code rc = gather_facts(split, &facts, err);
+    if (rc == AVSP_OK)
+        rc = avsp_split_video_init(&split->video, split->ctl, split->step,
+                                   split->reader.tracks.video, &facts, err);
+    return rc == AVSP_OK ? avsp_split_video_begin(&split->video, split->extent.origin_pts,
+                                                  split->shift_s, err)
+                         : rc;
+}
+
 /// Opens the source and finds out everything that must be known before the first packet is written.
 static enum avsp_code begin(struct split *split, int input_fd, struct avsp_err *err)
 {
@@ -68,28 +83,25 @@ static enum avsp_code begin(struct split *split, int input_fd, struct avsp_err *
     rc = avsp_tracks_choose(split->source.ctx, &split->reader.tracks, err);
     if (rc == AVSP_OK)
         rc = avsp_lookahead_init(&split->ahead, &split->reader, err);
-    if (rc != AVSP_OK)
-        return rc;
-    if (split->ahead.n_pts == 0)
-        return avsp_err_set(err, AVSP_CORRUPT,
-                            "there is not one picture in the file that can be shown: it is damaged "
-                            "or cut off");
-    struct avsp_piece_header facts;
-    rc = gather_facts(split, &facts, err);
+    if (rc == AVSP_OK)
+        rc = avsp_extent_begin(&split->extent, &split->reader.tracks, &split->ahead, split->ctl,
+                               err);
     if (rc != AVSP_OK)
         return rc;
     split->shift_s = avsp_piece_shift_s(split->ahead.first_s);
     avsp_split_audio_init(&split->audio, split->reader.tracks.audio);
-    return avsp_split_video_init(&split->video, split->ctl, split->step, split->reader.tracks.video,
-                                 &facts, err);
+    return split->reader.tracks.video != NULL ? begin_video(split, err) : AVSP_OK;
 }
 
 static enum avsp_code put(struct split *split, bool shown, struct avsp_err *err)
 {
     AVPacket *packet = split->packet;
-    if (packet->stream_index == split->reader.tracks.video->index)
-        return avsp_split_video_put(&split->video, packet, shown, err);
-    return avsp_split_audio_put(&split->audio, packet, split->shift_s, err);
+    const AVStream *video = split->reader.tracks.video;
+    if (video == NULL || packet->stream_index != video->index)
+        return avsp_split_audio_put(&split->audio, packet, split->shift_s, err);
+    if (shown && packet->pts == split->extent.first_pts)
+        packet->pts = split->extent.origin_pts;
+    return avsp_split_video_put(&split->video, packet, shown, err);
 }
 
 /// Everything from the first packet to the last.
@@ -111,23 +123,27 @@ static enum avsp_code copy_packets(struct split *split, struct avsp_err *err)
     return rc;
 }
 
-/// Where the presentation ends, in the video's time base: with the last frame, or with sound that lasts at most a segment
-/// longer.
-static enum avsp_code find_end(struct split *split, int64_t *ret_end, struct avsp_err *err)
+static enum avsp_code find_end(struct split *split, struct avsp_err *err)
 {
-    *ret_end = avsp_split_video_end(&split->video);
-    if (split->audio.end_pts == INT64_MIN)
-        return AVSP_OK;
-    AVRational tb = split->reader.tracks.video->time_base;
-    int64_t sound = av_rescale_q(split->audio.end_pts, split->reader.tracks.audio->time_base, tb);
-    int64_t most = *ret_end + av_rescale_q(split->step->segment_seconds, (AVRational){1, 1}, tb);
-    if (sound <= most) {
-        *ret_end = AVSP_MAX(*ret_end, sound);
-        return AVSP_OK;
+    struct avsp_extent_ends ends = {.sound = avsp_split_audio_end(&split->audio)};
+    if (split->reader.tracks.video != NULL) {
+        ends.picture = avsp_split_video_end(&split->video);
+        ends.hold_max = avsp_split_video_hold_max(&split->video);
     }
-    return avsp_control_warn(split->ctl, err,
-                             "the sound is %.1f s longer than the picture: it is cut off there",
-                             (double)(sound - *ret_end) * av_q2d(tb));
+    return avsp_extent_end(&split->extent, &split->reader.tracks, &ends,
+                           split->step->segment_seconds, split->ctl, err);
+}
+
+/// Nothing is dropped in silence.
+static enum avsp_code warn_of_left_out(struct split *split, struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, AVSP_TEXT_MAX_BYTES);
+    avsp_left_out_list(split->source.ctx, &split->reader.tracks, &buf);
+    enum avsp_code rc = avsp_buf_check(&buf, err);
+    return rc == AVSP_OK && buf.len > 0
+               ? avsp_control_warn(split->ctl, err, "%s", avsp_buf_text(&buf))
+               : rc;
 }
 
 static enum avsp_code warn_count(struct split *split, uint64_t n, const char *what,
@@ -158,24 +174,19 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(findings) && rc == AVSP_OK; i++)
         rc = warn_count(split, findings[i].n, findings[i].what, err);
-    if (rc == AVSP_OK && split->reader.tracks.audio_undecodable)
-        rc = avsp_control_warn(split->ctl, err, "there is no decoder for the sound: left out");
-    return rc;
+    return rc == AVSP_OK ? warn_of_left_out(split, err) : rc;
 }
 
 static enum avsp_code finish(struct split *split, struct avsp_err *err)
 {
-    int64_t end = 0;
-    enum avsp_code rc = find_end(split, &end, err);
-    if (rc == AVSP_OK)
-        rc = avsp_split_video_finish(&split->video, end, err);
+    bool alone = split->reader.tracks.video == NULL;
+    enum avsp_code rc = find_end(split, err);
+    if (rc == AVSP_OK && !alone)
+        rc = avsp_split_video_finish(&split->video, split->extent.end_pts, err);
     if (rc == AVSP_OK)
         rc = avsp_split_audio_finish(&split->audio, split->ctl, split->step->segment_seconds,
-                                     split->shift_s, split->ahead.origin_pts, end,
-                                     split->video.time_base, err);
-    if (rc == AVSP_OK)
-        rc = warn_of_damage(split, err);
-    return rc;
+                                     split->shift_s, &split->extent, alone, err);
+    return rc == AVSP_OK ? warn_of_damage(split, err) : rc;
 }
 
 enum avsp_code avsp_split_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
@@ -184,10 +195,6 @@ enum avsp_code avsp_split_run(int input_fd, const struct avsp_step *step, struct
     struct split AVSP_CLEANUP(split_deinit) split = {.step = step, .ctl = ctl};
     enum avsp_code rc = begin(&split, input_fd, err);
     if (rc == AVSP_OK)
-        rc = avsp_split_video_begin(&split.video, split.ahead.origin_pts, split.shift_s, err);
-    if (rc == AVSP_OK)
         rc = copy_packets(&split, err);
-    if (rc == AVSP_OK)
-        rc = finish(&split, err);
-    return rc;
+    return rc == AVSP_OK ? finish(&split, err) : rc;
 }

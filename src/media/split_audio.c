@@ -1,14 +1,14 @@
 #include "media/split_audio.h"
 
+#include "media/audio_convert.h"
 #include "media/tracks.h"
 
-#include <libavutil/intreadwrite.h>
-
 #define PIECE_NAME "a0.piece"
+#define AAC_FRAME_SAMPLES 1024
 
 void avsp_split_audio_init(struct avsp_split_audio *audio, AVStream *stream)
 {
-    *audio = (struct avsp_split_audio){.stream = stream, .end_pts = INT64_MIN};
+    *audio = (struct avsp_split_audio){.stream = stream, .hearing = {.stream = stream}};
 }
 
 void avsp_split_audio_deinit(struct avsp_split_audio *audio)
@@ -17,23 +17,65 @@ void avsp_split_audio_deinit(struct avsp_split_audio *audio)
     audio->writer = NULL;
 }
 
-/// Samples at the end of a packet that are padding (layout: AV_PKT_DATA_SKIP_SAMPLES), in the stream's time base.
-static int64_t end_padding(const AVStream *stream, const AVPacket *packet)
+int64_t avsp_split_audio_end(const struct avsp_split_audio *audio)
 {
-    size_t size = 0;
-    const uint8_t *data = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
-    if (data == NULL || size < 10)
-        return 0;
-    AVRational sample = {1, stream->codecpar->sample_rate};
-    return av_rescale_q(AV_RL32(data + 4), sample, stream->time_base);
+    return audio->began ? audio->heard.to : INT64_MIN;
+}
+
+/// Is @p pts more than a leap behind @p end?
+static bool leaps(const struct avsp_split_audio *audio, int64_t end, int64_t pts)
+{
+    int64_t gap = 0;
+    const AVRational second = {1, 1};
+    return __builtin_sub_overflow(pts, end, &gap) ||
+           av_compare_ts(gap, audio->stream->time_base, AVSP_SPLIT_AUDIO_LEAP_S, second) > 0;
+}
+
+/// One damaged timestamp must not make the presentation days longer.
+static void note_leap(struct avsp_split_audio *audio, const struct avsp_heard *heard)
+{
+    if (audio->leap_heard == 0 || heard->from < audio->leap.from ||
+        leaps(audio, audio->leap.to, heard->from)) {
+        audio->leap = *heard;
+        audio->leap_heard = 0;
+    }
+    audio->leap.to = AVSP_MAX(audio->leap.to, heard->to);
+    audio->leap.padded = heard->padded;
+    audio->leap_heard += heard->to - heard->from;
+    const AVRational second = {1, 1};
+    if (av_compare_ts(audio->leap_heard, audio->stream->time_base, AVSP_SPLIT_AUDIO_LEAP_S,
+                      second) < 0)
+        return;
+    audio->heard.to = audio->leap.to;
+    audio->heard.padded = audio->leap.padded;
+    audio->leap_heard = 0;
+}
+
+static void note_heard(struct avsp_split_audio *audio, const struct avsp_heard *heard)
+{
+    if (!audio->began) {
+        audio->heard = *heard;
+        audio->began = true;
+        return;
+    }
+    if (leaps(audio, audio->heard.to, heard->from)) {
+        note_leap(audio, heard);
+        return;
+    }
+    audio->heard.from = AVSP_MIN(audio->heard.from, heard->from);
+    if (heard->to < audio->heard.to)
+        return;
+    audio->heard.to = heard->to;
+    audio->heard.padded = heard->padded;
 }
 
 enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPacket *packet,
                                     int64_t shift_s, struct avsp_err *err)
 {
-    bool hidden = (packet->flags & AV_PKT_FLAG_DISCARD) != 0;
+    struct avsp_heard heard;
+    bool is_heard = avsp_heard_of(&audio->hearing, packet, &heard);
     // Behind the shown part an edit list hides sound that must not be heard; before it, it only warms the decoder up.
-    if (hidden && audio->end_pts != INT64_MIN)
+    if ((packet->flags & AV_PKT_FLAG_DISCARD) != 0 && audio->began)
         return AVSP_OK;
     if (audio->writer == NULL) {
         audio->writer = avsp_piece_writer_open(PIECE_NAME, audio->stream, shift_s, err);
@@ -50,15 +92,22 @@ enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPack
     if (rc != AVSP_OK)
         return rc;
     audio->n_packets++;
-    if (!hidden) {
-        int64_t end = packet->pts + packet->duration - end_padding(audio->stream, packet);
-        audio->end_pts = AVSP_MAX(audio->end_pts, end);
-    }
+    if (is_heard)
+        note_heard(audio, &heard);
     return AVSP_OK;
 }
 
+/// What the audio task will count: frames of AAC.
+static uint64_t count_frames(const struct avsp_split_audio *audio, const struct avsp_extent *extent)
+{
+    int rate = avsp_audio_rate_for(audio->stream->codecpar->sample_rate);
+    int64_t samples = av_rescale_q_rnd(extent->end_pts - extent->origin_pts, extent->time_base,
+                                       (AVRational){1, rate}, AV_ROUND_UP);
+    return (uint64_t)AVSP_MAX(samples, 0) / AAC_FRAME_SAMPLES + 1;
+}
+
 static enum avsp_code report(struct avsp_control *ctl, const struct avsp_piece_header *header,
-                             uint64_t bytes, struct avsp_err *err)
+                             uint64_t frames, uint64_t bytes, struct avsp_err *err)
 {
     struct avsp_report report = {
         .kind = AVSP_REPORT_PIECE,
@@ -67,6 +116,7 @@ static enum avsp_code report(struct avsp_control *ctl, const struct avsp_piece_h
                   .in_pts = header->origin_pts,
                   .out_pts = header->end_pts,
                   .time_base = header->origin_time_base,
+                  .frames = frames,
                   .bytes = bytes,
                   .file = {.kind = AVSP_LOCATION_FS, .path = PIECE_NAME}},
     };
@@ -74,26 +124,33 @@ static enum avsp_code report(struct avsp_control *ctl, const struct avsp_piece_h
 }
 
 enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct avsp_control *ctl,
-                                       int32_t segment_seconds, int64_t shift_s, int64_t origin_pts,
-                                       int64_t end_pts, struct avsp_rational time_base,
+                                       int32_t segment_seconds, int64_t shift_s,
+                                       const struct avsp_extent *extent, bool alone,
                                        struct avsp_err *err)
 {
     if (audio->n_packets == 0)
         return AVSP_OK;
+    AVRational tb = extent->time_base;
     // In whole parts of a second, where the shift by seconds is exact too.
     struct avsp_piece_header header = {
         .kind = AVSP_MEDIA_AUDIO,
         .segment_seconds = segment_seconds,
         .time_base = avsp_piece_writer_time_base(audio->writer),
-        .origin_time_base = {1, time_base.den},
-        .origin_pts = origin_pts * time_base.num + shift_s * time_base.den,
-        .end_pts = end_pts * time_base.num + shift_s * time_base.den,
+        .origin_time_base = {1, tb.den},
+        .origin_pts = extent->origin_pts * tb.num + shift_s * tb.den,
+        .end_pts = extent->end_pts * tb.num + shift_s * tb.den,
+        .in_pts = INT64_MIN,
+        .out_pts = INT64_MAX,
         .language = avsp_tracks_language(audio->stream),
         .title = avsp_tracks_title(audio->stream),
     };
+    if (audio->began)
+        header.in_pts = avsp_piece_writer_pts(audio->writer, audio->heard.from);
+    if (audio->began && audio->heard.padded)
+        header.out_pts = avsp_piece_writer_pts(audio->writer, audio->heard.to);
     uint64_t bytes = 0;
     enum avsp_code rc = avsp_piece_writer_finish(audio->writer, &header, &bytes, err);
     if (rc == AVSP_OK)
-        rc = report(ctl, &header, bytes, err);
+        rc = report(ctl, &header, alone ? count_frames(audio, extent) : 0, bytes, err);
     return rc;
 }

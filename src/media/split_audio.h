@@ -3,13 +3,24 @@
 #define AVSP_MEDIA_SPLIT_AUDIO_H
 
 #include "media/control.h"
+#include "media/extent.h"
+#include "media/heard.h"
 #include "media/piece_writer.h"
+
+/// A leap of the times over more than this is believed once as much sound has come behind it.
+#define AVSP_SPLIT_AUDIO_LEAP_S 10
 
 struct avsp_split_audio {
     AVStream *stream;                 ///< borrowed; NULL = there is no sound
     struct avsp_piece_writer *writer; ///< NULL until the first packet
     uint64_t n_packets;
-    int64_t end_pts;    ///< where the sound ends, in the stream's time base; INT64_MIN for none
+    struct avsp_hearing hearing;
+    struct avsp_heard
+        heard;  ///< from the first sound to the last, without leaps that were not believed
+    bool began; ///< `heard` is valid
+    struct avsp_heard
+        leap;           ///< sound behind a leap that is not believed yet; from == to: there is none
+    int64_t leap_heard; ///< how much of it came
     uint64_t n_dropped; ///< packets whose time is not usable
 };
 
@@ -21,11 +32,14 @@ void avsp_split_audio_deinit(struct avsp_split_audio *audio);
 enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPacket *packet,
                                     int64_t shift_s, struct avsp_err *err) AVSP_CHECKED;
 
+/// Where the sound ends, in the stream's time base; INT64_MIN where none was heard.
+int64_t avsp_split_audio_end(const struct avsp_split_audio *audio);
+
 /// Completes the piece and reports it; nothing where no packet came.
-/// @param origin_pts, end_pts  the presentation, in @p time_base (the video stream's).
+/// @param alone  there is no picture: the piece's frames are the job's.
 enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct avsp_control *ctl,
-                                       int32_t segment_seconds, int64_t shift_s, int64_t origin_pts,
-                                       int64_t end_pts, struct avsp_rational time_base,
+                                       int32_t segment_seconds, int64_t shift_s,
+                                       const struct avsp_extent *extent, bool alone,
                                        struct avsp_err *err) AVSP_CHECKED;
 
 #endif

@@ -16,6 +16,9 @@
 
 #define PIECE_NAME_BYTES 32
 
+/// Room for rounding below INT32_MAX.
+#define SAMPLE_TICKS_MAX (INT32_MAX - 1000)
+
 enum avsp_code avsp_split_video_init(struct avsp_split_video *video, struct avsp_control *ctl,
                                      const struct avsp_step *step, AVStream *stream,
                                      const struct avsp_piece_header *facts, struct avsp_err *err)
@@ -301,6 +304,13 @@ int64_t avsp_split_video_end(const struct avsp_split_video *video)
     AVRational rate = {video->facts.frame_rate.num, video->facts.frame_rate.den};
     int64_t frame = av_rescale_q(1, av_inv_q(rate), video->stream->time_base);
     return video->last_pts + AVSP_MAX(frame, 1);
+}
+
+int64_t avsp_split_video_hold_max(const struct avsp_split_video *video)
+{
+    uint32_t timescale = avsp_plan_timescale(avsp_piece_writer_time_base(video->run.writer));
+    AVRational tick = {1, (int)AVSP_MIN(AVSP_MAX(timescale, 1), (uint32_t)INT32_MAX)};
+    return video->last_pts + av_rescale_q(SAMPLE_TICKS_MAX, tick, video->stream->time_base);
 }
 
 enum avsp_code avsp_split_video_finish(struct avsp_split_video *video, int64_t end_pts,

@@ -73,6 +73,10 @@ enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *pa
 /// Where the last frame ends, in the stream's time base: its own duration, or one frame of the standard rate.
 int64_t avsp_split_video_end(const struct avsp_split_video *video);
 
+/// The latest tick at which the last frame may end: its duration must fit into a sample's (ISO/IEC 14496-12, 8.8.8), of which
+/// libavformat takes half.
+int64_t avsp_split_video_hold_max(const struct avsp_split_video *video);
+
 /// Writes what is left. @param end_pts where the last frame shall end.
 enum avsp_code avsp_split_video_finish(struct avsp_split_video *video, int64_t end_pts,
                                        struct avsp_err *err) AVSP_CHECKED;

@@ -16,46 +16,85 @@ struct avsp_rational avsp_tracks_rational(AVRational q)
                                   : (struct avsp_rational){0, 0};
 }
 
-/// Sound for a purpose of its own stands behind plain sound, a track that is marked as default before the others.
-static int audio_rank(const AVStream *stream)
+bool avsp_tracks_is_still(const AVStream *stream)
+{
+    const int pictures = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS;
+    return stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO &&
+           (stream->disposition & pictures) != 0;
+}
+
+static bool holds(const AVProgram *program, const AVStream *stream)
+{
+    for (unsigned i = 0; i < program->nb_stream_indexes; i++)
+        if ((int)program->stream_index[i] == stream->index)
+            return true;
+    return false;
+}
+
+/// A multiplex carries several programs at once; what stands in none belongs to all.
+static bool are_of_two_programs(const AVFormatContext *ctx, const AVStream *a, const AVStream *b)
+{
+    bool knows_a = false;
+    bool knows_b = false;
+    for (unsigned i = 0; i < ctx->nb_programs; i++) {
+        bool has_a = holds(ctx->programs[i], a);
+        bool has_b = holds(ctx->programs[i], b);
+        if (has_a && has_b)
+            return false;
+        knows_a = knows_a || has_a;
+        knows_b = knows_b || has_b;
+    }
+    return knows_a && knows_b;
+}
+
+bool avsp_tracks_is_encrypted(const AVStream *stream)
+{
+    uint32_t tag = stream->codecpar->codec_tag;
+    return av_stream_get_side_data(stream, AV_PKT_DATA_ENCRYPTION_INIT_INFO, NULL) != NULL ||
+           tag == MKTAG('e', 'n', 'c', 'v') || tag == MKTAG('e', 'n', 'c', 'a');
+}
+
+/// Of pictures or sound that could be used, what the file's maker marked as the one to show comes first.
+static int default_rank(const AVStream *stream)
+{
+    return (stream->disposition & AV_DISPOSITION_DEFAULT) != 0;
+}
+
+/// Sound for a purpose of its own stands behind plain sound, another program's behind that of the picture's.
+static int audio_rank(AVFormatContext *ctx, const AVStream *video, const AVStream *stream)
 {
     const int special = AV_DISPOSITION_COMMENT | AV_DISPOSITION_HEARING_IMPAIRED |
                         AV_DISPOSITION_VISUAL_IMPAIRED | AV_DISPOSITION_KARAOKE;
-    int rank = (stream->disposition & special) != 0 ? 0 : 2;
-    return rank + ((stream->disposition & AV_DISPOSITION_DEFAULT) != 0);
+    bool stranger = video != NULL && are_of_two_programs(ctx, video, stream);
+    bool plain = (stream->disposition & special) == 0;
+    return (stranger ? 0 : 4) + (plain ? 2 : 0) + default_rank(stream);
 }
 
 static bool is_usable_audio(const AVStream *stream)
 {
     return stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO &&
+           !avsp_tracks_is_encrypted(stream) &&
            avcodec_find_decoder(stream->codecpar->codec_id) != NULL &&
-           stream->codecpar->sample_rate > 0;
+           stream->codecpar->sample_rate > 0 && stream->time_base.num > 0 &&
+           stream->time_base.den > 0;
 }
 
-static void choose_audio(AVFormatContext *ctx, struct avsp_tracks *tracks)
+static AVStream *choose_audio(AVFormatContext *ctx, const AVStream *video)
 {
+    AVStream *best = NULL;
     for (unsigned i = 0; i < ctx->nb_streams; i++) {
         AVStream *stream = ctx->streams[i];
-        if (stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO && !is_usable_audio(stream))
-            tracks->audio_undecodable = true;
         if (is_usable_audio(stream) &&
-            (tracks->audio == NULL || audio_rank(stream) > audio_rank(tracks->audio)))
-            tracks->audio = stream;
+            (best == NULL || audio_rank(ctx, video, stream) > audio_rank(ctx, video, best)))
+            best = stream;
     }
-    if (tracks->audio != NULL)
-        tracks->audio_undecodable = false;
-}
-
-static bool is_encrypted(const AVStream *stream)
-{
-    return av_stream_get_side_data(stream, AV_PKT_DATA_ENCRYPTION_INIT_INFO, NULL) != NULL ||
-           stream->codecpar->codec_tag == MKTAG('e', 'n', 'c', 'v');
+    return best;
 }
 
 static enum avsp_code check_video(const AVStream *video, struct avsp_err *err)
 {
     const AVCodecParameters *par = video->codecpar;
-    if (is_encrypted(video))
+    if (avsp_tracks_is_encrypted(video))
         return avsp_err_set(err, AVSP_UNSUPPORTED, "the video is encrypted");
     if (par->codec_id == AV_CODEC_ID_NONE || avcodec_find_decoder(par->codec_id) == NULL)
         return avsp_err_set(err, AVSP_UNSUPPORTED, "there is no decoder for the video (%s)",
@@ -75,40 +114,72 @@ static enum avsp_code check_video(const AVStream *video, struct avsp_err *err)
     return AVSP_OK;
 }
 
-/// The best video stream; pictures that belong to the sound (cover art) or to the chapters are none.
-static AVStream *choose_video(AVFormatContext *ctx)
+/// A picture that stands still without being marked as cover art: a track of one frame, or without any rate.
+static bool is_moving(const AVStream *stream)
 {
-    int idx = av_find_best_stream(ctx, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
-    if (idx < 0)
-        return NULL;
-    AVStream *video = ctx->streams[idx];
-    const int pictures = AV_DISPOSITION_ATTACHED_PIC | AV_DISPOSITION_TIMED_THUMBNAILS;
-    return (video->disposition & pictures) != 0 ? NULL : video;
+    return stream->nb_frames != 1 && stream->avg_frame_rate.num > 0;
 }
 
-static enum avsp_code no_video(const AVFormatContext *ctx, struct avsp_err *err)
+/// What can be decoded stands before what cannot, what moves before what does not, the maker's choice before others, then the
+/// largest.
+static int64_t video_rank(const AVStream *stream)
+{
+    struct avsp_err why = {0};
+    int64_t area = (int64_t)stream->codecpar->width * stream->codecpar->height;
+    bool usable = check_video(stream, &why) == AVSP_OK;
+    int rank = (usable ? 4 : 0) + (is_moving(stream) ? 2 : 0) + default_rank(stream);
+    return rank * (INT64_C(1) << 60) + AVSP_MIN(AVSP_MAX(area, 0), (INT64_C(1) << 60) - 1);
+}
+
+static AVStream *choose_video(AVFormatContext *ctx)
+{
+    AVStream *best = NULL;
+    for (unsigned i = 0; i < ctx->nb_streams; i++) {
+        AVStream *stream = ctx->streams[i];
+        if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !avsp_tracks_is_still(stream) &&
+            (best == NULL || video_rank(stream) > video_rank(best)))
+            best = stream;
+    }
+    return best;
+}
+
+static enum avsp_code nothing_to_play(const AVFormatContext *ctx, struct avsp_err *err)
 {
     if (ctx->nb_streams == 0)
         return avsp_err_set(
             err, AVSP_CORRUPT,
             "there is nothing in the file, neither picture nor sound: it is damaged");
-    for (unsigned i = 0; i < ctx->nb_streams; i++)
-        if (ctx->streams[i]->codecpar->codec_type == AVMEDIA_TYPE_AUDIO)
+    for (unsigned i = 0; i < ctx->nb_streams; i++) {
+        const AVCodecParameters *par = ctx->streams[i]->codecpar;
+        if (par->codec_type != AVMEDIA_TYPE_AUDIO)
+            continue;
+        if (avsp_tracks_is_encrypted(ctx->streams[i]))
             return avsp_err_set(err, AVSP_UNSUPPORTED,
-                                "no video in the file: audio-only input is not supported yet");
-    return avsp_err_set(err, AVSP_UNSUPPORTED, "no video in the file");
+                                "no video in the file, and its sound is encrypted");
+        if (avcodec_find_decoder(par->codec_id) != NULL)
+            return avsp_err_set(err, AVSP_CORRUPT,
+                                "no video in the file, and none of its sound (%s) could be "
+                                "decoded: it is damaged",
+                                avcodec_get_name(par->codec_id));
+        return avsp_err_set(
+            err, AVSP_UNSUPPORTED, "no video in the file, and no decoder for its sound (%s)",
+            par->codec_id == AV_CODEC_ID_NONE ? "unknown codec" : avcodec_get_name(par->codec_id));
+    }
+    return avsp_err_set(err, AVSP_UNSUPPORTED, "neither video nor sound in the file");
 }
 
 enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_tracks,
                                   struct avsp_err *err)
 {
     struct avsp_tracks tracks = {.video = choose_video(ctx)};
-    if (tracks.video == NULL)
-        return no_video(ctx, err);
-    enum avsp_code rc = check_video(tracks.video, err);
+    tracks.audio = choose_audio(ctx, tracks.video);
+    enum avsp_code rc = AVSP_OK;
+    if (tracks.video != NULL)
+        rc = check_video(tracks.video, err);
+    else if (tracks.audio == NULL)
+        rc = nothing_to_play(ctx, err);
     if (rc != AVSP_OK)
         return rc;
-    choose_audio(ctx, &tracks);
     for (unsigned i = 0; i < ctx->nb_streams; i++)
         if (ctx->streams[i] != tracks.video && ctx->streams[i] != tracks.audio)
             ctx->streams[i]->discard = AVDISCARD_ALL;

@@ -9,18 +9,24 @@
 #define AVSP_PICTURE_SIDE_MAX_PX 16384
 #define AVSP_PICTURE_AREA_MAX_PX (16384 * 8704)
 
-/// The streams that are used; borrowed from the source.
+/// The streams that are used; borrowed from the source. At least one is not NULL.
 struct avsp_tracks {
-    AVStream *video;
-    AVStream *audio;        ///< NULL = the presentation has no sound
-    bool audio_undecodable; ///< the only sound there is has no decoder: `audio` is NULL
+    AVStream *video; ///< NULL = the presentation is sound alone
+    AVStream *audio; ///< NULL = the presentation has no sound
 };
 
-/// Picks the video stream and the default sound, and discards the others.
-/// @return OK; UNSUPPORTED no video, no decoder for it, encrypted, or larger than the ceilings; CORRUPT no picture could
-/// be found out about.
+/// Picks the picture and the sound, and discards the other streams: of several the one that can be decoded, then the one marked
+/// as default, then the largest picture, the plain sound of the picture's program, the first. Still pictures (cover art) are no
+/// video: a file with nothing but those and sound is sound alone.
+/// @return OK; UNSUPPORTED nothing to play, no decoder for the video, encrypted, or larger than the ceilings; CORRUPT no picture
+/// could be found out about.
 enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_tracks,
                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// Is it a picture that belongs to the sound or to the chapters?
+bool avsp_tracks_is_still(const AVStream *stream);
+
+bool avsp_tracks_is_encrypted(const AVStream *stream);
 
 /// Fills what a piece's header says about the picture: size, depth, colour, aspect, rotation.
 /// @param ret_odd_rotation  true: turned by something else than a quarter turn; the header says 0.

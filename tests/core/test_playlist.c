@@ -95,6 +95,23 @@ static void multivariant_playlist(void **state)
     assert_non_null(strstr(text, ",AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\nv0/p.m3u8\n"));
 }
 
+static void sound_alone_is_a_variant(void **state)
+{
+    (void)state;
+    struct avsp_playlist_set alone = {&renditions[1], 1};
+    static const char *const uris[] = {"a0/p.m3u8"};
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_playlist_check(&alone, &err), AVSP_OK);
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 65536);
+    avsp_playlist_multivariant(&alone, uris, &buf);
+    assert_string_equal(
+        avsp_buf_text(&buf),
+        "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=127660,AVERAGE-BANDWIDTH=127321,CODECS=\"mp4a.40.2\"\n"
+        "a0/p.m3u8\n");
+}
+
 static void a_track_shorter_than_a_segment_has_a_bandwidth(void **state)
 {
     (void)state;
@@ -175,6 +192,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(media_playlists),
         cmocka_unit_test(multivariant_playlist),
+        cmocka_unit_test(sound_alone_is_a_variant),
         cmocka_unit_test(a_track_shorter_than_a_segment_has_a_bandwidth),
         cmocka_unit_test(broken_timelines_are_found),
         cmocka_unit_test(parts_are_joined_with_discontinuities),

@@ -11,7 +11,8 @@ def browser(tmp_path_factory):
     started.close()
 
 
-@pytest.mark.parametrize("name", ["open-gop", "vfr", "silent"])
+# The last two: a first and a last frame that are shown for several segments.
+@pytest.mark.parametrize("name", ["open-gop", "vfr", "silent", "late-picture", "long-sound"])
 def test_plays_from_start_to_end(name, clip, presentation, browser):
     folder = presentation(name)
     found = playlists.read(folder / "manifest.m3u8")
@@ -40,6 +41,23 @@ def test_plays_from_start_to_end(name, clip, presentation, browser):
             assert seek["mediaTime"] is not None, f"no frame at {middle}: {seek}"
             assert float(begin) - 0.001 <= seek["mediaTime"] <= middle + 0.001, f"{seek} in the segment at {float(begin)}"
 
+        assert browser.evaluate("return errors") == []
+    finally:
+        browser.open("about:blank")
+        server.close()
+
+
+def test_plays_sound_alone(presentation, browser):
+    folder = presentation("song")
+    end = float(sum(playlists.read(folder / "manifest.m3u8").sound.extinf))
+    server = Server(folder)
+    try:
+        browser.open(f"{server.url}/.test/player.html")
+        state = browser.evaluate("await load(args[0]); return await bufferAll()", f"{server.url}/manifest.m3u8")
+        assert len(state["ranges"]) == 1 and state["ranges"][0][0] == 0, state
+        assert abs(state["ranges"][0][1] - end) < 0.05 and abs(state["duration"] - end) < 0.05, f"{state} for {end}"
+        played = browser.evaluate("return await playThrough(args[0])", 3 * end + 20)
+        assert abs(played["ended"] - end) < 0.05, played
         assert browser.evaluate("return errors") == []
     finally:
         browser.open("about:blank")

@@ -49,6 +49,8 @@ static struct avsp_piece_header audio_header(const struct kit_clip *clip, int64_
         .origin_pts = origin_ms,
         .origin_time_base = {1, 1000},
         .end_pts = end_ms,
+        .in_pts = INT64_MIN,
+        .out_pts = INT64_MAX,
         .language = "de",
         .title = "Main",
     };

@@ -4,6 +4,7 @@ import subprocess
 PICTURE = "testsrc2=size={size}:rate={rate}:duration={seconds}"
 # A tone that moves, so that no stretch of it looks like another.
 SOUND = "aevalsrc='0.4*sin(2*PI*(200+60*t)*t)|0.4*sin(2*PI*(300+40*t)*t)':sample_rate={hz}:duration={seconds}"
+CLICKS = "aevalsrc='if(lt(mod(t,1),0.01),0.9*sin(2*PI*1500*t),0)':sample_rate=48000"
 AAC = ["-c:a", "aac", "-b:a", "96k"]
 
 
@@ -88,8 +89,43 @@ def film(path):
 def clicks(path):
     # Each second one white frame, and 10 ms of a loud tone that begins with it; the sound is not compressed.
     ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=30:duration=12",
-           "-f", "lavfi", "-i", "aevalsrc='if(lt(mod(t,1),0.01),0.9*sin(2*PI*1500*t),0)':sample_rate=48000:duration=12",
+           "-f", "lavfi", "-i", f"{CLICKS}:duration=12",
            "-vf", "drawbox=color=white:t=fill:enable='eq(mod(n,30),0)'", *x264(*fixed_gop(90)), "-c:a", "pcm_s16le", path)
+
+
+def song(path):
+    # Sound alone, with a picture of its cover.
+    cover = path.with_name("cover.png")
+    ffmpeg(*picture(size="300x300", seconds=1), "-frames:v", 1, cover)
+    ffmpeg("-f", "lavfi", "-i", f"{CLICKS}:duration=5.2", "-i", cover, "-map", "0", "-map", "1", "-c:v", "copy",
+           "-disposition:v", "attached_pic", path)
+
+
+def clicks_apart(path, picture_delay=0, sound_delay=0, picture_seconds=8, sound_seconds=8):
+    """Flashes and clicks on each half second of the timeline, in tracks that begin and end as they are told to."""
+    flash = f"drawbox=color=white:t=fill:enable='eq(mod(n+{round(picture_delay * 30)},30),15)'"
+    at = f"mod(t+{sound_delay}-0.5,1)"
+    click = f"aevalsrc='if(between({at},0,0.01),0.9*sin(2*PI*1500*{at}),0)':sample_rate=48000:duration={sound_seconds}"
+    video, audio = path.with_name(f"{path.stem}-v.mov"), path.with_name(f"{path.stem}-a.mov")
+    ffmpeg("-f", "lavfi", "-i", f"color=black:size=320x180:rate=30:duration={picture_seconds}", "-vf", flash,
+           *x264(*fixed_gop(60), "bframes=3"), video)
+    ffmpeg("-f", "lavfi", "-i", click, "-c:a", "flac", "-strict", "-2", audio.with_suffix(".mkv"))
+    ffmpeg("-itsoffset", picture_delay, "-i", video, "-itsoffset", sound_delay, "-i", audio.with_suffix(".mkv"), "-c:v", "copy",
+           "-c:a", "pcm_s16le", path)
+    video.unlink()
+    audio.with_suffix(".mkv").unlink()
+
+
+def late_picture(path):
+    clicks_apart(path, picture_delay=3, picture_seconds=2, sound_seconds=5)
+
+
+def long_sound(path):
+    clicks_apart(path, picture_seconds=2, sound_seconds=7)
+
+
+def late_sound(path):
+    clicks_apart(path, sound_delay=2.3, picture_seconds=6, sound_seconds=2)
 
 
 # name: (how, file name, seconds in a segment)
@@ -108,6 +144,10 @@ CLIPS = {
 # Not for every check of a presentation.
 OTHERS = {
     "film": (film, "film.mp4", 1),
+    "song": (song, "song.mp3", 2),
+    "late-picture": (late_picture, "late-picture.mov", 2),
+    "long-sound": (long_sound, "long-sound.mov", 2),
+    "late-sound": (late_sound, "late-sound.mov", 2),
 }
 
 

@@ -36,11 +36,17 @@ class Presentation:
     media: dict  # URI: Media
 
     @property
+    def sound_alone(self):
+        return not self.variants[0]["CODECS"].startswith("av01")
+
+    @property
     def video(self):
-        return self.media[self.variants[0]["URI"]]
+        return None if self.sound_alone else self.media[self.variants[0]["URI"]]
 
     @property
     def sound(self):
+        if self.sound_alone:
+            return self.media[self.variants[0]["URI"]]
         return self.media[self.audio[0]["URI"]] if self.audio else None
 
 
@@ -138,15 +144,28 @@ def av1_codec(av1c, bit_depth):
     return f"av01.{profile}.{level:02d}{tier}.{bit_depth:02d}"
 
 
+def check_sound_alone(presentation):
+    """A variant of sound says what it needs, and nothing of a picture."""
+    (variant,) = presentation.variants
+    assert set(variant) == {"URI", "BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS"}, variant
+    assert variant["CODECS"] == "mp4a.40.2" and presentation.audio == []
+    peak, mean = bits_a_second(presentation.sound)
+    assert peak * 0.9 <= int(variant["BANDWIDTH"]) <= max(peak, mean) * 1.5, f"{variant} for {peak}"
+    assert abs(int(variant["AVERAGE-BANDWIDTH"]) - mean) <= mean * 0.1, f"{variant} for {mean}"
+
+
 def check(presentation, bit_depth=8):
     """All rules that hold for every presentation we make."""
     assert "#EXT-X-INDEPENDENT-SEGMENTS" in presentation.tags
     ends = {}
     for uri, media in presentation.media.items():
-        ends[uri] = check_media(media, any(v["URI"] == uri for v in presentation.variants))
+        ends[uri] = check_media(media, media is presentation.video)
     targets = {m.tags["#EXT-X-TARGETDURATION"] for m in presentation.media.values()}
     assert len(targets) == 1, f"target durations differ: {targets}"
 
+    if presentation.sound_alone:
+        check_sound_alone(presentation)
+        return
     for variant in presentation.variants:
         media = presentation.media[variant["URI"]]
         codecs = variant["CODECS"].split(",")

@@ -1,0 +1,86 @@
+#include "media/extent.h"
+
+/// Sound this much earlier than the picture is cut, as before: a recording that was cut out of a broadcast begins with sound whose
+/// pictures cannot be decoded, and a first frame held for a fraction of a second would change the distance to the second one for
+/// nothing. In milliseconds.
+#define LEAD_CUT_MS 1000
+/// Less than this is nobody's loss: encoders' priming, and the frames that B-frames delay.
+#define LEAD_QUIET_MS 100
+
+#define MS_PER_S 1000
+static const AVRational millisecond = {1, MS_PER_S};
+
+static enum avsp_code begin_with_sound(struct avsp_extent *extent,
+                                       const struct avsp_lookahead *ahead, struct avsp_err *err)
+{
+    if (!ahead->sound.heard)
+        return avsp_err_set(err, AVSP_CORRUPT,
+                            "there is no sound in the file that can be heard: it is damaged or "
+                            "cut off");
+    extent->first_pts = extent->origin_pts = ahead->sound.from;
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_extent_begin(struct avsp_extent *extent, const struct avsp_tracks *tracks,
+                                 const struct avsp_lookahead *ahead, struct avsp_control *ctl,
+                                 struct avsp_err *err)
+{
+    *extent = (struct avsp_extent){.time_base = tracks->video != NULL ? tracks->video->time_base
+                                                                      : tracks->audio->time_base};
+    if (tracks->video == NULL)
+        return begin_with_sound(extent, ahead, err);
+    if (ahead->n_pts == 0)
+        return avsp_err_set(err, AVSP_CORRUPT,
+                            "there is not one picture in the file that can be shown: it is damaged "
+                            "or cut off");
+    extent->first_pts = extent->origin_pts = ahead->origin_pts;
+    if (tracks->audio == NULL || !ahead->sound.heard)
+        return AVSP_OK;
+    AVRational tb = extent->time_base;
+    int64_t sound =
+        av_rescale_q_rnd(ahead->sound.from, tracks->audio->time_base, tb, AV_ROUND_DOWN);
+    int64_t lead_ms = av_rescale_q(extent->first_pts - sound, tb, millisecond);
+    int64_t heard_ms = av_rescale_q(ahead->sound.before, tracks->audio->time_base, millisecond);
+    if (lead_ms <= LEAD_QUIET_MS)
+        return AVSP_OK;
+    // A stray time far ahead of all others is damage, not a picture that begins late.
+    if (lead_ms <= LEAD_CUT_MS || heard_ms < lead_ms / 2)
+        return avsp_control_warn(ctl, err,
+                                 "the sound begins %.2f s before the first picture that can be "
+                                 "shown: it is cut off there",
+                                 (double)lead_ms / MS_PER_S);
+    extent->origin_pts = sound;
+    return avsp_control_warn(ctl, err,
+                             "the picture begins %.2f s after the sound: its first frame is shown "
+                             "from the start",
+                             (double)lead_ms / MS_PER_S);
+}
+
+enum avsp_code avsp_extent_end(struct avsp_extent *extent, const struct avsp_tracks *tracks,
+                               const struct avsp_extent_ends *ends, int32_t warn_s,
+                               struct avsp_control *ctl, struct avsp_err *err)
+{
+    AVRational tb = extent->time_base;
+    int64_t sound = INT64_MIN;
+    if (ends->sound != INT64_MIN)
+        sound = av_rescale_q_rnd(ends->sound, tracks->audio->time_base, tb, AV_ROUND_UP);
+    if (tracks->video == NULL) {
+        extent->end_pts = sound;
+        return sound > extent->origin_pts
+                   ? AVSP_OK
+                   : avsp_err_set(err, AVSP_CORRUPT, "there is nothing to hear in the file");
+    }
+    extent->end_pts = AVSP_MAX(ends->picture, AVSP_MIN(sound, ends->hold_max));
+    double held_s = (double)(extent->end_pts - ends->picture) * av_q2d(tb);
+    if (sound > extent->end_pts)
+        return avsp_control_warn(ctl, err,
+                                 "the sound goes on for %.1f s after the picture, longer than its "
+                                 "last frame can be shown: what is beyond %.1f s is cut off",
+                                 (double)(sound - ends->picture) * av_q2d(tb), held_s);
+    if (held_s <= warn_s)
+        return AVSP_OK;
+    return avsp_control_warn(ctl, err,
+                             "the sound goes on for %.1f s after the picture: the last frame is "
+                             "shown until then",
+                             held_s);
+}

@@ -1,0 +1,56 @@
+#include "media/heard.h"
+
+#include <libavutil/intreadwrite.h>
+
+/// Layout of AV_PKT_DATA_SKIP_SAMPLES (libavcodec/packet.h): samples at the start, samples at the end, two reasons.
+#define SKIP_BYTES 10
+
+static int64_t length_of(const AVStream *stream, const AVPacket *packet)
+{
+    if (packet->duration > 0)
+        return packet->duration;
+    int n = av_get_audio_frame_duration2(stream->codecpar, packet->size);
+    AVRational sample = {1, stream->codecpar->sample_rate};
+    return n > 0 && sample.den > 0 ? av_rescale_q(n, sample, stream->time_base) : 0;
+}
+
+/// Takes off what is said to be priming and padding.
+static bool trim(struct avsp_hearing *hearing, const uint8_t *side_data, struct avsp_heard *heard)
+{
+    const AVStream *stream = hearing->stream;
+    AVRational sample = {1, stream->codecpar->sample_rate};
+    int64_t before = av_rescale_q(AV_RL32(side_data), sample, stream->time_base);
+    int64_t behind = av_rescale_q(AV_RL32(side_data + 4), sample, stream->time_base);
+    int64_t length = heard->to - heard->from;
+    bool is_off =
+        behind > 0 && behind != length && (length + behind <= hearing->longest || behind > length);
+    heard->padded = behind > 0;
+    heard->to -= is_off ? 0 : behind;
+    return !__builtin_add_overflow(heard->from, before, &heard->from) &&
+           (behind == 0 || heard->to > heard->from);
+}
+
+bool avsp_heard_of(struct avsp_hearing *hearing, const AVPacket *packet,
+                   struct avsp_heard *ret_heard)
+{
+    const AVStream *stream = hearing->stream;
+    if (packet->pts == AV_NOPTS_VALUE || (packet->flags & AV_PKT_FLAG_DISCARD) != 0)
+        return false;
+    struct avsp_heard heard = {.from = packet->pts};
+    int64_t length = length_of(stream, packet);
+    if (__builtin_add_overflow(packet->pts, length, &heard.to))
+        return false;
+    size_t size = 0;
+    const uint8_t *data = av_packet_get_side_data(packet, AV_PKT_DATA_SKIP_SAMPLES, &size);
+    if (data != NULL && size >= SKIP_BYTES && stream->codecpar->sample_rate > 0 &&
+        !trim(hearing, data, &heard))
+        return false;
+    // Vorbis' first packet decodes to nothing; libavformat knows where the sound begins all the same.
+    bool first = hearing->longest == 0;
+    if (first && stream->start_time > heard.from && stream->start_time <= heard.to)
+        heard.from = stream->start_time;
+    hearing->longest = AVSP_MAX(hearing->longest, length);
+    heard.to = AVSP_MAX(heard.to, heard.from);
+    *ret_heard = heard;
+    return true;
+}

@@ -1,0 +1,71 @@
+#include "media/left_out.h"
+
+#include <string.h>
+
+/// Room for the line's end.
+#define LIST_MAX_BYTES (AVSP_TEXT_MAX_BYTES - 64)
+
+const char *avsp_left_out_type(const AVStream *stream)
+{
+    switch (stream->codecpar->codec_type) {
+    case AVMEDIA_TYPE_VIDEO:
+        return avsp_tracks_is_still(stream) ? "picture" : "video";
+    case AVMEDIA_TYPE_AUDIO:
+        return "audio";
+    case AVMEDIA_TYPE_SUBTITLE:
+        return "subtitle";
+    default:
+        return "data";
+    }
+}
+
+static const char *why_unused(const AVStream *stream)
+{
+    if (avsp_tracks_is_still(stream))
+        return "a still picture";
+    if (avsp_tracks_is_encrypted(stream))
+        return "it is encrypted";
+    if (avcodec_find_decoder(stream->codecpar->codec_id) == NULL)
+        return "there is no decoder for it";
+    if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+        return "one video track is used";
+    return stream->codecpar->sample_rate > 0 ? "the default sound track is used"
+                                             : "none of it could be decoded";
+}
+
+const char *avsp_left_out_why(const struct avsp_tracks *tracks, const AVStream *stream)
+{
+    enum AVMediaType type = stream->codecpar->codec_type;
+    if (stream == tracks->video || stream == tracks->audio)
+        return "";
+    return type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO ? why_unused(stream)
+                                                                    : "not supported yet";
+}
+
+static void put_stream(const struct avsp_tracks *tracks, const AVStream *stream,
+                       const char *separator, struct avsp_buf *buf)
+{
+    const char *language = avsp_tracks_language(stream);
+    bool known = strcmp(language, "und") != 0;
+    avsp_buf_printf(buf, "%s%d %s, %s%s%s (%s)", separator, stream->index,
+                    avsp_left_out_type(stream), avcodec_get_name(stream->codecpar->codec_id),
+                    known ? ", " : "", known ? language : "", avsp_left_out_why(tracks, stream));
+}
+
+void avsp_left_out_list(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
+                        struct avsp_buf *buf)
+{
+    unsigned n = 0;
+    unsigned n_unnamed = 0;
+    for (unsigned i = 0; i < ctx->nb_streams; i++) {
+        const AVStream *stream = ctx->streams[i];
+        if (avsp_left_out_why(tracks, stream)[0] == '\0')
+            continue;
+        if (buf->len >= LIST_MAX_BYTES - 128)
+            n_unnamed++;
+        else
+            put_stream(tracks, stream, n++ == 0 ? "left out of the file's streams: " : "; ", buf);
+    }
+    if (n_unnamed > 0)
+        avsp_buf_printf(buf, "; and %u more", n_unnamed);
+}

@@ -1,0 +1,42 @@
+"""Sound alone, and where picture and sound begin and end apart: nothing is lost, and clicks stay at their flashes."""
+import fractions
+
+import pytest
+from harness import media, playlists
+
+MS = fractions.Fraction(1, 1000)
+
+
+def test_sound_alone(clip, presentation):
+    manifest = presentation("song") / "manifest.m3u8"
+    found = playlists.read(manifest)
+    playlists.check(found)
+    assert playlists.all_files(manifest.parent) == playlists.named_files(found)
+    assert media.warnings(manifest) == ""
+    assert media.probe(manifest, "stream=codec_name", "v") == []
+    # To the sample, priming and padding of both encoders aside.
+    assert abs(sum(found.sound.extinf) - fractions.Fraction("5.2")) <= fractions.Fraction(1024, 48000)
+    onsets = media.onsets(*media.samples(manifest))
+    assert len(onsets) == 6
+    assert all(abs(onset - i) < MS for i, onset in enumerate(onsets)), [float(o) for o in onsets]
+
+
+# name: when the presentation's time 0 is in the source, and its end
+EXTENTS = {"late-picture": (0, 5), "long-sound": (0, 7), "late-sound": (0, 6)}
+
+
+@pytest.mark.parametrize("name", EXTENTS)
+def test_picture_and_sound_apart(name, clip, presentation):
+    origin, end = EXTENTS[name]
+    manifest = presentation(name) / "manifest.m3u8"
+    found = playlists.read(manifest)
+    playlists.check(found)
+    assert sum(found.video.extinf) == end - origin
+    # Every frame once, at its time; the first one from the start.
+    source = media.times(clip(name).path)
+    assert media.times(manifest) == [0] + [t - origin for t in source[1:]]
+    assert media.flashes(manifest) == [t - origin for t in media.flashes(clip(name).path)]
+    # Every click there is, and each where a flash would be.
+    onsets = media.onsets(*media.samples(manifest))
+    assert len(onsets) == len(media.onsets(*media.samples(clip(name).path)))
+    assert all(abs(2 * o - round(2 * o)) < 2 * MS and round(2 * o) % 2 == 1 for o in onsets), [float(o) for o in onsets]
