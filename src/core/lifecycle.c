@@ -2,12 +2,13 @@
 
 /// What each event does in each state; 0 = it cannot happen there. A running task may be claimed again: the claim is what
 /// supersedes an attempt whose lease ran out (EXPIRE alone changes nothing, so that a late finish still counts).
-static const enum avsp_task_state task_table[AVSP_TASK_CANCELED + 1][AVSP_EVENT_REVIVE + 1] = {
+static const enum avsp_task_state task_table[AVSP_TASK_HELD + 1][AVSP_TASK_N_EVENTS] = {
     [AVSP_TASK_READY] =
         {
             [AVSP_EVENT_CLAIM] = AVSP_TASK_RUNNING,
             [AVSP_EVENT_FAIL] = AVSP_TASK_FAILED,
             [AVSP_EVENT_CANCEL] = AVSP_TASK_CANCELED,
+            [AVSP_EVENT_HOLD] = AVSP_TASK_HELD,
         },
     [AVSP_TASK_RUNNING] =
         {
@@ -19,25 +20,96 @@ static const enum avsp_task_state task_table[AVSP_TASK_CANCELED + 1][AVSP_EVENT_
             [AVSP_EVENT_FAIL] = AVSP_TASK_FAILED,
             [AVSP_EVENT_CANCEL] = AVSP_TASK_CANCELED,
         },
-    [AVSP_TASK_FAILED] = {[AVSP_EVENT_REVIVE] = AVSP_TASK_READY},
-    [AVSP_TASK_CANCELED] = {[AVSP_EVENT_REVIVE] = AVSP_TASK_READY},
+    [AVSP_TASK_HELD] =
+        {
+            [AVSP_EVENT_LET_GO] = AVSP_TASK_READY,
+            [AVSP_EVENT_CANCEL] = AVSP_TASK_CANCELED,
+        },
+    [AVSP_TASK_DONE] = {[AVSP_EVENT_RESET] = AVSP_TASK_CANCELED},
+    [AVSP_TASK_FAILED] =
+        {
+            [AVSP_EVENT_REVIVE] = AVSP_TASK_HELD,
+            [AVSP_EVENT_RESET] = AVSP_TASK_CANCELED,
+        },
+    [AVSP_TASK_CANCELED] =
+        {
+            [AVSP_EVENT_REVIVE] = AVSP_TASK_HELD,
+            [AVSP_EVENT_RESET] = AVSP_TASK_CANCELED,
+        },
+};
+
+/// The same for jobs. A paused job can finish or fail, for what runs goes on.
+static const enum avsp_job_state job_table[AVSP_JOB_DELETED + 1][AVSP_JOB_N_EVENTS] = {
+    [AVSP_JOB_RUNNING] =
+        {
+            [AVSP_JOB_EVENT_FINISH] = AVSP_JOB_FINISHED,
+            [AVSP_JOB_EVENT_FAIL] = AVSP_JOB_FAILED,
+            [AVSP_JOB_EVENT_CANCEL] = AVSP_JOB_CANCELED,
+            [AVSP_JOB_EVENT_PAUSE] = AVSP_JOB_PAUSED,
+        },
+    [AVSP_JOB_PAUSED] =
+        {
+            [AVSP_JOB_EVENT_FINISH] = AVSP_JOB_FINISHED,
+            [AVSP_JOB_EVENT_FAIL] = AVSP_JOB_FAILED,
+            [AVSP_JOB_EVENT_CANCEL] = AVSP_JOB_CANCELED,
+            [AVSP_JOB_EVENT_RESUME] = AVSP_JOB_RUNNING,
+        },
+    [AVSP_JOB_FINISHED] = {[AVSP_JOB_EVENT_DELETE] = AVSP_JOB_DELETED},
+    [AVSP_JOB_FAILED] =
+        {
+            [AVSP_JOB_EVENT_RETRY] = AVSP_JOB_RUNNING,
+            [AVSP_JOB_EVENT_DELETE] = AVSP_JOB_DELETED,
+        },
+    [AVSP_JOB_CANCELED] =
+        {
+            [AVSP_JOB_EVENT_RETRY] = AVSP_JOB_RUNNING,
+            [AVSP_JOB_EVENT_DELETE] = AVSP_JOB_DELETED,
+        },
 };
 
 enum avsp_task_state avsp_task_next(enum avsp_task_state state, enum avsp_task_event event)
 {
-    if ((unsigned)state > AVSP_TASK_CANCELED || (unsigned)event > AVSP_EVENT_REVIVE)
+    if ((unsigned)state > AVSP_TASK_HELD || (unsigned)event >= AVSP_TASK_N_EVENTS)
         return 0;
     return task_table[state][event];
 }
 
+enum avsp_job_state avsp_job_next(enum avsp_job_state state, enum avsp_job_event event)
+{
+    if ((unsigned)state > AVSP_JOB_DELETED || (unsigned)event >= AVSP_JOB_N_EVENTS)
+        return 0;
+    return job_table[state][event];
+}
+
 bool avsp_task_is_over(enum avsp_task_state state)
 {
-    return state != AVSP_TASK_READY && state != AVSP_TASK_RUNNING;
+    return state != AVSP_TASK_READY && state != AVSP_TASK_RUNNING && state != AVSP_TASK_HELD;
 }
 
 bool avsp_job_is_over(enum avsp_job_state state)
 {
-    return state != AVSP_JOB_RUNNING;
+    return state != AVSP_JOB_RUNNING && state != AVSP_JOB_PAUSED;
+}
+
+/// Segments of one job that are ready at once, and how many of them are used up before more are let go. What is ready serves
+/// whoever asks until the next claim is committed, which takes milliseconds; so this is enough for thousands of slots.
+#define WINDOW 256
+#define WINDOW_STEP 64
+
+enum avsp_task_state avsp_task_waits(enum avsp_job_state job, enum avsp_task_kind kind, int64_t idx,
+                                     int64_t released)
+{
+    if (kind == AVSP_TASK_CLEANUP)
+        return AVSP_TASK_READY;
+    bool beyond = kind == AVSP_TASK_ENCODE && idx >= AVSP_MAX(released, (int64_t)WINDOW);
+    return job == AVSP_JOB_PAUSED || beyond ? AVSP_TASK_HELD : AVSP_TASK_READY;
+}
+
+int64_t avsp_window_end(int64_t released, int64_t idx, int64_t n)
+{
+    released = AVSP_MAX(released, (int64_t)WINDOW);
+    int64_t end = idx + n + WINDOW;
+    return end >= released + WINDOW_STEP ? end : released;
 }
 
 /// The first wait, doubled with each further attempt up to the last; both far below a person's patience, and above what a

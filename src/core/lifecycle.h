@@ -14,14 +14,42 @@ enum avsp_task_event {
     AVSP_EVENT_EXPIRE,  ///< its lease ran out
     AVSP_EVENT_FAIL,    ///< the last attempt failed
     AVSP_EVENT_CANCEL,  ///< its job is over
-    AVSP_EVENT_REVIVE,  ///< its failed job is tried again
+    AVSP_EVENT_REVIVE,  ///< its job is tried again: it is let go when its turn comes
+    AVSP_EVENT_HOLD,    ///< its job pauses
+    AVSP_EVENT_LET_GO,  ///< its job goes on, or its window has come to it
+    AVSP_EVENT_RESET,   ///< its job is tried again, and what the task made is gone
+    AVSP_TASK_N_EVENTS,
+};
+
+enum avsp_job_event {
+    AVSP_JOB_EVENT_FINISH,
+    AVSP_JOB_EVENT_FAIL,
+    AVSP_JOB_EVENT_CANCEL,
+    AVSP_JOB_EVENT_PAUSE,
+    AVSP_JOB_EVENT_RESUME,
+    AVSP_JOB_EVENT_RETRY,
+    AVSP_JOB_EVENT_DELETE,
+    AVSP_JOB_N_EVENTS,
 };
 
 /// Where an event leads. @return 0 where the state does not allow it.
 enum avsp_task_state avsp_task_next(enum avsp_task_state state, enum avsp_task_event event);
 
+/// The same for jobs.
+enum avsp_job_state avsp_job_next(enum avsp_job_state state, enum avsp_job_event event);
+
 bool avsp_task_is_over(enum avsp_task_state state);
 bool avsp_job_is_over(enum avsp_job_state state);
+
+/// The state of a task that waits for a worker: READY, or HELD where its job is paused or it lies beyond the window.
+/// @param idx       first segment of an encode
+/// @param released  end of the job's window
+enum avsp_task_state avsp_task_waits(enum avsp_job_state job, enum avsp_task_kind kind, int64_t idx,
+                                     int64_t released);
+
+/// The end of a job's window once an encode of segments idx to idx + n was handed out: it stays where it is until a good part
+/// of it is used up, so that a job's own row changes once in many claims.
+int64_t avsp_window_end(int64_t released, int64_t idx, int64_t n);
 
 /// What an attempt that did not succeed costs.
 struct avsp_verdict {

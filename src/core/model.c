@@ -16,6 +16,10 @@ const char *avsp_job_state_name(enum avsp_job_state state)
         return "failed";
     case AVSP_JOB_CANCELED:
         return "canceled";
+    case AVSP_JOB_PAUSED:
+        return "paused";
+    case AVSP_JOB_DELETED:
+        return "deleted";
     }
     return "?";
 }
@@ -52,6 +56,8 @@ const char *avsp_task_state_name(enum avsp_task_state state)
         return "failed";
     case AVSP_TASK_CANCELED:
         return "canceled";
+    case AVSP_TASK_HELD:
+        return "held";
     }
     return "?";
 }

@@ -66,11 +66,14 @@ struct avsp_job_spec {
     const char *idempotency_key; ///< the same key gives the same job; "" = none
 };
 
+/// The numbers are stored and sent: never change one.
 enum avsp_job_state {
     AVSP_JOB_RUNNING = 1, ///< also while it waits for a worker
     AVSP_JOB_FINISHED,
     AVSP_JOB_FAILED,
     AVSP_JOB_CANCELED,
+    AVSP_JOB_PAUSED,  ///< what runs is finished; nothing more is handed out
+    AVSP_JOB_DELETED, ///< its rows are being removed; nobody is shown it
 };
 
 /// The numbers are stored and sent: never change one.
@@ -90,6 +93,7 @@ enum avsp_task_state {
     AVSP_TASK_DONE,
     AVSP_TASK_FAILED,
     AVSP_TASK_CANCELED,
+    AVSP_TASK_HELD, ///< not claimable: its job is paused, or it lies beyond the job's window
 };
 
 /// The fence of one claim: a number that only grows per task, and a random part. attempt 0 = a base caller.

@@ -10,6 +10,7 @@
 #ifndef AVSP_DB_INTERNAL_H
 #define AVSP_DB_INTERNAL_H
 
+#include "core/lifecycle.h"
 #include "db/driver.h"
 #include "db/store.h"
 
@@ -143,6 +144,8 @@ struct avsp_task_row {
     uint64_t frames; ///< of its piece
     struct avsp_progress progress;
     enum avsp_flavour flavour;
+    enum avsp_job_state job_state;
+    int64_t released; ///< the end of its job's window
 };
 
 /// @return OK; NOT_FOUND.
@@ -153,6 +156,13 @@ enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
 bool avsp_task_is_held(const struct avsp_task_row *row, const char *worker_id,
                        struct avsp_token token);
 
+/// Where an event leads that makes a task wait for a worker again: while its job is paused it is held.
+enum avsp_task_state avsp_task_back(const struct avsp_task_row *row, enum avsp_task_event event);
+
+/// The virtual time of start-time fair queuing: the highest key that was handed out.
+enum avsp_code avsp_virtual_time(struct avsp_tx *tx, int64_t *ret_key,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
 /// A task to be made. Zeros and NULL stand for "none".
 struct avsp_new_task {
     const char *job_id;
@@ -162,7 +172,7 @@ struct avsp_new_task {
     const struct avsp_piece *piece; ///< ENCODE, AUDIO
 };
 
-/// Makes a task, with the next fair key of its job, unless one of the same identity is there.
+/// Makes a task, with the next fair key of its job, unless one of the same identity is there whose result still stands.
 /// @param ret_made  false: there was one.
 enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *task, bool *ret_made,
                               struct avsp_err *err) AVSP_CHECKED;
@@ -190,6 +200,30 @@ bool avsp_attempt_is_last(const struct avsp_store *store, const struct avsp_task
 /// Leases are judged only after heartbeats could reach us for a full one.
 bool avsp_leases_count(const struct avsp_tx *tx);
 
+// --- windows, pauses, further tries (store_window.c, store_revive.c, store_delete.c)
+
+/// An encode was handed out: lets the next ones of its job go, once enough of the window is used up.
+enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// Lets go whatever a running job holds within its window. Its tasks queue as if they came now, for what waited on old keys
+/// would all come first; and with the job's priority as it is now.
+enum avsp_code avsp_window_refill(struct avsp_tx *tx, const char *job_id,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// Holds what is ready of a paused job.
+enum avsp_code avsp_window_close(struct avsp_tx *tx, const char *job_id,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// Runs a failed or canceled job again, with all attempts anew: what is done stays done.
+/// @param from_start  its pieces and segments are gone: it begins with the split.
+/// @param ret_changed  false: it was neither, or another job that is not over has its output.
+enum avsp_code avsp_job_revive(struct avsp_tx *tx, const char *job_id, bool from_start,
+                               bool *ret_changed, struct avsp_err *err) AVSP_CHECKED;
+
+/// Removes some rows of deleted jobs whose cleanup is over. @param ret_more  there are more.
+enum avsp_code avsp_purge(struct avsp_tx *tx, bool *ret_more, struct avsp_err *err) AVSP_CHECKED;
+
 // --- ends and what follows (store_end.c)
 
 /// Ends a running job; what is left of it is canceled and cleaned up. A job that is over stays as it is.
@@ -202,6 +236,15 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
 /// Marks a change of a job for whoever watches it.
 enum avsp_code avsp_job_touch(struct avsp_tx *tx, const char *job_id,
                               struct avsp_err *err) AVSP_CHECKED;
+
+/// A job's state. @return OK; NOT_FOUND, also where it is deleted.
+enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,
+                              enum avsp_job_state *ret_state, struct avsp_err *err) AVSP_CHECKED;
+
+/// Refuses while a worker removes what an earlier job left in an output: a new one's files would be in its way. A worker that
+/// fell silent blocks nobody: its task waits for the new job's end. @return OK; EXISTS.
+enum avsp_code avsp_output_check(struct avsp_tx *tx, const char *output_key,
+                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// Makes the manifest task of a job where nothing before it is unfinished, exactly once whatever races.
 enum avsp_code avsp_job_follow_up(struct avsp_tx *tx, const char *job_id,

@@ -27,11 +27,13 @@ struct avsp_task_stats {
     int64_t n_ready;   ///< claimable now
     int64_t n_delayed; ///< claimable later: a retry that waits
     int64_t n_running;
+    int64_t n_held; ///< not claimable: of a paused job, or beyond its window
 };
 
 /// What stands in the database at one moment, whichever coordinator put it there.
 struct avsp_store_stats {
-    int64_t n_jobs; ///< not over
+    int64_t n_jobs; ///< not over, nor paused
+    int64_t n_paused;
     struct avsp_task_stats tasks[AVSP_TASK_N_KINDS];
     int64_t oldest_ready_us; ///< age of the oldest claimable task; 0 = none
     int64_t n_working;       ///< workers that hold a task
@@ -77,6 +79,28 @@ enum avsp_code avsp_store_list_jobs(struct avsp_store *store, const struct avsp_
 
 /// Ends a running job as canceled; a job that is over stays as it is (no error). @return OK; NOT_FOUND.
 enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// Runs a failed or canceled job again, with all attempts anew. What is done stays done, unless what was made is removed
+/// already: then it begins with the split. A job that is not over stays as it is.
+/// @return OK; NOT_FOUND; PRECONDITION it is finished, or its credentials are forgotten; EXISTS another job that is not over
+///         has its output, or what is in there is being removed at this moment.
+enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id,
+                                struct avsp_err *err) AVSP_CHECKED;
+
+/// From now on nothing more of a job is handed out; what runs is finished. A paused job stays as it is.
+/// @return OK; NOT_FOUND; PRECONDITION it is over.
+enum avsp_code avsp_store_pause(struct avsp_store *store, const char *job_id,
+                                struct avsp_err *err) AVSP_CHECKED;
+
+/// The reverse; its tasks queue as if they came now. A running job stays as it is. @return as avsp_store_pause.
+enum avsp_code avsp_store_resume(struct avsp_store *store, const char *job_id,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// Forgets a job that is over, and its secrets: nobody is shown it any more. Its rows go with the next sweeps, once what a
+/// failed one left is cleaned up; its presentation stays. @param force  one that is not over is canceled first.
+/// @return OK; NOT_FOUND, also where it is deleted already; PRECONDITION it is not over.
+enum avsp_code avsp_store_delete(struct avsp_store *store, const char *job_id, bool force,
                                  struct avsp_err *err) AVSP_CHECKED;
 
 /// Takes the next task for a worker: by priority, then fair between jobs, then by index; ready ones and those whose lease

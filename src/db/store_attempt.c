@@ -104,7 +104,7 @@ enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_i
         rc = avsp_task_load(&tx, task_id, &row, err);
     if (rc != AVSP_OK || !avsp_task_is_held(&row, worker_id, token))
         return rc;
-    enum avsp_task_state to = avsp_task_next(row.state, AVSP_EVENT_RELEASE);
+    enum avsp_task_state to = avsp_task_back(&row, AVSP_EVENT_RELEASE);
     rc = avsp_tx_exec(&tx, sql,
                       AVSP_DB_ARGS(avsp_text(row.id), avsp_i64(row.state),
                                    avsp_i64(row.token.attempt), avsp_i64(to)),
@@ -113,6 +113,6 @@ enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_i
         rc = avsp_attempt_store(&tx, &row, "released", NULL, err);
     if (rc == AVSP_OK)
         rc = avsp_job_touch(&tx, row.job_id, err);
-    tx.n_ready += changed > 0;
+    tx.n_ready += changed > 0 && to == AVSP_TASK_READY;
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }

@@ -47,7 +47,11 @@ static bool comes_before(const struct candidate *a, const struct candidate *b)
 /// Cleaning up waits while another job writes to the same output.
 #define NOT_IN_THE_WAY                                                                             \
     " AND (kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                       \
-    " ON other.output_key = mine.output_key AND other.state = 1 WHERE mine.id = tasks.job_id))"
+    " ON other.output_key = mine.output_key AND other.state IN (1, 5)"                             \
+    " WHERE mine.id = tasks.job_id))"
+
+/// A paused job's task stays with whoever fell silent, whose finish still counts.
+#define NOT_PAUSED " AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = tasks.job_id AND j.state <> 5)"
 
 /// The first ready or the first expired task of one pool; replaces @p best where it comes before it.
 static enum avsp_code probe(struct avsp_tx *tx, enum avsp_pool pool, const struct kinds *kinds,
@@ -59,7 +63,7 @@ static enum avsp_code probe(struct avsp_tx *tx, enum avsp_pool pool, const struc
         " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
     static const char expired_sql[] =
         "SELECT id, priority, fair_key, idx, created_us FROM tasks WHERE state = 2 AND pool = $1"
-        " AND lease_until_us <= $2 AND kind IN ($3, $4, $5, $6, $7)" NOT_IN_THE_WAY
+        " AND lease_until_us <= $2 AND kind IN ($3, $4, $5, $6, $7)" NOT_IN_THE_WAY NOT_PAUSED
         " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
@@ -171,6 +175,11 @@ static enum avsp_code take_next(struct avsp_tx *tx, const struct avsp_claim *cla
     if (rc != AVSP_OK || best.id[0] == '\0')
         return rc;
     rc = avsp_task_load(tx, best.id, &row, err);
+    if (rc == AVSP_OK && row.job_state == AVSP_JOB_PAUSED) {
+        // It became ready while its job paused.
+        *ret_again = true;
+        return avsp_window_close(tx, row.job_id, err);
+    }
     int64_t spent = row.spent;
     if (rc == AVSP_OK && best.expired)
         rc = avsp_attempt_lost(tx, &row, &spent, &over, err);
@@ -181,6 +190,8 @@ static enum avsp_code take_next(struct avsp_tx *tx, const struct avsp_claim *cla
     rc = take(tx, claim, &row, spent, &changed, err);
     if (rc == AVSP_OK)
         rc = advance_virtual_time(tx, best.key, err);
+    if (rc == AVSP_OK && changed > 0)
+        rc = avsp_window_advance(tx, &row, err);
     if (rc == AVSP_OK)
         rc = avsp_job_touch(tx, row.job_id, err);
     *ret_again = changed == 0;
@@ -245,7 +256,7 @@ static enum avsp_code load_files(struct avsp_tx *tx, struct avsp_arena *arena,
 static enum avsp_code load_resume(struct avsp_tx *tx, struct avsp_task *task, struct avsp_err *err)
 {
     static const char sql[] = "SELECT idx + n_segments FROM tasks WHERE job_id = $1 AND kind = 2"
-                              " AND track = 0 ORDER BY idx DESC LIMIT 1";
+                              " AND track = 0 AND input <> '' ORDER BY idx DESC LIMIT 1";
     int64_t resume = 0;
     enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(task->job_id)), &resume, err);
     task->resume_idx = (uint32_t)resume;

@@ -13,6 +13,18 @@ enum avsp_code avsp_job_touch(struct avsp_tx *tx, const char *job_id, struct avs
     return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
 }
 
+enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,
+                              enum avsp_job_state *ret_state, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT state FROM jobs WHERE id = $1 AND state <> 6";
+    int64_t state = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &state, err);
+    if (rc == AVSP_OK && state == 0)
+        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+    *ret_state = (enum avsp_job_state)state;
+    return rc;
+}
+
 enum avsp_code avsp_job_add_up(struct avsp_tx *tx, const char *job_id,
                                struct avsp_job_sums *ret_sums, struct avsp_err *err)
 {
@@ -23,7 +35,8 @@ enum avsp_code avsp_job_add_up(struct avsp_tx *tx, const char *job_id,
         " WHEN state = 2 THEN frames ELSE 0 END), 0) AS BIGINT),"
         " CAST(coalesce(sum(frames), 0) AS BIGINT),"
         " CAST(coalesce(sum(CASE WHEN state = 3 THEN 1 ELSE 0 END), 0) AS BIGINT),"
-        " count(*) FROM tasks WHERE job_id = $1 AND kind <> 5";
+        " count(*) FROM tasks WHERE job_id = $1 AND kind <> 5"
+        " AND (state <> 5 OR kind NOT IN (2, 4) OR input <> '')"; // not what waits for a new piece
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
@@ -43,7 +56,7 @@ static enum avsp_code cancel_tasks(struct avsp_tx *tx, const char *job_id, struc
         "SELECT id, attempt, job_id, worker_id, claimed_us, $2, 'canceled', '', '', '' "
         "FROM tasks WHERE job_id = $1 AND state = 2 AND kind <> 5 ON CONFLICT DO NOTHING";
     static const char cancel[] = "UPDATE tasks SET state = 5 "
-                                 "WHERE job_id = $1 AND state IN (1, 2) AND kind <> 5";
+                                 "WHERE job_id = $1 AND state IN (1, 2, 6) AND kind <> 5";
     int64_t changed = 0;
     enum avsp_code rc = avsp_tx_exec(
         tx, keep, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(tx->now_us)), &changed, err);
@@ -79,7 +92,7 @@ static enum avsp_code write_end(struct avsp_tx *tx, const char *job_id, enum avs
     static const char sql[] =
         "UPDATE jobs SET state = $2, ended_us = $3, version = version + 1, manifest = $4,"
         " fail_code = $5, fail_may_retry = $6, fail_message = $7, fail_log = $8, frames_done = $9,"
-        " frames_total = $10, tasks_done = $11, n_tasks = $12 WHERE id = $1 AND state = 1";
+        " frames_total = $10, tasks_done = $11, n_tasks = $12 WHERE id = $1 AND state IN (1, 5)";
     static const struct avsp_failure none = {.message = "", .log_tail = ""};
     struct avsp_job_sums sums = {0};
     enum avsp_code rc = avsp_job_add_up(tx, job_id, &sums, err);
@@ -126,7 +139,8 @@ enum avsp_code avsp_job_follow_up(struct avsp_tx *tx, const char *job_id, struct
     static const char due[] =
         "SELECT j.flavour FROM jobs j WHERE j.id = $1 AND j.state = 1"
         " AND EXISTS (SELECT 1 FROM tasks s WHERE s.job_id = j.id AND s.kind = 1 AND s.state = 3)"
-        " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2))";
+        " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2))"
+        " AND NOT EXISTS (SELECT 1 FROM tasks h WHERE h.job_id = j.id AND h.state = 6)";
     int64_t flavour = -1;
     bool made = false;
     enum avsp_code rc = avsp_tx_i64(tx, due, AVSP_DB_ARGS(avsp_text(job_id)), &flavour, err);

@@ -18,7 +18,8 @@ static enum avsp_code unfit(const struct avsp_finish *finish, const char *what,
 static enum avsp_code split_has_pieces(struct avsp_tx *tx, const struct avsp_task_row *row,
                                        int64_t *ret_n, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT 1 FROM tasks WHERE job_id = $1 AND kind IN (2, 4) LIMIT 1";
+    static const char sql[] = "SELECT 1 FROM tasks WHERE job_id = $1 AND kind IN (2, 4)"
+                              " AND input <> '' LIMIT 1";
     return avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(row->job_id)), ret_n, err);
 }
 

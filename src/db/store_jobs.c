@@ -170,7 +170,7 @@ enum avsp_code avsp_store_get_job(struct avsp_store *store, const char *job_id,
                                   struct avsp_arena *arena, struct avsp_job *ret_job,
                                   struct avsp_err *err)
 {
-    static const char sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = $1";
+    static const char sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = $1 AND state <> 6";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_job job = {0};
     bool more = false;
@@ -222,7 +222,7 @@ static enum avsp_code read_page(struct avsp_tx *tx, const struct avsp_job_filter
 {
     static const char sql[] =
         "SELECT " JOB_COLUMNS " FROM jobs WHERE (created_us, id) < ($1, $2)"
-        " AND ($3 = 0 OR state = $3) ORDER BY created_us DESC, id DESC LIMIT $4";
+        " AND state <> 6 AND ($3 = 0 OR state = $3) ORDER BY created_us DESC, id DESC LIMIT $4";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     enum avsp_code rc =
         avsp_db_query(tx->db, sql,

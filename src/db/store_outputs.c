@@ -43,14 +43,15 @@ static enum avsp_code check_piece(const struct avsp_piece *piece, struct avsp_er
                         wrong);
 }
 
-/// Compares with the piece of the same identity. @param ret_same  -1 none, 0 another window, 1 the same.
+/// Compares with the piece of the same identity.
+/// @param ret_same  -1 none, 0 another window, 1 the same, 2 the same but gone: its job is tried again from its start.
 static enum avsp_code compare_piece(struct avsp_tx *tx, const char *job_id,
                                     const struct avsp_piece *piece, int64_t *ret_same,
                                     struct avsp_err *err)
 {
     static const char sql[] =
-        "SELECT CASE WHEN n_segments = $5 AND in_pts = $6 AND out_pts = $7 AND tb_num = $8"
-        " AND tb_den = $9 THEN 1 ELSE 0 END FROM tasks "
+        "SELECT CASE WHEN n_segments <> $5 OR in_pts <> $6 OR out_pts <> $7 OR tb_num <> $8"
+        " OR tb_den <> $9 THEN 0 WHEN input = '' THEN 2 ELSE 1 END FROM tasks "
         "WHERE job_id = $1 AND kind = $2 AND track = $3 AND idx = $4";
     *ret_same = -1;
     return avsp_tx_i64(tx, sql,

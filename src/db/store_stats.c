@@ -11,7 +11,9 @@ static void take_row(struct avsp_db_rows *rows, int64_t now_us, struct avsp_stor
     if (kind <= AVSP_TASK_NONE || kind >= AVSP_TASK_N_KINDS)
         return; // of a program that is newer than this one
     struct avsp_task_stats *tasks = &stats->tasks[kind];
-    if (state == AVSP_TASK_RUNNING) {
+    if (state == AVSP_TASK_HELD) {
+        tasks->n_held += n;
+    } else if (state == AVSP_TASK_RUNNING) {
         tasks->n_running += n;
     } else if (is_delayed) {
         tasks->n_delayed += n;
@@ -26,7 +28,7 @@ static enum avsp_code count_tasks(struct avsp_tx *tx, struct avsp_store_stats *s
 {
     static const char sql[] =
         "SELECT kind, state, CASE WHEN not_before_us > $1 THEN 1 ELSE 0 END AS is_delayed,"
-        " count(*), min(created_us) FROM tasks WHERE state IN (1, 2) GROUP BY kind, state, "
+        " count(*), min(created_us) FROM tasks WHERE state IN (1, 2, 6) GROUP BY kind, state, "
         "is_delayed";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_i64(tx->now_us)), &rows, err);
@@ -40,12 +42,15 @@ enum avsp_code avsp_store_get_stats(struct avsp_store *store, struct avsp_store_
                                     struct avsp_err *err)
 {
     static const char jobs[] = "SELECT count(*) FROM jobs WHERE state = 1";
+    static const char paused[] = "SELECT count(*) FROM jobs WHERE state = 5";
     static const char working[] = "SELECT count(DISTINCT worker_id) FROM tasks WHERE state = 2";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_store_stats stats = {0};
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_READ, &tx, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_i64(&tx, jobs, AVSP_DB_NO_ARGS, &stats.n_jobs, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_i64(&tx, paused, AVSP_DB_NO_ARGS, &stats.n_paused, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_i64(&tx, working, AVSP_DB_NO_ARGS, &stats.n_working, err);
     if (rc == AVSP_OK)

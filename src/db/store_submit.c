@@ -64,7 +64,7 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
 static enum avsp_code refuse_shared_output(struct avsp_tx *tx, const struct avsp_job_spec *spec,
                                            const struct spec_texts *texts, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT id FROM jobs WHERE output_key = $1 AND state = 1";
+    static const char sql[] = "SELECT id FROM jobs WHERE output_key = $1 AND state IN (1, 5)";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     enum avsp_code rc =
@@ -101,17 +101,14 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
                         ret_changed, err);
 }
 
-/// While a worker removes there what another job left behind, a new job's files would be in its way. A worker that fell
-/// silent blocks nobody: its task waits for the new job's end.
-static enum avsp_code refuse_during_cleanup(struct avsp_tx *tx, const struct spec_texts *texts,
-                                            struct avsp_err *err)
+enum avsp_code avsp_output_check(struct avsp_tx *tx, const char *output_key, struct avsp_err *err)
 {
     static const char sql[] = "SELECT count(*) FROM tasks t JOIN jobs j ON j.id = t.job_id "
                               "WHERE t.state = 2 AND t.lease_until_us > $2 AND t.kind = 5"
                               " AND j.output_key = $1";
     int64_t n = 0;
-    enum avsp_code rc = avsp_tx_i64(
-        tx, sql, AVSP_DB_ARGS(avsp_text(texts->output_key), avsp_i64(tx->now_us)), &n, err);
+    enum avsp_code rc =
+        avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(output_key), avsp_i64(tx->now_us)), &n, err);
     if (rc == AVSP_OK && n > 0)
         rc = avsp_err_set(err, AVSP_EXISTS,
                           "what an earlier job left in the output is being removed: try again in a "
@@ -139,7 +136,7 @@ enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job
     int64_t changed = 0;
     bool made = false;
     avsp_id_new(job_id);
-    rc = refuse_during_cleanup(&tx, &texts, err);
+    rc = avsp_output_check(&tx, texts.output_key, err);
     if (rc == AVSP_OK)
         rc = insert_job(&tx, spec, &texts, job_id, &changed, err);
     if (rc == AVSP_OK && changed == 0)
@@ -160,14 +157,11 @@ enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job
 
 enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT state FROM jobs WHERE id = $1";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
-    int64_t state = 0;
+    enum avsp_job_state state = 0;
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
     if (rc == AVSP_OK)
-        rc = avsp_tx_i64(&tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &state, err);
-    if (rc == AVSP_OK && state == 0)
-        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+        rc = avsp_job_state(&tx, job_id, &state, err);
     if (rc == AVSP_OK)
         rc = avsp_job_end(&tx, job_id, AVSP_JOB_CANCELED, NULL, NULL, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;

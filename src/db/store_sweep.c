@@ -3,7 +3,9 @@
 #include <string.h>
 
 #define LOOKED_AT_MAX 1000 ///< expired leases, and jobs, that one sweep looks at
-#define ENDED_MAX 100      ///< jobs that one sweep ends, each in a transaction of its own
+#define PURGED_MAX                                                                                 \
+    10 ///< steps that one sweep removes deleted jobs in, each a transaction of its own
+#define ENDED_MAX 100 ///< jobs that one sweep ends, each in a transaction of its own
 
 /// Ids that a query gave, in a transaction's arena.
 struct ids {
@@ -71,13 +73,20 @@ static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
     static const char due_sql[] =
         "SELECT j.id FROM jobs j WHERE j.state = 1"
         " AND EXISTS (SELECT 1 FROM tasks s WHERE s.job_id = j.id AND s.kind = 1 AND s.state = 3)"
-        " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2)) LIMIT "
-        "$1";
+        " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2))"
+        " AND NOT EXISTS (SELECT 1 FROM tasks h WHERE h.job_id = j.id AND h.state = 6) LIMIT $1";
+    // Held beyond the window, and nothing within it: places without a frame lie between.
+    static const char held_sql[] =
+        "SELECT j.id FROM jobs j WHERE j.state = 1 AND EXISTS (SELECT 1 FROM tasks h"
+        " WHERE h.job_id = j.id AND h.state = 6 AND (h.kind <> 2 OR h.idx < j.released"
+        " OR h.idx < $1 OR NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id"
+        " AND u.state IN (1, 2)))) LIMIT $2";
     struct avsp_store *store = tx->store;
     const int64_t last_us = store->last_sweep_us;
     const int64_t lease_us = store->options.lease_ms * 1000;
     const bool counted = last_us - store->epoch_us >= lease_us;
     struct ids due = {0};
+    struct ids held = {0};
     enum avsp_code rc = AVSP_OK;
     if (last_us != 0 && (tx->now_us - last_us > lease_us / 2 || tx->now_us < last_us))
         store->epoch_us = tx->now_us;
@@ -90,6 +99,12 @@ static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
         rc = read_ids(tx, due_sql, AVSP_DB_ARGS(avsp_i64(LOOKED_AT_MAX)), &due, err);
     for (size_t i = 0; rc == AVSP_OK && i < due.n; i++)
         rc = avsp_job_follow_up(tx, due.of[i], err);
+    if (rc == AVSP_OK)
+        rc = read_ids(tx, held_sql,
+                      AVSP_DB_ARGS(avsp_i64(avsp_window_end(0, 0, 0)), avsp_i64(LOOKED_AT_MAX)),
+                      &held, err);
+    for (size_t i = 0; rc == AVSP_OK && i < held.n; i++)
+        rc = avsp_window_refill(tx, held.of[i], err);
     return rc;
 }
 
@@ -127,11 +142,23 @@ static enum avsp_code sweep_step(struct avsp_store *store, bool first, bool *ret
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
+static enum avsp_code purge_step(struct avsp_store *store, bool *ret_more, struct avsp_err *err)
+{
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = avsp_purge(&tx, ret_more, err);
+    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
 enum avsp_code avsp_store_sweep(struct avsp_store *store, struct avsp_err *err)
 {
     bool again = true;
     enum avsp_code rc = AVSP_OK;
     for (int i = 0; rc == AVSP_OK && again && i < ENDED_MAX; i++)
         rc = sweep_step(store, i == 0, &again, err);
+    again = true;
+    for (int i = 0; rc == AVSP_OK && again && i < PURGED_MAX; i++)
+        rc = purge_step(store, &again, err);
     return rc;
 }

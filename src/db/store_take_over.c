@@ -36,25 +36,15 @@ static enum avsp_code end_waits(struct avsp_tx *tx, struct avsp_err *err)
     return rc;
 }
 
-/// A failed job whose cleanup has not begun has all that it made: it runs again, and only what was not done is done. One
-/// whose output another job uses now stays failed.
+/// A failed job whose cleanup has not begun has all that it made. One whose output another job uses now stays failed.
 static enum avsp_code revive_job(struct avsp_tx *tx, bool *ret_again, struct avsp_err *err)
 {
     static const char find[] =
         "SELECT id FROM jobs f WHERE state = 3 AND NOT EXISTS (SELECT 1 FROM tasks c"
-        " WHERE c.job_id = f.id AND c.kind = 5 AND (c.state <> 1 OR c.attempt > 0))"
-        " AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.output_key = f.output_key AND o.state = 1)"
-        " LIMIT 1";
-    static const char job[] =
-        "UPDATE jobs SET state = 1, ended_us = 0, version = version + 1, fail_code = '',"
-        " fail_may_retry = 0, fail_message = '', fail_log = '' WHERE id = $1 AND state = 3";
-    static const char cleanup[] =
-        "DELETE FROM tasks WHERE job_id = $1 AND kind = 5 AND state = 1 AND attempt = 0";
-    static const char tasks[] = "UPDATE tasks SET state = $2, spent = 0, claims = 0, started = 0,"
-                                " claim_id = '', frames_done = 0, frames_total = 0, milli_fps = 0,"
-                                " not_before_us = 0 WHERE job_id = $1 AND state IN (4, 5)";
+        " WHERE c.job_id = f.id AND c.kind = 5 AND (c.state IN (2, 3, 4) OR c.claimed_us > 0))"
+        " AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.output_key = f.output_key"
+        " AND o.state IN (1, 5)) LIMIT 1";
     const char *id = NULL;
-    int64_t changed = 0;
     {
         struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
         enum avsp_code rc = avsp_db_query(tx->db, find, AVSP_DB_NO_ARGS, &rows, err);
@@ -65,15 +55,7 @@ static enum avsp_code revive_job(struct avsp_tx *tx, bool *ret_again, struct avs
         if (!avsp_column(&tx->arena, &rows, 0, &id))
             return avsp_arena_failed(&tx->arena, err);
     }
-    const enum avsp_task_state to = avsp_task_next(AVSP_TASK_FAILED, AVSP_EVENT_REVIVE);
-    AVSP_ASSERT(to == avsp_task_next(AVSP_TASK_CANCELED, AVSP_EVENT_REVIVE));
-    enum avsp_code rc = avsp_tx_exec(tx, job, AVSP_DB_ARGS(avsp_text(id)), &changed, err);
-    if (rc == AVSP_OK)
-        rc = avsp_tx_exec(tx, cleanup, AVSP_DB_ARGS(avsp_text(id)), &changed, err);
-    if (rc == AVSP_OK)
-        rc = avsp_tx_exec(tx, tasks, AVSP_DB_ARGS(avsp_text(id), avsp_i64(to)), &changed, err);
-    tx->n_ready += (unsigned)changed;
-    return rc;
+    return avsp_job_revive(tx, id, false, ret_again, err);
 }
 
 enum avsp_code avsp_store_take_over(struct avsp_store *store, struct avsp_err *err)

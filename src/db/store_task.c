@@ -30,6 +30,8 @@ static enum avsp_code fill_row(struct avsp_tx *tx, struct avsp_db_rows *rows,
         .progress = {(uint64_t)avsp_db_i64(rows, 16), (uint64_t)avsp_db_i64(rows, 17),
                      (uint32_t)avsp_db_i64(rows, 18)},
         .flavour = (enum avsp_flavour)avsp_db_i64(rows, 19),
+        .job_state = (enum avsp_job_state)avsp_db_i64(rows, 20),
+        .released = avsp_db_i64(rows, 21),
     };
     if (!avsp_column(&tx->arena, rows, 0, &row->id) ||
         !avsp_column(&tx->arena, rows, 1, &row->job_id) ||
@@ -44,7 +46,7 @@ enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
     static const char sql[] =
         "SELECT t.id, t.job_id, t.kind, t.track, t.idx, t.n_segments, t.state, t.attempt, t.nonce,"
         " t.spent, t.claims, t.started, t.own, t.worker_id, t.claimed_us, t.frames, t.frames_done,"
-        " t.frames_total, t.milli_fps, j.flavour "
+        " t.frames_total, t.milli_fps, j.flavour, j.state, j.released "
         "FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
@@ -68,19 +70,31 @@ bool avsp_task_is_held(const struct avsp_task_row *row, const char *worker_id,
     return row->own && row->token.attempt == token.attempt && row->token.nonce == token.nonce;
 }
 
+enum avsp_task_state avsp_task_back(const struct avsp_task_row *row, enum avsp_task_event event)
+{
+    enum avsp_task_state to = avsp_task_next(row->state, event);
+    bool held = row->job_state == AVSP_JOB_PAUSED && matters_to_job(row->kind);
+    return held ? avsp_task_next(to, AVSP_EVENT_HOLD) : to;
+}
+
+enum avsp_code avsp_virtual_time(struct avsp_tx *tx, int64_t *ret_key, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT value FROM meta WHERE name = 'virtual_time'";
+    return avsp_tx_i64(tx, sql, AVSP_DB_NO_ARGS, ret_key, err);
+}
+
 /// The fair key of a new task. A track of sound is encoded by one task from end to end, and comes to light last, with the end
 /// of the split: it is not put behind the job's other tasks, or the whole job would wait for it alone.
 static enum avsp_code next_key(struct avsp_tx *tx, const struct avsp_new_task *task, int64_t cost,
                                int64_t *ret_key, struct avsp_err *err)
 {
-    static const char read_time[] = "SELECT value FROM meta WHERE name = 'virtual_time'";
     static const char read_last[] = "SELECT last_key FROM jobs WHERE id = $1";
     static const char write_last[] =
         "UPDATE jobs SET last_key = $2 WHERE id = $1 AND last_key < $2";
     int64_t virtual_time = 0;
     int64_t last = 0;
     int64_t changed = 0;
-    enum avsp_code rc = avsp_tx_i64(tx, read_time, AVSP_DB_NO_ARGS, &virtual_time, err);
+    enum avsp_code rc = avsp_virtual_time(tx, &virtual_time, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_i64(tx, read_last, AVSP_DB_ARGS(avsp_text(task->job_id)), &last, err);
     if (rc != AVSP_OK)
@@ -88,6 +102,46 @@ static enum avsp_code next_key(struct avsp_tx *tx, const struct avsp_new_task *t
     *ret_key = avsp_fair_key(virtual_time, task->kind == AVSP_TASK_AUDIO ? 0 : last, cost);
     return avsp_tx_exec(tx, write_last, AVSP_DB_ARGS(avsp_text(task->job_id), avsp_i64(*ret_key)),
                         &changed, err);
+}
+
+/// Where the job of a task to be made stands.
+static enum avsp_code read_job(struct avsp_tx *tx, const char *job_id,
+                               enum avsp_job_state *ret_state, int64_t *ret_released,
+                               struct avsp_err *err)
+{
+    static const char sql[] = "SELECT state, released FROM jobs WHERE id = $1";
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc == AVSP_OK && !more)
+        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+    if (rc != AVSP_OK)
+        return rc;
+    *ret_state = (enum avsp_job_state)avsp_db_i64(&rows, 0);
+    *ret_released = avsp_db_i64(&rows, 1);
+    return AVSP_OK;
+}
+
+/// Makes it anew from one of the same identity whose result is gone (AVSP_EVENT_RESET).
+static enum avsp_code make_again(struct avsp_tx *tx, const struct avsp_new_task *task,
+                                 const struct avsp_piece *piece, const char *input, int64_t key,
+                                 enum avsp_task_state state, int64_t *ret_changed,
+                                 struct avsp_err *err)
+{
+    static const char sql[] =
+        "UPDATE tasks SET state = $5, fair_key = $6, not_before_us = $7, input = $8, bytes = $9,"
+        " frames = $10, spent = 0, claims = 0, started = 0, claim_id = '', claimed_us = 0,"
+        " frames_done = 0, frames_total = 0, milli_fps = 0 WHERE job_id = $1 AND kind = $2 AND "
+        "track = $3 AND idx = $4 AND state = 5";
+    return avsp_tx_exec(tx, sql,
+                        AVSP_DB_ARGS(avsp_text(task->job_id), avsp_i64(task->kind),
+                                     avsp_i64(piece->track), avsp_i64(piece->idx), avsp_i64(state),
+                                     avsp_i64(key), avsp_i64(task->not_before_us), avsp_text(input),
+                                     avsp_i64((int64_t)piece->bytes),
+                                     avsp_i64((int64_t)piece->frames)),
+                        ret_changed, err);
 }
 
 enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *task, bool *ret_made,
@@ -108,8 +162,11 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
     avsp_id_new(id);
     int64_t key = 0;
     int64_t changed = 0;
-    enum avsp_code rc = AVSP_OK;
-    if (task->piece != NULL)
+    int64_t released = 0;
+    enum avsp_job_state job_state = 0;
+    enum avsp_code rc = read_job(tx, task->job_id, &job_state, &released, err);
+    const enum avsp_task_state state = avsp_task_waits(job_state, task->kind, piece->idx, released);
+    if (rc == AVSP_OK && task->piece != NULL)
         rc = avsp_location_store(&tx->arena, &piece->file, &input, err);
     if (rc == AVSP_OK)
         rc = next_key(tx, task, AVSP_MAX((int64_t)piece->n_segments, 1), &key, err);
@@ -118,17 +175,18 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
             tx, sql,
             AVSP_DB_ARGS(avsp_text(id), avsp_text(task->job_id), avsp_i64(task->kind),
                          avsp_i64(piece->track), avsp_i64(piece->idx), avsp_i64(piece->n_segments),
-                         avsp_i64(task->pool), avsp_i64(AVSP_TASK_READY), avsp_i64(key),
-                         avsp_i64(tx->now_us), avsp_i64(task->not_before_us),
-                         avsp_i64(piece->in_pts), avsp_i64(piece->out_pts),
-                         avsp_i64(piece->time_base.num), avsp_i64(piece->time_base.den),
-                         avsp_i64((int64_t)piece->frames), avsp_i64((int64_t)piece->bytes),
-                         avsp_text(input)),
+                         avsp_i64(task->pool), avsp_i64(state), avsp_i64(key), avsp_i64(tx->now_us),
+                         avsp_i64(task->not_before_us), avsp_i64(piece->in_pts),
+                         avsp_i64(piece->out_pts), avsp_i64(piece->time_base.num),
+                         avsp_i64(piece->time_base.den), avsp_i64((int64_t)piece->frames),
+                         avsp_i64((int64_t)piece->bytes), avsp_text(input)),
             &changed, err);
+    if (rc == AVSP_OK && changed == 0)
+        rc = make_again(tx, task, piece, input, key, state, &changed, err);
     if (rc != AVSP_OK)
         return rc;
     *ret_made = changed > 0;
-    if (changed > 0 && task->not_before_us == 0)
+    if (changed > 0 && task->not_before_us == 0 && state == AVSP_TASK_READY)
         tx->n_ready++;
     return AVSP_OK;
 }
@@ -187,7 +245,7 @@ enum avsp_code avsp_attempt_fail(struct avsp_tx *tx, const struct avsp_task_row 
                          (uint32_t)(avsp_nonce_new() % 1000));
     if (verdict.job_fails)
         return give_up(tx, row, failure, err);
-    enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_RETRY);
+    enum avsp_task_state to = avsp_task_back(row, AVSP_EVENT_RETRY);
     int64_t changed = 0;
     rc = avsp_tx_exec(tx, retry,
                       AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state),

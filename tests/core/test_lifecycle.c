@@ -7,18 +7,21 @@ static void what_is_over_stays_over(void **state)
     (void)state;
     for (int s = AVSP_TASK_DONE; s <= AVSP_TASK_CANCELED; s++) {
         assert_true(avsp_task_is_over((enum avsp_task_state)s));
+        assert_int_equal(avsp_task_next((enum avsp_task_state)s, AVSP_EVENT_HOLD), 0);
+        assert_int_equal(avsp_task_next((enum avsp_task_state)s, AVSP_EVENT_LET_GO), 0);
         for (int e = 0; e <= AVSP_EVENT_CANCEL; e++)
             assert_int_equal(avsp_task_next((enum avsp_task_state)s, (enum avsp_task_event)e), 0);
     }
     assert_false(avsp_task_is_over(AVSP_TASK_READY));
     assert_false(avsp_task_is_over(AVSP_TASK_RUNNING));
+    assert_false(avsp_task_is_over(AVSP_TASK_HELD));
 }
 
 static void a_job_that_is_tried_again_keeps_what_is_done(void **state)
 {
     (void)state;
-    assert_int_equal(avsp_task_next(AVSP_TASK_FAILED, AVSP_EVENT_REVIVE), AVSP_TASK_READY);
-    assert_int_equal(avsp_task_next(AVSP_TASK_CANCELED, AVSP_EVENT_REVIVE), AVSP_TASK_READY);
+    assert_int_equal(avsp_task_next(AVSP_TASK_FAILED, AVSP_EVENT_REVIVE), AVSP_TASK_HELD);
+    assert_int_equal(avsp_task_next(AVSP_TASK_CANCELED, AVSP_EVENT_REVIVE), AVSP_TASK_HELD);
     assert_int_equal(avsp_task_next(AVSP_TASK_DONE, AVSP_EVENT_REVIVE), 0);
     assert_int_equal(avsp_task_next(AVSP_TASK_RUNNING, AVSP_EVENT_REVIVE), 0);
 }
@@ -61,6 +64,64 @@ static void percent_is_what_a_base_client_expects(void **state)
     assert_int_equal(avsp_job_percent(AVSP_JOB_FINISHED, true, 1, 100, 9, 9), 100);
 }
 
+static void jobs_end_once_and_pause_while_they_run(void **state)
+{
+    (void)state;
+    const enum avsp_job_state ends[] = {AVSP_JOB_FINISHED, AVSP_JOB_FAILED, AVSP_JOB_CANCELED,
+                                        AVSP_JOB_DELETED};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(ends); i++) {
+        assert_true(avsp_job_is_over(ends[i]));
+        for (int e = AVSP_JOB_EVENT_FINISH; e <= AVSP_JOB_EVENT_RESUME; e++)
+            assert_int_equal(avsp_job_next(ends[i], (enum avsp_job_event)e), 0);
+    }
+    for (int s = 0; s <= AVSP_JOB_DELETED + 1; s++) {
+        bool over = s == AVSP_JOB_FINISHED || s == AVSP_JOB_FAILED || s == AVSP_JOB_CANCELED;
+        assert_int_equal(avsp_job_next((enum avsp_job_state)s, AVSP_JOB_EVENT_DELETE),
+                         over ? AVSP_JOB_DELETED : 0);
+        bool again = s == AVSP_JOB_FAILED || s == AVSP_JOB_CANCELED;
+        assert_int_equal(avsp_job_next((enum avsp_job_state)s, AVSP_JOB_EVENT_RETRY),
+                         again ? AVSP_JOB_RUNNING : 0);
+    }
+    assert_false(avsp_job_is_over(AVSP_JOB_PAUSED));
+    assert_int_equal(avsp_job_next(AVSP_JOB_RUNNING, AVSP_JOB_EVENT_PAUSE), AVSP_JOB_PAUSED);
+    assert_int_equal(avsp_job_next(AVSP_JOB_PAUSED, AVSP_JOB_EVENT_RESUME), AVSP_JOB_RUNNING);
+    assert_int_equal(avsp_job_next(AVSP_JOB_PAUSED, AVSP_JOB_EVENT_FAIL), AVSP_JOB_FAILED);
+    assert_int_equal(avsp_job_next(AVSP_JOB_PAUSED, AVSP_JOB_EVENT_FINISH), AVSP_JOB_FINISHED);
+}
+
+static void a_task_waits_ready_or_held(void **state)
+{
+    (void)state;
+    const enum avsp_job_state runs = AVSP_JOB_RUNNING;
+    const enum avsp_job_state paused = AVSP_JOB_PAUSED;
+    const int64_t end = avsp_window_end(0, 0, 0);
+    assert_int_equal(avsp_task_waits(runs, AVSP_TASK_ENCODE, 0, 0), AVSP_TASK_READY);
+    assert_int_equal(avsp_task_waits(runs, AVSP_TASK_ENCODE, end - 1, 0), AVSP_TASK_READY);
+    assert_int_equal(avsp_task_waits(runs, AVSP_TASK_ENCODE, end, 0), AVSP_TASK_HELD);
+    assert_int_equal(avsp_task_waits(runs, AVSP_TASK_ENCODE, end, end + 1), AVSP_TASK_READY);
+    assert_int_equal(avsp_task_waits(runs, AVSP_TASK_AUDIO, end, 0), AVSP_TASK_READY);
+    assert_int_equal(avsp_task_waits(paused, AVSP_TASK_AUDIO, 0, 0), AVSP_TASK_HELD);
+    assert_int_equal(avsp_task_waits(paused, AVSP_TASK_ENCODE, 0, 0), AVSP_TASK_HELD);
+    assert_int_equal(avsp_task_waits(paused, AVSP_TASK_CLEANUP, 0, 0), AVSP_TASK_READY);
+}
+
+/// Whatever is claimed in order, there is always something ready behind it, and the end moves rarely.
+static void a_window_stays_ahead(void **state)
+{
+    (void)state;
+    int64_t end = 0;
+    unsigned n_moves = 0;
+    for (int64_t idx = 0; idx < 100000; idx++) {
+        int64_t next = avsp_window_end(end, idx, 1);
+        n_moves += next != avsp_window_end(end, 0, 0);
+        assert_true(next >= end);
+        end = next;
+        assert_true(end > idx + 100 && end < idx + 1000);
+    }
+    assert_true(n_moves < 100000 / 50);
+    assert_true(avsp_window_end(0, 0, 5000) > 5100); // one piece longer than the window
+}
+
 /// Two jobs that get tasks in turn are handed out in turn, whatever one has queued before.
 static void a_late_job_is_not_starved(void **state)
 {
@@ -83,6 +144,9 @@ int main(void)
         cmocka_unit_test(the_usual_ways),
         cmocka_unit_test(failures_retry_with_growing_waits_until_spent),
         cmocka_unit_test(percent_is_what_a_base_client_expects),
+        cmocka_unit_test(jobs_end_once_and_pause_while_they_run),
+        cmocka_unit_test(a_task_waits_ready_or_held),
+        cmocka_unit_test(a_window_stays_ahead),
         cmocka_unit_test(a_late_job_is_not_starved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -323,6 +323,18 @@ void finish_failed(struct fixture *fx, const char *worker, const struct avsp_tas
     ASSERT_OK(avsp_store_finish(fx->store, &finish, &err), err);
 }
 
+unsigned finish_all(struct fixture *fx)
+{
+    unsigned n = 0;
+    for (;;) {
+        struct avsp_task task = claim(fx, "w");
+        if (task.kind == AVSP_TASK_NONE)
+            return n;
+        n += task.kind == AVSP_TASK_ENCODE;
+        finish_ok(fx, "w", &task);
+    }
+}
+
 const char *submit_and_split(struct fixture *fx, const char *name, uint32_t n)
 {
     const char *job_id = submit(fx, name);

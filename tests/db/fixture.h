@@ -87,6 +87,9 @@ void finish_ok(struct fixture *fx, const char *worker, const struct avsp_task *t
 void finish_failed(struct fixture *fx, const char *worker, const struct avsp_task *task,
                    bool may_retry, const char *message);
 
+/// Claims and finishes until nothing is left. @return how many encodes that were.
+unsigned finish_all(struct fixture *fx);
+
 /// Submits, splits into @p n pieces and finishes the split. @return the job's id.
 const char *submit_and_split(struct fixture *fx, const char *name, uint32_t n);
 

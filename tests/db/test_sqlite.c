@@ -2,6 +2,8 @@
 
 #include "fixture.h"
 
+#include "db/migrate.h"
+
 #include "db/sqlite_file.h"
 
 #include <fcntl.h>
@@ -165,7 +167,10 @@ static void test_schema_from_the_future(void **state)
     fx->store = NULL;
     run_sql(fx, "db", "UPDATE schema_version SET min_compatible = 899");
     expect_refused(fx->url, AVSP_PRECONDITION, "install a newer avspl1t");
-    run_sql(fx, "db", "UPDATE schema_version SET version = 1, min_compatible = 1");
+    char sql[128];
+    snprintf(sql, sizeof sql, "UPDATE schema_version SET version = %d, min_compatible = 1",
+             (int)avsp_n_migrations);
+    run_sql(fx, "db", sql);
     fixture_reopen(fx);
     assert_string_equal(get_job(fx, job_id).id, job_id);
 }

@@ -10,19 +10,6 @@ static void take_over(struct fixture *fx)
     ASSERT_OK(avsp_store_take_over(fx->store, &err), err);
 }
 
-/// Claims and finishes until nothing is left. @return how many encodes that were.
-static unsigned finish_all(struct fixture *fx)
-{
-    unsigned n = 0;
-    for (;;) {
-        struct avsp_task task = claim(fx, "w");
-        if (task.kind == AVSP_TASK_NONE)
-            return n;
-        n += task.kind == AVSP_TASK_ENCODE;
-        finish_ok(fx, "w", &task);
-    }
-}
-
 static void what_is_claimed_is_free_at_once(void **state)
 {
     struct fixture *fx = *state;

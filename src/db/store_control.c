@@ -1,0 +1,54 @@
+/// What people do to a job that is not over, but for cancel (store_submit.c).
+#include "db/internal.h"
+
+/// Moves a job by an event. @param ret_changed  false: it was there already.
+static enum avsp_code move(struct avsp_tx *tx, const char *job_id, enum avsp_job_event event,
+                           enum avsp_job_state goal, const char *verb, bool *ret_changed,
+                           struct avsp_err *err)
+{
+    static const char sql[] =
+        "UPDATE jobs SET state = $3, version = version + 1 WHERE id = $1 AND state = $2";
+    enum avsp_job_state state = 0;
+    int64_t changed = 0;
+    *ret_changed = false;
+    enum avsp_code rc = avsp_job_state(tx, job_id, &state, err);
+    if (rc != AVSP_OK || state == goal)
+        return rc;
+    enum avsp_job_state to = avsp_job_next(state, event);
+    if (to == 0)
+        return avsp_err_set(err, AVSP_PRECONDITION, "job %s is %s: it cannot be %s", job_id,
+                            avsp_job_state_name(state), verb);
+    rc = avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(state), avsp_i64(to)),
+                      &changed, err);
+    if (rc == AVSP_OK && changed == 0)
+        rc = avsp_err_set(err, AVSP_UNAVAILABLE, "job %s: lost a race; try again", job_id);
+    *ret_changed = changed > 0;
+    tx->changed = true;
+    return rc;
+}
+
+enum avsp_code avsp_store_pause(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    bool changed = false;
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = move(&tx, job_id, AVSP_JOB_EVENT_PAUSE, AVSP_JOB_PAUSED, "paused", &changed, err);
+    if (rc == AVSP_OK && changed)
+        rc = avsp_window_close(&tx, job_id, err);
+    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_resume(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    bool changed = false;
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = move(&tx, job_id, AVSP_JOB_EVENT_RESUME, AVSP_JOB_RUNNING, "resumed", &changed, err);
+    if (rc == AVSP_OK && changed)
+        rc = avsp_window_refill(&tx, job_id, err);
+    if (rc == AVSP_OK && changed)
+        rc = avsp_job_follow_up(&tx, job_id, err);
+    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}

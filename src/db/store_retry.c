@@ -1,0 +1,160 @@
+#include "db/internal.h"
+
+/// What was made before is gone: nothing counts as done, and pieces wait until a split reports them again under the same
+/// identity. Attempts stay, as history.
+static enum avsp_code reset(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+{
+    static const char *const forget[] = {
+        "DELETE FROM segments WHERE job_id = $1",
+        "DELETE FROM renditions WHERE job_id = $1",
+        "UPDATE jobs SET released = 0 WHERE id = $1",
+    };
+    static const char sql[] = "UPDATE tasks SET state = $2, input = '', result = '',"
+                              " frames_done = 0 WHERE job_id = $1 AND state IN (3, 4, 5)";
+    const enum avsp_task_state to = avsp_task_next(AVSP_TASK_DONE, AVSP_EVENT_RESET);
+    int64_t changed = 0;
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && i < AVSP_ARRAY_LEN(forget); i++)
+        rc = avsp_tx_exec(tx, forget[i], AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
+    return rc == AVSP_OK
+               ? avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(to)), &changed, err)
+               : rc;
+}
+
+static enum avsp_code revive_tasks(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+{
+    // These two are made again when it is their turn, as is what takes a piece that is gone.
+    static const char last[] =
+        "UPDATE tasks SET state = $2, claimed_us = 0 WHERE job_id = $1 AND kind IN (3, 5)";
+    static const char others[] =
+        "UPDATE tasks SET state = $2, spent = 0, claims = 0, started = 0, claim_id = '',"
+        " frames_done = 0, frames_total = 0, milli_fps = 0, not_before_us = 0 WHERE job_id = $1"
+        " AND state IN (4, 5) AND (kind = 1 OR (kind IN (2, 4) AND input <> ''))";
+    int64_t changed = 0;
+    enum avsp_code rc =
+        avsp_tx_exec(tx, last,
+                     AVSP_DB_ARGS(avsp_text(job_id),
+                                  avsp_i64(avsp_task_next(AVSP_TASK_READY, AVSP_EVENT_CANCEL))),
+                     &changed, err);
+    return rc == AVSP_OK
+               ? avsp_tx_exec(
+                     tx, others,
+                     AVSP_DB_ARGS(avsp_text(job_id),
+                                  avsp_i64(avsp_task_next(AVSP_TASK_FAILED, AVSP_EVENT_REVIVE))),
+                     &changed, err)
+               : rc;
+}
+
+enum avsp_code avsp_job_revive(struct avsp_tx *tx, const char *job_id, bool from_start,
+                               bool *ret_changed, struct avsp_err *err)
+{
+    static const char sql[] =
+        "UPDATE jobs SET state = $2, ended_us = 0, version = version + 1, fail_code = '',"
+        " fail_may_retry = 0, fail_message = '', fail_log = '' WHERE id = $1 AND state IN (3, 4)"
+        " AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.output_key = jobs.output_key"
+        " AND o.state IN (1, 5))";
+    const enum avsp_job_state to = avsp_job_next(AVSP_JOB_FAILED, AVSP_JOB_EVENT_RETRY);
+    int64_t changed = 0;
+    enum avsp_code rc =
+        avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(to)), &changed, err);
+    *ret_changed = changed > 0;
+    if (rc != AVSP_OK || changed == 0)
+        return rc;
+    tx->changed = true;
+    if (from_start)
+        rc = reset(tx, job_id, err);
+    if (rc == AVSP_OK)
+        rc = revive_tasks(tx, job_id, err);
+    if (rc == AVSP_OK)
+        rc = avsp_window_refill(tx, job_id, err);
+    // Where it failed between its last encode and its manifest.
+    return rc == AVSP_OK ? avsp_job_follow_up(tx, job_id, err) : rc;
+}
+
+/// Refuses where the output belongs to others by now.
+static enum avsp_code check_output(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+{
+    static const char read_key[] = "SELECT output_key FROM jobs WHERE id = $1";
+    static const char find[] = "SELECT id FROM jobs WHERE output_key = $1 AND state IN (1, 5)";
+    const char *key = "";
+    bool more = false;
+    {
+        struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+        enum avsp_code rc =
+            avsp_db_query(tx->db, read_key, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
+        if (rc == AVSP_OK)
+            rc = avsp_db_next(&rows, &more, err);
+        if (rc != AVSP_OK)
+            return rc;
+        if (more && !avsp_column(&tx->arena, &rows, 0, &key))
+            return avsp_arena_failed(&tx->arena, err);
+    }
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    enum avsp_code rc = avsp_db_query(tx->db, find, AVSP_DB_ARGS(avsp_text(key)), &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc == AVSP_OK && more)
+        rc = avsp_err_set(err, AVSP_EXISTS,
+                          "job %s writes to the output of job %s, and is not over yet",
+                          avsp_db_text(&rows, 0), job_id);
+    return rc == AVSP_OK ? avsp_output_check(tx, key, err) : rc;
+}
+
+/// Secrets are forgotten once nothing can need them.
+static enum avsp_code check_secrets(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM secrets WHERE job_id = $1"
+                              " AND access_key_id <> '' AND secret_access_key = ''";
+    int64_t n = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &n, err);
+    if (rc == AVSP_OK && n > 0)
+        rc = avsp_err_set(err, AVSP_PRECONDITION,
+                          "the credentials of job %s were forgotten when what it left was removed: "
+                          "submit it again",
+                          job_id);
+    return rc;
+}
+
+/// Has a worker begun to remove what the job made?
+static enum avsp_code is_cleaned(struct avsp_tx *tx, const char *job_id, bool *ret_cleaned,
+                                 struct avsp_err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM tasks WHERE job_id = $1 AND kind = 5"
+                              " AND (state IN (2, 3, 4) OR claimed_us > 0)";
+    int64_t n = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &n, err);
+    *ret_cleaned = n > 0;
+    return rc;
+}
+
+static enum avsp_code retry(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+{
+    bool from_start = false;
+    bool changed = false;
+    enum avsp_code rc = check_output(tx, job_id, err);
+    if (rc == AVSP_OK)
+        rc = check_secrets(tx, job_id, err);
+    if (rc == AVSP_OK)
+        rc = is_cleaned(tx, job_id, &from_start, err);
+    if (rc == AVSP_OK)
+        rc = avsp_job_revive(tx, job_id, from_start, &changed, err);
+    if (rc == AVSP_OK && !changed)
+        rc = avsp_err_set(err, AVSP_UNAVAILABLE, "retry: lost a race; try again");
+    return rc;
+}
+
+enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    enum avsp_job_state state = 0;
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = avsp_job_state(&tx, job_id, &state, err);
+    if (rc != AVSP_OK || !avsp_job_is_over(state))
+        return rc;
+    if (avsp_job_next(state, AVSP_JOB_EVENT_RETRY) == 0)
+        return avsp_err_set(err, AVSP_PRECONDITION, "job %s is %s: there is nothing to try again",
+                            job_id, avsp_job_state_name(state));
+    rc = retry(&tx, job_id, err);
+    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}

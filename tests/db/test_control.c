@@ -1,0 +1,483 @@
+/// What people do to jobs: try again, pause, resume, delete. And the window that keeps all of it cheap.
+
+#include "fixture.h"
+
+#include <string.h>
+
+static void retry_job(struct fixture *fx, const char *id)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_retry(fx->store, id, &err), err);
+}
+
+static void pause_job(struct fixture *fx, const char *id)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_pause(fx->store, id, &err), err);
+}
+
+static void resume_job(struct fixture *fx, const char *id)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_resume(fx->store, id, &err), err);
+}
+
+static void cancel_job(struct fixture *fx, const char *id)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_cancel(fx->store, id, &err), err);
+}
+
+static void expect(struct fixture *fx, enum avsp_code got, enum avsp_code want, struct avsp_err err,
+                   const char *text)
+{
+    (void)fx;
+    ASSERT_CODE(got, want, err);
+    if (strstr(err.text, text) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", err.text, text);
+}
+
+// --- retry
+
+static void a_failed_job_goes_on_with_what_it_has(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 3);
+    struct avsp_task done = claim(fx, "w");
+    finish_ok(fx, "w", &done);
+    struct avsp_task running = claim(fx, "zombie");
+    struct avsp_task task = claim(fx, "w");
+    finish_failed(fx, "w", &task, false, "the disk is full");
+    retry_job(fx, id);
+    struct avsp_job job = get_job(fx, id);
+    assert_int_equal(job.state, AVSP_JOB_RUNNING);
+    assert_int_equal(job.failure.code, AVSP_OK);
+    assert_int_equal(job.ended_us, 0);
+    uint64_t version = job.version;
+    retry_job(fx, id); // twice is as good as once
+    assert_int_equal(get_job(fx, id).version, version);
+    assert_true(heartbeat(fx, "zombie", &running).lease_lost);
+    for (int i = 1; i < MAX_ATTEMPTS; i++) { // all attempts anew
+        task = claim(fx, "w");
+        finish_failed(fx, "w", &task, true, "not yet");
+        wait_ms(fx, 61000);
+    }
+    assert_int_equal(finish_all(fx), 2);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+    wait_ms(fx, 10000);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE); // nothing is cleaned up
+}
+
+static void a_canceled_job_goes_on_too(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 2);
+    cancel_job(fx, id);
+    retry_job(fx, id);
+    assert_int_equal(finish_all(fx), 2);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+}
+
+static void a_manifest_that_failed_is_made_again(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 1);
+    struct avsp_task task = claim(fx, "w");
+    finish_ok(fx, "w", &task);
+    for (int i = 0; i < 2; i++) {
+        task = claim(fx, "w");
+        assert_int_equal(task.kind, AVSP_TASK_MANIFEST);
+        finish_failed(fx, "w", &task, false, "a segment is missing");
+        retry_job(fx, id);
+    }
+    task = claim(fx, "w");
+    assert_int_equal(task.kind, AVSP_TASK_MANIFEST);
+    assert_int_equal(task.token.attempt, 3);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    finish_ok(fx, "w", &task);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+}
+
+/// Lets a cleanup do its work.
+static void clean_up(struct fixture *fx)
+{
+    wait_ms(fx, 6000);
+    struct avsp_task task = claim(fx, "w");
+    assert_int_equal(task.kind, AVSP_TASK_CLEANUP);
+    finish_ok(fx, "w", &task);
+}
+
+static void what_was_cleaned_up_is_made_again(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 3);
+    struct avsp_task task = claim(fx, "w");
+    finish_ok(fx, "w", &task);
+    for (int round = 0; round < 2; round++) {
+        cancel_job(fx, id);
+        clean_up(fx);
+        retry_job(fx, id);
+        assert_int_equal(get_job(fx, id).split_done, false);
+        task = claim(fx, "w");
+        assert_int_equal(task.kind, AVSP_TASK_SPLIT);
+        assert_int_equal(task.resume_idx, 0);
+        assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE); // no piece is there
+        (void)report(fx, "w", &task, video_pieces(fx, 0, 2));
+        assert_int_equal(get_job(fx, id).n_tasks, 3);
+        struct avsp_task encode = claim(fx, "w");
+        assert_int_equal(encode.kind, AVSP_TASK_ENCODE);
+        assert_int_equal(encode.idx, 0); // also the one that was done before
+        finish_ok(fx, "w", &encode);
+    }
+    (void)report(fx, "w", &task, video_pieces(fx, 2, 1));
+    finish_ok(fx, "w", &task);
+    assert_int_equal(finish_all(fx), 2);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+}
+
+/// Pieces of the second split that are there stay; the others wait for a third one.
+static void a_second_start_that_stops_half_way_goes_on(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 3);
+    cancel_job(fx, id);
+    clean_up(fx);
+    retry_job(fx, id);
+    struct avsp_task split = claim(fx, "w");
+    (void)report(fx, "w", &split, video_pieces(fx, 0, 2));
+    cancel_job(fx, id);
+    retry_job(fx, id); // nothing was cleaned up yet
+    split = claim(fx, "w");
+    for (int i = 0; i < 2; i++) {
+        struct avsp_task other = claim(fx, "w");
+        if (other.kind == AVSP_TASK_SPLIT) {
+            struct avsp_task encode = split;
+            split = other;
+            other = encode;
+        }
+        assert_int_equal(other.kind, AVSP_TASK_ENCODE);
+        assert_true(other.idx < 2);
+        finish_ok(fx, "w", &other);
+    }
+    assert_int_equal(split.kind, AVSP_TASK_SPLIT);
+    assert_int_equal(split.resume_idx, 2);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    (void)report(fx, "w", &split, video_pieces(fx, 2, 1));
+    finish_ok(fx, "w", &split);
+    assert_int_equal(finish_all(fx), 1);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+}
+
+static void another_source_is_found_out(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 3);
+    cancel_job(fx, id);
+    clean_up(fx);
+    retry_job(fx, id);
+    struct avsp_task split = claim(fx, "w");
+    struct avsp_piece piece = video_piece(fx, 0, 2);
+    (void)report(fx, "w", &split, (struct avsp_outputs){.pieces = &piece, .n_pieces = 1});
+    struct avsp_job job = get_job(fx, id);
+    assert_int_equal(job.state, AVSP_JOB_FAILED);
+    assert_non_null(strstr(job.failure.message, "differs"));
+}
+
+static void what_cannot_be_tried_again_says_why(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    expect(fx, avsp_store_retry(fx->store, "nope", &err), AVSP_NOT_FOUND, err, "nope");
+    const char *finished = submit_and_split(fx, "done", 1);
+    finish_all(fx);
+    expect(fx, avsp_store_retry(fx->store, finished, &err), AVSP_PRECONDITION, err, "is finished");
+    const char *first = submit(fx, "same");
+    cancel_job(fx, first);
+    const char *second = submit(fx, "same");
+    expect(fx, avsp_store_retry(fx->store, first, &err), AVSP_EXISTS, err, second);
+    pause_job(fx, second);
+    expect(fx, avsp_store_retry(fx->store, first, &err), AVSP_EXISTS, err, second);
+    cancel_job(fx, second);
+    wait_ms(fx, 6000);
+    struct avsp_task cleanup = claim(fx, "w");
+    assert_int_equal(cleanup.kind, AVSP_TASK_CLEANUP);
+    expect(fx, avsp_store_retry(fx->store, first, &err), AVSP_EXISTS, err, "is being removed");
+    wait_ms(fx, LEASE_MS + 1000); // that worker died
+    retry_job(fx, first);
+    assert_true(heartbeat(fx, "w", &cleanup).canceled || heartbeat(fx, "w", &cleanup).lease_lost);
+}
+
+static void credentials_that_are_forgotten_do_not_come_back(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    struct avsp_job_spec spec = s3_spec(fx, "a");
+    const char *id = submit_spec(fx, &spec);
+    cancel_job(fx, id);
+    retry_job(fx, id); // they are there until the cleanup is done
+    struct avsp_task task = claim(fx, "w");
+    assert_string_equal(task.input.secret_access_key.text, SECRET "-input");
+    cancel_job(fx, id);
+    clean_up(fx);
+    expect(fx, avsp_store_retry(fx->store, id, &err), AVSP_PRECONDITION, err, "credentials");
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_CANCELED);
+}
+
+// --- pause and resume
+
+static void a_paused_job_finishes_what_runs(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 3);
+    struct avsp_task one = claim(fx, "w");
+    struct avsp_task two = claim(fx, "w");
+    pause_job(fx, id);
+    struct avsp_job job = get_job(fx, id);
+    assert_int_equal(job.state, AVSP_JOB_PAUSED);
+    assert_int_equal(job.n_running, 2);
+    assert_int_equal(job.ended_us, 0);
+    uint64_t version = job.version;
+    pause_job(fx, id);
+    assert_int_equal(get_job(fx, id).version, version);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    struct avsp_attempt_status status = heartbeat(fx, "w", &one);
+    assert_false(status.canceled || status.lease_lost);
+    finish_ok(fx, "w", &one);
+    finish_failed(fx, "w", &two, true, "not now"); // its retry waits for the job
+    wait_ms(fx, 61000);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    unsigned n_ready = fx->n_ready;
+    resume_job(fx, id);
+    assert_int_equal(fx->n_ready, n_ready + 2);
+    resume_job(fx, id);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_RUNNING);
+    assert_int_equal(finish_all(fx), 2);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+}
+
+static void a_split_goes_on_while_its_job_is_paused(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit(fx, "a");
+    struct avsp_task split = claim(fx, "w");
+    pause_job(fx, id);
+    struct avsp_piece sound = audio_piece(fx);
+    (void)report(fx, "w", &split, video_pieces(fx, 0, 2));
+    (void)report(fx, "w", &split, (struct avsp_outputs){.pieces = &sound, .n_pieces = 1});
+    finish_ok(fx, "w", &split);
+    sweep(fx);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    resume_job(fx, id);
+    assert_int_equal(finish_all(fx), 2);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+}
+
+static void the_manifest_waits_for_the_resume(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 1);
+    struct avsp_task task = claim(fx, "w");
+    pause_job(fx, id);
+    finish_ok(fx, "w", &task);
+    wait_ms(fx, 3000);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    resume_job(fx, id);
+    task = claim(fx, "w");
+    assert_int_equal(task.kind, AVSP_TASK_MANIFEST);
+    pause_job(fx, id);
+    finish_ok(fx, "w", &task); // what runs is finished, and so the job may be
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+}
+
+static void a_lost_worker_of_a_paused_job_is_replaced_later(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit_and_split(fx, "a", 1);
+    struct avsp_task lost = claim(fx, "dead");
+    (void)heartbeat(fx, "dead", &lost);
+    pause_job(fx, id);
+    wait_ms(fx, 2 * LEASE_MS);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    resume_job(fx, id);
+    struct avsp_task again = claim(fx, "w");
+    assert_string_equal(again.id, lost.id);
+    assert_true(again.token.attempt > lost.token.attempt);
+}
+
+static void a_paused_job_keeps_its_output_and_can_be_canceled(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    char other[AVSP_ID_BYTES];
+    const char *id = submit_and_split(fx, "same", 2);
+    pause_job(fx, id);
+    struct avsp_job_spec spec = local_spec(fx, "same");
+    expect(fx, avsp_store_submit(fx->store, &spec, other, &err), AVSP_EXISTS, err, id);
+    cancel_job(fx, id);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_CANCELED);
+    expect(fx, avsp_store_pause(fx->store, id, &err), AVSP_PRECONDITION, err, "is canceled");
+    expect(fx, avsp_store_resume(fx->store, id, &err), AVSP_PRECONDITION, err, "is canceled");
+    expect(fx, avsp_store_pause(fx->store, "nope", &err), AVSP_NOT_FOUND, err, "nope");
+    clean_up(fx);
+}
+
+/// What paused does not burst on old keys: it shares from the resume on.
+static void a_resumed_job_shares_with_others(void **state)
+{
+    struct fixture *fx = *state;
+    const char *paused = submit_and_split(fx, "a", 20);
+    pause_job(fx, paused);
+    const char *other = submit_and_split(fx, "b", 60);
+    for (int i = 0; i < 30; i++)
+        (void)claim(fx, "w");
+    resume_job(fx, paused);
+    unsigned n_other = 0;
+    for (int i = 0; i < 20; i++)
+        n_other += strcmp(claim(fx, "w").job_id, other) == 0;
+    assert_in_range(n_other, 8, 12);
+}
+
+// --- the window
+
+static void a_long_job_is_ready_a_window_at_a_time(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    const uint32_t n = 1200;
+    const char *id = submit(fx, "a");
+    struct avsp_task split = claim(fx, "w");
+    for (uint32_t i = 0; i < n; i += 100)
+        (void)report(fx, "w", &split, video_pieces(fx, i, 100));
+    finish_ok(fx, "w", &split);
+    struct avsp_store_stats stats;
+    for (uint32_t i = 0; i < n; i++) {
+        ASSERT_OK(avsp_store_get_stats(fx->store, &stats, &err), err);
+        const struct avsp_task_stats *encodes = &stats.tasks[AVSP_TASK_ENCODE];
+        assert_in_range(encodes->n_ready, 1, 400);
+        assert_int_equal(encodes->n_ready + encodes->n_held, n - i);
+        struct avsp_task task = claim(fx, "w");
+        assert_int_equal(task.idx, i);
+        if (i % 2 == 0)
+            finish_ok(fx, "w", &task); // the others run until the end
+        if (i == 700) {
+            pause_job(fx, id);
+            resume_job(fx, id);
+        }
+    }
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    ASSERT_OK(avsp_store_get_stats(fx->store, &stats, &err), err);
+    assert_int_equal(stats.tasks[AVSP_TASK_ENCODE].n_held, 0);
+}
+
+/// Pieces that lie far beyond all that was claimed: no claim moves the window there, the sweep does.
+static void a_hole_in_the_timeline_stops_nobody(void **state)
+{
+    struct fixture *fx = *state;
+    const char *id = submit(fx, "a");
+    struct avsp_task split = claim(fx, "w");
+    const struct avsp_piece pieces[] = {video_piece(fx, 0, 1), video_piece(fx, 5000, 1)};
+    (void)report(fx, "w", &split,
+                 (struct avsp_outputs){.pieces = (struct avsp_piece *)pieces, .n_pieces = 2});
+    finish_ok(fx, "w", &split);
+    assert_int_equal(finish_all(fx), 1);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_RUNNING);
+    sweep(fx);
+    assert_int_equal(finish_all(fx), 1);
+    assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
+}
+
+// --- delete
+
+static bool is_known(struct fixture *fx, const char *id)
+{
+    struct avsp_job job;
+    struct avsp_err err = {0};
+    enum avsp_code rc = avsp_store_get_job(fx->store, id, &fx->arena, &job, &err);
+    assert_true(rc == AVSP_OK || rc == AVSP_NOT_FOUND);
+    struct avsp_job_filter filter = {.limit = 100, .page = ""};
+    struct avsp_job_page page;
+    ASSERT_OK(avsp_store_list_jobs(fx->store, &filter, &fx->arena, &page, &err), err);
+    bool listed = false;
+    for (size_t i = 0; i < page.n_jobs; i++)
+        listed |= strcmp(page.jobs[i].id, id) == 0;
+    assert_int_equal(listed, rc == AVSP_OK);
+    return listed;
+}
+
+static void a_deleted_job_is_gone(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    struct avsp_job_spec spec = local_spec(fx, "a");
+    spec.idempotency_key = "once";
+    const char *id = submit_spec(fx, &spec);
+    struct avsp_task split = claim(fx, "w");
+    (void)report(fx, "w", &split, video_pieces(fx, 0, 3));
+    finish_ok(fx, "w", &split);
+    expect(fx, avsp_store_delete(fx->store, id, false, &err), AVSP_PRECONDITION, err, "is running");
+    finish_all(fx);
+    ASSERT_OK(avsp_store_delete(fx->store, id, false, &err), err);
+    assert_false(is_known(fx, id));
+    ASSERT_CODE(avsp_store_delete(fx->store, id, true, &err), AVSP_NOT_FOUND, err);
+    ASSERT_CODE(avsp_store_cancel(fx->store, id, &err), AVSP_NOT_FOUND, err);
+    ASSERT_CODE(avsp_store_retry(fx->store, id, &err), AVSP_NOT_FOUND, err);
+    assert_string_not_equal(submit_spec(fx, &spec), id); // its key is free again
+    sweep(fx);
+    // The task's rows are gone too.
+    struct avsp_attempt_status status;
+    struct avsp_progress progress = {0};
+    ASSERT_CODE(
+        avsp_store_heartbeat(fx->store, "w", split.id, split.token, &progress, &status, &err),
+        AVSP_NOT_FOUND, err);
+}
+
+static void force_cancels_first_and_cleans_up(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    struct avsp_job_spec spec = s3_spec(fx, "a");
+    const char *id = submit_spec(fx, &spec);
+    struct avsp_task split = claim(fx, "w");
+    ASSERT_OK(avsp_store_delete(fx->store, id, true, &err), err);
+    assert_int_equal(fx->n_over, 1);
+    assert_false(is_known(fx, id));
+    assert_true(heartbeat(fx, "w", &split).canceled);
+    wait_ms(fx, 6000);
+    struct avsp_task cleanup = claim(fx, "w");
+    assert_int_equal(cleanup.kind, AVSP_TASK_CLEANUP);
+    assert_string_equal(cleanup.work.secret_access_key.text, SECRET "-work");
+    finish_ok(fx, "w", &cleanup);
+    sweep(fx);
+    struct avsp_attempt_status status;
+    struct avsp_progress progress = {0};
+    ASSERT_CODE(
+        avsp_store_heartbeat(fx->store, "w", split.id, split.token, &progress, &status, &err),
+        AVSP_NOT_FOUND, err);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_failed_job_goes_on_with_what_it_has),
+        TEST(a_canceled_job_goes_on_too),
+        TEST(a_manifest_that_failed_is_made_again),
+        TEST(what_was_cleaned_up_is_made_again),
+        TEST(a_second_start_that_stops_half_way_goes_on),
+        TEST(another_source_is_found_out),
+        TEST(what_cannot_be_tried_again_says_why),
+        TEST(credentials_that_are_forgotten_do_not_come_back),
+        TEST(a_paused_job_finishes_what_runs),
+        TEST(a_split_goes_on_while_its_job_is_paused),
+        TEST(the_manifest_waits_for_the_resume),
+        TEST(a_lost_worker_of_a_paused_job_is_replaced_later),
+        TEST(a_paused_job_keeps_its_output_and_can_be_canceled),
+        TEST(a_resumed_job_shares_with_others),
+        TEST(a_long_job_is_ready_a_window_at_a_time),
+        TEST(a_hole_in_the_timeline_stops_nobody),
+        TEST(a_deleted_job_is_gone),
+        TEST(force_cancels_first_and_cleans_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
