@@ -10,8 +10,8 @@
 /// @return false where @p text is not a state.
 static bool state_of(const char *text, enum avsp_job_state *ret_state)
 {
-    static const enum avsp_job_state all[] = {AVSP_JOB_RUNNING, AVSP_JOB_FINISHED, AVSP_JOB_FAILED,
-                                              AVSP_JOB_CANCELED};
+    static const enum avsp_job_state all[] = {AVSP_JOB_RUNNING, AVSP_JOB_PAUSED, AVSP_JOB_FINISHED,
+                                              AVSP_JOB_FAILED, AVSP_JOB_CANCELED};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(all); i++)
         if (strcmp(text, avsp_job_state_name(all[i])) == 0) {
             *ret_state = all[i];
@@ -27,9 +27,9 @@ static enum avsp_code read_filter(const struct avsp_cli_parsed *args,
     *ret_filter = (struct avsp_job_filter){.page = ""};
     const char *state = avsp_cli_str(args, "state");
     if (state != NULL && !state_of(state, &ret_filter->state))
-        return avsp_err_set(err, AVSP_INVALID,
-                            "--state: \"%.64s\" is not running, finished, failed or canceled",
-                            state);
+        return avsp_err_set(
+            err, AVSP_INVALID,
+            "--state: \"%.64s\" is not running, paused, finished, failed or canceled", state);
     return avsp_cli_i64(args, "limit", 1, LIST_MAX, ret_limit, err);
 }
 

@@ -3,6 +3,7 @@
 #include "client/follow.h"
 #include "client/json.h"
 #include "client/report.h"
+#include "core/lifecycle.h"
 
 #define TIMEOUT_SECONDS_MAX (365LL * 24 * 3600)
 
@@ -45,7 +46,7 @@ int avsp_cmd_watch(const struct avsp_cli_parsed *args)
     enum avsp_code rc = look(args, &arena, &job, &err);
     if (rc != AVSP_OK)
         return avsp_cmd_fail_call(args, args->args[0], &err);
-    if (job.state == AVSP_JOB_RUNNING)
+    if (!avsp_job_is_over(job.state))
         rc = follow(args, deadline, &arena, &job, &err);
     if (rc == AVSP_TIMEOUT) {
         avsp_cmd_say("%s", err.text);

@@ -55,6 +55,10 @@ int avsp_cmd_status(const struct avsp_cli_parsed *args);
 int avsp_cmd_watch(const struct avsp_cli_parsed *args);
 int avsp_cmd_list(const struct avsp_cli_parsed *args);
 int avsp_cmd_cancel(const struct avsp_cli_parsed *args);
+int avsp_cmd_retry(const struct avsp_cli_parsed *args);
+int avsp_cmd_pause(const struct avsp_cli_parsed *args);
+int avsp_cmd_resume(const struct avsp_cli_parsed *args);
+int avsp_cmd_delete(const struct avsp_cli_parsed *args);
 int avsp_cmd_probe(const struct avsp_cli_parsed *args);
 
 /// Prints "avspl1t: …" as one line to standard error; control characters in it become '?'.

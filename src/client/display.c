@@ -1,6 +1,7 @@
 #include "client/display.h"
 
 #include "client/command.h"
+#include "core/lifecycle.h"
 #include "util/fd.h"
 
 #include <string.h>
@@ -71,8 +72,11 @@ static void say_plain(struct avsp_display *display, const struct avsp_job *job)
 {
     int32_t step = job->percent_complete / PLAIN_STEP_PERCENT * PLAIN_STEP_PERCENT;
     bool split_ends = job->split_done && !display->split_said && job->frames_total > 0;
-    if (step <= display->percent_said && !split_ends)
+    bool paused = job->state == AVSP_JOB_PAUSED;
+    bool turns = paused != display->paused_said;
+    if (step <= display->percent_said && !split_ends && !turns)
         return;
+    display->paused_said = paused;
     display->split_said = display->split_said || split_ends;
     display->percent_said = AVSP_MAX(step, display->percent_said);
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
@@ -83,7 +87,7 @@ static void say_plain(struct avsp_display *display, const struct avsp_job *job)
 
 void avsp_display_show(struct avsp_display *display, const struct avsp_job *job)
 {
-    if (display->quiet || job->state != AVSP_JOB_RUNNING)
+    if (display->quiet || avsp_job_is_over(job->state))
         return;
     avsp_speed_add(&display->speed, avsp_mono_now(), job->frames_done);
     if (display->terminal)

@@ -19,6 +19,7 @@ struct avsp_display {
     unsigned lines_drawn;
     int32_t percent_said; ///< plain: the last step of ten that was said
     bool split_said;
+    bool paused_said;
     struct avsp_speed speed;
     struct avsp_mono drawn_at;
 };

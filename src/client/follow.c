@@ -1,5 +1,7 @@
 #include "client/follow.h"
 
+#include "core/lifecycle.h"
+
 #include <time.h>
 
 /// One call of watch lasts this long at most; then the next one begins.
@@ -18,7 +20,7 @@ static bool on_change(void *opaque, const struct avsp_job *job)
 {
     struct follower *follower = opaque;
     avsp_display_show(follower->display, job);
-    follower->over = job->state != AVSP_JOB_RUNNING;
+    follower->over = avsp_job_is_over(job->state);
     return !follower->over;
 }
 

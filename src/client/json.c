@@ -104,6 +104,14 @@ enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *er
     return print(job_object(job), err);
 }
 
+enum avsp_code avsp_cmd_json_deleted(const char *job_id, struct avsp_err *err)
+{
+    struct object object = {.json = json_object()};
+    put(&object, "id", text_or_null(job_id));
+    put(&object, "state", json_string(avsp_job_state_name(AVSP_JOB_DELETED)));
+    return print(whole(&object), err);
+}
+
 enum avsp_code avsp_cmd_json_jobs(const struct avsp_job *jobs, size_t n_jobs, struct avsp_err *err)
 {
     struct object object = {.json = json_object()};

@@ -9,6 +9,9 @@
 /// @return OK; NO_MEMORY; what the write to standard output said.
 enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;
 
+/// Prints what is left to say of a job that was deleted: its id, and "state": "deleted".
+enum avsp_code avsp_cmd_json_deleted(const char *job_id, struct avsp_err *err) AVSP_CHECKED;
+
 /// Prints {"jobs": […]}.
 enum avsp_code avsp_cmd_json_jobs(const struct avsp_job *jobs, size_t n_jobs,
                                   struct avsp_err *err) AVSP_CHECKED;

@@ -25,6 +25,12 @@ static const struct avsp_cli_option job_options[] = {
     AVSP_OPTION_JSON,
 };
 
+static const struct avsp_cli_option delete_options[] = {
+    {"force", NULL, NULL, NULL, "Cancel the job first where it is not over."},
+    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTION_JSON,
+};
+
 static const struct avsp_cli_option watch_options[] = {
     {"timeout", "SECONDS", "AVSPL1T_TIMEOUT", "0",
      "Stop watching after this long, with exit status 4; 0 watches to the end."},
@@ -34,7 +40,8 @@ static const struct avsp_cli_option watch_options[] = {
 };
 
 static const struct avsp_cli_option list_options[] = {
-    {"state", "STATE", NULL, NULL, "Only jobs that are running, finished, failed or canceled."},
+    {"state", "STATE", NULL, NULL,
+     "Only jobs that are running, paused, finished, failed or canceled."},
     {"limit", "N", NULL, "100", "At most so many, newest first."},
     AVSP_OPTION_COORDINATOR,
     AVSP_OPTION_JSON,
@@ -100,6 +107,37 @@ static const struct avsp_cli_command commands[] = {
      .summary = "end a job",
      .help = "Ends a job. What runs for it is stopped within seconds, and what it made is removed.",
      OPTIONS(job_options)},
+    {.name = "retry",
+     .arguments = "JOB",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "try a job again",
+     .help = "Runs a failed or canceled job again. Segments that are done are kept, unless they "
+             "were removed already, which workers begin with some seconds after the end: then all "
+             "of it is done again. A job that runs is left alone.",
+     OPTIONS(job_options)},
+    {.name = "pause",
+     .arguments = "JOB",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "hold a job",
+     .help = "Holds a job: what runs for it is finished, and nothing more is begun until resume.",
+     OPTIONS(job_options)},
+    {.name = "resume",
+     .arguments = "JOB",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "go on with a paused job",
+     .help = "Goes on with a job that was paused.",
+     OPTIONS(job_options)},
+    {.name = "delete",
+     .arguments = "JOB",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "forget a job",
+     .help = "Makes the coordinator forget a job that is over, and its credentials. The "
+             "presentation that it made stays.",
+     OPTIONS(delete_options)},
     {.name = "probe",
      .arguments = "INPUT",
      .min_args = 1,
@@ -111,7 +149,8 @@ static const struct avsp_cli_command commands[] = {
 
 static int (*const actions[])(const struct avsp_cli_parsed *args) = {
     avsp_cmd_encode, avsp_cmd_submit, avsp_cmd_status, avsp_cmd_watch,
-    avsp_cmd_list,   avsp_cmd_cancel, avsp_cmd_probe,
+    avsp_cmd_list,   avsp_cmd_cancel, avsp_cmd_retry,  avsp_cmd_pause,
+    avsp_cmd_resume, avsp_cmd_delete, avsp_cmd_probe,
 };
 _Static_assert(AVSP_ARRAY_LEN(actions) == AVSP_ARRAY_LEN(commands), "one action a command");
 

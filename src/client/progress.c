@@ -73,11 +73,16 @@ static void put_numbers(const struct avsp_job *job, uint64_t milli_fps, const ch
                         struct avsp_buf *buf)
 {
     char text[AVSP_DURATION_BYTES];
+    const bool paused = job->state == AVSP_JOB_PAUSED;
+    if (paused)
+        avsp_buf_printf(buf, "paused%s", separator);
     if (job->frames_total > 0)
         avsp_buf_printf(buf, "%" PRIu64 " of %" PRIu64 "%s frames", job->frames_done,
                         job->frames_total, job->split_done ? "" : "+");
     else
-        avsp_buf_puts(buf, job->n_running > 0 ? "reading the source" : "waiting for a worker");
+        avsp_buf_puts(buf, job->n_running > 0 ? "reading the source"
+                           : paused           ? "not begun"
+                                              : "waiting for a worker");
     if (milli_fps > 0)
         avsp_buf_printf(buf, "%s%s", separator, avsp_fps_text(milli_fps, text));
     if (time_left(job, milli_fps, text))

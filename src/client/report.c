@@ -3,6 +3,7 @@
 #include "client/command.h"
 #include "client/json.h"
 #include "client/progress.h"
+#include "core/lifecycle.h"
 #include "util/time.h"
 
 #include <inttypes.h>
@@ -51,7 +52,7 @@ static void put_job(struct avsp_buf *buf, struct avsp_arena *arena, const struct
     put_field(buf, "job", job->id);
     put_field(buf, "state", avsp_job_state_name(job->state));
     avsp_buf_printf(buf, "%-10s ", "progress");
-    if (job->state == AVSP_JOB_RUNNING)
+    if (!avsp_job_is_over(job->state))
         avsp_progress_plain(job, 0, buf);
     else
         avsp_buf_printf(buf, "%d %%", (int)job->percent_complete);

@@ -98,6 +98,7 @@ static void write_stats(const struct avsp_store_stats *stats, struct avsp_buf *b
 {
     begin(buf, "avspl1t_jobs", "gauge", "Jobs that are not over.");
     avsp_buf_printf(buf, "avspl1t_jobs{state=\"running\"} %" PRId64 "\n", stats->n_jobs);
+    avsp_buf_printf(buf, "avspl1t_jobs{state=\"paused\"} %" PRId64 "\n", stats->n_paused);
     begin(buf, "avspl1t_tasks", "gauge", "Tasks that are not over.");
     for (size_t kind = AVSP_TASK_SPLIT; kind < AVSP_TASK_N_KINDS; kind++) {
         const struct avsp_task_stats *tasks = &stats->tasks[kind];
@@ -106,6 +107,7 @@ static void write_stats(const struct avsp_store_stats *stats, struct avsp_buf *b
             int64_t n;
         } rows[] = {{"ready", tasks->n_ready},
                     {"delayed", tasks->n_delayed},
+                    {"held", tasks->n_held},
                     {"running", tasks->n_running}};
         for (size_t i = 0; i < AVSP_ARRAY_LEN(rows); i++)
             avsp_buf_printf(buf, "avspl1t_tasks{kind=\"%s\",state=\"%s\"} %" PRId64 "\n",

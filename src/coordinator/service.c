@@ -64,6 +64,14 @@ static void job_over(void *opaque, const char *job_id, enum avsp_job_state state
         avsp_log(AVSP_LOG_ERROR, "job.failed", "job=%s why=%s", job_id, AVSP_LOG_Q(why));
 }
 
+/// Logs what somebody did to a job, and passes the code on.
+static enum avsp_code told(enum avsp_code rc, const char *event, const char *job_id)
+{
+    if (rc == AVSP_OK)
+        avsp_log(AVSP_LOG_INFO, event, "job=%s", AVSP_LOG_Q(job_id));
+    return rc;
+}
+
 static enum avsp_code submit(void *opaque, const struct avsp_job_spec *spec,
                              char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
@@ -98,6 +106,34 @@ static enum avsp_code cancel(void *opaque, const char *job_id, struct avsp_err *
 {
     struct avsp_service *service = opaque;
     return noted(service, avsp_store_cancel(service->store, job_id, err));
+}
+
+static enum avsp_code retry(void *opaque, const char *job_id, struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    return told(noted(service, avsp_store_retry(service->store, job_id, err)), "job.retried",
+                job_id);
+}
+
+static enum avsp_code pause(void *opaque, const char *job_id, struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    return told(noted(service, avsp_store_pause(service->store, job_id, err)), "job.paused",
+                job_id);
+}
+
+static enum avsp_code resume(void *opaque, const char *job_id, struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    return told(noted(service, avsp_store_resume(service->store, job_id, err)), "job.resumed",
+                job_id);
+}
+
+static enum avsp_code delete_job(void *opaque, const char *job_id, bool force, struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    return told(noted(service, avsp_store_delete(service->store, job_id, force, err)),
+                "job.deleted", job_id);
 }
 
 static enum avsp_code claim(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,
@@ -205,6 +241,10 @@ const struct avsp_service_ops avsp_coordinator_ops = {
     .get_job = get_job,
     .list_jobs = list_jobs,
     .cancel = cancel,
+    .retry = retry,
+    .pause = pause,
+    .resume = resume,
+    .delete_job = delete_job,
     .claim = claim,
     .heartbeat = heartbeat,
     .report = report,

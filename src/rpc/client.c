@@ -167,14 +167,51 @@ static enum avsp_code call_for_status(struct avsp_client *cli, const char *metho
     return rc;
 }
 
-enum avsp_code avsp_client_cancel(struct avsp_client *cli, const char *job_id,
-                                  struct avsp_mono deadline, struct avsp_err *err)
+/// What is asked about a job by its id alone, and answered with Empty.
+static enum avsp_code call_about_job(struct avsp_client *cli, const char *method,
+                                     const char *job_id, struct avsp_mono deadline,
+                                     struct avsp_err *err)
 {
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, REQUEST_ARENA_BYTES);
     Com__Avspl1t__JobId id = COM__AVSPL1T__JOB_ID__INIT;
     id.id = (char *)job_id;
-    return call_for_status(cli, SERVICE "CancelJob", &arena, &id, NULL, deadline, err);
+    return call_for_status(cli, method, &arena, &id, NULL, deadline, err);
+}
+
+enum avsp_code avsp_client_cancel(struct avsp_client *cli, const char *job_id,
+                                  struct avsp_mono deadline, struct avsp_err *err)
+{
+    return call_about_job(cli, SERVICE "CancelJob", job_id, deadline, err);
+}
+
+enum avsp_code avsp_client_retry(struct avsp_client *cli, const char *job_id,
+                                 struct avsp_mono deadline, struct avsp_err *err)
+{
+    return call_about_job(cli, SERVICE "RetryJob", job_id, deadline, err);
+}
+
+enum avsp_code avsp_client_pause(struct avsp_client *cli, const char *job_id,
+                                 struct avsp_mono deadline, struct avsp_err *err)
+{
+    return call_about_job(cli, SERVICE "PauseJob", job_id, deadline, err);
+}
+
+enum avsp_code avsp_client_resume(struct avsp_client *cli, const char *job_id,
+                                  struct avsp_mono deadline, struct avsp_err *err)
+{
+    return call_about_job(cli, SERVICE "ResumeJob", job_id, deadline, err);
+}
+
+enum avsp_code avsp_client_delete(struct avsp_client *cli, const char *job_id, bool force,
+                                  struct avsp_mono deadline, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, REQUEST_ARENA_BYTES);
+    Com__Avspl1t__DeleteJobMessage request = COM__AVSPL1T__DELETE_JOB_MESSAGE__INIT;
+    request.id = (char *)job_id;
+    request.force = force;
+    return call_for_status(cli, SERVICE "DeleteJob", &arena, &request, NULL, deadline, err);
 }
 
 enum avsp_code avsp_client_claim(struct avsp_client *cli, const struct avsp_claim *claim,

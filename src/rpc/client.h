@@ -45,6 +45,15 @@ enum avsp_code avsp_client_list_jobs(struct avsp_client *cli, const struct avsp_
 enum avsp_code avsp_client_cancel(struct avsp_client *cli, const char *job_id,
                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 
+enum avsp_code avsp_client_retry(struct avsp_client *cli, const char *job_id,
+                                 struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_pause(struct avsp_client *cli, const char *job_id,
+                                 struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_resume(struct avsp_client *cli, const char *job_id,
+                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_delete(struct avsp_client *cli, const char *job_id, bool force,
+                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+
 /// Follows a job: @p each gets it at once and after every change (at most about 10 a second) until it is over, @p each
 /// returns false, or the deadline. The job is valid during the call of @p each only.
 /// @return OK the job is over or @p each stopped it; UNAVAILABLE the stream broke: watch again.

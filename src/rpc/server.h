@@ -31,6 +31,11 @@ struct avsp_service_ops {
                                 struct avsp_arena *arena, struct avsp_job_page *ret_page,
                                 struct avsp_err *err);
     enum avsp_code (*cancel)(void *opaque, const char *job_id, struct avsp_err *err);
+    enum avsp_code (*retry)(void *opaque, const char *job_id, struct avsp_err *err);
+    enum avsp_code (*pause)(void *opaque, const char *job_id, struct avsp_err *err);
+    enum avsp_code (*resume)(void *opaque, const char *job_id, struct avsp_err *err);
+    enum avsp_code (*delete_job)(void *opaque, const char *job_id, bool force,
+                                 struct avsp_err *err);
     enum avsp_code (*claim)(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,
                             struct avsp_task *ret_task, struct avsp_err *err);
     enum avsp_code (*heartbeat)(void *opaque, const char *worker_id, const char *task_id,

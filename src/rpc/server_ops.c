@@ -59,13 +59,44 @@ static void list_jobs(struct avsp_call *call)
     answer(call, rc, (ProtobufCMessage *)msg, &err);
 }
 
-static void cancel_job(struct avsp_call *call)
+/// What is asked about a job by its id alone, and answered with Empty.
+static void run_about_job(struct avsp_call *call,
+                          enum avsp_code (*op)(void *opaque, const char *job_id,
+                                               struct avsp_err *err))
 {
-    struct avsp_server *srv = call->srv;
     struct avsp_err err = {0};
     const char *id = ((Com__Avspl1t__JobId *)call->request)->id;
     Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
-    answer(call, srv->ops.cancel(srv->opaque, id, &err), &msg.base, &err);
+    answer(call, op(call->srv->opaque, id, &err), &msg.base, &err);
+}
+
+static void cancel_job(struct avsp_call *call)
+{
+    run_about_job(call, call->srv->ops.cancel);
+}
+
+static void retry_job(struct avsp_call *call)
+{
+    run_about_job(call, call->srv->ops.retry);
+}
+
+static void pause_job(struct avsp_call *call)
+{
+    run_about_job(call, call->srv->ops.pause);
+}
+
+static void resume_job(struct avsp_call *call)
+{
+    run_about_job(call, call->srv->ops.resume);
+}
+
+static void delete_job(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    const Com__Avspl1t__DeleteJobMessage *from = (Com__Avspl1t__DeleteJobMessage *)call->request;
+    struct avsp_err err = {0};
+    Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
+    answer(call, srv->ops.delete_job(srv->opaque, from->id, from->force, &err), &msg.base, &err);
 }
 
 static void heartbeat(struct avsp_call *call)
@@ -166,6 +197,10 @@ const struct avsp_method avsp_ops_methods[] = {
     METHOD("GetJob", SMALL_MAX_BYTES, job_id, get_job),
     METHOD("ListJobs", SMALL_MAX_BYTES, list_jobs_message, list_jobs),
     METHOD("CancelJob", SMALL_MAX_BYTES, job_id, cancel_job),
+    METHOD("RetryJob", SMALL_MAX_BYTES, job_id, retry_job),
+    METHOD("PauseJob", SMALL_MAX_BYTES, job_id, pause_job),
+    METHOD("ResumeJob", SMALL_MAX_BYTES, job_id, resume_job),
+    METHOD("DeleteJob", SMALL_MAX_BYTES, delete_job_message, delete_job),
     METHOD("Heartbeat", SMALL_MAX_BYTES, heartbeat_message, heartbeat),
     METHOD("ReportOutputs", AVSP_RPC_REQUEST_MAX_BYTES, report_outputs_message, report_outputs),
     METHOD("FinishTask", AVSP_RPC_REQUEST_MAX_BYTES, finish_task_message, finish_task),

@@ -1,6 +1,7 @@
 /// WatchJob: the job at once, and again whenever its version changed, until it is over.
 ///
 /// A watch is IDLE (the list has it) or BUSY (a pool thread or gRPC has it); who turns it BUSY, under the lock, has the duty.
+#include "core/lifecycle.h"
 #include "rpc/serving.h"
 #include "rpc/wire.h"
 
@@ -110,7 +111,7 @@ static void rest(struct watch *w)
 static void on_sent(struct avsp_call *call, bool ok)
 {
     struct watch *w = call->state;
-    if (ok && w->state != AVSP_JOB_RUNNING)
+    if (ok && avsp_job_is_over(w->state))
         end(w, NULL);
     else
         rest(w); // where !ok the client is gone, which `closed` says before or after

@@ -4,7 +4,7 @@
 
 // The numbers of the wire and of the model are the same.
 _Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_RUNNING == (int)AVSP_JOB_RUNNING, "");
-_Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_CANCELED == (int)AVSP_JOB_CANCELED, "");
+_Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_PAUSED == (int)AVSP_JOB_PAUSED, "");
 
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
                                               const struct avsp_job_spec *spec)
@@ -129,7 +129,7 @@ Com__Avspl1t__Job *avsp_wire_make_job(struct avsp_arena *arena, const struct avs
 /// A coordinator that knows the base alone says no state.
 static enum avsp_job_state read_state(const Com__Avspl1t__Job *msg)
 {
-    if (msg->state >= (int)AVSP_JOB_RUNNING && msg->state <= (int)AVSP_JOB_CANCELED)
+    if (msg->state >= (int)AVSP_JOB_RUNNING && msg->state <= (int)AVSP_JOB_PAUSED)
         return (enum avsp_job_state)msg->state;
     if (msg->finished)
         return AVSP_JOB_FINISHED;
@@ -220,7 +220,7 @@ enum avsp_code avsp_wire_read_filter(const Com__Avspl1t__ListJobsMessage *msg,
         .limit = msg->limit != 0 ? msg->limit : LIST_LIMIT_DEFAULT,
         .page = msg->page,
     };
-    enum avsp_code rc = avsp_wire_range("state", (int)msg->state, 0, AVSP_JOB_CANCELED, err);
+    enum avsp_code rc = avsp_wire_range("state", (int)msg->state, 0, AVSP_JOB_PAUSED, err);
     if (rc == AVSP_OK)
         rc = avsp_wire_range("limit", msg->limit, 0, AVSP_BATCH_MAX, err);
     return rc;

@@ -61,6 +61,33 @@ static enum avsp_code cancel(void *opaque, const char *job_id, struct avsp_err *
     return end(fake, err);
 }
 
+static enum avsp_code see(void *opaque, const char *verb, const char *job_id, struct avsp_err *err)
+{
+    struct fake *fake = begin(opaque);
+    avsp_buf_printf(&fake->seen, "%s %s", verb, job_id);
+    return end(fake, err);
+}
+
+static enum avsp_code retry(void *opaque, const char *job_id, struct avsp_err *err)
+{
+    return see(opaque, "retry", job_id, err);
+}
+
+static enum avsp_code pause_job(void *opaque, const char *job_id, struct avsp_err *err)
+{
+    return see(opaque, "pause", job_id, err);
+}
+
+static enum avsp_code resume(void *opaque, const char *job_id, struct avsp_err *err)
+{
+    return see(opaque, "resume", job_id, err);
+}
+
+static enum avsp_code delete_job(void *opaque, const char *job_id, bool force, struct avsp_err *err)
+{
+    return see(opaque, force ? "delete!" : "delete", job_id, err);
+}
+
 static enum avsp_code claim(void *opaque, const struct avsp_claim *from, struct avsp_arena *arena,
                             struct avsp_task *ret_task, struct avsp_err *err)
 {
@@ -140,6 +167,10 @@ const struct avsp_service_ops fake_ops = {
     .get_job = get_job,
     .list_jobs = list_jobs,
     .cancel = cancel,
+    .retry = retry,
+    .pause = pause_job,
+    .resume = resume,
+    .delete_job = delete_job,
     .claim = claim,
     .heartbeat = heartbeat,
     .report = report,

@@ -140,7 +140,7 @@ struct avsp_job sample_job(struct sampler *s, bool with_running)
 {
     struct avsp_job job = {
         .id = sample_text(s, 26),
-        .state = (enum avsp_job_state)(AVSP_JOB_RUNNING + next(s) % 4),
+        .state = (enum avsp_job_state)(AVSP_JOB_RUNNING + next(s) % 5),
         .spec = sample_spec(s),
         .created_us = (int64_t)sample_number(s, 4000000000000000),
         .ended_us = (int64_t)sample_number(s, 4000000000000000),

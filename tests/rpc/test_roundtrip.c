@@ -153,7 +153,7 @@ static void lists_jobs(void **state)
             (struct avsp_job_page){jobs, (size_t)sample_number(&b->s, 20), sample_text(&b->s, 30)};
         for (size_t k = 0; k < b->fake.jobs.n_jobs; k++)
             jobs[k] = sample_job(&b->s, false);
-        struct avsp_job_filter filter = {(enum avsp_job_state)(i % 5),
+        struct avsp_job_filter filter = {(enum avsp_job_state)(i % 6),
                                          1 + (uint32_t)sample_number(&b->s, 499),
                                          sample_text(&b->s, 30)};
         struct avsp_job_page page;
@@ -273,6 +273,27 @@ static void finishes_and_cancels(void **state)
     check_seen(b);
 }
 
+static void controls_jobs(void **state)
+{
+    struct bench *b = *state;
+    struct avsp_err err = {0};
+    ok(avsp_client_retry(b->cli, "job-1", soon(), &err), &err);
+    avsp_buf_puts(&b->want, "retry job-1");
+    check_seen(b);
+    ok(avsp_client_pause(b->cli, "job-2", soon(), &err), &err);
+    avsp_buf_puts(&b->want, "pause job-2");
+    check_seen(b);
+    ok(avsp_client_resume(b->cli, "job-3", soon(), &err), &err);
+    avsp_buf_puts(&b->want, "resume job-3");
+    check_seen(b);
+    ok(avsp_client_delete(b->cli, "job-4", false, soon(), &err), &err);
+    avsp_buf_puts(&b->want, "delete job-4");
+    check_seen(b);
+    ok(avsp_client_delete(b->cli, "job-5", true, soon(), &err), &err);
+    avsp_buf_puts(&b->want, "delete! job-5");
+    check_seen(b);
+}
+
 static void every_code_comes_back(void **state)
 {
     struct bench *b = *state;
@@ -323,8 +344,8 @@ static void long_texts_are_clipped_not_refused(void **state)
     ON(place, submits), ON(place, gets_jobs_without_secrets), ON(place, lists_jobs),               \
         ON(place, claims_tasks_of_every_kind), ON(place, claims_as_a_base_worker),                 \
         ON(place, beats_and_releases), ON(place, reports_and_lists_outputs),                       \
-        ON(place, finishes_and_cancels), ON(place, every_code_comes_back),                         \
-        ON(place, long_texts_are_clipped_not_refused)
+        ON(place, finishes_and_cancels), ON(place, controls_jobs),                                 \
+        ON(place, every_code_comes_back), ON(place, long_texts_are_clipped_not_refused)
 
 int main(void)
 {

@@ -1,0 +1,58 @@
+/// avspl1t retry, pause, resume, delete: what people do to a job, but for cancel.
+#include "client/command.h"
+#include "client/json.h"
+
+typedef enum avsp_code call_fn(struct avsp_client *cli, const char *job_id,
+                               struct avsp_mono deadline, struct avsp_err *err);
+
+/// Makes the call; with --json the job is printed as it stands then.
+static int control(const struct avsp_cli_parsed *args, call_fn *call)
+{
+    struct avsp_err err = {0};
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
+    struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
+        avsp_cmd_connect(args, true, &err);
+    if (cli == NULL)
+        return avsp_cmd_fail(&err);
+    const char *id = args->args[0];
+    const bool json = avsp_cli_flag(args, "json");
+    struct avsp_job job;
+    enum avsp_code rc = call(cli, id, avsp_mono_in_ms(AVSP_CMD_CALL_MS), &err);
+    if (rc == AVSP_OK && json)
+        rc = avsp_client_get_job(cli, id, &arena, &job, avsp_mono_in_ms(AVSP_CMD_CALL_MS), &err);
+    if (rc == AVSP_OK && json)
+        rc = avsp_cmd_json_job(&job, &err);
+    return rc == AVSP_OK ? AVSP_EXIT_DONE : avsp_cmd_fail_call(args, id, &err);
+}
+
+int avsp_cmd_retry(const struct avsp_cli_parsed *args)
+{
+    return control(args, avsp_client_retry);
+}
+
+int avsp_cmd_pause(const struct avsp_cli_parsed *args)
+{
+    return control(args, avsp_client_pause);
+}
+
+int avsp_cmd_resume(const struct avsp_cli_parsed *args)
+{
+    return control(args, avsp_client_resume);
+}
+
+int avsp_cmd_delete(const struct avsp_cli_parsed *args)
+{
+    struct avsp_err err = {0};
+    struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
+        avsp_cmd_connect(args, true, &err);
+    if (cli == NULL)
+        return avsp_cmd_fail(&err);
+    const char *id = args->args[0];
+    if (avsp_client_delete(cli, id, avsp_cli_flag(args, "force"), avsp_mono_in_ms(AVSP_CMD_CALL_MS),
+                           &err) != AVSP_OK)
+        return avsp_cmd_fail_call(args, id, &err);
+    if (avsp_cli_flag(args, "json") && avsp_cmd_json_deleted(id, &err) != AVSP_OK)
+        return avsp_cmd_fail(&err);
+    return AVSP_EXIT_DONE;
+}

@@ -1,0 +1,88 @@
+"""What people do to jobs: try again, pause, resume, delete."""
+import json
+
+import pytest
+from harness.programs import children, fingerprint, wait_until
+
+
+@pytest.fixture
+def wanted(presentation):
+    return fingerprint(presentation("film"))
+
+
+def control(farm, address, *args, exit_code=0):
+    done = farm.build.run(*args, "--coordinator", address)
+    assert done.returncode == exit_code, f"{args}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+def begin(farm, clip, output, n=2):
+    """A coordinator, a worker with one slot, and a job that has made n segments."""
+    coordinator = farm.coordinator()
+    worker = farm.worker(coordinator.address)
+    film = clip("film")
+    job = farm.submit(coordinator.address, film.path, output, "--preset", 12, "--segment-seconds", film.segment_seconds)
+    wait_until(lambda: len(list(output.glob("v0/*.m4s"))) >= n, f"{n} segments")
+    return coordinator, worker, job
+
+
+def test_a_paused_job_rests_and_goes_on(farm, clip, wanted, tmp_path):
+    output = tmp_path / "out"
+    coordinator, worker, job = begin(farm, clip, output)
+    assert json.loads(control(farm, coordinator.address, "pause", job, "--json").stdout)["state"] == "paused"
+    control(farm, coordinator.address, "pause", job)
+    wait_until(lambda: "running" not in control(farm, coordinator.address, "status", job).stdout, "the end of what runs")
+    assert "paused" in control(farm, coordinator.address, "status", job).stdout
+    assert json.loads(control(farm, coordinator.address, "list", "--state", "paused", "--json").stdout)["jobs"][0]["id"] == job
+    waited = control(farm, coordinator.address, "watch", job, "--timeout", "1", exit_code=4)
+    assert "paused" in waited.stderr
+    assert not children(worker.pid)
+    assert not (output / "manifest.m3u8").exists()
+    assert json.loads(control(farm, coordinator.address, "resume", job, "--json").stdout)["state"] == "running"
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished"
+    assert fingerprint(output) == wanted
+    refused = control(farm, coordinator.address, "pause", job, exit_code=2)
+    assert f"job {job} is finished: it cannot be paused" in refused.stderr
+
+
+def test_a_job_is_tried_again(farm, clip, wanted, tmp_path):
+    output = tmp_path / "out"
+    coordinator, worker, job = begin(farm, clip, output)
+    control(farm, coordinator.address, "cancel", job)
+    before = {f.name: f.stat().st_mtime_ns for f in output.glob("v0/*.m4s")}
+    assert json.loads(control(farm, coordinator.address, "retry", job, "--json").stdout)["state"] == "running"
+    control(farm, coordinator.address, "retry", job)  # it runs: no change
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished"
+    assert fingerprint(output) == wanted
+    assert {n: (output / "v0" / n).stat().st_mtime_ns for n in before} == before, "what was done was done again"
+    refused = control(farm, coordinator.address, "retry", job, exit_code=2)
+    assert f"job {job} is finished: there is nothing to try again" in refused.stderr
+    assert "knows no job" in control(farm, coordinator.address, "retry", "nope", exit_code=2).stderr
+
+
+def test_a_job_is_tried_again_after_its_files_are_gone(farm, clip, wanted, tmp_path):
+    output = tmp_path / "out"
+    coordinator, worker, job = begin(farm, clip, output)
+    control(farm, coordinator.address, "cancel", job)
+    wait_until(lambda: not [f for f in output.rglob("*") if f.is_file()], "an empty output folder", 30)
+    control(farm, coordinator.address, "retry", job)
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
+    assert fingerprint(output) == wanted
+
+
+def test_a_deleted_job_is_forgotten(farm, clip, tmp_path):
+    coordinator = farm.coordinator()
+    job = farm.submit(coordinator.address, clip("silent").path, tmp_path / "out", "--preset", 13)
+    refused = control(farm, coordinator.address, "delete", job, exit_code=2)
+    assert f"job {job} is running: cancel it before it is deleted, or force it" in refused.stderr
+    worker = farm.worker(coordinator.address)
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished"
+    before = fingerprint(tmp_path / "out")
+    assert json.loads(control(farm, coordinator.address, "delete", job, "--json").stdout) == {"id": job, "state": "deleted"}
+    for command in ("status", "delete", "watch"):
+        assert "knows no job" in control(farm, coordinator.address, command, job, exit_code=2).stderr
+    assert fingerprint(tmp_path / "out") == before
+    worker.stop()
+    other = farm.submit(coordinator.address, clip("silent").path, tmp_path / "other")
+    control(farm, coordinator.address, "delete", other, "--force")
+    assert json.loads(control(farm, coordinator.address, "list", "--json").stdout)["jobs"] == []
