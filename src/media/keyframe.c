@@ -7,6 +7,10 @@
 #define SEI_SCAN_MAX_BYTES                                                                         \
     4096 ///< a recovery point comes early; long user data behind it does not matter
 
+#define VOP_START_CODE 0xb6
+#define NOT_CODED_VOP_MAX_BYTES                                                                    \
+    8 ///< with its start code; a coded one has a bit for each 16 by 16 pixels
+
 /// A view of bytes that shrinks as it is read.
 struct view {
     const uint8_t *data;
@@ -123,4 +127,19 @@ bool avsp_keyframe_is_gradual(const AVCodecParameters *par, const uint8_t *data,
 bool avsp_keyframe_is_hidden(const AVCodecParameters *par, const uint8_t *data, size_t len)
 {
     return par->codec_id == AV_CODEC_ID_VP8 && len > 0 && (data[0] & 0x10) == 0;
+}
+
+bool avsp_keyframe_is_packed(const AVCodecParameters *par, const uint8_t *data, size_t len)
+{
+    if (par->codec_id != AV_CODEC_ID_MPEG4)
+        return false;
+    size_t n_pictures = 0;
+    size_t last = 0;
+    for (size_t i = 0; i + 3 < len; i++) {
+        if (data[i] != 0 || data[i + 1] != 0 || data[i + 2] != 1 || data[i + 3] != VOP_START_CODE)
+            continue;
+        n_pictures++;
+        last = i;
+    }
+    return n_pictures > 1 || (n_pictures == 1 && len - last <= NOT_CODED_VOP_MAX_BYTES);
 }

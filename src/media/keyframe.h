@@ -15,4 +15,9 @@ bool avsp_keyframe_is_gradual(const AVCodecParameters *par, const uint8_t *data,
 /// VP8: is the frame only a reference (RFC 6386, 9.1: show_frame)? false for any other codec.
 bool avsp_keyframe_is_hidden(const AVCodecParameters *par, const uint8_t *data, size_t len);
 
+/// MPEG-4 part 2: does the packet hold something else than one coded picture? So it is where B-frames were forced into AVI: two
+/// pictures in one packet, and in exchange packets with a picture that is not coded (ISO/IEC 14496-2, 6.2.5: vop_coded). false
+/// for any other codec.
+bool avsp_keyframe_is_packed(const AVCodecParameters *par, const uint8_t *data, size_t len);
+
 #endif

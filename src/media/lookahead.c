@@ -1,5 +1,6 @@
 #include "media/lookahead.h"
 
+#include "media/decoder.h"
 #include "media/heard.h"
 #include "media/keyframe.h"
 
@@ -51,23 +52,43 @@ static int compare_i64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/// Collects the frames that are shown and can be decoded: those before the first key, in order of presentation, lean on
-/// pictures that are not in the file.
-static void collect(struct avsp_lookahead *ahead, const AVStream *video)
+/// Decodes until the first picture comes out: those before it lean on pictures that are not in the file, or are refreshed bit
+/// by bit. @param ret_pts AV_NOPTS_VALUE where none comes, or one without a time.
+static enum avsp_code find_first_picture(const struct avsp_lookahead *ahead, const AVStream *video,
+                                         int64_t *ret_pts, struct avsp_err *err)
 {
-    bool began = false;
-    int64_t key_pts = 0;
+    *ret_pts = AV_NOPTS_VALUE;
+    AVFrame *AVSP_CLEANUP(av_frame_free) frame = av_frame_alloc();
+    if (frame == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for a picture");
+    struct avsp_decoder AVSP_CLEANUP(avsp_decoder_close) decoder = {0};
+    enum avsp_code rc = avsp_decoder_open(&decoder, video, 1, err);
+    bool got = false;
+    for (size_t i = 0; i <= ahead->n_items && rc == AVSP_OK && !got; i++) {
+        const AVPacket *packet = i < ahead->n_items ? ahead->items[i].packet : NULL;
+        if (packet != NULL && packet->stream_index != video->index)
+            continue;
+        rc = avsp_decoder_send(&decoder, packet, err);
+        if (rc == AVSP_OK)
+            rc = avsp_decoder_receive(&decoder, frame, &got, err);
+    }
+    if (got)
+        *ret_pts = frame->pts;
+    return rc;
+}
+
+/// Collects the frames that are shown: from the first on that can be decoded.
+static void collect(struct avsp_lookahead *ahead, const AVStream *video, int64_t first_pts)
+{
     for (size_t i = 0; i < ahead->n_items; i++) {
         const AVPacket *packet = ahead->items[i].packet;
-        if (packet->stream_index != video->index)
-            continue;
-        if (!began)
-            key_pts = packet->pts;
-        began = true;
-        if (!ahead->items[i].shown ||
+        if (packet->stream_index != video->index || !ahead->items[i].shown ||
             avsp_keyframe_is_hidden(video->codecpar, packet->data, (size_t)packet->size))
             continue;
-        if (packet->pts < key_pts) {
+        // Where the decoder gave no picture, the first packet's is as good a guess as any: it is a key.
+        if (first_pts == AV_NOPTS_VALUE)
+            first_pts = packet->pts;
+        if (packet->pts < first_pts) {
             ahead->items[i].shown = false;
             ahead->n_leading++;
         } else if (ahead->n_pts < AVSP_LOOKAHEAD_FRAMES) {
@@ -98,6 +119,20 @@ static void listen(struct avsp_lookahead *ahead, const struct avsp_tracks *track
     }
 }
 
+/// Finds the origin. Where pictures come from a decoder already, each of them can be shown.
+static enum avsp_code look_at_pictures(struct avsp_lookahead *ahead,
+                                       const struct avsp_reader *reader, struct avsp_err *err)
+{
+    const AVStream *video = avsp_reader_video(reader);
+    int64_t first_pts = AV_NOPTS_VALUE;
+    enum avsp_code rc = AVSP_OK;
+    if (reader->lossless == NULL)
+        rc = find_first_picture(ahead, video, &first_pts, err);
+    if (rc == AVSP_OK)
+        collect(ahead, video, first_pts);
+    return rc;
+}
+
 static void find_first(struct avsp_lookahead *ahead, AVStream *const *streams)
 {
     for (size_t i = 0; i < ahead->n_items; i++) {
@@ -115,10 +150,10 @@ enum avsp_code avsp_lookahead_init(struct avsp_lookahead *ahead, struct avsp_rea
 {
     *ahead = (struct avsp_lookahead){0};
     enum avsp_code rc = read_ahead(ahead, reader, err);
+    if (rc == AVSP_OK && reader->tracks.video != NULL)
+        rc = look_at_pictures(ahead, reader, err);
     if (rc != AVSP_OK)
         return rc;
-    if (reader->tracks.video != NULL)
-        collect(ahead, reader->tracks.video);
     if (reader->tracks.audio != NULL)
         listen(ahead, &reader->tracks);
     find_first(ahead, reader->ctx->streams);
@@ -131,7 +166,7 @@ void avsp_lookahead_deinit(struct avsp_lookahead *ahead)
         av_packet_free(&ahead->items[i].packet);
     free(ahead->items);
     ahead->items = NULL;
-    ahead->n_items = 0;
+    ahead->n_items = ahead->n_taken = 0;
 }
 
 bool avsp_lookahead_take(struct avsp_lookahead *ahead, AVPacket *packet, bool *ret_shown)

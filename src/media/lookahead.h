@@ -20,8 +20,7 @@ struct avsp_lookahead {
     int64_t pts[AVSP_LOOKAHEAD_FRAMES]; ///< of shown video frames, from the origin on, in order
     size_t n_pts;
     int64_t origin_pts; ///< the first shown frame that can be decoded; valid where n_pts > 0
-    uint64_t
-        n_leading; ///< shown frames before the first key, in order of presentation: not decodable
+    uint64_t n_leading; ///< frames before it: not decodable, not shown
     struct {
         bool heard;     ///< the rest is valid
         int64_t from;   ///< the earliest sound that is heard, in its stream's time base

@@ -1,11 +1,10 @@
 #include "media/picture.h"
 
 #include "media/averr.h"
+#include "media/fit.h"
 #include "media/plane.h"
 
-#include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
-#include <libswscale/swscale.h>
 
 #define MAX_PX 65536 ///< AV1's own limit (specification 5.5.1: 16 bits each)
 
@@ -19,12 +18,9 @@ struct avsp_picture {
     int upright_height;
     int rotation;
     bool hflip;
-    bool source_full_range;
-
-    struct SwsContext *sws;
-    int sws_width; ///< what `sws` was made for
-    int sws_height;
-    int sws_format;
+    struct SwsContext *sws; ///< for pictures of the source's size …
+    int sws_format;         ///< … and this format
+    struct avsp_fit fit;    ///< for those that have another size all at once
 
     AVFrame *scaled; ///< the three stages; their memory is used again once the encoder let go of it
     AVFrame *turned;
@@ -82,8 +78,16 @@ enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
     pic->scaled_height = even(header->height_px);
     pic->rotation = header->rotation;
     pic->hflip = header->hflip;
-    pic->source_full_range = header->full_range;
     set_format(pic, header);
+    pic->fit.to = (struct avsp_fit_target){
+        .width_px = pic->scaled_width,
+        .height_px = pic->scaled_height,
+        .pix_fmt = pic->format.pix_fmt,
+        .sample_aspect = {header->sample_aspect.num, header->sample_aspect.den},
+        .matrix = pic->format.matrix,
+        .source_full_range = header->full_range,
+        .full_range = pic->format.range == AVCOL_RANGE_JPEG,
+    };
     pic->scaled = av_frame_alloc();
     pic->turned = av_frame_alloc();
     pic->padded = av_frame_alloc();
@@ -100,6 +104,7 @@ void avsp_picture_free(struct avsp_picture **pic_ptr)
     if (pic == NULL)
         return;
     sws_freeContext(pic->sws);
+    avsp_fit_deinit(&pic->fit);
     av_frame_free(&pic->scaled);
     av_frame_free(&pic->turned);
     av_frame_free(&pic->padded);
@@ -110,30 +115,6 @@ void avsp_picture_free(struct avsp_picture **pic_ptr)
 const struct avsp_picture_format *avsp_picture_get_format(const struct avsp_picture *pic)
 {
     return &pic->format;
-}
-
-/// The deprecated full-range formats as what they are: a plain format and a range.
-static enum AVPixelFormat without_range(int format, bool *full_range)
-{
-    switch (format) {
-    case AV_PIX_FMT_YUVJ420P:
-        *full_range = true;
-        return AV_PIX_FMT_YUV420P;
-    case AV_PIX_FMT_YUVJ422P:
-        *full_range = true;
-        return AV_PIX_FMT_YUV422P;
-    case AV_PIX_FMT_YUVJ444P:
-        *full_range = true;
-        return AV_PIX_FMT_YUV444P;
-    case AV_PIX_FMT_YUVJ440P:
-        *full_range = true;
-        return AV_PIX_FMT_YUV440P;
-    case AV_PIX_FMT_YUVJ411P:
-        *full_range = true;
-        return AV_PIX_FMT_YUV411P;
-    default:
-        return (enum AVPixelFormat)format;
-    }
 }
 
 /// Gives @p frame memory for a picture of this size, its own of the last time where nobody else holds it.
@@ -148,79 +129,53 @@ static int prepare(const struct avsp_picture *pic, AVFrame *frame, int width, in
     return av_frame_get_buffer(frame, 0);
 }
 
-/// swscale's tables for a matrix; it has none for the rarer ones, and is told BT.709's on both sides for them, which only
-/// matters for RGB sources.
-static const int *coefficients(enum AVColorSpace matrix)
+static bool is_source_size(const struct avsp_picture *pic, const AVFrame *in)
 {
-    switch (matrix) {
-    case AVCOL_SPC_FCC:
-    case AVCOL_SPC_BT470BG:
-    case AVCOL_SPC_SMPTE170M:
-    case AVCOL_SPC_SMPTE240M:
-    case AVCOL_SPC_BT2020_NCL:
-        return sws_getCoefficients((int)matrix);
-    default:
-        return sws_getCoefficients(SWS_CS_ITU709);
-    }
+    return in->width == pic->source_width && in->height == pic->source_height;
 }
 
-/// Makes `sws` ready for frames like @p in; @p full_range is its range.
-static int prepare_sws(struct avsp_picture *pic, const AVFrame *in, bool full_range)
+/// Scales and converts @p view, which has the size that the header says.
+static int convert(struct avsp_picture *pic, AVFrame *view)
 {
-    if (pic->sws != NULL && pic->sws_width == in->width && pic->sws_height == in->height &&
-        pic->sws_format == in->format)
-        return 0;
-    sws_freeContext(pic->sws);
-    // Accurate rounding and bit-exact code paths give the same bytes with and without AVX2.
-    pic->sws = sws_getContext(in->width, in->height, (enum AVPixelFormat)in->format,
-                              pic->scaled_width, pic->scaled_height, pic->format.pix_fmt,
-                              SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT |
-                                  SWS_FULL_CHR_H_INP,
-                              NULL, NULL, NULL);
+    if (pic->sws == NULL || pic->sws_format != view->format) {
+        sws_freeContext(pic->sws);
+        pic->sws = avsp_fit_scaler(view, pic->scaled_width, pic->scaled_height, &pic->fit.to);
+        pic->sws_format = view->format;
+    }
     if (pic->sws == NULL)
         return AVERROR(ENOSYS);
-    pic->sws_width = in->width;
-    pic->sws_height = in->height;
-    pic->sws_format = in->format;
-    const int *table = coefficients(pic->format.matrix);
-    const int unity = 1 << 16; // swscale's 16.16 fixed point
-    // A conversion without a matrix refuses the call and needs none.
-    (void)sws_setColorspaceDetails(pic->sws, table, full_range, table,
-                                   pic->format.range == AVCOL_RANGE_JPEG, 0, unity, unity);
-    return 0;
+    int av = prepare(pic, pic->scaled, pic->scaled_width, pic->scaled_height);
+    if (av >= 0)
+        av = sws_scale(pic->sws, (const uint8_t *const *)view->data, view->linesize, 0,
+                       view->height, pic->scaled->data, pic->scaled->linesize);
+    av_frame_unref(view);
+    return av >= 0 ? av_frame_ref(view, pic->scaled) : av;
 }
 
 /// Puts a view of what is to be encoded into @p view: @p in as it is, or scaled and converted.
 static enum avsp_code scale(struct avsp_picture *pic, const AVFrame *in, AVFrame *view,
                             struct avsp_err *err)
 {
+    if (!is_source_size(pic, in))
+        return avsp_fit_make(&pic->fit, in, view, err);
     int av = av_frame_ref(view, in);
     if (av < 0)
         return avsp_averr_set(err, av, "reference a picture");
-    bool full_range = pic->source_full_range;
-    view->format = without_range(in->format, &full_range);
-    if (view->width == pic->source_width && view->height == pic->source_height) {
-        // The row or column that 4:2:0 has no place for is left out on the right or at the bottom.
-        view->width = AVSP_MIN(view->width, pic->scaled_width);
-        view->height = AVSP_MIN(view->height, pic->scaled_height);
-    }
-    bool same_range = full_range == (pic->format.range == AVCOL_RANGE_JPEG);
-    if (view->format == pic->format.pix_fmt && view->width == pic->scaled_width &&
-        view->height == pic->scaled_height && same_range)
+    bool full_range = pic->fit.to.source_full_range;
+    enum AVPixelFormat plain = avsp_fit_plain_format(in->format, &full_range);
+    // The row or column that 4:2:0 has no place for is left out on the right or at the bottom.
+    view->width = AVSP_MIN(view->width, pic->scaled_width);
+    view->height = AVSP_MIN(view->height, pic->scaled_height);
+    if (plain == pic->format.pix_fmt && view->width == pic->scaled_width &&
+        view->height == pic->scaled_height && full_range == pic->fit.to.full_range) {
+        view->format = plain;
         return AVSP_OK;
-    av = prepare_sws(pic, view, full_range);
-    if (av < 0) {
-        const char *name = av_get_pix_fmt_name(in->format);
-        return avsp_averr_set(err, av, "convert a picture of format %s", name != NULL ? name : "?");
     }
-    av = prepare(pic, pic->scaled, pic->scaled_width, pic->scaled_height);
+    av = convert(pic, view);
     if (av >= 0)
-        av = sws_scale(pic->sws, (const uint8_t *const *)view->data, view->linesize, 0,
-                       view->height, pic->scaled->data, pic->scaled->linesize);
-    av_frame_unref(view);
-    if (av >= 0)
-        av = av_frame_ref(view, pic->scaled);
-    return av >= 0 ? AVSP_OK : avsp_averr_set(err, av, "scale a picture");
+        return AVSP_OK;
+    const char *name = av_get_pix_fmt_name(in->format);
+    return avsp_averr_set(err, av, "convert a picture of format %s", name != NULL ? name : "?");
 }
 
 /// Replaces @p view by a reference to @p stage.

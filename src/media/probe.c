@@ -23,6 +23,7 @@ struct probe {
 static void probe_deinit(struct probe *probe)
 {
     avsp_lookahead_deinit(&probe->ahead);
+    avsp_reader_deinit(&probe->reader);
     avsp_source_close(&probe->source);
 }
 
@@ -30,8 +31,7 @@ static void probe_deinit(struct probe *probe)
 static enum avsp_code look(struct probe *probe)
 {
     struct avsp_err *why = &probe->obstacle;
-    probe->reader.ctx = probe->source.ctx;
-    enum avsp_code rc = avsp_tracks_choose(probe->source.ctx, &probe->reader.tracks, why);
+    enum avsp_code rc = avsp_reader_init(&probe->reader, probe->source.ctx, why);
     if (rc != AVSP_OK)
         return rc;
     rc = avsp_lookahead_init(&probe->ahead, &probe->reader, why);
@@ -44,7 +44,7 @@ static enum avsp_code look(struct probe *probe)
                    : avsp_err_set(why, AVSP_CORRUPT, "nothing of its sound can be heard");
     bool odd_rotation = false;
     avsp_tracks_describe(probe->source.ctx, video, &probe->facts, &odd_rotation);
-    if (probe->ahead.n_pts == 0)
+    if (probe->ahead.n_pts == 0 && probe->reader.doubt == NULL)
         return avsp_err_set(why, AVSP_CORRUPT, "not one picture can be shown");
     int64_t distances[AVSP_LOOKAHEAD_FRAMES];
     size_t n = avsp_lookahead_distances(&probe->ahead, distances);
@@ -116,6 +116,8 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
         (type == AVMEDIA_TYPE_VIDEO && !avsp_tracks_is_still(stream)) || type == AVMEDIA_TYPE_AUDIO;
     if (plays && probe->obstacle.code != AVSP_OK)
         avsp_buf_printf(buf, "cannot be encoded: %s", probe->obstacle.text);
+    else if (stream == tracks->video && probe->reader.doubt != NULL)
+        avsp_buf_printf(buf, "→ AV1, v0; decoded in the split, because %s", probe->reader.doubt);
     else if (stream == tracks->video)
         avsp_buf_puts(buf, "→ AV1, v0");
     else if (stream == tracks->audio)

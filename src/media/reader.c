@@ -1,11 +1,67 @@
 #include "media/reader.h"
 
 #include "media/averr.h"
+#include "media/keyframe.h"
 
 #include <string.h>
 
 /// After so many failures in a row without a packet, the rest is given up.
 #define FAILURES_MAX 1000
+/// Without a keyframe among so many packets there is none to rely on: 17 s at 60 a second.
+#define BEFORE_KEY_MAX 1024
+
+/// libavformat makes missing presentation times up from decode times as if no more than one picture were held back, which is
+/// right for MPEG-1 to -4 alone.
+static void distrust_made_up_times(struct avsp_reader *reader)
+{
+    const AVCodecParameters *par = reader->tracks.video->codecpar;
+    bool deep = par->codec_id == AV_CODEC_ID_H264 || par->codec_id == AV_CODEC_ID_HEVC;
+    if (deep || par->video_delay > 1)
+        reader->ctx->flags &= ~AVFMT_FLAG_GENPTS;
+}
+
+enum avsp_code avsp_reader_init(struct avsp_reader *reader, AVFormatContext *ctx,
+                                struct avsp_err *err)
+{
+    *reader = (struct avsp_reader){.ctx = ctx};
+    enum avsp_code rc = avsp_tracks_choose(ctx, &reader->tracks, err);
+    if (rc != AVSP_OK)
+        return rc;
+    const struct avsp_tracks *tracks = &reader->tracks;
+    bool clocks_jump = (ctx->iformat->flags & AVFMT_TS_DISCONT) != 0;
+    if (tracks->video == NULL) {
+        avsp_joins_init(&reader->joins, clocks_jump, tracks->audio->time_base, NULL);
+        return AVSP_OK;
+    }
+    distrust_made_up_times(reader);
+    avsp_joins_init(&reader->joins, clocks_jump, tracks->video->time_base,
+                    tracks->audio != NULL ? &tracks->audio->time_base : NULL);
+    return avsp_watch_init(&reader->watch, tracks->video->codecpar, err);
+}
+
+void avsp_reader_deinit(struct avsp_reader *reader)
+{
+    for (size_t i = reader->n_given; i < reader->n_waiting; i++)
+        av_packet_free(&reader->waiting[i]);
+    reader->n_waiting = reader->n_given = 0;
+    avsp_watch_deinit(&reader->watch);
+    avsp_lossless_free(&reader->lossless);
+}
+
+enum avsp_code avsp_reader_decode(struct avsp_reader *reader, uint64_t n_skip, unsigned threads,
+                                  struct avsp_err *err)
+{
+    reader->n_skip = n_skip;
+    // A decoder's guess from decode order is better than the demuxer's.
+    reader->ctx->flags &= ~AVFMT_FLAG_GENPTS;
+    reader->lossless = avsp_lossless_open(reader->tracks.video, threads, err);
+    return reader->lossless != NULL ? AVSP_OK : err->code;
+}
+
+AVStream *avsp_reader_video(const struct avsp_reader *reader)
+{
+    return reader->lossless != NULL ? avsp_lossless_stream(reader->lossless) : reader->tracks.video;
+}
 
 /// Has the byte source itself failed, as opposed to what is in the file?
 static bool is_io_failure(const AVFormatContext *ctx)
@@ -44,21 +100,15 @@ static bool changes_parameters(const AVStream *video, const AVPacket *packet)
            (size != (size_t)par->extradata_size || memcmp(data, par->extradata, size) != 0);
 }
 
-static enum avsp_code check_packet(const struct avsp_reader *reader, const AVPacket *packet,
-                                   struct avsp_err *err)
+/// Is there another picture at this time, among the last ones?
+static bool is_double(struct avsp_reader *reader, int64_t pts)
 {
-    const AVStream *video = reader->tracks.video;
-    if (av_packet_get_side_data(packet, AV_PKT_DATA_ENCRYPTION_INFO, NULL) != NULL)
-        return avsp_err_set(err, AVSP_UNSUPPORTED, "the video is encrypted");
-    if (changes_parameters(video, packet))
-        return avsp_err_set(err, AVSP_UNSUPPORTED,
-                            "the video's codec parameters change in the middle of the file: not "
-                            "supported yet");
-    if (packet->pts == AV_NOPTS_VALUE)
-        return avsp_err_set(err, AVSP_UNSUPPORTED,
-                            "the file does not say when its pictures are shown (no presentation "
-                            "times, as in AVI with B-frames): not supported yet");
-    return AVSP_OK;
+    uint64_t n = AVSP_MIN(reader->n_recent, (uint64_t)AVSP_READER_RECENT);
+    for (uint64_t i = 0; i < n; i++)
+        if (reader->recent[i] == pts)
+            return true;
+    reader->recent[reader->n_recent++ % AVSP_READER_RECENT] = pts;
+    return false;
 }
 
 static bool is_sane_time(int64_t pts, AVRational time_base)
@@ -68,60 +118,213 @@ static bool is_sane_time(int64_t pts, AVRational time_base)
            av_compare_ts(pts, time_base, -AVSP_READER_SECONDS_MAX, second) > 0;
 }
 
-/// Repairs what can be repaired. @param ret_use  false: the packet is left out.
-static enum avsp_code take_video(struct avsp_reader *reader, AVPacket *packet, bool *ret_use,
-                                 bool *ret_shown, struct avsp_err *err)
+/// Takes times away that cannot be. @return there was none that can.
+static bool is_untimed(AVPacket *packet, AVRational time_base)
+{
+    bool has_time = packet->pts != AV_NOPTS_VALUE;
+    if (packet->dts != AV_NOPTS_VALUE && !is_sane_time(packet->dts, time_base))
+        packet->dts = AV_NOPTS_VALUE;
+    if (!has_time || is_sane_time(packet->pts, time_base))
+        return false;
+    packet->pts = AV_NOPTS_VALUE;
+    return true;
+}
+
+/// Why the packet cannot be copied; NULL: it can.
+static const char *doubt_of(struct avsp_reader *reader, const AVPacket *packet, bool shown)
 {
     const AVStream *video = reader->tracks.video;
-    *ret_use = false;
-    reader->n_video++;
-    if (packet->size < 1 || packet->data == NULL)
-        return AVSP_OK;
-    if (!reader->began && (packet->flags & AV_PKT_FLAG_KEY) == 0) {
-        reader->n_before_key++;
-        return AVSP_OK;
-    }
-    if (packet->pts == AV_NOPTS_VALUE && video->codecpar->video_delay == 0)
-        packet->pts = packet->dts; // nothing is reordered
-    enum avsp_code rc = check_packet(reader, packet, err);
-    if (rc != AVSP_OK)
-        return rc;
-    reader->began = true;
+    bool damaged = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
+    bool field = avsp_watch_packet(&reader->watch, packet);
+    if (changes_parameters(video, packet))
+        return "the codec's parameters change in the middle";
+    if (avsp_keyframe_is_packed(video->codecpar, packet->data, (size_t)packet->size))
+        return "its packets do not hold one picture each (as DivX and XviD wrote them)";
+    if (field && reader->joins.clocks_jump)
+        return "its packets hold single fields";
+    if (packet->pts == AV_NOPTS_VALUE)
+        return "it does not say when each picture is shown";
+    if (shown && !damaged && is_double(reader, packet->pts))
+        return "it says of several pictures that they are shown at the same time";
+    return NULL;
+}
+
+static void note_damage(struct avsp_reader *reader, const AVPacket *packet)
+{
     bool damaged = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
     reader->n_damaged += damaged && !reader->in_damage;
     reader->in_damage = damaged;
-    bool sane = is_sane_time(packet->pts, video->time_base);
-    if (!sane) {
+}
+
+/// Repairs what can be repaired of a packet that is to be copied. @param ret_use  false: it is left out.
+static void take_copied(struct avsp_reader *reader, AVPacket *packet, bool *ret_use,
+                        bool *ret_shown)
+{
+    const AVStream *video = reader->tracks.video;
+    if (!reader->began && (packet->flags & AV_PKT_FLAG_KEY) == 0) {
+        if (++reader->n_before_key > BEFORE_KEY_MAX)
+            reader->doubt = "it has no keyframes";
+        return;
+    }
+    if (packet->pts == AV_NOPTS_VALUE && video->codecpar->video_delay == 0)
+        packet->pts = packet->dts; // nothing is reordered
+    bool timed = !is_untimed(packet, video->time_base);
+    if (!timed) {
         reader->n_untimed++;
         packet->pts = 0;
     }
-    *ret_use = true;
-    *ret_shown = sane && (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
+    bool leans = timed && !avsp_joins_video(&reader->joins, packet);
+    reader->n_behind_join += leans;
+    *ret_shown = timed && !leans && (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
+    if (reader->lossless == NULL)
+        reader->doubt = doubt_of(reader, packet, *ret_shown);
+    if (reader->doubt != NULL)
+        return;
+    reader->began = true;
+    note_damage(reader, packet);
+    *ret_use = reader->n_used++ >= reader->n_skip;
+}
+
+/// A packet that is to be decoded: all that is needed is that its times are possible.
+static void take_decoded(struct avsp_reader *reader, AVPacket *packet)
+{
+    (void)is_untimed(packet, reader->tracks.video->time_base);
+    if (!avsp_joins_video(&reader->joins, packet)) {
+        reader->n_behind_join++;
+        packet->flags |= AV_PKT_FLAG_DISCARD;
+    }
+    note_damage(reader, packet);
+}
+
+/// @param ret_use  false: the packet is left out.
+static enum avsp_code take_video(struct avsp_reader *reader, AVPacket *packet, bool *ret_use,
+                                 bool *ret_shown, struct avsp_err *err)
+{
+    reader->n_video++;
+    if (packet->size < 1 || packet->data == NULL)
+        return AVSP_OK;
+    if (av_packet_get_side_data(packet, AV_PKT_DATA_ENCRYPTION_INFO, NULL) != NULL)
+        return avsp_err_set(err, AVSP_UNSUPPORTED, "the video is encrypted");
+    if (reader->lossless == NULL || reader->n_used < reader->n_skip) {
+        take_copied(reader, packet, ret_use, ret_shown);
+        *ret_use = *ret_use && reader->lossless == NULL;
+        return AVSP_OK;
+    }
+    take_decoded(reader, packet);
+    return avsp_lossless_send(reader->lossless, packet, err);
+}
+
+/// Keeps a packet of sound until the picture's clock has jumped too. @return NO_MEMORY.
+static enum avsp_code let_wait(struct avsp_reader *reader, AVPacket *packet, struct avsp_err *err)
+{
+    if (reader->n_given == reader->n_waiting)
+        reader->n_given = reader->n_waiting = 0;
+    AVPacket *kept = av_packet_alloc();
+    if (kept == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for a packet");
+    av_packet_move_ref(kept, packet);
+    reader->waiting[reader->n_waiting++] = kept;
+    if (reader->n_waiting == AVSP_READER_WAITING_MAX)
+        avsp_joins_wait_no_longer(&reader->joins, reader->waiting[reader->n_given]);
     return AVSP_OK;
+}
+
+/// Gives the next packet that need not wait any longer. @return false: there is none.
+static bool take_waiting(struct avsp_reader *reader, AVPacket *packet)
+{
+    if (reader->joins.audio_waits || reader->n_given == reader->n_waiting)
+        return false;
+    av_packet_move_ref(packet, reader->waiting[reader->n_given]);
+    av_packet_free(&reader->waiting[reader->n_given]);
+    reader->n_given++;
+    // Another jump so soon: each counts for itself.
+    if (!avsp_joins_audio(&reader->joins, packet)) {
+        avsp_joins_wait_no_longer(&reader->joins, packet);
+        (void)avsp_joins_audio(&reader->joins, packet);
+    }
+    return true;
+}
+
+/// @param ret_use  false: the packet is left out, or waits.
+static enum avsp_code take_audio(struct avsp_reader *reader, AVPacket *packet, bool *ret_use,
+                                 struct avsp_err *err)
+{
+    reader->n_audio++;
+    if (packet->size < 1 || is_untimed(packet, reader->tracks.audio->time_base))
+        return AVSP_OK;
+    if (reader->tracks.video == NULL) {
+        // Alone, it is what jumps of the clock are judged by.
+        *ret_use = avsp_joins_video(&reader->joins, packet);
+        return AVSP_OK;
+    }
+    if (!avsp_joins_audio(&reader->joins, packet))
+        return let_wait(reader, packet, err);
+    *ret_use = true;
+    return AVSP_OK;
+}
+
+/// What comes at the end: sound that still waits, pictures that the decoder holds back.
+/// @param ret_end  false: there is more to give.
+static enum avsp_code end_of_file(struct avsp_reader *reader, bool *ret_end, struct avsp_err *err)
+{
+    *ret_end = true;
+    if (reader->joins.audio_waits) {
+        avsp_joins_wait_no_longer(&reader->joins, reader->waiting[reader->n_given]);
+        *ret_end = false;
+    }
+    if (reader->lossless != NULL && !reader->draining) {
+        reader->draining = true;
+        *ret_end = false;
+        return avsp_lossless_send(reader->lossless, NULL, err);
+    }
+    if (reader->lossless == NULL && !reader->began && reader->n_before_key > 0)
+        reader->doubt = "it has no keyframes";
+    return AVSP_OK;
+}
+
+/// Something that is at hand already: a picture that was decoded, or sound that has waited.
+static enum avsp_code take_at_hand(struct avsp_reader *reader, AVPacket *packet, bool *ret_got,
+                                   struct avsp_err *err)
+{
+    *ret_got = take_waiting(reader, packet);
+    if (*ret_got || reader->lossless == NULL)
+        return AVSP_OK;
+    return avsp_lossless_receive(reader->lossless, packet, ret_got, err);
+}
+
+/// Takes one packet from the demuxer. @param ret_use  it is to be given.
+static enum avsp_code read_one(struct avsp_reader *reader, AVPacket *packet, bool *ret_use,
+                               bool *ret_end, bool *ret_shown, struct avsp_err *err)
+{
+    enum avsp_code rc = read_any(reader, packet, ret_end, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (*ret_end)
+        return end_of_file(reader, ret_end, err);
+    const AVStream *video = reader->tracks.video;
+    const AVStream *audio = reader->tracks.audio;
+    if (video != NULL && packet->stream_index == video->index)
+        rc = take_video(reader, packet, ret_use, ret_shown, err);
+    else if (audio != NULL && packet->stream_index == audio->index)
+        rc = take_audio(reader, packet, ret_use, err);
+    *ret_end = reader->doubt != NULL;
+    return rc;
 }
 
 enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bool *ret_end,
                                 bool *ret_shown, struct avsp_err *err)
 {
+    *ret_end = false;
     for (;;) {
-        enum avsp_code rc = read_any(reader, packet, ret_end, err);
-        if (rc != AVSP_OK || *ret_end)
-            return rc;
-        const AVStream *video = reader->tracks.video;
-        const AVStream *audio = reader->tracks.audio;
         bool use = false;
-        if (video != NULL && packet->stream_index == video->index) {
-            rc = take_video(reader, packet, &use, ret_shown, err);
-        } else if (audio != NULL && packet->stream_index == audio->index) {
-            reader->n_audio++;
-            use = packet->size > 0 &&
-                  (packet->pts == AV_NOPTS_VALUE || is_sane_time(packet->pts, audio->time_base));
-            *ret_shown = true;
-        }
+        *ret_shown = true;
+        enum avsp_code rc = take_at_hand(reader, packet, &use, err);
+        if (rc == AVSP_OK && !use)
+            rc = read_one(reader, packet, &use, ret_end, ret_shown, err);
         if (rc == AVSP_OK && use)
             return AVSP_OK;
         av_packet_unref(packet);
-        if (rc != AVSP_OK)
+        if (rc != AVSP_OK || *ret_end)
             return rc;
     }
 }

@@ -9,10 +9,13 @@
 
 #include <inttypes.h>
 
+#define TOO_LONG "its keyframes are minutes apart"
+
 /// One split: all of it lives as long as avsp_split_run.
 struct split {
     const struct avsp_step *step;
     struct avsp_control *ctl;
+    int input_fd;
     struct avsp_source source;
     struct avsp_reader reader;
     struct avsp_lookahead ahead;
@@ -21,7 +24,16 @@ struct split {
     struct avsp_extent extent;
     AVPacket *packet;
     int64_t shift_s;
+    uint64_t n_sound;      ///< packets of it that were written
+    uint64_t n_sound_past; ///< of those that are read again, how many are still to come
 };
+
+static void close_input(struct split *split)
+{
+    avsp_lookahead_deinit(&split->ahead);
+    avsp_reader_deinit(&split->reader);
+    avsp_source_close(&split->source);
+}
 
 static void split_deinit(struct split *split)
 {
@@ -29,8 +41,13 @@ static void split_deinit(struct split *split)
     avsp_split_audio_deinit(&split->audio);
     if (split->video.ctl != NULL)
         avsp_split_video_deinit(&split->video);
-    avsp_lookahead_deinit(&split->ahead);
-    avsp_source_close(&split->source);
+    close_input(split);
+}
+
+static enum avsp_code open_input(struct split *split, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_source_open(split->input_fd, &split->source, err);
+    return rc == AVSP_OK ? avsp_reader_init(&split->reader, split->source.ctx, err) : rc;
 }
 
 /// What all pieces of the video share.
@@ -64,25 +81,57 @@ static enum avsp_code begin_video(struct split *split, struct avsp_err *err)
     enum avsp_code rc = gather_facts(split, &facts, err);
     if (rc == AVSP_OK)
         rc = avsp_split_video_init(&split->video, split->ctl, split->step,
-                                   split->reader.tracks.video, &facts, err);
+                                   avsp_reader_video(&split->reader), &facts, err);
+    split->video.in_order = split->reader.lossless != NULL;
     return rc == AVSP_OK ? avsp_split_video_begin(&split->video, split->extent.origin_pts,
                                                   split->shift_s, err)
                          : rc;
 }
 
+/// Says that the video is decoded in the split, from @p from_s seconds on, and why.
+static enum avsp_code warn_of_lossless(struct split *split, const char *why, int64_t from_s,
+                                       struct avsp_err *err)
+{
+    return avsp_control_warn(split->ctl, err,
+                             "the video cannot be cut without decoding it from %" PRId64
+                             " s on, because %s: its pictures are kept without loss until they are "
+                             "encoded, which takes more space and time",
+                             from_s, why);
+}
+
+/// Reads the source again from its start; video is decoded behind its first @p n_skip packets.
+static enum avsp_code reopen_decoded(struct split *split, uint64_t n_skip, struct avsp_err *err)
+{
+    close_input(split);
+    enum avsp_code rc = open_input(split, err);
+    if (rc == AVSP_OK)
+        rc = avsp_reader_decode(&split->reader, n_skip, split->step->threads, err);
+    return rc;
+}
+
+/// Reads the first packets; where they cannot be copied already, the first pictures instead.
+static enum avsp_code look_ahead(struct split *split, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_lookahead_init(&split->ahead, &split->reader, err);
+    if (rc != AVSP_OK || split->reader.doubt == NULL)
+        return rc;
+    rc = warn_of_lossless(split, split->reader.doubt, 0, err);
+    if (rc == AVSP_OK)
+        rc = reopen_decoded(split, 0, err);
+    if (rc == AVSP_OK)
+        rc = avsp_lookahead_init(&split->ahead, &split->reader, err);
+    return rc;
+}
+
 /// Opens the source and finds out everything that must be known before the first packet is written.
-static enum avsp_code begin(struct split *split, int input_fd, struct avsp_err *err)
+static enum avsp_code begin(struct split *split, struct avsp_err *err)
 {
     split->packet = av_packet_alloc();
     if (split->packet == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory to split the input");
-    enum avsp_code rc = avsp_source_open(input_fd, &split->source, err);
-    if (rc != AVSP_OK)
-        return rc;
-    split->reader.ctx = split->source.ctx;
-    rc = avsp_tracks_choose(split->source.ctx, &split->reader.tracks, err);
+    enum avsp_code rc = open_input(split, err);
     if (rc == AVSP_OK)
-        rc = avsp_lookahead_init(&split->ahead, &split->reader, err);
+        rc = look_ahead(split, err);
     if (rc == AVSP_OK)
         rc = avsp_extent_begin(&split->extent, &split->reader.tracks, &split->ahead, split->ctl,
                                err);
@@ -93,34 +142,72 @@ static enum avsp_code begin(struct split *split, int input_fd, struct avsp_err *
     return split->reader.tracks.video != NULL ? begin_video(split, err) : AVSP_OK;
 }
 
+/// From the piece in the making on, video is decoded; what was reported stays, and sound goes on where it was.
+static enum avsp_code go_lossless(struct split *split, const char *why, struct avsp_err *err)
+{
+    int64_t from_s = (int64_t)split->video.run.idx * split->step->segment_seconds;
+    enum avsp_code rc = warn_of_lossless(split, why, from_s, err);
+    if (rc != AVSP_OK)
+        return rc;
+    uint64_t n_skip = avsp_split_video_restart(&split->video);
+    rc = reopen_decoded(split, n_skip, err);
+    if (rc != AVSP_OK)
+        return rc;
+    split->video.stream = avsp_reader_video(&split->reader);
+    avsp_split_audio_move(&split->audio, split->reader.tracks.audio);
+    split->n_sound_past = split->n_sound;
+    return AVSP_OK;
+}
+
+static enum avsp_code put_sound(struct split *split, struct avsp_err *err)
+{
+    if (split->n_sound_past > 0) {
+        split->n_sound_past--;
+        return AVSP_OK;
+    }
+    split->n_sound++;
+    return avsp_split_audio_put(&split->audio, split->packet, split->shift_s, err);
+}
+
 static enum avsp_code put(struct split *split, bool shown, struct avsp_err *err)
 {
     AVPacket *packet = split->packet;
     const AVStream *video = split->reader.tracks.video;
     if (video == NULL || packet->stream_index != video->index)
-        return avsp_split_audio_put(&split->audio, packet, split->shift_s, err);
+        return put_sound(split, err);
     if (shown && packet->pts == split->extent.first_pts)
         packet->pts = split->extent.origin_pts;
     return avsp_split_video_put(&split->video, packet, shown, err);
 }
 
+/// Reads and writes one packet. @param ret_end there is no more, or no more that can be copied.
+static enum avsp_code copy_one(struct split *split, bool *ret_end, struct avsp_err *err)
+{
+    bool shown = false;
+    av_packet_unref(split->packet);
+    enum avsp_code rc = AVSP_OK;
+    if (!avsp_lookahead_take(&split->ahead, split->packet, &shown))
+        rc = avsp_reader_next(&split->reader, split->packet, ret_end, &shown, err);
+    if (rc == AVSP_OK && !*ret_end)
+        rc = put(split, shown, err);
+    avsp_control_progress(split->ctl, split->video.frames, 0);
+    return rc;
+}
+
 /// Everything from the first packet to the last.
 static enum avsp_code copy_packets(struct split *split, struct avsp_err *err)
 {
-    bool shown = false;
-    bool end = false;
-    enum avsp_code rc = AVSP_OK;
-    while (rc == AVSP_OK) {
-        av_packet_unref(split->packet);
-        if (!avsp_lookahead_take(&split->ahead, split->packet, &shown))
-            rc = avsp_reader_next(&split->reader, split->packet, &end, &shown, err);
-        if (end)
-            return AVSP_OK;
-        if (rc == AVSP_OK)
-            rc = put(split, shown, err);
-        avsp_control_progress(split->ctl, split->video.frames, 0);
+    for (;;) {
+        bool end = false;
+        enum avsp_code rc = copy_one(split, &end, err);
+        const char *doubt = split->video.too_long ? TOO_LONG : split->reader.doubt;
+        if (rc == AVSP_OK && doubt != NULL && (end || split->video.too_long))
+            rc = go_lossless(split, doubt, err);
+        else if (end)
+            return rc;
+        if (rc != AVSP_OK)
+            return rc;
     }
-    return rc;
 }
 
 static enum avsp_code find_end(struct split *split, struct avsp_err *err)
@@ -152,6 +239,29 @@ static enum avsp_code warn_count(struct split *split, uint64_t n, const char *wh
     return n == 0 ? AVSP_OK : avsp_control_warn(split->ctl, err, "%" PRIu64 " %s", n, what);
 }
 
+/// What only a decoder or a look into the pictures tells.
+static enum avsp_code warn_of_pictures(struct split *split, struct avsp_err *err)
+{
+    const struct avsp_reader *reader = &split->reader;
+    enum avsp_code rc = AVSP_OK;
+    if (reader->lossless != NULL) {
+        struct avsp_lossless_counts counts = avsp_lossless_counts(reader->lossless);
+        rc = warn_count(split, counts.n_damaged, "errors in damaged pictures, which are concealed",
+                        err);
+        if (rc == AVSP_OK)
+            rc = warn_count(
+                split, counts.n_fitted,
+                "pictures have another size than the first one: they are fitted into it", err);
+    }
+    if (rc == AVSP_OK && reader->watch.n_changes > 0)
+        rc = avsp_control_warn(split->ctl, err,
+                               "the picture's size changes in the middle, %" PRIu64
+                               " times: all is fitted into the first one, %dx%d",
+                               reader->watch.n_changes, reader->watch.first_width_px,
+                               reader->watch.first_height_px);
+    return rc;
+}
+
 /// Tells of everything that was met and passed over.
 static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
 {
@@ -159,6 +269,11 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
         uint64_t n;
         const char *what;
     } findings[] = {
+        {split->reader.joins.n_jumps, "jumps of the file's clock, as where recordings were put "
+                                      "together: the times go on without "
+                                      "them"},
+        {split->reader.n_behind_join,
+         "frames behind a jump of the clock lean on pictures that are not in the file: left out"},
         {split->reader.n_damaged,
          "places of the file are damaged or cut off: it goes on behind them"},
         {avsp_reader_n_missing(&split->reader),
@@ -174,6 +289,8 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(findings) && rc == AVSP_OK; i++)
         rc = warn_count(split, findings[i].n, findings[i].what, err);
+    if (rc == AVSP_OK)
+        rc = warn_of_pictures(split, err);
     return rc == AVSP_OK ? warn_of_left_out(split, err) : rc;
 }
 
@@ -192,8 +309,9 @@ static enum avsp_code finish(struct split *split, struct avsp_err *err)
 enum avsp_code avsp_split_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
                               struct avsp_err *err)
 {
-    struct split AVSP_CLEANUP(split_deinit) split = {.step = step, .ctl = ctl};
-    enum avsp_code rc = begin(&split, input_fd, err);
+    struct split AVSP_CLEANUP(split_deinit)
+        split = {.step = step, .ctl = ctl, .input_fd = input_fd};
+    enum avsp_code rc = begin(&split, err);
     if (rc == AVSP_OK)
         rc = copy_packets(&split, err);
     return rc == AVSP_OK ? finish(&split, err) : rc;

@@ -17,6 +17,12 @@ void avsp_split_audio_deinit(struct avsp_split_audio *audio)
     audio->writer = NULL;
 }
 
+void avsp_split_audio_move(struct avsp_split_audio *audio, AVStream *stream)
+{
+    audio->stream = stream;
+    audio->hearing.stream = stream;
+}
+
 int64_t avsp_split_audio_end(const struct avsp_split_audio *audio)
 {
     return audio->began ? audio->heard.to : INT64_MIN;

@@ -27,6 +27,9 @@ struct avsp_split_audio {
 void avsp_split_audio_init(struct avsp_split_audio *audio, AVStream *stream);
 void avsp_split_audio_deinit(struct avsp_split_audio *audio);
 
+/// The source was opened again, and its sound goes on as this stream.
+void avsp_split_audio_move(struct avsp_split_audio *audio, AVStream *stream);
+
 /// Copies a packet (borrowed).
 /// @param shift_s  avsp_piece_shift_s, the same for the video.
 enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPacket *packet,

@@ -30,6 +30,7 @@ enum avsp_code avsp_split_video_init(struct avsp_split_video *video, struct avsp
         .facts = *facts,
         .time_base = {stream->time_base.num, stream->time_base.den},
         .scratch = av_packet_alloc(),
+        .last_pts = INT64_MIN,
     };
     avsp_spool_init(&video->spool, AVSP_SPOOL_MEMORY_BYTES);
     if (video->scratch == NULL)
@@ -125,9 +126,11 @@ static void trim(struct avsp_split_video *video)
     avsp_spool_drop_before(&video->spool, AVSP_MIN(start, video->run.written));
 }
 
-static void piece_name(uint32_t idx, char ret_name[PIECE_NAME_BYTES])
+/// A piece that was given up may still lie there: its place has another name for pieces that come after it.
+static void piece_name(const struct avsp_split_video *video, char ret_name[PIECE_NAME_BYTES])
 {
-    snprintf(ret_name, PIECE_NAME_BYTES, "v0-%05" PRIu32 ".piece", idx);
+    snprintf(ret_name, PIECE_NAME_BYTES, "v0-%05" PRIu32 "%s.piece", video->run.idx,
+             video->in_order ? "-lossless" : "");
 }
 
 /// Begins the piece whose first frame is at @p in_pts and whose packets begin with number @p start.
@@ -136,13 +139,13 @@ static enum avsp_code open_run(struct avsp_split_video *video, int64_t in_pts, u
                                uint64_t from, struct avsp_err *err)
 {
     video->run = (struct avsp_piece_run){
-        .in_pts = in_pts, .last_pts = in_pts, .written = start, .wanted = start};
+        .start = start, .in_pts = in_pts, .last_pts = in_pts, .written = start, .wanted = start};
     enum avsp_code rc = reach_to(video, in_pts, err);
     if (rc != AVSP_OK)
         return rc;
     video->run.idx = (uint32_t)video->run.last_place;
     char name[PIECE_NAME_BYTES];
-    piece_name(video->run.idx, name);
+    piece_name(video, name);
     video->run.writer = avsp_piece_writer_open(name, video->stream, video->shift_s, err);
     if (video->run.writer == NULL)
         return err->code;
@@ -159,6 +162,8 @@ static enum avsp_code extend_run(struct avsp_split_video *video, struct avsp_err
     enum avsp_code rc = reach_to(video, next_pts, err);
     if (rc != AVSP_OK)
         return rc;
+    int64_t seconds = (video->run.last_place - video->run.idx + 1) * video->step->segment_seconds;
+    video->too_long = seconds > AVSP_RUN_SECONDS_MAX;
     recount(video, video->run.first_beyond, next_pts);
     rc = write_wanted(video, err);
     if (rc == AVSP_OK)
@@ -189,7 +194,7 @@ static enum avsp_code report_run(struct avsp_split_video *video, int64_t out_pts
 {
     const struct avsp_piece_run *run = &video->run;
     char name[PIECE_NAME_BYTES];
-    piece_name(run->idx, name);
+    piece_name(video, name);
     if (run->last_place < video->step->resume_idx) {
         unlink(name); // an earlier attempt stored it
         return AVSP_OK;
@@ -224,6 +229,7 @@ static enum avsp_code close_run(struct avsp_split_video *video, int64_t out_pts,
         return rc;
     avsp_piece_writer_free(video->run.writer);
     video->run.writer = NULL;
+    video->frames_done += video->run.frames;
     return report_run(video, out_pts, bytes, err);
 }
 
@@ -261,10 +267,46 @@ enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t or
 static void note_frame(struct avsp_split_video *video, const AVPacket *packet)
 {
     video->frames++;
-    if (video->frames > 1 && packet->pts < video->last_pts)
+    if (packet->pts < video->last_pts)
         return;
     video->last_pts = packet->pts;
     video->last_duration = packet->duration;
+}
+
+uint64_t avsp_split_video_restart(struct avsp_split_video *video)
+{
+    struct avsp_piece_run *run = &video->run;
+    avsp_piece_writer_free(run->writer);
+    run->writer = NULL;
+    avsp_spool_deinit(&video->spool);
+    avsp_spool_init(&video->spool, AVSP_SPOOL_MEMORY_BYTES);
+    video->frames = video->frames_done;
+    video->last_pts = INT64_MIN;
+    video->in_order = true;
+    video->too_long = false;
+    return run->start;
+}
+
+/// Takes a packet into the run, and closes the run at boundaries that are over.
+static enum avsp_code add(struct avsp_split_video *video, AVPacket *packet,
+                          const struct avsp_spool_entry *facts, struct avsp_err *err)
+{
+    uint64_t number = video->spool.end;
+    enum avsp_code rc = avsp_spool_push(&video->spool, packet, facts, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (video->run.writer == NULL)
+        rc = open_run(video, facts->pts, number, number, err);
+    else
+        count(video, number, video->run.in_pts);
+    if (rc == AVSP_OK)
+        rc = write_wanted(video, err);
+    uint64_t held_back = video->in_order ? 0 : REORDER_MAX;
+    while (rc == AVSP_OK && video->run.n_beyond > held_back)
+        rc = pass_boundary(video, err);
+    if (rc == AVSP_OK && facts->key)
+        trim(video);
+    return rc;
 }
 
 enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *packet, bool shown,
@@ -272,6 +314,12 @@ enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *pa
 {
     const AVCodecParameters *par = video->stream->codecpar;
     size_t len = (size_t)packet->size;
+    if (video->run.writer == NULL) {
+        // The first frame behind a restart: it takes the place of the one that the piece before promises.
+        if (packet->pts < video->run.in_pts)
+            return AVSP_OK;
+        packet->pts = video->run.in_pts;
+    }
     struct avsp_spool_entry facts = {
         .pts = packet->pts,
         .key = (packet->flags & AV_PKT_FLAG_KEY) != 0,
@@ -284,17 +332,7 @@ enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *pa
     }
     if (facts.shown)
         note_frame(video, packet);
-    uint64_t number = video->spool.end;
-    enum avsp_code rc = avsp_spool_push(&video->spool, packet, &facts, err);
-    if (rc != AVSP_OK)
-        return rc;
-    count(video, number, video->run.in_pts);
-    rc = write_wanted(video, err);
-    while (rc == AVSP_OK && video->run.n_beyond > REORDER_MAX)
-        rc = pass_boundary(video, err);
-    if (rc == AVSP_OK && facts.key)
-        trim(video);
-    return rc;
+    return add(video, packet, &facts, err);
 }
 
 int64_t avsp_split_video_end(const struct avsp_split_video *video)
@@ -316,6 +354,9 @@ int64_t avsp_split_video_hold_max(const struct avsp_split_video *video)
 enum avsp_code avsp_split_video_finish(struct avsp_split_video *video, int64_t end_pts,
                                        struct avsp_err *err)
 {
+    if (video->run.writer == NULL)
+        return avsp_err_set(err, AVSP_CORRUPT, "the video cannot be decoded from %" PRIu64 " s on",
+                            (uint64_t)video->run.idx * (uint64_t)video->step->segment_seconds);
     while (video->run.n_beyond > 0) {
         enum avsp_code rc = pass_boundary(video, err);
         if (rc != AVSP_OK)

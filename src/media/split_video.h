@@ -6,9 +6,17 @@
 ///     avsp_split_video_finish(&video, end_pts, err);
 ///     avsp_split_video_deinit(&video);
 ///
+/// Where the rest of the source turns out not to be fit for that, the piece in the making is given up, and what follows the pieces that
+/// were reported comes as other packets, a lossless copy (lossless.h):
+///
+///     skip = avsp_split_video_restart(&video);          // the source is read again, from this packet on
+///     video.stream = …;
+///     while (…) avsp_split_video_put(&video, packet, shown, err);
+///
 /// A run of segment places becomes a piece. At the end of each place the packets that the next piece would have to repeat
 /// (from its keyframe on) are weighed against what the run holds already: while they are more than half of that, the run
-/// goes on. So the pieces of a source hold at most 1.5 times its bytes, whatever its keyframe distance.
+/// goes on. So the pieces of a source hold at most 1.5 times its bytes, whatever its keyframe distance. But a run of more
+/// than AVSP_RUN_SECONDS_MAX would keep one encoder busy for too long: `too_long` says so.
 ///
 /// A place is known to be over, without trusting decode times, once more later frames have come than any codec reorders.
 /// Memory and disk: the spool's (spool.h), the piece being written, and the pieces that are not acknowledged. One thread.
@@ -20,21 +28,24 @@
 #include "media/piece_writer.h"
 #include "media/spool.h"
 
+#define AVSP_RUN_SECONDS_MAX 300
+
 /// The piece that is being written.
 struct avsp_piece_run {
-    struct avsp_piece_writer *writer;
-    uint32_t idx;          ///< first place
-    int64_t last_place;    ///< last place so far
-    int64_t in_pts;        ///< its first frame
-    int64_t end_pts;       ///< first tick behind last_place
-    int64_t last_pts;      ///< latest frame within
-    uint64_t frames;       ///< shown, within
-    uint64_t own_bytes;    ///< of their packets
-    uint64_t written;      ///< number of the first packet that is not in the file
-    uint64_t wanted;       ///< number behind the last packet that must be in it
-    uint64_t n_beyond;     ///< frames at or after end_pts that have come already
-    uint64_t first_beyond; ///< number of the first of them
-    int64_t next_pts;      ///< earliest of them
+    struct avsp_piece_writer *writer; ///< NULL behind a restart, until its first frame comes
+    uint64_t start;                   ///< number of its first packet
+    uint32_t idx;                     ///< first place
+    int64_t last_place;               ///< last place so far
+    int64_t in_pts;                   ///< its first frame
+    int64_t end_pts;                  ///< first tick behind last_place
+    int64_t last_pts;                 ///< latest frame within
+    uint64_t frames;                  ///< shown, within
+    uint64_t own_bytes;               ///< of their packets
+    uint64_t written;                 ///< number of the first packet that is not in the file
+    uint64_t wanted;                  ///< number behind the last packet that must be in it
+    uint64_t n_beyond;                ///< frames at or after end_pts that have come already
+    uint64_t first_beyond;            ///< number of the first of them
+    int64_t next_pts;                 ///< earliest of them
 };
 
 struct avsp_split_video {
@@ -51,7 +62,10 @@ struct avsp_split_video {
     int64_t last_pts;      ///< latest frame of all
     int64_t last_duration; ///< its duration; 0 = not known
     uint64_t frames;       ///< shown
-    uint64_t n_late;       ///< came after their place was over, and are not shown
+    uint64_t frames_done;  ///< of these, those in pieces that are complete
+    bool in_order;         ///< packets come in order of presentation
+    bool too_long;
+    uint64_t n_late; ///< came after their place was over, and are not shown
 };
 
 /// @param facts  kind, track, segment_seconds, frame rate and picture; copied.
@@ -69,6 +83,11 @@ enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t or
 /// @param shown  false: it is only decoded.
 enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *packet, bool shown,
                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// Gives the piece in the making up. What is put next are the pictures from a source packet on, each a key; those before the
+/// piece are passed over. `stream` must be set to what describes them before that.
+/// @return the number of the source packet, as they were put, with which the piece began.
+uint64_t avsp_split_video_restart(struct avsp_split_video *video);
 
 /// Where the last frame ends, in the stream's time base: its own duration, or one frame of the standard rate.
 int64_t avsp_split_video_end(const struct avsp_split_video *video);

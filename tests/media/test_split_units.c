@@ -3,6 +3,8 @@
 
 #include "core/record.h"
 #include "media/control.h"
+#include "media/fit.h"
+#include "media/joins.h"
 #include "media/keyframe.h"
 #include "media/language.h"
 #include "media/source.h"
@@ -153,6 +155,179 @@ static void hidden_frames_of_vp8(void **state)
     assert_true(avsp_keyframe_is_hidden(&vp8, hidden, 1));
     assert_false(avsp_keyframe_is_hidden(&vp8, hidden, 0));
     assert_false(avsp_keyframe_is_hidden(&vp9, hidden, 1));
+}
+
+/// XviD in AVI: two pictures in a packet, then one that is not coded; and a plain picture.
+static void packed_pictures(void **state)
+{
+    (void)state;
+    AVCodecParameters mpeg4 = {.codec_id = AV_CODEC_ID_MPEG4};
+    AVCodecParameters other = {.codec_id = AV_CODEC_ID_MPEG2VIDEO};
+    const uint8_t plain[20] = {0, 0, 1, 0xb6, 0x50, 1, 2, 3};
+    const uint8_t two[40] = {0, 0, 1, 0xb6, 0x50, 1, 2, 3, 0, 0, 1, 0xb6, 0x90};
+    const uint8_t not_coded[] = {0, 0, 1, 0xb6, 0x50, 0x7f};
+    assert_false(avsp_keyframe_is_packed(&mpeg4, plain, sizeof plain));
+    assert_true(avsp_keyframe_is_packed(&mpeg4, two, sizeof two));
+    assert_true(avsp_keyframe_is_packed(&mpeg4, not_coded, sizeof not_coded));
+    assert_false(avsp_keyframe_is_packed(&other, two, sizeof two));
+    for (size_t len = 0; len <= sizeof not_coded; len++)
+        (void)avsp_keyframe_is_packed(&mpeg4, not_coded, len);
+}
+
+static AVPacket timed(int64_t ms, bool key)
+{
+    return (AVPacket){.pts = ms, .dts = ms, .duration = 40, .flags = key ? AV_PKT_FLAG_KEY : 0};
+}
+
+static int64_t picture_at(struct avsp_joins *joins, int64_t ms)
+{
+    AVPacket packet = timed(ms, true);
+    assert_true(avsp_joins_video(joins, &packet));
+    return packet.pts;
+}
+
+/// @return -1: it has to wait.
+static int64_t sound_at(struct avsp_joins *joins, int64_t ms)
+{
+    AVPacket packet = timed(ms, true);
+    return avsp_joins_audio(joins, &packet) ? packet.pts : -1;
+}
+
+/// Two recordings: the sound's clock jumps first, and waits for the picture, which rules; then the other way round.
+static void sound_follows_the_picture(void **state)
+{
+    (void)state;
+    const AVRational ms = {1, 1000};
+    struct avsp_joins joins;
+    avsp_joins_init(&joins, true, ms, &ms);
+    for (int64_t t = 0; t < 1000; t += 40) {
+        assert_int_equal(picture_at(&joins, t), t);
+        assert_int_equal(sound_at(&joins, t), t);
+    }
+    assert_int_equal(sound_at(&joins, 5000100), -1);
+    assert_true(joins.audio_waits);
+    assert_int_equal(picture_at(&joins, 5000000), 1000);
+    assert_false(joins.audio_waits);
+    assert_int_equal(sound_at(&joins, 5000100), 1100);
+    // Back by half a second, the picture first: the sound has some of its old times yet.
+    assert_int_equal(picture_at(&joins, 4999500), 1040);
+    assert_int_equal(sound_at(&joins, 5000140), 1140);
+    assert_int_equal(sound_at(&joins, 4999520), 1060);
+    assert_int_equal(joins.n_jumps, 2);
+}
+
+/// What is away for long in one track alone keeps its time; without sound, or in another kind of container, other rules hold.
+static void holes_are_no_jumps(void **state)
+{
+    (void)state;
+    const AVRational ms = {1, 1000};
+    struct avsp_joins joins;
+    avsp_joins_init(&joins, true, ms, &ms);
+    assert_int_equal(picture_at(&joins, 0), 0);
+    for (int64_t t = 0; t <= 60000; t += 40)
+        assert_int_equal(sound_at(&joins, t), t);
+    assert_int_equal(picture_at(&joins, 60000), 60000);
+    assert_int_equal(joins.n_jumps, 0);
+
+    avsp_joins_init(&joins, true, ms, NULL);
+    assert_int_equal(picture_at(&joins, 0), 0);
+    assert_int_equal(picture_at(&joins, 9000), 9000);
+    assert_int_equal(picture_at(&joins, 60000), 9040);
+
+    avsp_joins_init(&joins, false, ms, NULL);
+    assert_int_equal(picture_at(&joins, 0), 0);
+    assert_int_equal(picture_at(&joins, 60000), 60000);
+    assert_int_equal(picture_at(&joins, 1000), 60040);
+    assert_int_equal(joins.n_jumps, 1);
+}
+
+/// Sound that jumps while the picture never does: it goes on by itself.
+static void sound_waits_no_longer(void **state)
+{
+    (void)state;
+    const AVRational ms = {1, 1000};
+    struct avsp_joins joins;
+    avsp_joins_init(&joins, true, ms, &ms);
+    assert_int_equal(picture_at(&joins, 0), 0);
+    assert_int_equal(sound_at(&joins, 0), 0);
+    assert_int_equal(sound_at(&joins, 900000), -1);
+    AVPacket first = timed(900000, true);
+    avsp_joins_wait_no_longer(&joins, &first);
+    assert_int_equal(sound_at(&joins, 900000), 40);
+    assert_int_equal(sound_at(&joins, 900040), 80);
+}
+
+/// Behind a join, frames before the key in order of presentation are not shown; and pictures never overlap.
+static void leading_frames_behind_a_join(void **state)
+{
+    (void)state;
+    const AVRational ms = {1, 1000};
+    struct avsp_joins joins;
+    avsp_joins_init(&joins, true, ms, NULL);
+    AVPacket early = {.pts = 120, .dts = 0, .duration = 40, .flags = AV_PKT_FLAG_KEY};
+    assert_true(avsp_joins_video(&joins, &early));
+    AVPacket key = {.pts = 50080, .dts = 50000, .duration = 40, .flags = AV_PKT_FLAG_KEY};
+    assert_true(avsp_joins_video(&joins, &key));
+    assert_int_equal(key.pts, 160);
+    AVPacket leading = {.pts = 50040, .dts = 50040, .duration = 40};
+    assert_false(avsp_joins_video(&joins, &leading));
+    AVPacket next = {.pts = 50120, .dts = 50080, .duration = 40};
+    assert_true(avsp_joins_video(&joins, &next));
+    assert_int_equal(next.pts, 200);
+}
+
+static uint8_t luma_of(const AVFrame *frame, int x, int y)
+{
+    return frame->data[0][y * frame->linesize[0] + x];
+}
+
+/// A white picture of another shape, in the middle of a black frame that keeps its aspect.
+static void pictures_are_fitted(void **state)
+{
+    (void)state;
+    const struct {
+        int width, height;
+        AVRational aspect;
+        int x, y; ///< the first white pixel
+    } cases[] = {
+        {160, 80, {0, 1}, 0, 12},  // wider: black above and below (96 - 72 = 24)
+        {64, 96, {0, 1}, 40, 0},   // narrower: black at the sides (144 - 64 = 80)
+        {64, 96, {9, 4}, 0, 0},    // its pixels are wide: it fills the frame
+        {720, 480, {1, 1}, 0, 0},  // the same shape
+        {3000, 84, {1, 1}, 0, 46}, // four rows are left of it
+    };
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(cases); i++) {
+        struct avsp_fit AVSP_CLEANUP(avsp_fit_deinit) fit = {.to = {.width_px = 144,
+                                                                    .height_px = 96,
+                                                                    .pix_fmt = AV_PIX_FMT_YUV420P,
+                                                                    .matrix = AVCOL_SPC_BT709}};
+        AVFrame *AVSP_CLEANUP(av_frame_free) in = av_frame_alloc();
+        AVFrame *AVSP_CLEANUP(av_frame_free) out = av_frame_alloc();
+        in->width = cases[i].width;
+        in->height = cases[i].height;
+        in->format = AV_PIX_FMT_YUV420P;
+        in->sample_aspect_ratio = cases[i].aspect;
+        in->pts = 7;
+        assert_int_equal(av_frame_get_buffer(in, 0), 0);
+        memset(in->data[0], 235, (size_t)(in->linesize[0] * in->height));
+        memset(in->data[1], 128, (size_t)(in->linesize[1] * ((in->height + 1) / 2)));
+        memset(in->data[2], 128, (size_t)(in->linesize[2] * ((in->height + 1) / 2)));
+        struct avsp_err err = {0};
+        assert_int_equal(avsp_fit_make(&fit, in, out, &err), AVSP_OK);
+        assert_int_equal(out->width, 144);
+        assert_int_equal(out->height, 96);
+        assert_int_equal(out->pts, 7);
+        int x = cases[i].x;
+        int y = cases[i].y;
+        assert_int_equal(luma_of(out, x, y), 235);
+        assert_int_equal(luma_of(out, 143 - x, 95 - y), 235);
+        assert_int_equal(luma_of(out, 0, 0), x + y > 0 ? 16 : 235);
+        assert_int_equal(luma_of(out, 143, 95), x + y > 0 ? 16 : 235);
+        if (y > 0)
+            assert_int_equal(luma_of(out, x, y - 1), 16);
+        if (x > 0)
+            assert_int_equal(luma_of(out, x - 1, y), 16);
+    }
 }
 
 static void languages(void **state)
@@ -337,6 +512,12 @@ int main(void)
         cmocka_unit_test(gradual_keys_start_earlier),
         cmocka_unit_test(recovery_points),
         cmocka_unit_test(hidden_frames_of_vp8),
+        cmocka_unit_test(packed_pictures),
+        cmocka_unit_test(sound_follows_the_picture),
+        cmocka_unit_test(holes_are_no_jumps),
+        cmocka_unit_test(sound_waits_no_longer),
+        cmocka_unit_test(leading_frames_behind_a_join),
+        cmocka_unit_test(pictures_are_fitted),
         cmocka_unit_test(languages),
         cmocka_unit_test(acknowledgements_are_counted),
         cmocka_unit_test(nonsense_is_refused),
