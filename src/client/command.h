@@ -60,6 +60,7 @@ int avsp_cmd_pause(const struct avsp_cli_parsed *args);
 int avsp_cmd_resume(const struct avsp_cli_parsed *args);
 int avsp_cmd_delete(const struct avsp_cli_parsed *args);
 int avsp_cmd_probe(const struct avsp_cli_parsed *args);
+int avsp_cmd_verify(const struct avsp_cli_parsed *args);
 
 /// Prints "avspl1t: …" as one line to standard error; control characters in it become '?'.
 void avsp_cmd_say(const char *fmt, ...) AVSP_PRINTF(1, 2);

@@ -1,6 +1,7 @@
 #include "client/json.h"
 
 #include "client/command.h"
+#include "client/verify_report.h"
 #include "util/time.h"
 
 #include <jansson.h>
@@ -153,5 +154,87 @@ enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probe_inp
             object.failed = true;
     put(&object, "streams", array);
     put(&object, "warnings", texts(warnings, n_warnings));
+    return print(whole(&object), err);
+}
+
+static json_t *finding_object(const struct avsp_finding *f)
+{
+    const struct avsp_rule_info *rule = avsp_rule_info(f->rule);
+    struct object object = {.json = json_object()};
+    put(&object, "rule", json_string(rule->id));
+    put(&object, "severity", json_string(f->severity == AVSP_ERROR ? "error" : "warning"));
+    put(&object, "file", text_or_null(f->file));
+    put(&object, "line", f->line > 0 ? json_integer(f->line) : json_null());
+    put(&object, "text", text_or_null(f->text));
+    put(&object, "source", json_string(rule->source));
+    put(&object, "remedy", json_string(rule->remedy));
+    return whole(&object);
+}
+
+static json_t *seconds(int64_t us)
+{
+    return json_real((double)us / 1e6);
+}
+
+static json_t *rendition_object(const struct avsp_verify_rendition *r, bool fast)
+{
+    const struct avsp_mp4_track *track = r->init.n_tracks > 0 ? &r->init.tracks[r->primary] : NULL;
+    struct object object = {.json = json_object()};
+    put(&object, "playlist", text_or_null(r->path));
+    put(&object, "kind",
+        json_string(r->is_subtitles              ? "subtitles"
+                    : avsp_verify_has_picture(r) ? "video"
+                                                 : "audio"));
+    put(&object, "codecs", text_or_null(track != NULL ? track->codecs : ""));
+    put(&object, "segments", json_integer((json_int_t)r->n_segments));
+    put(&object, "frames", json_integer((json_int_t)(fast ? r->n_samples : r->n_frames)));
+    put(&object, "bytes", json_integer((json_int_t)r->bytes));
+    put(&object, "duration", seconds(r->duration_us));
+    put(&object, "peak_bits_per_second", json_integer(r->peak_bps));
+    put(&object, "average_bits_per_second", json_integer(r->average_bps));
+    return whole(&object);
+}
+
+/// @param one  makes the element @p i.
+static json_t *array_of(size_t n, json_t *(*one)(const struct avsp_verify *v, size_t i, bool fast),
+                        const struct avsp_verify *v, bool fast)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < n; i++)
+        if (json_array_append_new(array, one(v, i, fast)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    return array;
+}
+
+static json_t *nth_finding(const struct avsp_verify *v, size_t i, bool fast)
+{
+    (void)fast;
+    return finding_object(&v->found->items[i]);
+}
+
+static json_t *nth_rendition(const struct avsp_verify *v, size_t i, bool fast)
+{
+    return rendition_object(&v->renditions[i], fast);
+}
+
+enum avsp_code avsp_cmd_json_verify(const char *path, bool fast, const struct avsp_verify *v,
+                                    struct avsp_err *err)
+{
+    struct avsp_verify_facts sum = avsp_verify_sum(v, fast);
+    struct object facts = {.json = json_object()};
+    put(&facts, "renditions", array_of(v->n_renditions, nth_rendition, v, fast));
+    put(&facts, "segments", json_integer((json_int_t)sum.n_segments));
+    put(&facts, "frames", json_integer((json_int_t)sum.n_frames));
+    put(&facts, "duration", seconds(sum.duration_us));
+    struct object object = {.json = json_object()};
+    put(&object, "ok", json_boolean(v->found->n_errors == 0));
+    put(&object, "path", text_or_null(path));
+    put(&object, "decoded", json_boolean(!fast));
+    put(&object, "errors", json_integer((json_int_t)v->found->n_errors));
+    put(&object, "warnings", json_integer((json_int_t)v->found->n_warnings));
+    put(&object, "findings", array_of(v->found->n, nth_finding, v, fast));
+    put(&object, "facts", whole(&facts));
     return print(whole(&object), err);
 }

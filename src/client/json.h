@@ -4,6 +4,7 @@
 
 #include "core/model.h"
 #include "core/step.h"
+#include "core/verify.h"
 
 /// Prints a job: "id", "state", "percent_complete", "manifest", "error", "warnings" and more; null where there is nothing.
 /// @return OK; NO_MEMORY; what the write to standard output said.
@@ -21,5 +22,9 @@ enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probe_inp
                                    const struct avsp_probe_stream *streams, size_t n_streams,
                                    const char *const *warnings, size_t n_warnings,
                                    struct avsp_err *err) AVSP_CHECKED;
+
+/// Prints what a check found: "ok", "findings", and "facts" with renditions, segments, frames and duration.
+enum avsp_code avsp_cmd_json_verify(const char *path, bool fast, const struct avsp_verify *v,
+                                    struct avsp_err *err) AVSP_CHECKED;
 
 #endif

@@ -54,6 +54,13 @@ static const struct avsp_cli_option probe_options[] = {
     {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Show what FFmpeg says about the file."},
 };
 
+static const struct avsp_cli_option verify_options[] = {
+    {"fast", NULL, "AVSPL1T_FAST", NULL,
+     "Read playlists and headers only: decode nothing, and read no segment as a whole."},
+    AVSP_OPTION_JSON,
+    {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Show what FFmpeg says about the media."},
+};
+
 #define OPTIONS(table) .options = (table), .n_options = AVSP_ARRAY_LEN(table)
 
 static const struct avsp_cli_command commands[] = {
@@ -145,12 +152,27 @@ static const struct avsp_cli_command commands[] = {
      .summary = "show what is in a video, and the plan for it",
      .help = "Shows what is in a local video file, and what would become of each stream.",
      OPTIONS(probe_options)},
+    {.name = "verify",
+     .arguments = "OUTPUT",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "check an HLS presentation",
+     .help = "Checks the HLS presentation in the folder OUTPUT, whoever made it, or the one whose "
+             "playlist OUTPUT is: "
+             "the playlists against RFC 8216, the media against the playlists, and every frame by "
+             "decoding it. Each finding names "
+             "the file, the rule and the remedy; docs/VERIFY.md lists the rules. Nothing outside "
+             "of the folder is opened, whatever a "
+             "playlist names.\n"
+             "\n"
+             "The exit status is 1 where there is an error; warnings alone leave it 0.",
+     OPTIONS(verify_options)},
 };
 
 static int (*const actions[])(const struct avsp_cli_parsed *args) = {
     avsp_cmd_encode, avsp_cmd_submit, avsp_cmd_status, avsp_cmd_watch,
     avsp_cmd_list,   avsp_cmd_cancel, avsp_cmd_retry,  avsp_cmd_pause,
-    avsp_cmd_resume, avsp_cmd_delete, avsp_cmd_probe,
+    avsp_cmd_resume, avsp_cmd_delete, avsp_cmd_probe,  avsp_cmd_verify,
 };
 _Static_assert(AVSP_ARRAY_LEN(actions) == AVSP_ARRAY_LEN(commands), "one action a command");
 

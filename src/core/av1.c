@@ -31,12 +31,6 @@ static uint32_t take_uvlc(struct bits *b)
     return zeros >= 32 ? UINT32_MAX : (uint32_t)((1u << zeros) - 1 + take(b, zeros));
 }
 
-/// What a codec string says.
-struct av1_string {
-    unsigned profile, level, tier, depth, mono, sub_x, sub_y, chroma_position;
-    unsigned primaries, transfer, matrix, full_range;
-};
-
 /// Code points of ISO/IEC 23091-2.
 enum { CP_BT709 = 1, CP_UNSPECIFIED = 2, TC_SRGB = 13, MC_IDENTITY = 0 };
 
@@ -56,7 +50,7 @@ static bool skip_timing(struct bits *b, unsigned *ret_delay_bits)
 }
 
 /// The operating points; the string speaks of the first. AV1 specification 5.5.1.
-static void take_operating_points(struct bits *b, struct av1_string *s)
+static void take_operating_points(struct bits *b, struct avsp_av1_sequence *s)
 {
     bool decoder_model = false;
     unsigned delay_bits = 0;
@@ -83,12 +77,13 @@ static void take_operating_points(struct bits *b, struct av1_string *s)
 }
 
 /// The frame size and the tool flags up to color_config(). AV1 specification 5.5.1.
-static void skip_tools(struct bits *b, bool reduced)
+static void take_size(struct bits *b, struct avsp_av1_sequence *s)
 {
+    bool reduced = s->reduced != 0;
     unsigned width_bits = take(b, 4) + 1;
     unsigned height_bits = take(b, 4) + 1;
-    take(b, width_bits);
-    take(b, height_bits);
+    s->width_px = take(b, width_bits) + 1;
+    s->height_px = take(b, height_bits) + 1;
     if (!reduced && take(b, 1))
         take(b, 7);
     take(b, 3); // superblock size, filter intra, intra edge filter
@@ -107,7 +102,7 @@ static void skip_tools(struct bits *b, bool reduced)
 }
 
 /// color_config(); AV1 specification 5.5.2.
-static void take_color(struct bits *b, struct av1_string *s)
+static void take_color(struct bits *b, struct avsp_av1_sequence *s)
 {
     bool high = take(b, 1);
     s->depth = s->profile == 2 && high ? (take(b, 1) ? 12 : 10) : high ? 10 : 8;
@@ -141,36 +136,131 @@ static void take_color(struct bits *b, struct av1_string *s)
         s->chroma_position = take(b, 2);
 }
 
-static bool parse_sequence_header(const uint8_t *obu, size_t len, struct av1_string *s)
+/// An OBU's header and size. AV1 specification 5.3.
+struct obu {
+    unsigned type;
+    size_t begin; ///< of its payload
+    size_t len;   ///< of its payload, as far as there are bytes
+};
+
+enum { OBU_SEQUENCE_HEADER = 1, OBU_FRAME_HEADER = 3, OBU_FRAME = 6, OBU_LOOKED_AT_MAX = 64 };
+
+/// leb128(). AV1 specification 4.10.5.
+static uint64_t take_leb128(struct bits *b)
 {
-    struct bits b = {.data = obu, .len = len};
-    take(&b, 1); // forbidden bit
-    bool is_sequence_header = take(&b, 4) == 1;
+    uint64_t v = 0;
+    for (unsigned i = 0; i < 8 && !b->overrun; i++) {
+        bool more = take(b, 1);
+        v |= (uint64_t)take(b, 7) << (i * 7);
+        if (!more)
+            return v;
+    }
+    b->overrun = true;
+    return 0;
+}
+
+/// @param whole  the bytes are all there is, so a size beyond them is a fault
+static bool take_obu(const uint8_t *data, size_t len, bool whole, struct obu *ret_obu)
+{
+    struct bits b = {.data = data, .len = len};
+    bool forbidden = take(&b, 1);
+    ret_obu->type = take(&b, 4);
     bool extension = take(&b, 1);
     bool has_size = take(&b, 1);
     take(&b, extension ? 9 : 1);
-    for (bool more = has_size; more && !b.overrun;) {
-        more = take(&b, 1);
-        take(&b, 7);
-    }
+    uint64_t size = has_size ? take_leb128(&b) : UINT64_MAX;
+    if (forbidden || b.overrun)
+        return false;
+    ret_obu->begin = b.pos / 8;
+    size_t left = len - ret_obu->begin;
+    if (has_size && whole && size > left)
+        return false;
+    ret_obu->len = (size_t)AVSP_MIN(size, (uint64_t)left);
+    return true;
+}
+
+/// sequence_header_obu(). AV1 specification 5.5.1.
+static bool parse_sequence_header(const uint8_t *payload, size_t len, struct avsp_av1_sequence *s)
+{
+    struct bits b = {.data = payload, .len = len};
     s->profile = take(&b, 3);
     take(&b, 1); // still picture
-    bool reduced = take(&b, 1);
-    if (reduced)
+    s->reduced = take(&b, 1);
+    if (s->reduced)
         s->level = take(&b, 5);
     else
         take_operating_points(&b, s);
-    skip_tools(&b, reduced);
+    take_size(&b, s);
     take_color(&b, s);
-    return is_sequence_header && !b.overrun && s->profile <= 2;
+    return !b.overrun && s->profile <= 2;
+}
+
+enum avsp_code avsp_av1_config(const uint8_t *av1c, size_t len,
+                               struct avsp_av1_sequence *ret_sequence, struct avsp_err *err)
+{
+    struct obu obu;
+    struct avsp_av1_sequence s = {0};
+    if (len < 6 || av1c[0] != 0x81 || !take_obu(av1c + 4, len - 4, true, &obu) ||
+        obu.type != OBU_SEQUENCE_HEADER ||
+        !parse_sequence_header(av1c + 4 + obu.begin, obu.len, &s))
+        return avsp_err_set(err, AVSP_CORRUPT, "not an AV1 configuration record");
+    struct bits b = {.data = av1c, .len = len, .pos = 8};
+    bool agrees = take(&b, 3) == s.profile && take(&b, 5) == s.level && take(&b, 1) == s.tier &&
+                  take(&b, 1) == (s.depth > 8) && take(&b, 1) == (s.depth == 12) &&
+                  take(&b, 1) == s.mono && take(&b, 1) == s.sub_x && take(&b, 1) == s.sub_y;
+    if (!agrees)
+        return avsp_err_set(err, AVSP_CORRUPT,
+                            "the AV1 configuration record disagrees with its sequence header");
+    *ret_sequence = s;
+    return AVSP_OK;
+}
+
+/// The first bits of uncompressed_header(). AV1 specification 5.9.2.
+static bool is_shown_key(const uint8_t *payload, size_t len, const struct avsp_av1_sequence *s)
+{
+    struct bits b = {.data = payload, .len = len};
+    if (s->reduced)
+        return true;
+    bool show_existing = take(&b, 1);
+    unsigned type = take(&b, 2);
+    bool show = take(&b, 1);
+    return !show_existing && type == 0 && show && !b.overrun;
+}
+
+enum avsp_code avsp_av1_look(const uint8_t *sample, size_t len,
+                             const struct avsp_av1_sequence *sequence,
+                             struct avsp_av1_unit *ret_unit, struct avsp_err *err)
+{
+    *ret_unit = (struct avsp_av1_unit){.sequence = *sequence};
+    for (unsigned i = 0; len > 0 && i < OBU_LOOKED_AT_MAX; i++) {
+        struct obu obu;
+        if (!take_obu(sample, len, false, &obu))
+            return avsp_err_set(err, AVSP_CORRUPT, "it is not made of OBUs");
+        const uint8_t *payload = sample + obu.begin;
+        if (obu.type == OBU_SEQUENCE_HEADER) {
+            struct avsp_av1_sequence s = {0};
+            if (!parse_sequence_header(payload, obu.len, &s))
+                return avsp_err_set(err, AVSP_CORRUPT, "its sequence header cannot be read");
+            ret_unit->sequence = s;
+            ret_unit->has_sequence = true;
+        } else if (obu.type == OBU_FRAME || obu.type == OBU_FRAME_HEADER) {
+            ret_unit->has_frame = true;
+            ret_unit->is_key = is_shown_key(payload, obu.len, &ret_unit->sequence);
+            return AVSP_OK;
+        }
+        sample = payload + obu.len;
+        len -= obu.begin + obu.len;
+    }
+    return AVSP_OK;
 }
 
 enum avsp_code avsp_av1_codecs(const uint8_t *av1c, size_t len,
                                char ret_codecs[AVSP_AV1_CODECS_BYTES], struct avsp_err *err)
 {
-    struct av1_string s = {0};
-    if (len < 6 || av1c[0] != 0x81 || !parse_sequence_header(av1c + 4, len - 4, &s))
-        return avsp_err_set(err, AVSP_CORRUPT, "not an AV1 configuration record");
+    struct avsp_av1_sequence s = {0};
+    enum avsp_code rc = avsp_av1_config(av1c, len, &s, err);
+    if (rc != AVSP_OK)
+        return rc;
     int n = snprintf(ret_codecs, AVSP_AV1_CODECS_BYTES, "av01.%u.%02u%c.%02u", s.profile, s.level,
                      s.tier ? 'H' : 'M', s.depth);
     // What the four short fields stand for when nothing follows (binding, section 5).

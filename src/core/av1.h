@@ -1,7 +1,7 @@
-/// The codec string of an AV1 stream, from its configuration record.
+/// What an AV1 stream says of itself: its codec string, its size, and whether a sample begins with a keyframe.
 ///
-/// Source: AV1 Codec ISO Media File Format Binding 2.3 (av1C) and 5 (codecs parameter); AV1 specification 5.5
-/// (sequence header). Any input is safe. Any thread.
+/// Source: AV1 Codec ISO Media File Format Binding 2.3 (av1C) and 5 (codecs parameter); AV1 specification 5.3 (OBU header),
+/// 5.5 (sequence header) and 5.9.2 (frame header). Any input is safe. Any thread.
 #ifndef AVSP_CORE_AV1_H
 #define AVSP_CORE_AV1_H
 
@@ -17,5 +17,34 @@
 enum avsp_code avsp_av1_codecs(const uint8_t *av1c, size_t len,
                                char ret_codecs[AVSP_AV1_CODECS_BYTES],
                                struct avsp_err *err) AVSP_CHECKED;
+
+/// A sequence header; the code points are those of ISO/IEC 23091-2. All of one type, so that two compare as bytes.
+struct avsp_av1_sequence {
+    uint32_t profile, level, tier, depth, mono, sub_x, sub_y, chroma_position;
+    uint32_t primaries, transfer, matrix, full_range;
+    uint32_t width_px, height_px; ///< the largest that a frame may have
+    uint32_t reduced;             ///< reduced_still_picture_header
+};
+
+/// Reads a configuration record, whose first four bytes repeat what its sequence header says.
+/// @return OK; CORRUPT not such a record, or one that disagrees with its own sequence header.
+enum avsp_code avsp_av1_config(const uint8_t *av1c, size_t len,
+                               struct avsp_av1_sequence *ret_sequence,
+                               struct avsp_err *err) AVSP_CHECKED;
+
+/// What the beginning of a sample shows.
+struct avsp_av1_unit {
+    bool has_sequence;
+    struct avsp_av1_sequence sequence;
+    bool has_frame;
+    bool is_key; ///< the first frame is a keyframe that is shown
+};
+
+/// Looks at the OBUs of a sample up to its first frame; @p len may be less than the sample has.
+/// @param sequence  from the configuration record; one in the sample itself counts more.
+/// @return OK; CORRUPT it is not made of OBUs.
+enum avsp_code avsp_av1_look(const uint8_t *sample, size_t len,
+                             const struct avsp_av1_sequence *sequence,
+                             struct avsp_av1_unit *ret_unit, struct avsp_err *err) AVSP_CHECKED;
 
 #endif

@@ -1,0 +1,163 @@
+#include "core/mp4.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static enum avsp_code broken(struct avsp_err *err, const char *type)
+{
+    return avsp_err_set(err, AVSP_CORRUPT, "its %s box cannot be read", type);
+}
+
+static enum avsp_code read_av1c(struct avsp_bytes box, struct avsp_mp4_track *track,
+                                struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_av1_config(box.data, box.len, &track->av1, err);
+    if (rc == AVSP_OK)
+        rc = avsp_av1_codecs(box.data, box.len, track->codecs, err);
+    track->has_av1 = rc == AVSP_OK;
+    if (track->has_av1)
+        track->transfer = track->av1.transfer;
+    return rc;
+}
+
+/// ISO/IEC 14496-15 5.3.3.1: version, profile, compatibility, level.
+static enum avsp_code read_avcc(struct avsp_bytes box, struct avsp_mp4_track *track,
+                                struct avsp_err *err)
+{
+    if (box.len < 7 || box.data[0] != 1)
+        return broken(err, "avcC");
+    snprintf(track->codecs, sizeof track->codecs, "%s.%02x%02x%02x", track->entry, box.data[1],
+             box.data[2], box.data[3]);
+    return AVSP_OK;
+}
+
+/// ISO/IEC 14496-15 8.3.3.1 and Annex E.3.
+static enum avsp_code read_hvcc(struct avsp_bytes box, struct avsp_mp4_track *track,
+                                struct avsp_err *err)
+{
+    if (box.len < 23 || box.data[0] != 1)
+        return broken(err, "hvcC");
+    static const char spaces[4][2] = {"", "A", "B", "C"};
+    uint32_t compatibility = (uint32_t)avsp_bytes_be(box, 2, 4), reversed = 0;
+    for (unsigned i = 0; i < 32; i++)
+        reversed |= (compatibility >> i & 1) << (31 - i);
+    int n = snprintf(track->codecs, sizeof track->codecs, "%s.%s%u.%" PRIX32 ".%c%u", track->entry,
+                     spaces[box.data[1] >> 6], box.data[1] & 31u, reversed,
+                     (box.data[1] & 0x20) != 0 ? 'H' : 'L', (unsigned)box.data[12]);
+    size_t last = 12;
+    while (last > 6 && box.data[last - 1] == 0)
+        last--;
+    for (size_t i = 6; i < last && n > 0 && (size_t)n < sizeof track->codecs; i++)
+        n += snprintf(track->codecs + n, sizeof track->codecs - (size_t)n, ".%X",
+                      (unsigned)box.data[i]);
+    return AVSP_OK;
+}
+
+/// A descriptor of ISO/IEC 14496-1 8.3.3: a tag, a size of up to four bytes, a body.
+static bool take_descriptor(struct avsp_bytes *rest, unsigned *ret_tag, struct avsp_bytes *ret_body)
+{
+    size_t at = 1, len = 0;
+    if (rest->len < 2)
+        return false;
+    *ret_tag = rest->data[0];
+    for (unsigned i = 0; i < 4; i++) {
+        if (at >= rest->len)
+            return false;
+        uint8_t byte = rest->data[at++];
+        len = len << 7 | (byte & 0x7f);
+        if ((byte & 0x80) == 0)
+            break;
+    }
+    if (len > rest->len - at)
+        return false;
+    *ret_body = (struct avsp_bytes){rest->data + at, len};
+    *rest = avsp_bytes_from(*rest, at + len);
+    return true;
+}
+
+/// AudioSpecificConfig, ISO/IEC 14496-3 1.6.2.1, as far as the channels.
+static unsigned read_audio_config(struct avsp_bytes config, struct avsp_mp4_track *track)
+{
+    uint64_t bits = avsp_bytes_be(config, 0, config.len >= 8 ? 8 : (unsigned)config.len)
+                    << (config.len >= 8 ? 0 : 8 * (8 - config.len));
+    unsigned type = (unsigned)(bits >> 59), used = 5;
+    if (type == 31) {
+        type = 32 + (unsigned)(bits >> 53 & 63);
+        used += 6;
+    }
+    unsigned rate = (unsigned)(bits >> (60 - used) & 15);
+    used += rate == 15 ? 28 : 4;
+    unsigned channels = (unsigned)(bits >> (60 - used) & 15);
+    static const uint8_t counts[16] = {0, 1, 2, 3, 4, 5, 6, 8, 0, 0, 0, 7, 8, 24, 8, 0};
+    track->channels = counts[channels];
+    return type;
+}
+
+/// ES_Descriptor, ISO/IEC 14496-1 7.2.6.5; DecoderConfigDescriptor 7.2.6.6.
+static enum avsp_code read_esds(struct avsp_bytes box, struct avsp_mp4_track *track,
+                                struct avsp_err *err)
+{
+    struct avsp_bytes rest = avsp_bytes_from(box, 4), es, config, specific;
+    unsigned tag;
+    if (!take_descriptor(&rest, &tag, &es) || tag != 3 || es.len < 3)
+        return broken(err, "esds");
+    size_t skip = 3;
+    uint8_t flags = es.data[2];
+    skip += (flags & 0x80) != 0 ? 2 : 0;
+    skip += (flags & 0x40) != 0 ? 1 + (size_t)avsp_bytes_be(es, skip, 1) : 0;
+    skip += (flags & 0x20) != 0 ? 2 : 0;
+    rest = avsp_bytes_from(es, skip);
+    if (!take_descriptor(&rest, &tag, &config) || tag != 4 || config.len < 13)
+        return broken(err, "esds");
+    unsigned object = config.data[0];
+    rest = avsp_bytes_from(config, 13);
+    if (object != 0x40) {
+        snprintf(track->codecs, sizeof track->codecs, "mp4a.%02X", object);
+        return AVSP_OK;
+    }
+    if (!take_descriptor(&rest, &tag, &specific) || tag != 5 || specific.len < 2)
+        return broken(err, "esds");
+    snprintf(track->codecs, sizeof track->codecs, "mp4a.40.%u", read_audio_config(specific, track));
+    return AVSP_OK;
+}
+
+/// colr of type nclx or nclc: primaries, transfer, matrix.
+static void read_colr(struct avsp_bytes boxes, struct avsp_mp4_track *track)
+{
+    struct avsp_bytes colr;
+    if (avsp_box_find(boxes, "colr", &colr) && colr.len >= 10 &&
+        (memcmp(colr.data, "nclx", 4) == 0 || memcmp(colr.data, "nclc", 4) == 0))
+        track->transfer = (uint32_t)avsp_bytes_be(colr, 6, 2);
+}
+
+static const struct {
+    char entry[5];
+    char config[5];
+    enum avsp_code (*read)(struct avsp_bytes box, struct avsp_mp4_track *track,
+                           struct avsp_err *err);
+} codecs[] = {
+    {"av01", "av1C", read_av1c}, {"avc1", "avcC", read_avcc}, {"avc3", "avcC", read_avcc},
+    {"hvc1", "hvcC", read_hvcc}, {"hev1", "hvcC", read_hvcc}, {"mp4a", "esds", read_esds},
+};
+
+enum avsp_code avsp_mp4_codec(struct avsp_bytes boxes, struct avsp_mp4_track *track,
+                              struct avsp_err *err)
+{
+    if (track->kind == AVSP_MEDIA_VIDEO)
+        read_colr(boxes, track);
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(codecs); i++) {
+        struct avsp_bytes config;
+        if (strcmp(track->entry, codecs[i].entry) != 0)
+            continue;
+        if (!avsp_box_find(boxes, codecs[i].config, &config))
+            return avsp_err_set(err, AVSP_CORRUPT, "its %s sample entry has no %s box",
+                                track->entry, codecs[i].config);
+        return codecs[i].read(config, track, err);
+    }
+    // Opus, fLaC, ac-3, ec-3: the entry's name is the codec string. Others are not known here.
+    static const char plain[][5] = {"Opus", "fLaC", "ac-3", "ec-3"};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(plain); i++)
+        if (strcmp(track->entry, plain[i]) == 0)
+            snprintf(track->codecs, sizeof track->codecs, "%s", track->entry);
+    return AVSP_OK;
+}

@@ -1,0 +1,243 @@
+/// The rules that take a whole rendition: where segments begin and end, how long they are, how many bits they need.
+#include "core/verify_private.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#define TOLERANCE_US 50000 ///< of one length: what packagers' rounding and priming come to
+#define RUN_MAX 512        ///< segments in one and a half target durations that are looked at
+
+__extension__ typedef __int128 wide;
+
+static int64_t ticks_us(const struct avsp_verify_segment *s, int64_t ticks)
+{
+    return (int64_t)((wide)ticks * 1000000 / s->timescale);
+}
+
+static int64_t end_of(const struct avsp_verify_segment *s)
+{
+    return s->start_ticks + s->duration_ticks;
+}
+
+static int64_t sample_ticks(const struct avsp_verify_segment *s)
+{
+    return s->duration_ticks / (int64_t)AVSP_MAX(s->n_samples, (uint64_t)1);
+}
+
+/// Of two measured segments in one period: how far the second begins behind the end of the first, 0 within tolerance.
+static int64_t gap_between(const struct avsp_verify_segment *a, const struct avsp_verify_segment *b)
+{
+    int64_t gap = b->start_ticks - end_of(a);
+    int64_t tolerance = sample_ticks(a) / 2 + 1;
+    return gap > tolerance || gap < -tolerance ? gap : 0;
+}
+
+static int by_start(const void *a, const void *b)
+{
+    const struct avsp_verify_segment *const *x = a, *const *y = b;
+    return (*x)->start_ticks < (*y)->start_ticks ? -1 : (*x)->start_ticks > (*y)->start_ticks;
+}
+
+/// Would the segments of a period follow each other, were they only in another order?
+static bool is_permuted(const struct avsp_verify_segment **sorted, size_t n)
+{
+    qsort(sorted, n, sizeof *sorted, by_start);
+    for (size_t i = 1; i < n; i++)
+        if (gap_between(sorted[i - 1], sorted[i]) != 0)
+            return false;
+    return true;
+}
+
+static void say_break(struct avsp_verify_work *w, const struct avsp_verify_segment *a,
+                      const struct avsp_verify_segment *b, bool permuted)
+{
+    int64_t gap = gap_between(a, b);
+    bool back = b->start_ticks < a->start_ticks;
+    if (gap == 0 || (permuted && !back))
+        return;
+    double seconds = (double)ticks_us(b, gap < 0 ? -gap : gap) / 1e6;
+    if (back && permuted)
+        avsp_findings_add(w->v->found, AVSP_RULE_SEGMENT_ORDER, w->r->path, b->line,
+                          "%s comes before %s in time, and after it in the playlist", b->part.path,
+                          a->part.path);
+    else
+        avsp_findings_add(w->v->found, gap > 0 ? AVSP_RULE_TFDT_GAP : AVSP_RULE_TFDT_OVERLAP,
+                          b->part.path, 0, "it begins %.6f s %s the end of %s", seconds,
+                          gap > 0 ? "after" : "before", a->part.path);
+}
+
+/// Checks the segments of one period, [from, to), none of which is behind a discontinuity but the first.
+static bool check_period(struct avsp_verify_work *w, size_t from, size_t to,
+                         const struct avsp_verify_segment **scratch)
+{
+    size_t n = 0;
+    bool back = false, broken = false;
+    for (size_t i = from; i < to; i++) {
+        const struct avsp_verify_segment *s = &w->segments[i];
+        if (!s->is_measured)
+            continue;
+        back |= n > 0 && s->start_ticks < scratch[n - 1]->start_ticks;
+        broken |= n > 0 && gap_between(scratch[n - 1], s) != 0;
+        scratch[n++] = s;
+    }
+    if (!broken)
+        return false;
+    bool permuted = back && is_permuted(scratch, n);
+    const struct avsp_verify_segment *before = NULL;
+    for (size_t i = from; i < to; i++) {
+        const struct avsp_verify_segment *s = &w->segments[i];
+        // Behind a segment that could not be read, where it should begin is not known.
+        if (before != NULL && s->is_measured)
+            say_break(w, before, s, permuted);
+        before = s->is_measured ? s : NULL;
+    }
+    return true;
+}
+
+static enum avsp_code check_order(struct avsp_verify_work *w, struct avsp_err *err)
+{
+    size_t n = w->playlist.n_segments;
+    const struct avsp_verify_segment **scratch = avsp_arena_array(w->arena, n, sizeof *scratch);
+    if (scratch == NULL)
+        return avsp_arena_failed(w->arena, err);
+    bool broken = false;
+    for (size_t from = 0, i = 1; i <= n; i++)
+        if (i == n || w->segments[i].discontinuity) {
+            broken |= check_period(w, from, i, scratch);
+            from = i;
+        }
+    if (!broken && w->broken_line > 0)
+        avsp_findings_add(
+            w->v->found, w->broken_ticks > 0 ? AVSP_RULE_TFDT_GAP : AVSP_RULE_TFDT_OVERLAP,
+            w->broken_path, 0, "a track beside the first goes on %" PRId64 " ticks off its end",
+            w->broken_ticks);
+    return AVSP_OK;
+}
+
+/// How long a segment is shown. Of the very first, what lies before the edit list's begin is not.
+static int64_t shown_us(const struct avsp_verify_segment *s)
+{
+    int64_t hidden = s->start_ticks < s->edit_ticks ? s->edit_ticks - s->start_ticks : 0;
+    return ticks_us(s, s->duration_ticks - AVSP_MIN(hidden, s->duration_ticks));
+}
+
+/// By how much EXTINF differs from the media; 0 within tolerance. A packager may also measure to the next segment's begin.
+static int64_t extinf_error(const struct avsp_verify_work *w, size_t i, int64_t *ret_tolerance)
+{
+    const struct avsp_verify_segment *s = &w->segments[i];
+    const struct avsp_verify_segment *next = i + 1 < w->playlist.n_segments ? s + 1 : NULL;
+    int64_t tolerance = AVSP_MAX(ticks_us(s, sample_ticks(s)) * 3 / 2, (int64_t)TOLERANCE_US);
+    int64_t off = s->duration_us - shown_us(s);
+    *ret_tolerance = tolerance;
+    if (off <= tolerance && off >= -tolerance)
+        return 0;
+    if (next != NULL && next->is_measured && !next->discontinuity &&
+        next->start_ticks > s->start_ticks) {
+        int64_t to_next = s->duration_us - ticks_us(s, next->start_ticks - s->start_ticks);
+        if (to_next <= tolerance && to_next >= -tolerance)
+            return 0;
+    }
+    return off;
+}
+
+static void check_extinf(struct avsp_verify_work *w)
+{
+    size_t n_wrong = 0, n_measured = 0, first = 0;
+    int64_t sum = 0, tolerance = 0;
+    bool said_sum = false;
+    for (size_t i = 0; i < w->playlist.n_segments; i++) {
+        const struct avsp_verify_segment *s = &w->segments[i];
+        if (!s->is_measured)
+            continue;
+        n_measured++;
+        if (extinf_error(w, i, &tolerance) != 0) {
+            first = n_wrong == 0 ? i : first;
+            n_wrong++;
+            continue;
+        }
+        sum += s->duration_us - shown_us(s);
+        int64_t allowed = tolerance + 2 * (int64_t)n_measured;
+        if ((sum > allowed || sum < -allowed) && !said_sum) {
+            avsp_findings_add(w->v->found, AVSP_RULE_EXTINF_SUM, w->r->path, s->line,
+                              "up to here the EXTINFs add up to %.6f s %s than the media",
+                              (double)(sum < 0 ? -sum : sum) / 1e6, sum < 0 ? "less" : "more");
+            said_sum = true;
+        }
+    }
+    // Where most of them are off, that is one mistake.
+    bool most = n_wrong > 2 && n_wrong > n_measured / 2;
+    for (size_t i = first; n_wrong > 0 && i < w->playlist.n_segments; i++) {
+        const struct avsp_verify_segment *s = &w->segments[i];
+        if (!s->is_measured || extinf_error(w, i, &tolerance) == 0)
+            continue;
+        avsp_findings_add(w->v->found, AVSP_RULE_EXTINF, w->r->path, s->line,
+                          "EXTINF is %.6f s, and %s lasts %.6f s%s", (double)s->duration_us / 1e6,
+                          s->part.path, (double)shown_us(s) / 1e6,
+                          most ? "; it is the same with most segments" : "");
+        if (most)
+            break;
+    }
+}
+
+/// Presentation time of the first and last measured segment, where one timeline runs through.
+static void keep_range(struct avsp_verify_work *w)
+{
+    struct avsp_verify_rendition *r = w->r;
+    size_t n = w->playlist.n_segments;
+    if (n == 0 || r->init.n_tracks == 0)
+        return;
+    for (size_t i = 0; i < n; i++)
+        if (!w->segments[i].is_measured || (i > 0 && w->segments[i].discontinuity))
+            return;
+    const struct avsp_verify_segment *first = &w->segments[0], *last = &w->segments[n - 1];
+    int64_t edit = first->edit_ticks;
+    // What decoding order delays at the begin comes out later at the end.
+    int64_t delay = first->first_pts - first->start_ticks;
+    r->has_times = true;
+    r->begin_us = ticks_us(first, AVSP_MAX(first->first_pts - edit, (int64_t)0));
+    r->end_us = ticks_us(last, end_of(last) + AVSP_MAX(delay, (int64_t)0) - edit);
+}
+
+static int64_t bits_per_second(uint64_t bytes, int64_t us)
+{
+    return us > 0
+               ? (int64_t)AVSP_MIN(((wide)bytes * 8 * 1000000 + us - 1) / us, (wide)INT64_MAX / 4)
+               : 0;
+}
+
+/// The largest bit rate over contiguous runs of half to one and a half target durations. 8216bis 4.4.6.2.
+static void keep_bit_rates(struct avsp_verify_work *w)
+{
+    struct avsp_verify_rendition *r = w->r;
+    size_t n = w->playlist.n_segments;
+    int64_t target_us = r->target_s * 1000000;
+    r->average_bps = bits_per_second(r->bytes, r->duration_us);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t bytes = 0;
+        int64_t us = 0;
+        for (size_t j = i; j < n && j - i < RUN_MAX; j++) {
+            us += w->segments[j].duration_us;
+            bytes += w->segments[j].part.range.bytes;
+            if (us * 2 > target_us * 3)
+                break;
+            if (us * 2 >= target_us)
+                r->peak_bps = AVSP_MAX(r->peak_bps, bits_per_second(bytes, us));
+        }
+    }
+    if (r->peak_bps == 0)
+        r->peak_bps = r->average_bps;
+}
+
+enum avsp_code avsp_verify_timeline(struct avsp_verify_work *w, struct avsp_err *err)
+{
+    keep_bit_rates(w);
+    // With another stream's init segment, times mean nothing.
+    if (w->r->is_mismatched)
+        return AVSP_OK;
+    enum avsp_code rc = check_order(w, err);
+    if (rc != AVSP_OK)
+        return rc;
+    check_extinf(w);
+    keep_range(w);
+    return AVSP_OK;
+}
