@@ -2,6 +2,7 @@
 #include "client/command.h"
 #include "client/json.h"
 #include "client/presentation.h"
+#include "client/verify_decode.h"
 #include "client/verify_report.h"
 
 int avsp_cmd_verify(const struct avsp_cli_parsed *args)
@@ -15,9 +16,12 @@ int avsp_cmd_verify(const struct avsp_cli_parsed *args)
         return avsp_cmd_fail(&err);
     struct avsp_findings AVSP_CLEANUP(avsp_findings_deinit) found;
     avsp_findings_init(&found);
+    struct avsp_verify_decode decode = {.verbose = avsp_cli_flag(args, "verbose")};
     struct avsp_verify AVSP_CLEANUP(avsp_verify_deinit) v = {
         .files = {&presentation, avsp_presentation_read},
         .found = &found,
+        .decode = fast ? NULL : avsp_verify_decode,
+        .decode_opaque = &decode,
     };
     enum avsp_code rc = avsp_verify_run(&v, presentation.playlist, &err);
     if (rc == AVSP_OK)

@@ -22,32 +22,163 @@
 
 #define LOG_TAIL_BYTES AVSP_LOG_TAIL_MAX_BYTES
 #define LOG_MAX_BYTES (1 << 20)
-#define CPU_SECONDS_MAX 60
-/// More than a probe has reason to send: its streams, warnings and some progress.
-#define LINES_MAX 10000
+#define PROBE_CPU_SECONDS 60
+/// More than any step has reason to send: a report a segment, and some progress.
+#define LINES_MAX (8 * AVSP_SEGMENTS_MAX)
 #define KILL_MS 5000
 
-/// A probe in progress. The child is killed and reaped with it.
-struct probing {
-    pid_t pid; ///< 0 = not started, or reaped
-    int control;
-    struct avsp_report_stream in;
-    struct avsp_mono deadline;
-    struct avsp_arena *arena;
-    struct avsp_probed *probed;
-    bool done;
-};
-
-static void probing_end(struct probing *probing)
+void avsp_media_child_end(struct avsp_media_child *child)
 {
     int status = 0;
-    if (probing->pid > 0) {
-        kill(-probing->pid, SIGKILL);
-        (void)!avsp_spawn_wait(probing->pid, avsp_mono_in_ms(KILL_MS), &status);
+    if (child->pid > 0) {
+        kill(-child->pid, SIGKILL);
+        (void)!avsp_spawn_wait(child->pid, avsp_mono_in_ms(KILL_MS), &status);
     }
-    probing->pid = 0;
-    avsp_fd_cleanup(&probing->control);
-    avsp_report_stream_deinit(&probing->in);
+    child->pid = 0;
+    avsp_fd_cleanup(&child->control);
+    avsp_fd_cleanup(&child->log);
+    avsp_report_stream_deinit(&child->in);
+}
+
+/// A folder that has no name any more: nothing can be made in it, and nothing has to be removed.
+static enum avsp_code open_nowhere(int *ret_fd, struct avsp_err *err)
+{
+    const char *tmp = getenv("TMPDIR");
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof path, "%s/avspl1t-media-XXXXXX",
+                     tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
+    if (n < 0 || (size_t)n >= sizeof path)
+        return avsp_err_set(err, AVSP_INVALID, "TMPDIR is too long");
+    if (mkdtemp(path) == NULL)
+        return avsp_err_set_errno(err, errno, "make a temporary folder (TMPDIR) %s", path);
+    *ret_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int errnum = errno;
+    rmdir(path);
+    return *ret_fd >= 0 ? AVSP_OK : avsp_err_set_errno(err, errnum, "open %s", path);
+}
+
+static enum avsp_code spawn(struct avsp_media_child *child, int input_fd, uint64_t cpu_seconds,
+                            struct avsp_err *err)
+{
+    char program[PATH_MAX];
+    int AVSP_CLEANUP(avsp_fd_cleanup) cwd = -1;
+    enum avsp_code rc = avsp_program_find("avspl1t-media", program, sizeof program, err);
+    if (rc == AVSP_OK)
+        rc = open_nowhere(&cwd, err);
+    if (rc != AVSP_OK)
+        return rc;
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+        return avsp_err_set_errno(err, errno, "socketpair");
+    child->control = pair[0];
+    int AVSP_CLEANUP(avsp_fd_cleanup) theirs = pair[1];
+    static const char *const argv[] = {"avspl1t-media", NULL};
+    static const char *const envp[] = {NULL};
+    struct avsp_spawn how = {
+        .path = program,
+        .argv = argv,
+        .envp = envp,
+        .fds = {input_fd, -1, child->log, theirs},
+        .n_fds = 4,
+        .cwd_fd = cwd,
+        .limits = {{RLIMIT_CPU, cpu_seconds}, {RLIMIT_FSIZE, LOG_MAX_BYTES}, {RLIMIT_CORE, 0}},
+        .n_limits = 3,
+        .own_group = true,
+        .die_with_parent = true,
+    };
+    return avsp_spawn(&how, &child->pid, err);
+}
+
+static enum avsp_code say(struct avsp_media_child *child, const char *text, size_t len,
+                          struct avsp_err *err)
+{
+    // A child that died before shows when its answer is read.
+    if (send(child->control, text, len, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+        return avsp_err_set_errno(err, errno, "write to avspl1t-media");
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_media_child_ack(struct avsp_media_child *child, struct avsp_err *err)
+{
+    return say(child, "ack\n", 4, err);
+}
+
+enum avsp_code avsp_media_child_start(struct avsp_media_child *child, int input_fd,
+                                      const struct avsp_step *step, uint64_t cpu_seconds,
+                                      struct avsp_err *err)
+{
+    *child = (struct avsp_media_child){.control = -1, .log = -1};
+    avsp_report_stream_init(&child->in, LINES_MAX);
+    child->log = memfd_create("avspl1t-media-log", MFD_CLOEXEC);
+    if (child->log < 0)
+        return avsp_err_set_errno(err, errno, "memfd_create");
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) line;
+    avsp_buf_init(&line, AVSP_RECORD_MAX_BYTES);
+    avsp_step_write(&line, step);
+    enum avsp_code rc = avsp_buf_check(&line, err);
+    if (rc == AVSP_OK)
+        rc = spawn(child, input_fd, cpu_seconds, err);
+    return rc == AVSP_OK ? say(child, line.data, line.len, err) : rc;
+}
+
+/// Waits for more to read. @return INTERNAL where the child has gone without a last word.
+static enum avsp_code read_more(struct avsp_media_child *child, struct avsp_mono deadline,
+                                struct avsp_err *err)
+{
+    struct pollfd readable = {.fd = child->control, .events = POLLIN};
+    int n = poll(&readable, 1, avsp_mono_left_ms(deadline));
+    if (n == 0)
+        return avsp_err_set(err, AVSP_TIMEOUT, "avspl1t-media takes too long");
+    char bytes[4096];
+    ssize_t len = n < 0 ? -1 : read(child->control, bytes, sizeof bytes);
+    if (len < 0 && errno == EINTR)
+        return AVSP_OK;
+    if (len > 0)
+        return avsp_report_stream_add(&child->in, bytes, (size_t)len, err);
+    int status = 0;
+    char text[AVSP_SPAWN_STATUS_BYTES] = "still running";
+    if (avsp_spawn_wait(child->pid, avsp_mono_in_ms(KILL_MS), &status)) {
+        child->pid = 0;
+        avsp_spawn_status_text(status, text);
+    }
+    return avsp_err_set(err, AVSP_INTERNAL, "avspl1t-media ended without an answer: %s", text);
+}
+
+enum avsp_code avsp_media_child_next(struct avsp_media_child *child, struct avsp_arena *arena,
+                                     int64_t wait_ms, struct avsp_report *ret_report,
+                                     struct avsp_err *err)
+{
+    struct avsp_mono deadline = avsp_mono_in_ms(wait_ms);
+    for (;;) {
+        bool got = false;
+        enum avsp_code rc = avsp_report_stream_next(&child->in, arena, ret_report, &got, err);
+        if (rc == AVSP_OK && !got)
+            rc = read_more(child, deadline, err);
+        if (rc != AVSP_OK)
+            return rc;
+        if (!got)
+            continue;
+        if (ret_report->kind == AVSP_REPORT_FAILED)
+            return avsp_err_set(err, ret_report->failure.code, "%s", ret_report->failure.message);
+        if (ret_report->kind != AVSP_REPORT_PROGRESS)
+            return AVSP_OK;
+        deadline = avsp_mono_in_ms(wait_ms);
+    }
+}
+
+const char *avsp_media_child_log(const struct avsp_media_child *child, struct avsp_arena *arena)
+{
+    struct stat st;
+    char tail[LOG_TAIL_BYTES];
+    size_t len = 0;
+    struct avsp_err ignored = {0};
+    if (fstat(child->log, &st) != 0)
+        return "";
+    off_t from = st.st_size > LOG_TAIL_BYTES ? st.st_size - LOG_TAIL_BYTES : 0;
+    if (avsp_fd_pread_all(child->log, tail, sizeof tail, (uint64_t)from, &len, &ignored) != AVSP_OK)
+        return "";
+    const char *text = avsp_arena_strndup(arena, tail, len);
+    return text != NULL ? text : "";
 }
 
 static enum avsp_code open_input(const char *path, int *ret_fd, struct avsp_err *err)
@@ -65,159 +196,45 @@ static enum avsp_code open_input(const char *path, int *ret_fd, struct avsp_err 
     return AVSP_OK;
 }
 
-/// A folder that has no name any more: nothing can be made in it, and nothing has to be removed.
-static enum avsp_code open_nowhere(int *ret_fd, struct avsp_err *err)
-{
-    const char *tmp = getenv("TMPDIR");
-    char path[PATH_MAX];
-    int n = snprintf(path, sizeof path, "%s/avspl1t-probe-XXXXXX",
-                     tmp != NULL && tmp[0] != '\0' ? tmp : "/tmp");
-    if (n < 0 || (size_t)n >= sizeof path)
-        return avsp_err_set(err, AVSP_INVALID, "TMPDIR is too long");
-    if (mkdtemp(path) == NULL)
-        return avsp_err_set_errno(err, errno, "make a temporary folder (TMPDIR) %s", path);
-    *ret_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int errnum = errno;
-    rmdir(path);
-    return *ret_fd >= 0 ? AVSP_OK : avsp_err_set_errno(err, errnum, "open %s", path);
-}
-
-static enum avsp_code start(struct probing *probing, int input, int log, struct avsp_err *err)
-{
-    char program[PATH_MAX];
-    int AVSP_CLEANUP(avsp_fd_cleanup) cwd = -1;
-    enum avsp_code rc = avsp_program_find("avspl1t-media", program, sizeof program, err);
-    if (rc == AVSP_OK)
-        rc = open_nowhere(&cwd, err);
-    if (rc != AVSP_OK)
-        return rc;
-    int pair[2];
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-        return avsp_err_set_errno(err, errno, "socketpair");
-    probing->control = pair[0];
-    int AVSP_CLEANUP(avsp_fd_cleanup) theirs = pair[1];
-    static const char *const argv[] = {"avspl1t-media", NULL};
-    static const char *const envp[] = {NULL};
-    struct avsp_spawn how = {
-        .path = program,
-        .argv = argv,
-        .envp = envp,
-        .fds = {input, -1, log, theirs},
-        .n_fds = 4,
-        .cwd_fd = cwd,
-        .limits = {{RLIMIT_CPU, CPU_SECONDS_MAX}, {RLIMIT_FSIZE, LOG_MAX_BYTES}, {RLIMIT_CORE, 0}},
-        .n_limits = 3,
-        .own_group = true,
-        .die_with_parent = true,
-    };
-    return avsp_spawn(&how, &probing->pid, err);
-}
-
-static enum avsp_code send_request(struct probing *probing, int32_t segment_seconds,
-                                   struct avsp_err *err)
-{
-    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) line;
-    avsp_buf_init(&line, AVSP_RECORD_MAX_BYTES);
-    struct avsp_step step = {
-        .kind = AVSP_STEP_PROBE, .segment_seconds = segment_seconds, .max_pending = 1};
-    avsp_step_write(&line, &step);
-    enum avsp_code rc = avsp_buf_check(&line, err);
-    if (rc != AVSP_OK)
-        return rc;
-    // A child that died before shows when its answer is read.
-    if (send(probing->control, line.data, line.len, MSG_NOSIGNAL) < 0 && errno != EPIPE)
-        return avsp_err_set_errno(err, errno, "write to avspl1t-media");
-    return AVSP_OK;
-}
-
-static enum avsp_code take_stream(struct probing *probing, const struct avsp_probe_stream *stream,
+static enum avsp_code take_report(struct avsp_probed *probed, const struct avsp_report *report,
                                   struct avsp_err *err)
 {
-    struct avsp_probed *probed = probing->probed;
-    if (probed->n_streams == AVSP_MEDIA_CHILD_STREAMS_MAX)
-        return avsp_err_set(err, AVSP_LIMIT, "more than %d streams", AVSP_MEDIA_CHILD_STREAMS_MAX);
-    probed->streams[probed->n_streams++] = *stream;
-    return AVSP_OK;
-}
-
-static enum avsp_code take_report(struct probing *probing, const struct avsp_report *report,
-                                  struct avsp_err *err)
-{
-    struct avsp_probed *probed = probing->probed;
     switch (report->kind) {
     case AVSP_REPORT_INPUT:
         probed->input = report->input;
         return AVSP_OK;
     case AVSP_REPORT_STREAM:
-        return take_stream(probing, &report->stream, err);
+        if (probed->n_streams == AVSP_MEDIA_CHILD_STREAMS_MAX)
+            return avsp_err_set(err, AVSP_LIMIT, "more than %d streams",
+                                AVSP_MEDIA_CHILD_STREAMS_MAX);
+        probed->streams[probed->n_streams++] = report->stream;
+        return AVSP_OK;
     case AVSP_REPORT_WARNING:
         if (probed->n_warnings < AVSP_WARNINGS_MAX)
             probed->warnings[probed->n_warnings++] = report->warning;
         return AVSP_OK;
-    case AVSP_REPORT_PROGRESS:
-        return AVSP_OK;
-    case AVSP_REPORT_DONE:
-        probing->done = true;
-        return AVSP_OK;
-    case AVSP_REPORT_FAILED:
-        return avsp_err_set(err, report->failure.code, "%s", report->failure.message);
-    case AVSP_REPORT_PIECE:
-    case AVSP_REPORT_RENDITION:
-    case AVSP_REPORT_SEGMENT:
-        break;
+    default:
+        return avsp_err_set(err, AVSP_INTERNAL, "avspl1t-media reported what a probe does not");
     }
-    return avsp_err_set(err, AVSP_INTERNAL, "avspl1t-media reported what a probe does not");
 }
 
-/// Waits for more to read. @return INTERNAL where the child has gone without a last word.
-static enum avsp_code read_more(struct probing *probing, struct avsp_err *err)
+static enum avsp_code take_reports(struct avsp_media_child *child, struct avsp_arena *arena,
+                                   struct avsp_probed *probed, struct avsp_err *err)
 {
-    struct pollfd readable = {.fd = probing->control, .events = POLLIN};
-    int n = poll(&readable, 1, avsp_mono_left_ms(probing->deadline));
-    if (n == 0)
-        return avsp_err_set(err, AVSP_TIMEOUT, "looking into it took longer than %d s",
-                            AVSP_MEDIA_CHILD_MS / 1000);
-    char bytes[4096];
-    ssize_t len = n < 0 ? -1 : read(probing->control, bytes, sizeof bytes);
-    if (len < 0 && errno == EINTR)
-        return AVSP_OK;
-    if (len > 0)
-        return avsp_report_stream_add(&probing->in, bytes, (size_t)len, err);
-    int status = 0;
-    char text[AVSP_SPAWN_STATUS_BYTES] = "still running";
-    if (avsp_spawn_wait(probing->pid, avsp_mono_in_ms(KILL_MS), &status)) {
-        probing->pid = 0;
-        avsp_spawn_status_text(status, text);
-    }
-    return avsp_err_set(err, AVSP_INTERNAL, "avspl1t-media ended without an answer: %s", text);
-}
-
-static enum avsp_code take_reports(struct probing *probing, struct avsp_err *err)
-{
-    enum avsp_code rc = AVSP_OK;
-    while (rc == AVSP_OK && !probing->done) {
+    struct avsp_mono deadline = avsp_mono_in_ms(AVSP_MEDIA_CHILD_MS);
+    for (;;) {
         struct avsp_report report;
-        bool got = false;
-        rc = avsp_report_stream_next(&probing->in, probing->arena, &report, &got, err);
-        if (rc == AVSP_OK)
-            rc = got ? take_report(probing, &report, err) : read_more(probing, err);
+        enum avsp_code rc =
+            avsp_media_child_next(child, arena, avsp_mono_left_ms(deadline), &report, err);
+        if (rc == AVSP_TIMEOUT)
+            return avsp_err_set(err, AVSP_TIMEOUT, "looking into it took longer than %d s",
+                                AVSP_MEDIA_CHILD_MS / 1000);
+        if (rc != AVSP_OK || report.kind == AVSP_REPORT_DONE)
+            return rc;
+        rc = take_report(probed, &report, err);
+        if (rc != AVSP_OK)
+            return rc;
     }
-    return rc;
-}
-
-static const char *log_tail(struct avsp_arena *arena, int log)
-{
-    struct stat st;
-    char tail[LOG_TAIL_BYTES];
-    size_t len = 0;
-    struct avsp_err ignored = {0};
-    if (fstat(log, &st) != 0)
-        return "";
-    off_t from = st.st_size > LOG_TAIL_BYTES ? st.st_size - LOG_TAIL_BYTES : 0;
-    if (avsp_fd_pread_all(log, tail, sizeof tail, (uint64_t)from, &len, &ignored) != AVSP_OK)
-        return "";
-    const char *text = avsp_arena_strndup(arena, tail, len);
-    return text != NULL ? text : "";
 }
 
 enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
@@ -236,22 +253,14 @@ enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
     enum avsp_code rc = open_input(path, &input, err);
     if (rc != AVSP_OK)
         return rc;
-    int AVSP_CLEANUP(avsp_fd_cleanup) log = memfd_create("avspl1t-media-log", MFD_CLOEXEC);
-    if (log < 0)
-        return avsp_err_set_errno(err, errno, "memfd_create");
-    struct probing AVSP_CLEANUP(probing_end)
-        probing = {.control = -1,
-                   .deadline = avsp_mono_in_ms(AVSP_MEDIA_CHILD_MS),
-                   .arena = arena,
-                   .probed = ret_probed};
-    avsp_report_stream_init(&probing.in, LINES_MAX);
-    rc = start(&probing, input, log, err);
+    struct avsp_media_child AVSP_CLEANUP(avsp_media_child_end) child = {.control = -1, .log = -1};
+    struct avsp_step step = {
+        .kind = AVSP_STEP_PROBE, .segment_seconds = segment_seconds, .max_pending = 1};
+    rc = avsp_media_child_start(&child, input, &step, PROBE_CPU_SECONDS, err);
     if (rc != AVSP_OK)
         return rc;
-    rc = send_request(&probing, segment_seconds, err);
-    if (rc == AVSP_OK)
-        rc = take_reports(&probing, err);
-    *ret_log = log_tail(arena, log);
+    rc = take_reports(&child, arena, ret_probed, err);
+    *ret_log = avsp_media_child_log(&child, arena);
     if (rc != AVSP_OK && strstr(err->text, path) == NULL)
         return avsp_err_wrap(err, "%s", path);
     return rc;

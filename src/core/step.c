@@ -8,10 +8,8 @@
 
 /// Verbs of requests, by kind.
 static const char *const step_verbs[] = {
-    [AVSP_STEP_PROBE] = "probe",
-    [AVSP_STEP_SPLIT] = "split",
-    [AVSP_STEP_ENCODE] = "encode",
-    [AVSP_STEP_AUDIO] = "audio",
+    [AVSP_STEP_PROBE] = "probe", [AVSP_STEP_SPLIT] = "split", [AVSP_STEP_ENCODE] = "encode",
+    [AVSP_STEP_AUDIO] = "audio", [AVSP_STEP_CHECK] = "check",
 };
 
 /// Verbs of reports, by kind.
@@ -19,8 +17,8 @@ static const char *const report_verbs[] = {
     [AVSP_REPORT_PROGRESS] = "progress",   [AVSP_REPORT_PIECE] = "piece",
     [AVSP_REPORT_RENDITION] = "rendition", [AVSP_REPORT_SEGMENT] = "segment",
     [AVSP_REPORT_WARNING] = "warning",     [AVSP_REPORT_INPUT] = "input",
-    [AVSP_REPORT_STREAM] = "stream",       [AVSP_REPORT_DONE] = "done",
-    [AVSP_REPORT_FAILED] = "failed",
+    [AVSP_REPORT_STREAM] = "stream",       [AVSP_REPORT_CHECKED] = "checked",
+    [AVSP_REPORT_DONE] = "done",           [AVSP_REPORT_FAILED] = "failed",
 };
 
 /// The index of @p verb in a table whose first entry is unused; 0 where it is not there.
@@ -43,6 +41,8 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
     avsp_record_put_i64(buf, "threads", step->threads);
     avsp_record_put_i64(buf, "described", step->described);
     avsp_record_put_i64(buf, "idx", step->idx);
+    avsp_record_put_i64(buf, "segments", step->n_segments);
+    avsp_record_put_i64(buf, "independent", step->independent);
     avsp_record_end(buf);
 }
 
@@ -69,6 +69,8 @@ enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
         .threads = (uint32_t)avsp_record_i64(&rec, "threads", 0, THREADS_MAX),
         .described = avsp_record_i64(&rec, "described", 0, 1) != 0,
         .idx = (uint32_t)avsp_record_i64(&rec, "idx", 0, AVSP_SEGMENTS_MAX - 1),
+        .n_segments = (uint32_t)avsp_record_i64_or(&rec, "segments", 0, AVSP_SEGMENTS_MAX, 0),
+        .independent = avsp_record_i64_or(&rec, "independent", 0, 1, 0) != 0,
     };
     return avsp_record_check(&rec, err);
 }
@@ -128,6 +130,28 @@ static void put_stream(struct avsp_buf *buf, const struct avsp_probe_stream *s)
     avsp_record_put_str(buf, "plan", s->plan);
 }
 
+/// The keys of the two streams of a CHECKED report.
+struct checked_keys {
+    const char *codec, *width, *height, *packets, *frames, *damaged, *key, *first;
+};
+static const struct checked_keys video_keys = {"v_codec",  "v_width",   "v_height", "v_packets",
+                                               "v_frames", "v_damaged", "v_key",    "v_first"};
+static const struct checked_keys audio_keys = {"a_codec",  "a_width",   "a_height", "a_packets",
+                                               "a_frames", "a_damaged", "a_key",    "a_first"};
+
+static void put_checked_stream(struct avsp_buf *buf, const struct checked_keys *keys,
+                               const struct avsp_checked_stream *s)
+{
+    avsp_record_put_str(buf, keys->codec, s->codec);
+    avsp_record_put_i64(buf, keys->width, s->width_px);
+    avsp_record_put_i64(buf, keys->height, s->height_px);
+    avsp_record_put_i64(buf, keys->packets, (int64_t)s->n_packets);
+    avsp_record_put_i64(buf, keys->frames, (int64_t)s->n_frames);
+    avsp_record_put_i64(buf, keys->damaged, (int64_t)s->n_damaged);
+    avsp_record_put_i64(buf, keys->key, s->starts_with_key);
+    avsp_record_put_i64(buf, keys->first, s->first_us);
+}
+
 void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report)
 {
     avsp_record_begin(buf, report_verbs[report->kind]);
@@ -157,6 +181,12 @@ void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report)
         break;
     case AVSP_REPORT_STREAM:
         put_stream(buf, &report->stream);
+        break;
+    case AVSP_REPORT_CHECKED:
+        avsp_record_put_i64(buf, "idx", report->checked.idx);
+        avsp_record_put_str(buf, "fault", report->checked.fault);
+        put_checked_stream(buf, &video_keys, &report->checked.video);
+        put_checked_stream(buf, &audio_keys, &report->checked.audio);
         break;
     case AVSP_REPORT_DONE:
         break;
@@ -280,6 +310,21 @@ static void take_probe(struct avsp_record *rec, struct avsp_report *report)
         };
 }
 
+static struct avsp_checked_stream take_checked_stream(struct avsp_record *rec,
+                                                      const struct checked_keys *keys)
+{
+    return (struct avsp_checked_stream){
+        .codec = take_text(rec, keys->codec),
+        .width_px = (uint32_t)avsp_record_i64(rec, keys->width, 0, INT32_MAX),
+        .height_px = (uint32_t)avsp_record_i64(rec, keys->height, 0, INT32_MAX),
+        .n_packets = (uint64_t)avsp_record_i64(rec, keys->packets, 0, INT64_MAX),
+        .n_frames = (uint64_t)avsp_record_i64(rec, keys->frames, 0, INT64_MAX),
+        .n_damaged = (uint64_t)avsp_record_i64(rec, keys->damaged, 0, INT64_MAX),
+        .starts_with_key = avsp_record_i64(rec, keys->key, 0, 1) != 0,
+        .first_us = avsp_record_i64(rec, keys->first, INT64_MIN / 4, INT64_MAX / 4),
+    };
+}
+
 enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
                                  struct avsp_report *ret_report, struct avsp_err *err)
 {
@@ -311,6 +356,14 @@ enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
     case AVSP_REPORT_INPUT:
     case AVSP_REPORT_STREAM:
         take_probe(&rec, &report);
+        break;
+    case AVSP_REPORT_CHECKED:
+        report.checked = (struct avsp_checked){
+            .idx = (uint32_t)avsp_record_i64(&rec, "idx", 0, AVSP_SEGMENTS_MAX - 1),
+            .fault = take_text(&rec, "fault"),
+            .video = take_checked_stream(&rec, &video_keys),
+            .audio = take_checked_stream(&rec, &audio_keys),
+        };
         break;
     case AVSP_REPORT_DONE:
         break;

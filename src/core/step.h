@@ -9,7 +9,8 @@
 /// Sequence: the request line; then reports in any number; then exactly one DONE or FAILED, and exit status 0 or 1.
 /// A child that ends without one of them has crashed or was killed. For flow control the child may have at most
 /// `max_pending` reported PIECE or SEGMENT files that are not acknowledged: the parent sends one line "ack" for each,
-/// once it has moved the file away. The parent treats every report as hostile: ranges are checked here, names by
+/// once it has moved the file away. A CHECKED report waits for its "ack" in the same way: it means that the input file now
+/// holds the next segment (its init segment in front). The parent treats every report as hostile: ranges are checked here, names by
 /// avsp_name_is_safe (core/naming.h).
 #ifndef AVSP_CORE_STEP_H
 #define AVSP_CORE_STEP_H
@@ -25,6 +26,7 @@ enum avsp_step_kind {
     AVSP_STEP_SPLIT,     ///< the source → pieces
     AVSP_STEP_ENCODE,    ///< a video piece → init segment and segments
     AVSP_STEP_AUDIO,     ///< an audio piece → init segment and segments
+    AVSP_STEP_CHECK,     ///< segments of a presentation → what decoding them shows
 };
 
 /// A request. Fields that a kind does not use are 0.
@@ -39,6 +41,9 @@ struct avsp_step {
     bool
         described; ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)
     uint32_t idx;  ///< ENCODE with !described: the segment's place
+    uint32_t n_segments; ///< CHECK: how many come, one after another in the same input file
+    bool
+        independent; ///< CHECK: each is decoded alone; else the decoder goes on from one to the next
 };
 
 enum avsp_report_kind {
@@ -47,8 +52,9 @@ enum avsp_report_kind {
     AVSP_REPORT_RENDITION, ///< rendition.init_name likewise
     AVSP_REPORT_SEGMENT,   ///< segment.name likewise
     AVSP_REPORT_WARNING,
-    AVSP_REPORT_INPUT,  ///< PROBE: the container
-    AVSP_REPORT_STREAM, ///< PROBE: one stream
+    AVSP_REPORT_INPUT,   ///< PROBE: the container
+    AVSP_REPORT_STREAM,  ///< PROBE: one stream
+    AVSP_REPORT_CHECKED, ///< CHECK: one segment
     AVSP_REPORT_DONE,
     AVSP_REPORT_FAILED,
 };
@@ -71,6 +77,26 @@ struct avsp_probe_stream {
     const char *plan;     ///< for people: "→ AV1, v0", "left out: …"
 };
 
+/// What CHECK says about the picture or the sound of a segment.
+struct avsp_checked_stream {
+    const char *codec; ///< libavcodec's name; "" = there is no such stream
+    uint32_t width_px;
+    uint32_t height_px;
+    uint64_t n_packets;
+    uint64_t n_frames;  ///< that came out, damaged ones included
+    uint64_t n_damaged; ///< packets that were refused, and frames that came out damaged
+    bool starts_with_key;
+    int64_t
+        first_us; ///< presentation time of the earliest frame, as the container has it; with n_frames > 0
+};
+
+struct avsp_checked {
+    uint32_t idx;      ///< 0, 1, …
+    const char *fault; ///< why the segment cannot be read at all; "" = it can
+    struct avsp_checked_stream video;
+    struct avsp_checked_stream audio;
+};
+
 struct avsp_report {
     enum avsp_report_kind kind;
     union {
@@ -81,6 +107,7 @@ struct avsp_report {
         const char *warning;
         struct avsp_probe_input input;
         struct avsp_probe_stream stream;
+        struct avsp_checked checked;
         struct avsp_failure failure; ///< FAILED; no log_tail
     };
 };

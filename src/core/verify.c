@@ -142,6 +142,8 @@ static enum avsp_code check_multivariant(struct avsp_verify *v, const char *path
                 of_media[i]->is_subtitles = strcmp(p->media[i].type, "SUBTITLES") == 0;
         }
     enum avsp_code rc = err->code;
+    for (size_t i = 0; i < v->n_renditions; i++)
+        v->renditions[i].independent = p->independent;
     for (size_t i = 0; rc == AVSP_OK && i < v->n_renditions; i++)
         rc = avsp_verify_rendition_run(v, &v->renditions[i], err);
     if (rc == AVSP_OK)

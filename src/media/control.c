@@ -145,7 +145,8 @@ enum avsp_code avsp_control_report(struct avsp_control *ctl, const struct avsp_r
 {
     if (ctl->broken != AVSP_OK)
         return parent_gone(err);
-    bool is_file = report->kind == AVSP_REPORT_PIECE || report->kind == AVSP_REPORT_SEGMENT;
+    bool is_file = report->kind == AVSP_REPORT_PIECE || report->kind == AVSP_REPORT_SEGMENT ||
+                   report->kind == AVSP_REPORT_CHECKED;
     if (is_file) {
         enum avsp_code rc = await_acks(ctl, ctl->max_pending - 1, err);
         if (rc != AVSP_OK)

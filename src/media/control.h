@@ -2,7 +2,7 @@
 ///
 ///     struct avsp_control *ctl = avsp_control_open(AVSP_STEP_CONTROL_FD, &step, err);
 ///     avsp_control_progress(ctl, done, total);             // at most a few a second leave the process
-///     avsp_control_report(ctl, &report, err);              // PIECE and SEGMENT wait while max_pending are unacknowledged
+///     avsp_control_report(ctl, &report, err);              // PIECE, SEGMENT, CHECKED wait while max_pending are unacknowledged
 ///
 /// A parent that went away is an error (CANCELED) at the next report: the step ends at once. One thread.
 #ifndef AVSP_MEDIA_CONTROL_H
