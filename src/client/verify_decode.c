@@ -178,6 +178,8 @@ static bool check_key(struct decoding *d, const struct avsp_verify_segment *s,
                       const struct avsp_checked *c)
 {
     bool promised = d->r->independent;
+    if (s->is_dependent)
+        return !promised;
     if (c->video.n_packets == 0 || c->video.starts_with_key)
         return true;
     bool is_known = d->v->found->counts[AVSP_RULE_INDEPENDENT] > 0;

@@ -9,7 +9,7 @@
 #define TEXT_BYTES 512
 #define ARENA_BYTES (AVSP_FINDINGS_MAX * (2 * TEXT_BYTES + 256))
 
-#define FOLDER "avspl1t"
+#define FOLDER "docs/VERIFY.md"
 #define RFC(section) "RFC 8216 " section
 #define BIS(section) "draft-pantos-hls-rfc8216bis " section
 #define APPLE(rule) "Apple HLS authoring specification " rule

@@ -132,6 +132,17 @@ static void take_tag(struct avsp_hls_reader *r, char *line)
             r->file, r->line, "\"%.60s\" is not how %s is written", value, tag->name);
 }
 
+/// A line that is no text is passed over; where it is a URI, what waits for that is content.
+static void drop_line(struct avsp_hls_reader *r, const char *line, const char *why)
+{
+    avsp_findings_add(r->found, AVSP_RULE_TEXT, r->file, r->line, "%s", why);
+    if (line[0] == '#')
+        return;
+    r->dropped = true;
+    r->has_extinf = false;
+    r->waiting = NULL;
+}
+
 static void take_line(struct avsp_hls_reader *r, char *line, size_t len)
 {
     while (len > 0 && (line[len - 1] == '\r' || line[len - 1] == ' ' || line[len - 1] == '\t'))
@@ -140,17 +151,16 @@ static void take_line(struct avsp_hls_reader *r, char *line, size_t len)
         if (strcmp(line, "#EXTM3U") != 0)
             avsp_findings_add(r->found, AVSP_RULE_EXTM3U, r->file, 1,
                               "the first line is not #EXTM3U");
-        if (line[0] == '#')
+        else
             return;
     }
     for (size_t i = 0; i < len; i++)
         if (((unsigned char)line[i] < 0x20 && line[i] != '\t') || line[i] == 0x7f) {
-            avsp_findings_add(r->found, AVSP_RULE_TEXT, r->file, r->line,
-                              "there is a control character in it");
+            drop_line(r, line, "there is a control character in it");
             return;
         }
     if (!avsp_utf8_is_valid(line)) {
-        avsp_findings_add(r->found, AVSP_RULE_TEXT, r->file, r->line, "it is not UTF-8");
+        drop_line(r, line, "it is not UTF-8");
         return;
     }
     if (len == 0)
@@ -206,8 +216,7 @@ static void take_lines(struct avsp_hls_reader *r, const char *bytes, size_t len)
             memcpy(line, at, n);
             line[n] = '\0';
             if (memchr(line, '\0', n) != NULL)
-                avsp_findings_add(r->found, AVSP_RULE_TEXT, r->file, r->line,
-                                  "there is a control character in it");
+                drop_line(r, line, "there is a control character in it");
             else
                 take_line(r, line, n);
         }
@@ -223,10 +232,29 @@ static void check_version(struct avsp_hls_reader *r)
                           r->needed_for, r->needed_version, r->out->version);
 }
 
+/// All segments that are too long are one mistake.
+static void check_target(struct avsp_hls_reader *r)
+{
+    const struct avsp_hls_playlist *p = r->out;
+    const struct avsp_hls_segment *first = NULL;
+    size_t n = 0;
+    for (size_t i = 0; p->target_s > 0 && i < p->n_segments; i++)
+        if ((p->segments[i].duration_us + 500000) / 1000000 > p->target_s) {
+            first = first != NULL ? first : &p->segments[i];
+            n++;
+        }
+    if (n > 0)
+        avsp_findings_add(r->found, AVSP_RULE_TARGETDURATION, r->file, first->line,
+                          "EXT-X-TARGETDURATION is %" PRId64 ", and %zu segment%s last%s longer, "
+                          "this one %.3f s",
+                          p->target_s, n, n == 1 ? "" : "s", n == 1 ? "s" : "",
+                          (double)first->duration_us / 1e6);
+}
+
 static void check_media(struct avsp_hls_reader *r)
 {
     const struct avsp_hls_playlist *p = r->out;
-    if (p->n_segments == 0)
+    if (p->n_segments == 0 && !r->dropped)
         avsp_findings_add(r->found, AVSP_RULE_EMPTY, r->file, 0, "it has no segments");
     if (p->target_s == 0 && p->n_segments > 0)
         avsp_findings_add(r->found, AVSP_RULE_TARGETDURATION_MISSING, r->file, 0,
@@ -237,11 +265,7 @@ static void check_media(struct avsp_hls_reader *r)
                              p->is_vod ? "a VOD playlist without EXT-X-ENDLIST: its end is missing"
                                        : "there is no EXT-X-ENDLIST: this is a live playlist, or "
                                          "its end is missing");
-    for (size_t i = 0; p->target_s > 0 && i < p->n_segments; i++)
-        if ((p->segments[i].duration_us + 500000) / 1000000 > p->target_s)
-            avsp_findings_add(r->found, AVSP_RULE_TARGETDURATION, r->file, p->segments[i].line,
-                              "the segment lasts %.3f s, and EXT-X-TARGETDURATION is %" PRId64,
-                              (double)p->segments[i].duration_us / 1e6, p->target_s);
+    check_target(r);
 }
 
 enum avsp_code avsp_hls_parse(struct avsp_arena *arena, const char *bytes, size_t len,

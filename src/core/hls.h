@@ -31,7 +31,8 @@ struct avsp_hls_map {
 struct avsp_hls_segment {
     const char *uri;
     struct avsp_hls_range range;
-    int64_t duration_us;
+    int64_t duration_us; ///< 0 where there is no EXTINF
+    bool has_duration;
     uint32_t line; ///< of its URI
     uint32_t map;  ///< index of its EXT-X-MAP plus one; 0 = none
     bool discontinuity;

@@ -24,9 +24,10 @@ bool avsp_hls_take_attrs(struct avsp_hls_reader *r, const char *value,
 bool avsp_hls_take_extinf(struct avsp_hls_reader *r, const char *value)
 {
     const char *rest;
-    if (!avsp_hls_decimal(value, 1000000, &r->duration_us, &rest))
-        return false;
     r->has_extinf = true;
+    r->has_duration = avsp_hls_decimal(value, 1000000, &r->duration_us, &rest);
+    if (!r->has_duration)
+        return false;
     if (memchr(value, '.', (size_t)(rest - value)) != NULL)
         avsp_hls_needs(r, 3, "a fraction in EXTINF");
     return *rest == ',' || *rest == '\0';
@@ -177,14 +178,15 @@ static void take_segment_uri(struct avsp_hls_reader *r, const char *uri)
     p->segments[p->n_segments++] = (struct avsp_hls_segment){
         .uri = copy,
         .range = r->has_range ? r->range : (struct avsp_hls_range){0},
-        .duration_us = r->has_extinf ? r->duration_us : 0,
+        .duration_us = r->has_duration ? r->duration_us : 0,
+        .has_duration = r->has_duration,
         .line = r->line,
         .map = r->map,
         .discontinuity = r->discontinuity,
         .encrypted = r->encrypted,
         .is_gap = r->is_gap,
     };
-    r->has_extinf = r->has_range = r->discontinuity = r->is_gap = false;
+    r->has_extinf = r->has_duration = r->has_range = r->discontinuity = r->is_gap = false;
 }
 
 void avsp_hls_take_uri(struct avsp_hls_reader *r, const char *uri)

@@ -15,6 +15,7 @@ struct avsp_hls_reader {
     const char *tag; ///< the one at hand
     uint64_t seen;   ///< a bit for each tag of the table
     bool is_media, is_multi, is_mixed, has_endlist, no_memory;
+    bool dropped; ///< a URI that is no text was passed over
 
     // The version that what was read needs.
     int32_t needed_version;
@@ -22,7 +23,7 @@ struct avsp_hls_reader {
     uint32_t needed_line;
 
     // For the segment whose URI comes next.
-    bool has_extinf, has_range, has_range_offset, discontinuity, is_gap;
+    bool has_extinf, has_duration, has_range, has_range_offset, discontinuity, is_gap;
     int64_t duration_us;
     struct avsp_hls_range range;
     uint32_t range_line;

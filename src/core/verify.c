@@ -120,6 +120,19 @@ static struct avsp_verify_rendition *get_rendition(struct avsp_verify *v, const 
     return r;
 }
 
+static void expect_kinds(const struct avsp_hls_playlist *p,
+                         struct avsp_verify_rendition *const *of_variants,
+                         struct avsp_verify_rendition *const *of_media)
+{
+    for (size_t i = 0; i < p->n_variants; i++)
+        if (of_variants[i] != NULL && p->variants[i].width_px > 0)
+            of_variants[i]->expected = AVSP_MEDIA_VIDEO;
+    for (size_t i = 0; i < p->n_media; i++)
+        if (of_media[i] != NULL && of_media[i]->expected == 0 &&
+            strcmp(p->media[i].type, "AUDIO") == 0)
+            of_media[i]->expected = AVSP_MEDIA_AUDIO;
+}
+
 static enum avsp_code check_multivariant(struct avsp_verify *v, const char *path,
                                          const struct avsp_hls_playlist *p, struct avsp_err *err)
 {
@@ -142,6 +155,7 @@ static enum avsp_code check_multivariant(struct avsp_verify *v, const char *path
                 of_media[i]->is_subtitles = strcmp(p->media[i].type, "SUBTITLES") == 0;
         }
     enum avsp_code rc = err->code;
+    expect_kinds(p, of_variants, of_media);
     for (size_t i = 0; i < v->n_renditions; i++)
         v->renditions[i].independent = p->independent;
     for (size_t i = 0; rc == AVSP_OK && i < v->n_renditions; i++)

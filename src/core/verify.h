@@ -52,8 +52,10 @@ struct avsp_verify_segment {
     struct avsp_verify_part init; ///< path NULL = it has none
     uint32_t line;
     int64_t duration_us; ///< EXTINF
+    bool has_duration;   ///< there is one
     bool is_sound;       ///< the file is there and its headers can be read: decoding makes sense
     bool discontinuity;  ///< before it
+    bool is_dependent;   ///< it does not begin with a keyframe, which was said
     bool is_measured;    ///< the following are known: fragmented MP4
     uint32_t timescale;  ///< of the primary track, like all that follow
     int64_t edit_ticks;  ///< media time of presentation time 0
@@ -70,9 +72,11 @@ struct avsp_verify_rendition {
     bool is_read;
     bool is_subtitles;
     bool iframes_only;
-    bool independent; ///< it says that segments are
-    bool encrypted;   ///< some of it
-    bool unmeasured;  ///< some segment could not be read: sums and times are not known
+    bool independent;              ///< it says that segments are
+    enum avsp_media_kind expected; ///< by the multivariant playlist; 0 = anything
+    bool encrypted;                ///< some of it
+    bool
+        unmeasured; ///< sums and times mean nothing: a segment could not be read, or a length is wrong
     bool
         is_mismatched; ///< its init segment belongs to another stream: what follows from it is not known
     enum avsp_verify_format format;

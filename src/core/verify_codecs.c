@@ -119,7 +119,7 @@ static void expect_family(struct avsp_verify *v, const char *path,
 
 void avsp_verify_codecs(struct avsp_verify *v, const char *path,
                         const struct avsp_hls_variant *variant,
-                        const struct avsp_verify_rendition *const *members, size_t n)
+                        const struct avsp_verify_rendition *const *members, size_t n, bool whole)
 {
     struct elements e = {0};
     if (variant->codecs[0] == '\0') {
@@ -128,7 +128,7 @@ void avsp_verify_codecs(struct avsp_verify *v, const char *path,
         return;
     }
     split(variant->codecs, &e);
-    bool all_known = true;
+    bool all_known = whole;
     for (size_t i = 0; i < n; i++) {
         const struct avsp_verify_rendition *r = members[i];
         bool known = (r->init.n_tracks > 0 || r->video_codec != NULL || r->audio_codec != NULL) &&

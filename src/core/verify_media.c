@@ -45,6 +45,7 @@ static enum avsp_code find_repeated(struct avsp_verify_work *w, bool *skip, stru
         if (strcmp(a->path, b->path) != 0 || a->offset != b->offset)
             continue;
         skip[b->idx] = true;
+        w->r->unmeasured = true;
         if (period[a->idx] == period[b->idx])
             avsp_findings_add(w->v->found, AVSP_RULE_SEGMENT_REPEATED, w->r->path,
                               w->segments[b->idx].line, "%s is listed already in line %" PRIu32,
@@ -65,8 +66,10 @@ static enum avsp_code resolve_segments(struct avsp_verify_work *w, struct avsp_e
         *s = (struct avsp_verify_segment){.part = {.range = from->range},
                                           .line = from->line,
                                           .duration_us = from->duration_us,
+                                          .has_duration = from->has_duration,
                                           .discontinuity = from->discontinuity};
         w->r->duration_us += from->duration_us;
+        w->r->unmeasured |= !from->has_duration;
         w->r->encrypted |= from->encrypted;
         if (from->encrypted && !w->said_key)
             avsp_findings_add(w->v->found, AVSP_RULE_KEY, w->r->path, from->line,
@@ -123,7 +126,7 @@ static enum avsp_code run_work(struct avsp_verify_work *w, struct avsp_err *err)
     if (rc != AVSP_OK)
         return rc;
     keep_rates(w);
-    if (w->v->decode != NULL && !r->is_subtitles && !r->iframes_only)
+    if (w->v->decode != NULL && !r->is_subtitles && !r->iframes_only && !r->is_mismatched)
         rc = w->v->decode(w->v->decode_opaque, w->v, r, w->segments, w->playlist.n_segments, err);
     return rc;
 }

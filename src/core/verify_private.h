@@ -20,7 +20,7 @@ struct avsp_verify_work {
     struct avsp_mp4_init init;
     size_t primary;
     // What is said once.
-    bool said_map_missing, said_key, said_sequence, said_independent;
+    bool said_map_missing, said_key, said_sequence, said_independent, said_track;
     // Times of samples, of the whole rendition.
     int64_t shortest_ticks;
     int64_t ticks;
@@ -61,9 +61,11 @@ void avsp_verify_variants(struct avsp_verify *v, const char *path,
                           struct avsp_verify_rendition *const *of_variants,
                           struct avsp_verify_rendition *const *of_media);
 
-/// Compares a variant's CODECS with its renditions. @param members  n renditions
+/// Compares a variant's CODECS with its renditions.
+/// @param members  n renditions
+/// @param whole    these are all that the variant has
 void avsp_verify_codecs(struct avsp_verify *v, const char *path,
                         const struct avsp_hls_variant *variant,
-                        const struct avsp_verify_rendition *const *members, size_t n);
+                        const struct avsp_verify_rendition *const *members, size_t n, bool whole);
 
 #endif

@@ -137,6 +137,16 @@ static void check_init(struct avsp_verify_work *w)
                           "the sample entry says %" PRIu32 "x%" PRIu32
                           ", the sequence header %" PRIu32 "x%" PRIu32,
                           t->width_px, t->height_px, t->av1.width_px, t->av1.height_px);
+    bool has_expected = w->r->expected == 0;
+    for (size_t i = 0; i < init->n_tracks; i++)
+        has_expected |= init->tracks[i].kind == w->r->expected;
+    if (!has_expected) {
+        init_fault(w, AVSP_RULE_TRACK,
+                   w->r->expected == AVSP_MEDIA_VIDEO
+                       ? "it describes no picture, and the multivariant playlist promises one"
+                       : "it describes no sound, and the multivariant playlist promises some");
+        w->r->is_mismatched = w->said_track = true;
+    }
     if (w->r->init.n_tracks == 0) {
         w->r->init = *init;
         w->r->primary = w->primary;
@@ -153,7 +163,7 @@ static enum avsp_code read_init(struct avsp_verify_work *w, struct avsp_verify_s
     }
     const struct avsp_hls_map *m = &w->playlist.maps[map - 1];
     w->map = map;
-    w->has_init = false;
+    w->has_init = w->said_track = false;
     for (size_t i = 0; i < AVSP_MP4_TRACKS_MAX; i++)
         w->next_ticks[i] = -1;
     w->init_part = (struct avsp_verify_part){.range = m->range};
@@ -186,6 +196,9 @@ static void moof_fault(struct walk *k, enum avsp_code rc, const char *text)
                           : rc == AVSP_PRECONDITION ? AVSP_RULE_TFDT_MISSING
                           : rc == AVSP_CONFLICT     ? AVSP_RULE_TRACK
                                                     : AVSP_RULE_BOX;
+    // A track that the init segment does not have is missing in all segments.
+    if (rc == AVSP_CONFLICT)
+        k->w->r->is_mismatched = k->w->said_track = true;
     avsp_findings_add(found_of(k), rule, k->s->part.path, 0, "%s", text);
 }
 
@@ -198,6 +211,7 @@ static void say_not_independent(struct walk *k, const char *why)
 {
     struct avsp_verify_work *w = k->w;
     bool promised = w->r->independent || w->r->iframes_only;
+    k->s->is_dependent = true;
     if (!promised && w->said_independent)
         return;
     w->said_independent = true;
@@ -403,7 +417,7 @@ static enum avsp_code measure_mp4(struct walk *k, uint32_t map, struct avsp_err 
         return AVSP_OK;
     }
     enum avsp_code rc = read_init(w, s, map, err);
-    if (rc != AVSP_OK || !w->has_init)
+    if (rc != AVSP_OK || !w->has_init || w->said_track)
         return rc;
     bool whole = false;
     rc = walk_boxes(k, &whole, err);

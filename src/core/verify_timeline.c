@@ -147,7 +147,7 @@ static void check_extinf(struct avsp_verify_work *w)
     bool said_sum = false;
     for (size_t i = 0; i < w->playlist.n_segments; i++) {
         const struct avsp_verify_segment *s = &w->segments[i];
-        if (!s->is_measured)
+        if (!s->is_measured || !s->has_duration)
             continue;
         n_measured++;
         if (extinf_error(w, i, &tolerance) != 0) {
@@ -164,11 +164,12 @@ static void check_extinf(struct avsp_verify_work *w)
             said_sum = true;
         }
     }
+    w->r->unmeasured |= n_wrong > 0;
     // Where most of them are off, that is one mistake.
     bool most = n_wrong > 2 && n_wrong > n_measured / 2;
     for (size_t i = first; n_wrong > 0 && i < w->playlist.n_segments; i++) {
         const struct avsp_verify_segment *s = &w->segments[i];
-        if (!s->is_measured || extinf_error(w, i, &tolerance) == 0)
+        if (!s->is_measured || !s->has_duration || extinf_error(w, i, &tolerance) == 0)
             continue;
         avsp_findings_add(w->v->found, AVSP_RULE_EXTINF, w->r->path, s->line,
                           "EXTINF is %.6f s, and %s lasts %.6f s%s", (double)s->duration_us / 1e6,
@@ -232,8 +233,10 @@ enum avsp_code avsp_verify_timeline(struct avsp_verify_work *w, struct avsp_err 
 {
     keep_bit_rates(w);
     // With another stream's init segment, times mean nothing.
-    if (w->r->is_mismatched)
+    if (w->r->is_mismatched) {
+        w->r->unmeasured = true;
         return AVSP_OK;
+    }
     enum avsp_code rc = check_order(w, err);
     if (rc != AVSP_OK)
         return rc;

@@ -214,21 +214,25 @@ static void check_variant(const struct multi *m, size_t i)
     const struct avsp_verify_rendition *members[1 + AVSP_HLS_RENDITIONS_MAX] = {r};
     size_t n = 1;
     int64_t peak = 0, average = 0;
-    bool whole = !r->unmeasured;
+    bool measured = !r->unmeasured;
+    bool whole = variant->audio[0] == '\0' || count_group(m, "AUDIO", variant->audio, NULL) > 0;
     for (size_t k = 0; k < m->p->n_media; k++) {
         const struct avsp_hls_media *media = &m->p->media[k];
         const struct avsp_verify_rendition *other = m->of_media[k];
         if (strcmp(media->type, "AUDIO") != 0 || strcmp(media->group, variant->audio) != 0 ||
-            other == NULL || !other->is_read || other == r)
+            media->uri[0] == '\0' || other == r)
+            continue;
+        whole &= other != NULL && other->is_read;
+        if (other == NULL || !other->is_read)
             continue;
         peak = AVSP_MAX(peak, other->peak_bps);
         average = AVSP_MAX(average, other->average_bps);
-        whole &= !other->unmeasured;
+        measured &= !other->unmeasured;
         members[n++] = other;
     }
-    if (whole)
+    if (whole && measured)
         check_bandwidth(m, variant, r->peak_bps + peak, r->average_bps + average);
-    avsp_verify_codecs(m->v, m->path, variant, members, n);
+    avsp_verify_codecs(m->v, m->path, variant, members, n, whole);
     if (r->is_mismatched)
         return;
     check_resolution(m, variant, r);

@@ -63,6 +63,9 @@ static const struct avsp_report reports[] = {
     {.kind = AVSP_REPORT_WARNING, .warning = "3 damaged pictures were concealed"},
     {.kind = AVSP_REPORT_INPUT, .input = {"mov,mp4", 25000000, 123456, 7}},
     {.kind = AVSP_REPORT_STREAM, .stream = {0, "video", "h264", "1280x720, 25 fps", "und", "AV1"}},
+    {.kind = AVSP_REPORT_CHECKED,
+     .checked =
+         {5, "", {"av1", 1280, 720, 60, 59, 1, true, -40000}, {"aac", 0, 0, 94, 94, 0, true, 7}}},
     {.kind = AVSP_REPORT_DONE},
     {.kind = AVSP_REPORT_FAILED, .failure = {AVSP_CORRUPT, false, "not a media file", ""}},
 };
