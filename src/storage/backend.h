@@ -21,8 +21,9 @@ struct avsp_backend {
     void (*close)(struct avsp_reader *reader);
     enum avsp_code (*read)(struct avsp_reader *reader, uint64_t offset, void *ret_bytes, size_t len,
                            size_t *ret_len, struct avsp_err *err);
-    enum avsp_code (*put)(struct avsp_storage *store, const char *path,
-                          const struct avsp_location *file, struct avsp_err *err);
+    /// Those that are done already are left alone: a call that was interrupted is repeated.
+    enum avsp_code (*put)(struct avsp_storage *store, struct avsp_put *puts, size_t n_puts,
+                          struct avsp_err *err);
     enum avsp_code (*put_bytes)(struct avsp_storage *store, const void *bytes, size_t len,
                                 const struct avsp_location *file, struct avsp_err *err);
     enum avsp_code (*remove)(struct avsp_storage *store, const struct avsp_location *file,

@@ -141,13 +141,13 @@ static enum avsp_code sync_folder(int folder, const char *shown, struct avsp_err
     return AVSP_OK;
 }
 
-/// The one step that makes a file visible. Its content is durable already.
-static enum avsp_code temporary_publish(struct temporary *tmp, struct avsp_err *err)
+/// The one step that makes a file visible. Its content is durable already; its name is with sync_folder.
+static enum avsp_code temporary_show(struct temporary *tmp, struct avsp_err *err)
 {
     if (renameat(tmp->folder, tmp->name, tmp->folder, tmp->leaf) != 0)
         return avsp_local_failed(err, errno, tmp->shown);
     tmp->name[0] = '\0';
-    return sync_folder(tmp->folder, tmp->shown, err);
+    return AVSP_OK;
 }
 
 static enum avsp_code sync_file(int fd, const char *shown, struct avsp_err *err)
@@ -195,22 +195,26 @@ static enum avsp_code copy_content(int from, int to, const char *shown, struct a
     }
 }
 
-static enum avsp_code put_by_copy(struct avsp_storage *store, int from, struct temporary *tmp,
-                                  struct avsp_err *err)
+/// A local file on its way into a folder.
+struct putting {
+    struct avsp_put *put; ///< borrowed
+    struct temporary tmp;
+    int content; ///< what becomes durable: the file itself, or its copy
+    bool copied; ///< `put->path` is still there
+};
+
+static void putting_drop(struct putting *p)
 {
-    int AVSP_CLEANUP(avsp_fd_cleanup) to = -1;
-    enum avsp_code rc = temporary_create(store, tmp, &to, err);
-    if (rc == AVSP_OK)
-        rc = copy_content(from, to, tmp->shown, err);
-    if (rc == AVSP_OK)
-        rc = sync_file(to, tmp->shown, err);
-    if (rc == AVSP_OK)
-        rc = close_written(&to, tmp->shown, err);
-    return rc == AVSP_OK ? temporary_publish(tmp, err) : rc;
+    // What was moved and not shown goes back.
+    if (!p->copied && p->tmp.name[0] != '\0' &&
+        renameat(p->tmp.folder, p->tmp.name, AT_FDCWD, p->put->path) == 0)
+        p->tmp.name[0] = '\0';
+    avsp_fd_cleanup(&p->content);
+    temporary_drop(&p->tmp);
 }
 
-/// Is what stands under the temporary name the file that was opened and synced? The child that wrote it is not trusted:
-/// it may have put a link in its place.
+/// Is what stands under the temporary name the file that was opened? The child that wrote it is not trusted: it may have put a
+/// link in its place.
 static bool is_same_file(const struct temporary *tmp, const struct stat *opened)
 {
     struct stat now;
@@ -218,34 +222,18 @@ static bool is_same_file(const struct temporary *tmp, const struct stat *opened)
            now.st_dev == opened->st_dev && now.st_ino == opened->st_ino;
 }
 
-/// Moves @p path to the temporary name and on. @return OK, or a failure with @p path where it was; native EXDEV: another
-/// file system, copy instead.
-static enum avsp_code put_by_rename(struct avsp_storage *store, const char *path, int from,
-                                    const struct stat *opened, struct temporary *tmp,
-                                    struct avsp_err *err)
+static enum avsp_code stage_copy(struct avsp_storage *store, int from, struct putting *p,
+                                 struct avsp_err *err)
 {
-    if (fchmod(from, store->file_mode) != 0)
-        return avsp_local_failed(err, errno, path);
-    enum avsp_code rc = sync_file(from, path, err);
-    if (rc != AVSP_OK)
-        return rc;
-    temporary_name(tmp);
-    if (renameat(AT_FDCWD, path, tmp->folder, tmp->name) != 0) {
-        tmp->name[0] = '\0';
-        return avsp_local_failed(err, errno, tmp->shown);
-    }
-    if (!is_same_file(tmp, opened))
-        return avsp_err_set(err, AVSP_CORRUPT, "%s: was exchanged while it was published", path);
-    rc = temporary_publish(tmp, err);
-    if (rc != AVSP_OK && tmp->name[0] != '\0' &&
-        renameat(tmp->folder, tmp->name, AT_FDCWD, path) == 0)
-        tmp->name[0] = '\0';
-    return rc;
+    p->copied = true;
+    enum avsp_code rc = temporary_create(store, &p->tmp, &p->content, err);
+    return rc == AVSP_OK ? copy_content(from, p->content, p->tmp.shown, err) : rc;
 }
 
-static enum avsp_code local_put(struct avsp_storage *store, const char *path,
-                                const struct avsp_location *file, struct avsp_err *err)
+/// Moves the file next to its final place, or copies it there from another file system.
+static enum avsp_code stage(struct avsp_storage *store, struct putting *p, struct avsp_err *err)
 {
+    const char *path = p->put->path;
     int AVSP_CLEANUP(avsp_fd_cleanup) from =
         open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
     struct stat st;
@@ -253,17 +241,85 @@ static enum avsp_code local_put(struct avsp_storage *store, const char *path,
         return avsp_local_failed(err, errno, path);
     if (!S_ISREG(st.st_mode))
         return avsp_err_set(err, AVSP_INVALID, "%s: not a regular file", path);
-    struct temporary AVSP_CLEANUP(temporary_drop) tmp = {.folder = -1, .shown = file->path};
     enum avsp_code rc =
-        avsp_local_open_parent(store, file->path, true, &tmp.folder, &tmp.leaf, err);
+        avsp_local_open_parent(store, p->tmp.shown, true, &p->tmp.folder, &p->tmp.leaf, err);
     if (rc != AVSP_OK)
         return rc;
-    rc = put_by_rename(store, path, from, &st, &tmp, err);
-    if (rc == AVSP_OK || err->native != EXDEV)
-        return rc;
-    rc = put_by_copy(store, from, &tmp, err);
-    if (rc == AVSP_OK && unlink(path) != 0)
+    if (fchmod(from, store->file_mode) != 0)
         return avsp_local_failed(err, errno, path);
+    temporary_name(&p->tmp);
+    if (renameat(AT_FDCWD, path, p->tmp.folder, p->tmp.name) == 0) {
+        if (!is_same_file(&p->tmp, &st))
+            return avsp_err_set(err, AVSP_CORRUPT, "%s: was exchanged while it was published",
+                                path);
+        p->content = avsp_fd_take(&from);
+        return AVSP_OK;
+    }
+    p->tmp.name[0] = '\0';
+    return errno == EXDEV ? stage_copy(store, from, p, err)
+                          : avsp_local_failed(err, errno, p->tmp.shown);
+}
+
+/// Shows the file under its name, once its content is durable.
+static enum avsp_code settle(struct putting *p, struct avsp_err *err)
+{
+    enum avsp_code rc = sync_file(p->content, p->tmp.shown, err);
+    if (rc == AVSP_OK)
+        rc = close_written(&p->content, p->tmp.shown, err);
+    return rc == AVSP_OK ? temporary_show(&p->tmp, err) : rc;
+}
+
+static bool is_same_folder(int a, int b)
+{
+    struct stat x, y;
+    return fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/// Makes the names durable: each folder once, where its files stand together.
+static enum avsp_code sync_folders(struct putting *all, size_t n, struct avsp_err *err)
+{
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; i < n && rc == AVSP_OK; i++)
+        if (i + 1 == n || !is_same_folder(all[i].tmp.folder, all[i + 1].tmp.folder))
+            rc = sync_folder(all[i].tmp.folder, all[i].tmp.shown, err);
+    for (size_t i = 0; i < n && rc == AVSP_OK; i++) {
+        all[i].put->done = true;
+        if (all[i].copied && unlink(all[i].put->path) != 0)
+            rc = avsp_local_failed(err, errno, all[i].put->path);
+    }
+    return rc;
+}
+
+/// The files' data are on their way to the disk while the next ones are moved: waiting for all of them takes hardly longer than for one.
+static enum avsp_code put_all(struct avsp_storage *store, struct putting *all, size_t n,
+                              struct avsp_err *err)
+{
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; i < n && rc == AVSP_OK; i++) {
+        rc = stage(store, &all[i], err);
+        // Only a hint: fsync is what counts.
+        if (rc == AVSP_OK && n > 1)
+            (void)sync_file_range(all[i].content, 0, 0, SYNC_FILE_RANGE_WRITE);
+    }
+    for (size_t i = 0; i < n && rc == AVSP_OK; i++)
+        rc = settle(&all[i], err);
+    return rc == AVSP_OK ? sync_folders(all, n, err) : rc;
+}
+
+static enum avsp_code local_put(struct avsp_storage *store, struct avsp_put *puts, size_t n_puts,
+                                struct avsp_err *err)
+{
+    struct putting *all AVSP_CLEANUP(avsp_free_ptr) = calloc(n_puts, sizeof *all);
+    if (all == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    size_t n = 0;
+    for (size_t i = 0; i < n_puts; i++)
+        if (!puts[i].done)
+            all[n++] = (struct putting){
+                .put = &puts[i], .content = -1, .tmp = {.folder = -1, .shown = puts[i].file.path}};
+    enum avsp_code rc = put_all(store, all, n, err);
+    for (size_t i = 0; i < n; i++)
+        putting_drop(&all[i]);
     return rc;
 }
 
@@ -283,7 +339,9 @@ static enum avsp_code local_put_bytes(struct avsp_storage *store, const void *by
     rc = sync_file(fd, file->path, err);
     if (rc == AVSP_OK)
         rc = close_written(&fd, file->path, err);
-    return rc == AVSP_OK ? temporary_publish(&tmp, err) : rc;
+    if (rc == AVSP_OK)
+        rc = temporary_show(&tmp, err);
+    return rc == AVSP_OK ? sync_folder(tmp.folder, tmp.shown, err) : rc;
 }
 
 static enum avsp_code local_delete(struct avsp_storage *store, const struct avsp_location *file,

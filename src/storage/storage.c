@@ -2,8 +2,10 @@
 
 #include "storage/backend.h"
 #include "storage/local_path.h"
+#include "util/fd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 /// The process's umask, without changing it for a moment as umask(2) would: other threads may be making files.
@@ -117,25 +119,45 @@ enum avsp_code avsp_reader_read(struct avsp_reader *reader, uint64_t offset, voi
     return reader->backend->read(reader, offset, ret_bytes, len, ret_len, err);
 }
 
+enum avsp_code avsp_storage_put_many(struct avsp_storage *store, const struct avsp_location *folder,
+                                     struct avsp_put *puts, size_t n_puts, struct avsp_arena *arena,
+                                     struct avsp_err *err)
+{
+    const struct avsp_backend *backend = backend_of(folder, err);
+    if (backend == NULL)
+        return err->code;
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; i < n_puts && rc == AVSP_OK; i++) {
+        puts[i].done = false;
+        rc = avsp_location_join(arena, folder, puts[i].name, &puts[i].file, err);
+    }
+    if (rc != AVSP_OK || n_puts == 0)
+        return rc;
+    int tries = 0;
+    do
+        rc = backend->put(store, puts, n_puts, err);
+    while (try_again(rc, err, &tries));
+    return rc;
+}
+
 enum avsp_code avsp_storage_put(struct avsp_storage *store, const char *path,
                                 const struct avsp_location *folder, const char *name,
                                 struct avsp_arena *arena, struct avsp_location *ret_file,
                                 struct avsp_err *err)
 {
-    const struct avsp_backend *backend = backend_of(folder, err);
-    if (backend == NULL)
-        return err->code;
-    struct avsp_location file;
-    enum avsp_code rc = avsp_location_join(arena, folder, name, &file, err);
-    if (rc != AVSP_OK)
-        return rc;
-    int tries = 0;
-    do
-        rc = backend->put(store, path, &file, err);
-    while (try_again(rc, err, &tries));
+    struct avsp_put put = {.path = path, .name = name};
+    enum avsp_code rc = avsp_storage_put_many(store, folder, &put, 1, arena, err);
     if (rc == AVSP_OK)
-        *ret_file = file;
+        *ret_file = put.file;
     return rc;
+}
+
+void avsp_storage_will_put(const char *path)
+{
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd =
+        open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0)
+        (void)sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); // what cannot do it does it later
 }
 
 enum avsp_code avsp_storage_put_bytes(struct avsp_storage *store, const void *bytes, size_t len,

@@ -68,7 +68,27 @@ enum avsp_code avsp_storage_put(struct avsp_storage *store, const char *path,
                                 struct avsp_arena *arena, struct avsp_location *ret_file,
                                 struct avsp_err *err) AVSP_CHECKED;
 
-/// The same for bytes in memory.
+/// One file of several.
+struct avsp_put {
+    const char *path;          ///< as above
+    const char *name;          ///< likewise
+    struct avsp_location file; ///< result: where it is
+    bool done;                 ///< result: it was published, for good
+};
+
+/// Publishes several local files into @p folder. What has to be waited for (a disk, a server) is waited for once, so that many small
+/// files cost little more than one; each is whole or not there, none is done before the call returns.
+/// @param puts  in no order that matters; `file` and `done` are set. After a failure some may be published without being done: calling
+/// again with them is safe as long as their paths are there.
+/// @return as avsp_storage_put, for the first that failed.
+enum avsp_code avsp_storage_put_many(struct avsp_storage *store, const struct avsp_location *folder,
+                                     struct avsp_put *puts, size_t n_puts, struct avsp_arena *arena,
+                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// Says that a finished local file will be put soon: its data begin to go to the disk, where that is of use. Cannot fail.
+void avsp_storage_will_put(const char *path);
+
+/// avsp_storage_put for bytes in memory.
 enum avsp_code avsp_storage_put_bytes(struct avsp_storage *store, const void *bytes, size_t len,
                                       const struct avsp_location *folder, const char *name,
                                       struct avsp_arena *arena, struct avsp_location *ret_file,

@@ -13,7 +13,8 @@ struct avsp_run {
     struct avsp_attempt attempt;
     struct avsp_outputs made; ///< for the finish; strings in the arena
     size_t segments_cap;
-    struct avsp_location *files; ///< of base jobs
+    struct avsp_piece_batch *batch; ///< SPLIT: what is not stored yet; NULL elsewhere
+    struct avsp_location *files;    ///< of base jobs
     size_t n_files;
     enum avsp_task_kind files_kind;
     int64_t probed_us; ///< duration of the file that was probed last

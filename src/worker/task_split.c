@@ -1,12 +1,9 @@
 #include "core/naming.h"
 #include "util/log.h"
-#include "worker/run.h"
-#include "worker/upstream.h"
+#include "worker/piece_batch.h"
 
-#include <inttypes.h>
-
-/// Pieces that may be finished and not yet stored.
-#define MAX_PENDING 4
+/// Pieces that may be finished and not yet taken.
+#define MAX_PENDING 8
 /// Room for those, where temporary storage is limited: the input divided by this, and a little.
 #define INPUT_SHARE 4
 #define ROOM_MIN_BYTES ((uint64_t)64 << 20)
@@ -32,44 +29,6 @@ static enum avsp_code check_output(struct avsp_run *run, struct avsp_err *err)
     return AVSP_OK;
 }
 
-/// The attempt's number is in the name: an attempt that was given up cannot overwrite the next one's.
-static const char *piece_name(struct avsp_run *run, const struct avsp_piece *piece)
-{
-    int64_t attempt = run->task->token.attempt;
-    if (piece->kind == AVSP_TASK_AUDIO)
-        return avsp_arena_printf(run->arena, "a%" PRIu32 "-a%" PRId64 ".piece", piece->track,
-                                 attempt);
-    return avsp_arena_printf(run->arena, "v%" PRIu32 "-%05" PRIu32 "-a%" PRId64 ".piece",
-                             piece->track, piece->idx, attempt);
-}
-
-/// Stores a piece and tells of it: its task can be claimed from then on.
-static enum avsp_code store_piece(struct avsp_run *run, const struct avsp_piece *reported,
-                                  struct avsp_err *err)
-{
-    char path[PATH_MAX];
-    enum avsp_code rc =
-        avsp_attempt_check(&run->attempt, reported->file.path, reported->bytes, path, err);
-    if (rc != AVSP_OK)
-        return rc;
-    // For this piece alone: a split may make a hundred thousand.
-    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    avsp_arena_init(&arena, 64 << 10);
-    struct avsp_arena *whole = run->arena;
-    run->arena = &arena;
-    struct avsp_piece piece = *reported;
-    struct avsp_location folder;
-    const char *name = piece_name(run, &piece);
-    rc = name != NULL ? avsp_run_work_folder(run, &folder, err) : avsp_arena_failed(&arena, err);
-    if (rc == AVSP_OK)
-        rc = avsp_storage_put(run->worker->storage, path, &folder, name, &arena, &piece.file, err);
-    if (rc == AVSP_OK)
-        rc =
-            avsp_upstream_report(run, &(struct avsp_outputs){.pieces = &piece, .n_pieces = 1}, err);
-    run->arena = whole;
-    return rc == AVSP_OK || rc == AVSP_CANCELED ? rc : avsp_err_wrap(err, "store a piece");
-}
-
 static enum avsp_code take_report(void *opaque, const struct avsp_report *report,
                                   struct avsp_err *err)
 {
@@ -77,9 +36,9 @@ static enum avsp_code take_report(void *opaque, const struct avsp_report *report
     switch (report->kind) {
     case AVSP_REPORT_PROGRESS:
         avsp_run_progress(run, &report->progress);
-        return AVSP_OK;
+        return avsp_piece_batch_tick(run->batch, run, err);
     case AVSP_REPORT_PIECE:
-        return store_piece(run, &report->piece, err);
+        return avsp_piece_batch_add(run->batch, run, &report->piece, err);
     case AVSP_REPORT_WARNING:
         return avsp_run_warn(run, report->warning, err);
     default:
@@ -88,7 +47,7 @@ static enum avsp_code take_report(void *opaque, const struct avsp_report *report
 }
 
 static enum avsp_code split(struct avsp_run *run, const struct avsp_input *input,
-                            struct avsp_err *err)
+                            const struct avsp_location *work, struct avsp_err *err)
 {
     struct avsp_step step = {
         .kind = AVSP_STEP_SPLIT,
@@ -97,7 +56,14 @@ static enum avsp_code split(struct avsp_run *run, const struct avsp_input *input
         .max_pending = MAX_PENDING,
         .threads = 1,
     };
-    return avsp_run_step(run, &step, input->fd, take_report, err);
+    struct avsp_piece_batch AVSP_CLEANUP(avsp_piece_batch_deinit) batch;
+    avsp_piece_batch_init(&batch, work);
+    run->batch = &batch;
+    enum avsp_code rc = avsp_run_step(run, &step, input->fd, take_report, err);
+    if (rc == AVSP_OK)
+        rc = avsp_piece_batch_flush(&batch, run, err);
+    run->batch = NULL;
+    return rc;
 }
 
 /// Never so much that no encode fits beside it, for it lasts long.
@@ -142,5 +108,5 @@ enum avsp_code avsp_task_split(struct avsp_run *run, struct avsp_err *err)
         rc = avsp_input_fetch(run, &input, room(run, input.bytes), err);
     if (rc == AVSP_CANCELED)
         return rc;
-    return rc == AVSP_OK ? split(run, &input, err) : avsp_err_wrap(err, "read the input");
+    return rc == AVSP_OK ? split(run, &input, &work, err) : avsp_err_wrap(err, "read the input");
 }

@@ -156,6 +156,39 @@ static void a_local_file_is_moved_in(void **state)
     assert_string_equal(get_text(f, "v0/x.m4s", text), "yyy");
 }
 
+static void several_files_are_moved_in_together(void **state)
+{
+    struct contract_fixture *f = *state;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 16);
+    struct avsp_err err = {0};
+    char paths[3][300], text[256];
+    struct avsp_put puts[] = {{.path = paths[0], .name = "v0/a"},
+                              {.path = paths[1], .name = "v0/b"},
+                              {.path = paths[2], .name = "c"}};
+    for (int i = 0; i < 3; i++) {
+        snprintf(paths[i], sizeof paths[i], "%s/made-%d", f->local, i);
+        contract_write(paths[i], (char)('p' + i), 3);
+    }
+    avsp_storage_will_put(paths[0]);
+    assert_int_equal(avsp_storage_put_many(f->store, &f->folder, puts, 3, &arena, &err), AVSP_OK);
+    for (int i = 0; i < 3; i++) {
+        assert_true(puts[i].done);
+        assert_int_equal(access(paths[i], F_OK), -1);
+        char want[] = {(char)('p' + i), (char)('p' + i), (char)('p' + i), '\0'};
+        assert_string_equal(get_text(f, puts[i].name, text), want);
+    }
+    // One that is not there stops them all: the others stay where they are.
+    contract_write(paths[0], 'z', 1);
+    contract_write(paths[2], 'z', 1);
+    assert_int_equal(avsp_storage_put_many(f->store, &f->folder, puts, 3, &arena, &err),
+                     AVSP_NOT_FOUND);
+    assert_int_equal(access(paths[0], F_OK), 0);
+    assert_int_equal(access(paths[2], F_OK), 0);
+    assert_string_equal(get_text(f, "v0/a", text), "ppp");
+    assert_int_equal(avsp_storage_put_many(f->store, &f->folder, puts, 0, &arena, &err), AVSP_OK);
+}
+
 static void what_is_not_there_is_said_so(void **state)
 {
     struct contract_fixture *f = *state;
@@ -354,6 +387,7 @@ int contract_run(const char *name, int (*make)(struct contract_fixture *fixture)
         cmocka_unit_test_setup_teardown(a_file_is_read_whole_and_by_range, setup, teardown),
         cmocka_unit_test_setup_teardown(an_empty_file_is_a_file, setup, teardown),
         cmocka_unit_test_setup_teardown(a_local_file_is_moved_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(several_files_are_moved_in_together, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_there_is_said_so, setup, teardown),
         cmocka_unit_test_setup_teardown(names_that_lead_elsewhere_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(deleting_twice_is_fine, setup, teardown),
