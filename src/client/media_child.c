@@ -242,7 +242,7 @@ enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
                                       const char **ret_log, struct avsp_err *err)
 {
     *ret_log = "";
-    *ret_probed = (struct avsp_probed){.input = {.format = "?"}};
+    *ret_probed = (struct avsp_probed){.input = {.format = "?", .libraries = ""}};
     ret_probed->streams =
         avsp_arena_array(arena, AVSP_MEDIA_CHILD_STREAMS_MAX, sizeof ret_probed->streams[0]);
     ret_probed->warnings =

@@ -178,6 +178,7 @@ void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report)
         avsp_record_put_i64(buf, "duration_us", report->input.duration_us);
         avsp_record_put_i64(buf, "bytes", (int64_t)report->input.bytes);
         avsp_record_put_i64(buf, "segments", report->input.n_segments);
+        avsp_record_put_str(buf, "libraries", report->input.libraries);
         break;
     case AVSP_REPORT_STREAM:
         put_stream(buf, &report->stream);
@@ -298,6 +299,7 @@ static void take_probe(struct avsp_record *rec, struct avsp_report *report)
             .duration_us = avsp_record_i64(rec, "duration_us", 0, INT64_MAX),
             .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, INT64_MAX),
             .n_segments = (uint32_t)avsp_record_i64(rec, "segments", 0, UINT32_MAX),
+            .libraries = take_text(rec, "libraries"),
         };
     else
         report->stream = (struct avsp_probe_stream){

@@ -65,6 +65,8 @@ struct avsp_probe_input {
     int64_t duration_us; ///< 0 = not known
     uint64_t bytes;
     uint32_t n_segments; ///< that a job with these options would make; 0 = not known
+    const char *
+        libraries; ///< that would split and encode it, with their versions, for people and for comparing
 };
 
 /// What PROBE says about a stream.

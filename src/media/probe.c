@@ -2,6 +2,7 @@
 
 #include "core/plan.h"
 #include "media/left_out.h"
+#include "media/libraries.h"
 #include "media/lookahead.h"
 
 #include <inttypes.h>
@@ -64,6 +65,9 @@ static uint32_t estimate_segments(const struct probe *probe, int64_t duration_us
 
 static enum avsp_code report_input(const struct probe *probe, int input_fd, struct avsp_err *err)
 {
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) libraries;
+    avsp_buf_init(&libraries, AVSP_TEXT_MAX_BYTES);
+    avsp_libraries_text(&libraries);
     struct stat st;
     bool known = fstat(input_fd, &st) == 0;
     int64_t duration_us = AVSP_MAX(probe->source.ctx->duration, (int64_t)0); // NOPTS is negative
@@ -72,7 +76,8 @@ static enum avsp_code report_input(const struct probe *probe, int input_fd, stru
         .input = {.format = probe->source.ctx->iformat->name,
                   .duration_us = duration_us,
                   .bytes = known ? (uint64_t)st.st_size : 0,
-                  .n_segments = estimate_segments(probe, duration_us)},
+                  .n_segments = estimate_segments(probe, duration_us),
+                  .libraries = avsp_buf_text(&libraries)},
     };
     return avsp_control_report(probe->ctl, &report, err);
 }

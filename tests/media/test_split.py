@@ -5,6 +5,7 @@ them in dev/ (must be exact) and bad-dev/ (must end, in words).
 """
 
 import os
+import re
 import subprocess
 from fractions import Fraction
 from pathlib import Path
@@ -448,6 +449,7 @@ def test_probe(clips, tmp_path):
     assert result.status == 0 and result.failure is None
     (source,) = result.of("input")
     assert "mp4" in source["format"] and source["segments"] == "7"
+    assert re.search(r"libavcodec \d+\.\d+\.\d+, .*SVT-AV1 v?\d", source["libraries"])
     video, audio = result.of("stream")
     assert (video["type"], video["codec"], video["plan"]) == ("video", "h264", "→ AV1, v0")
     assert "192x128" in video["details"] and "29.97 fps" in video["details"]

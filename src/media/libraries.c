@@ -1,0 +1,37 @@
+#include "media/libraries.h"
+
+#include <dlfcn.h>
+#include <libavcodec/avcodec.h>
+#include <libavfilter/avfilter.h>
+#include <libavformat/avformat.h>
+#include <libswresample/swresample.h>
+#include <libswscale/swscale.h>
+#include <string.h>
+
+/// SVT-AV1 is linked by libavcodec, not by us.
+static const char *svt_av1_version(void)
+{
+    const char *(*version)(void) = NULL;
+    void *symbol = dlsym(RTLD_DEFAULT, "svt_av1_get_version");
+    // ISO C has no cast from one to the other; POSIX says that the bytes are the same.
+    memcpy(&version, &symbol, sizeof symbol);
+    return version != NULL ? version() : "?";
+}
+
+void avsp_libraries_text(struct avsp_buf *buf)
+{
+    static const struct {
+        const char *name;
+        unsigned (*version)(void);
+    } table[] = {
+        {"libavformat", avformat_version}, {"libavcodec", avcodec_version},
+        {"libavfilter", avfilter_version}, {"libswresample", swresample_version},
+        {"libswscale", swscale_version},   {"libavutil", avutil_version},
+    };
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(table); i++) {
+        unsigned v = table[i].version();
+        avsp_buf_printf(buf, "%s %u.%u.%u, ", table[i].name, AV_VERSION_MAJOR(v),
+                        AV_VERSION_MINOR(v), AV_VERSION_MICRO(v));
+    }
+    avsp_buf_printf(buf, "SVT-AV1 %s", svt_av1_version());
+}
