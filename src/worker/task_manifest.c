@@ -162,6 +162,30 @@ static enum avsp_code write_media(struct avsp_run *run, struct presentation *p, 
                                   p->uris[i], run->arena, &file, err);
 }
 
+/// A presentation that came there while the job ran is not replaced unasked. What an attempt before this one wrote is the same.
+static enum avsp_code check_unasked(struct avsp_run *run, const struct avsp_buf *manifest,
+                                    struct avsp_err *err)
+{
+    struct avsp_location file;
+    enum avsp_code rc =
+        avsp_location_join(run->arena, &run->task->output, AVSP_MANIFEST_NAME, &file, err);
+    if (rc != AVSP_OK || run->task->overwrite)
+        return rc;
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) there = {.own_fd = -1};
+    rc = avsp_input_open(run, &file, &there, err);
+    if (rc != AVSP_OK)
+        return rc == AVSP_NOT_FOUND ? AVSP_OK : rc;
+    char *bytes = avsp_arena_alloc(run->arena, manifest->len + 1);
+    size_t n = 0;
+    if (bytes == NULL)
+        return avsp_arena_failed(run->arena, err);
+    rc = avsp_reader_read(there.reader, 0, bytes, manifest->len + 1, &n, err);
+    if (rc != AVSP_OK || (n == manifest->len && memcmp(bytes, manifest->data, n) == 0))
+        return rc;
+    return avsp_err_set(err, AVSP_EXISTS, "%s: another presentation has come there meanwhile",
+                        avsp_location_show(run->arena, &file));
+}
+
 /// The multivariant playlist makes the presentation visible: it comes last.
 static enum avsp_code write_playlists(struct avsp_run *run, struct presentation *p,
                                       struct avsp_err *err)
@@ -176,6 +200,8 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
     avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
     avsp_playlist_multivariant(&set, p->uris, &buf);
     enum avsp_code rc = avsp_buf_check(&buf, err);
+    if (rc == AVSP_OK)
+        rc = check_unasked(run, &buf, err);
     if (rc != AVSP_OK)
         return rc;
     run->files = avsp_arena_array(run->arena, 1, sizeof *run->files);
