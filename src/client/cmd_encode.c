@@ -1,4 +1,5 @@
-/// avspl1t encode: the whole job on this machine, with nothing running before and nothing left after.
+/// avspl1t encode: the whole job on this machine, with nothing running before and nothing left after; one that is interrupted
+/// is gone on with by the next run (client/place.h).
 ///
 /// The main thread starts and minds the coordinator and the worker (client/stack.h) and takes signals; a second thread
 /// submits the job and follows it (client/follow.h).
@@ -6,11 +7,10 @@
 #include "client/follow.h"
 #include "client/location.h"
 #include "client/media_child.h"
-#include "client/output.h"
-#include "client/private.h"
+#include "client/place.h"
 #include "client/report.h"
+#include "client/room.h"
 #include "client/stack.h"
-#include "client/tree.h"
 #include "util/fd.h"
 #include "util/parse.h"
 
@@ -35,9 +35,10 @@ struct encode {
     const struct avsp_cli_parsed *args;
     struct avsp_arena arena;
     struct avsp_job_spec spec;
-    struct avsp_output output;
-    struct avsp_private priv;
+    struct avsp_identity asked;
+    struct avsp_place place;
     struct avsp_stack stack;
+    struct avsp_mono room_at; ///< when the disk is looked at next
     struct avsp_client *cli;
     struct avsp_mono begun;
     int signal_fd;
@@ -47,6 +48,7 @@ struct encode {
     bool following;
     int over_fd; ///< an eventfd: the follower has ended
     struct avsp_arena job_arena;
+    struct avsp_display display;
     char job_id[AVSP_ANY_ID_BYTES];
     struct avsp_job job;
     struct avsp_err follow_err; ///< all zeros: `job` is how it ended
@@ -74,14 +76,15 @@ static enum avsp_code submit(struct encode *encode, struct avsp_err *err)
 static void *follow(void *opaque)
 {
     struct encode *encode = opaque;
-    struct avsp_display AVSP_CLEANUP(avsp_display_end) display = {0};
-    avsp_display_begin(&display);
+    avsp_display_begin(&encode->display);
     enum avsp_code rc = submit(encode, &encode->follow_err);
     if (rc == AVSP_OK)
-        rc = avsp_cmd_follow(encode->cli, encode->job_id, &display, avsp_mono_in_ms(FOREVER_MS),
-                             &encode->job_arena, &encode->job, &encode->follow_err);
+        rc = avsp_cmd_follow(encode->cli, encode->job_id, &encode->display,
+                             avsp_mono_in_ms(FOREVER_MS), &encode->job_arena, &encode->job,
+                             &encode->follow_err);
     if (rc == AVSP_OK)
         encode->follow_err = (struct avsp_err){0};
+    avsp_display_end(&encode->display);
     AVSP_ASSERT(eventfd_write(encode->over_fd, 1) == 0);
     return NULL;
 }
@@ -90,8 +93,8 @@ static void *follow(void *opaque)
 static enum avsp_code begin_job(struct encode *encode, struct avsp_err *err)
 {
     char target[64];
-    // Short, whatever TMPDIR is: a socket's path has 107 bytes at most.
-    snprintf(target, sizeof target, "unix:/proc/self/fd/%d/%s", encode->priv.state_fd,
+    // Short, whatever OUTPUT is: a socket's path has 107 bytes at most.
+    snprintf(target, sizeof target, "unix:/proc/self/fd/%d/%s", encode->place.priv.state_fd,
              AVSP_STACK_SOCKET);
     encode->cli = avsp_client_new(target, false, err);
     if (encode->cli == NULL)
@@ -122,6 +125,22 @@ static enum avsp_code on_signals(struct encode *encode, bool *ret_interrupted, s
     return has_child && !*ret_interrupted ? avsp_stack_reap(&encode->stack, err) : AVSP_OK;
 }
 
+/// @return LIMIT and others: nothing more can be stored, not even that the job has failed.
+static enum avsp_code look_for_room(struct encode *encode, struct avsp_err *err)
+{
+    if (!avsp_mono_passed(encode->room_at))
+        return AVSP_OK;
+    encode->room_at = avsp_mono_in_ms(AVSP_ROOM_EVERY_MS);
+    return avsp_room_check(encode->place.priv.state_fd, encode->place.priv.state_path, err);
+}
+
+static int left_ms(const struct encode *encode)
+{
+    int stack_ms = avsp_stack_left_ms(&encode->stack);
+    int room_ms = avsp_mono_left_ms(encode->room_at);
+    return stack_ms < 0 ? room_ms : AVSP_MIN(stack_ms, room_ms);
+}
+
 /// Minds the children until the job is over.
 static enum outcome run(struct encode *encode, struct avsp_err *err)
 {
@@ -131,8 +150,7 @@ static enum outcome run(struct encode *encode, struct avsp_err *err)
             {.fd = encode->over_fd, .events = POLLIN},
             {.fd = encode->stack.ready_fd, .events = POLLIN},
         };
-        if (poll(fds, AVSP_ARRAY_LEN(fds), avsp_stack_left_ms(&encode->stack)) < 0 &&
-            errno != EINTR) {
+        if (poll(fds, AVSP_ARRAY_LEN(fds), left_ms(encode)) < 0 && errno != EINTR) {
             avsp_err_set_errno(err, errno, "poll");
             return BROKEN;
         }
@@ -148,6 +166,8 @@ static enum outcome run(struct encode *encode, struct avsp_err *err)
             rc = on_ready(encode, err);
         if (rc == AVSP_OK)
             rc = avsp_stack_tick(&encode->stack, err);
+        if (rc == AVSP_OK)
+            rc = look_for_room(encode, err);
         if (rc != AVSP_OK)
             return BROKEN;
     }
@@ -171,20 +191,20 @@ static bool finished(const struct encode *encode, enum outcome outcome)
            encode->job.state == AVSP_JOB_FINISHED;
 }
 
-/// Leaves nothing behind but a finished presentation.
-static void clean_up(struct encode *encode, enum outcome outcome)
+/// Would the same job come further another time? A disk that was full, an input that was out of reach: yes. What the input
+/// itself brings about: no.
+static bool is_passing(const struct avsp_job *job)
 {
-    if (!finished(encode, outcome)) {
-        avsp_output_undo(&encode->output);
-        if (avsp_cli_str(encode->args, "work") != NULL && encode->job_id[0] != '\0') {
-            const char *work =
-                avsp_arena_printf(&encode->arena, "%s/%s", encode->spec.work.path, encode->job_id);
-            if (work != NULL)
-                avsp_tree_remove(AT_FDCWD, work);
-        }
-    }
-    avsp_private_remove(&encode->priv);
-    avsp_output_close(&encode->output);
+    enum avsp_code code = job->failure.code;
+    return job->state == AVSP_JOB_FAILED && (code == AVSP_LIMIT || code == AVSP_UNAVAILABLE);
+}
+
+/// Is there something to go on with, and reason to?
+static bool is_worth_keeping(const struct encode *encode, enum outcome outcome)
+{
+    if (finished(encode, outcome) || (!encode->place.is_resumed && encode->display.tasks_done == 0))
+        return false;
+    return outcome != OVER || encode->follow_err.code != AVSP_OK || is_passing(&encode->job);
 }
 
 static void say_summary(const struct encode *encode)
@@ -194,24 +214,40 @@ static void say_summary(const struct encode *encode)
     uint64_t us = (uint64_t)(avsp_mono_now().us - encode->begun.us) + 1;
     uint64_t frames = encode->job.frames_total;
     uint64_t milli_fps = frames < UINT64_MAX / 1000000000 ? frames * 1000000000 / us : 0;
-    avsp_cmd_say("%" PRIu64 " frames in %s, %s", frames, avsp_duration_text(us / 1000000, duration),
-                 avsp_fps_text(milli_fps, fps));
+    avsp_duration_text(us / 1000000, duration);
+    if (encode->place.is_resumed)
+        avsp_cmd_say("%" PRIu64 " frames, the last of them in %s", frames, duration);
+    else
+        avsp_cmd_say("%" PRIu64 " frames in %s, %s", frames, duration,
+                     avsp_fps_text(milli_fps, fps));
 }
 
-static int conclude(const struct encode *encode, enum outcome outcome, const struct avsp_err *err)
+static void say_how_to_go_on(const struct encode *encode, const char *what)
 {
-    if (outcome == INTERRUPTED) {
+    int32_t percent = encode->display.percent;
+    char at[32] = "";
+    if (percent > 0)
+        snprintf(at, sizeof at, " at %" PRId32 " %%", percent);
+    avsp_cmd_say("%s%s: the same command goes on from there; --restart begins anew", what, at);
+}
+
+static int conclude(const struct encode *encode, enum outcome outcome, bool kept,
+                    const struct avsp_err *err)
+{
+    int status = AVSP_EXIT_FAILED;
+    if (outcome == INTERRUPTED && !kept)
         avsp_cmd_say("interrupted: nothing was left in %s", encode->spec.output.path);
-        return AVSP_EXIT_FAILED;
-    }
-    if (outcome == BROKEN || encode->follow_err.code != AVSP_OK) {
+    else if (outcome == BROKEN || (outcome == OVER && encode->follow_err.code != AVSP_OK))
         avsp_cmd_say("%s", outcome == BROKEN ? err->text : encode->follow_err.text);
-        return AVSP_EXIT_FAILED;
+    if (outcome == OVER && encode->follow_err.code == AVSP_OK) {
+        if (encode->job.state == AVSP_JOB_FINISHED)
+            say_summary(encode);
+        status = avsp_cmd_conclude(&encode->job, avsp_cli_flag(encode->args, "json"),
+                                   avsp_cli_flag(encode->args, "verbose"));
     }
-    if (encode->job.state == AVSP_JOB_FINISHED)
-        say_summary(encode);
-    return avsp_cmd_conclude(&encode->job, avsp_cli_flag(encode->args, "json"),
-                             avsp_cli_flag(encode->args, "verbose"));
+    if (kept)
+        say_how_to_go_on(encode, outcome == INTERRUPTED ? "interrupted" : "what is done is kept");
+    return status;
 }
 
 static enum avsp_code open_fds(struct encode *encode, struct avsp_err *err)
@@ -239,43 +275,39 @@ static enum avsp_code make_input_plain(struct encode *encode, struct avsp_err *e
         is_plain = (unsigned char)*c >= 0x20 && *c != 0x7f;
     if (is_plain)
         return AVSP_OK;
-    const char *link = avsp_arena_printf(&encode->arena, "%s/input", encode->priv.path);
+    const char *link = avsp_arena_printf(&encode->arena, "%s/input", encode->place.priv.state_path);
     if (link == NULL)
         return avsp_arena_failed(&encode->arena, err);
-    if (symlink(path, link) != 0)
+    if ((unlink(link) != 0 && errno != ENOENT) || symlink(path, link) != 0)
         return avsp_err_set_errno(err, errno, "make %s", link);
     encode->spec.input.path = link;
     return AVSP_OK;
 }
 
 /// Fills what only this command knows of the job, and checks it.
-static enum avsp_code complete_spec(struct encode *encode, char key[AVSP_ID_BYTES],
-                                    struct avsp_err *err)
+static enum avsp_code complete_spec(struct encode *encode, struct avsp_err *err)
 {
     enum avsp_code rc = make_input_plain(encode, err);
     if (rc != AVSP_OK)
         return rc;
-    if (encode->spec.work.kind == AVSP_LOCATION_NONE) {
-        encode->spec.work = encode->spec.output;
-        encode->spec.work.path = avsp_arena_printf(&encode->arena, "%s/pieces", encode->priv.path);
-        if (encode->spec.work.path == NULL)
-            return avsp_arena_failed(&encode->arena, err);
-    }
-    avsp_id_new(key);
-    encode->spec.idempotency_key = key;
+    encode->spec.work = encode->spec.output;
+    encode->spec.work.path = encode->place.work;
+    // The same key gives the same job, with all that it has done.
+    encode->spec.idempotency_key = encode->place.priv.identity.key;
     return avsp_job_spec_check(&encode->spec, &encode->arena, err);
 }
 
 static enum avsp_code start_stack(struct encode *encode, struct avsp_err *err)
 {
-    const char *work_dir = avsp_arena_printf(&encode->arena, "%s/worker", encode->priv.path);
+    const struct avsp_private *priv = &encode->place.priv;
+    const char *work_dir = avsp_arena_printf(&encode->arena, "%s/worker", priv->path);
     if (work_dir == NULL)
         return avsp_arena_failed(&encode->arena, err);
-    if (mkdir(work_dir, 0700) != 0)
+    if (mkdir(work_dir, 0700) != 0 && errno != EEXIST)
         return avsp_err_set_errno(err, errno, "make the folder %s", work_dir);
     struct avsp_stack_options options = {
-        .state_path = encode->priv.state_path,
-        .state_fd = encode->priv.state_fd,
+        .state_path = priv->state_path,
+        .state_fd = priv->state_fd,
         .work_dir = work_dir,
         .slots = avsp_cli_str(encode->args, "slots"),
         .log_path = avsp_cli_str(encode->args, "log"),
@@ -283,31 +315,41 @@ static enum avsp_code start_stack(struct encode *encode, struct avsp_err *err)
     return avsp_stack_open(&encode->stack, &options, &encode->arena, err);
 }
 
-/// Everything from here to the end leaves traces that clean_up removes.
+/// Ends what was begun: keeps it for the next run, or leaves nothing but a finished presentation.
+static void leave(struct encode *encode, bool keep, bool is_finished)
+{
+    if (keep)
+        avsp_place_keep(&encode->place);
+    else
+        avsp_place_close(&encode->place, is_finished);
+}
+
+/// From here on there are traces in OUTPUT.
 static int encode_in_place(struct encode *encode)
 {
     struct avsp_err err = {0};
-    char key[AVSP_ID_BYTES];
     enum avsp_code rc =
-        avsp_private_open(&encode->priv, encode->spec.output.path, &encode->arena, &err);
-    if (rc == AVSP_OK && encode->priv.was_stale && encode->output.manifest_ino == 0) {
-        avsp_output_disown(&encode->output);
-        avsp_output_undo(&encode->output);
-    }
+        avsp_place_open(&encode->place, encode->spec.output.path, &encode->asked,
+                        avsp_cli_flag(encode->args, "restart"), &encode->arena, &err);
+    if (rc != AVSP_OK)
+        return avsp_cmd_fail(&err);
+    rc = look_for_room(encode, &err);
     if (rc == AVSP_OK)
-        rc = complete_spec(encode, key, &err);
+        rc = complete_spec(encode, &err);
     if (rc == AVSP_OK)
         rc = start_stack(encode, &err);
     if (rc != AVSP_OK) {
-        avsp_private_remove(&encode->priv);
-        avsp_output_close(&encode->output);
+        leave(encode, encode->place.is_resumed, false);
         return avsp_cmd_fail(&err);
     }
+    if (encode->place.is_resumed)
+        avsp_cmd_say("going on with what was interrupted");
     enum outcome outcome = run(encode, &err);
     stop_following(encode);
     avsp_stack_close(&encode->stack);
-    clean_up(encode, outcome);
-    return conclude(encode, outcome, &err);
+    bool keep = is_worth_keeping(encode, outcome);
+    leave(encode, keep, finished(encode, outcome));
+    return conclude(encode, outcome, keep, &err);
 }
 
 static enum avsp_code check_locations(const struct encode *encode, struct avsp_err *err)
@@ -320,7 +362,7 @@ static enum avsp_code check_locations(const struct encode *encode, struct avsp_e
     return AVSP_OK;
 }
 
-/// A file that is no video is refused before anything is made.
+/// A file that is no video is refused before anything is made; of one that is, notes what it is.
 static enum avsp_code look_into_input(struct encode *encode, struct avsp_err *err)
 {
     struct avsp_probed probed;
@@ -330,6 +372,9 @@ static enum avsp_code look_into_input(struct encode *encode, struct avsp_err *er
                                &encode->job_arena, &probed, &log, err);
     if (rc != AVSP_OK && avsp_cli_flag(encode->args, "verbose") && log[0] != '\0')
         fputs(log, stderr);
+    if (rc == AVSP_OK)
+        rc = avsp_identity_of(&encode->spec, probed.input.libraries, &encode->arena, &encode->asked,
+                              err);
     avsp_arena_clear(&encode->job_arena);
     return rc;
 }
@@ -344,12 +389,7 @@ static enum avsp_code prepare(struct encode *encode, struct avsp_err *err)
         rc = avsp_cli_i64(encode->args, "slots", 1, SLOTS_MAX, &ignored, err);
     if (rc == AVSP_OK)
         rc = look_into_input(encode, err);
-    if (rc == AVSP_OK)
-        rc = open_fds(encode, err);
-    if (rc == AVSP_OK)
-        rc = avsp_output_open(&encode->output, encode->spec.output.path, encode->spec.overwrite,
-                              err);
-    return rc;
+    return rc == AVSP_OK ? open_fds(encode, err) : rc;
 }
 
 static void encode_deinit(struct encode *encode)
@@ -362,8 +402,11 @@ static void encode_deinit(struct encode *encode)
 
 int avsp_cmd_encode(const struct avsp_cli_parsed *args)
 {
-    struct encode AVSP_CLEANUP(encode_deinit)
-        encode = {.args = args, .begun = avsp_mono_now(), .signal_fd = -1, .over_fd = -1};
+    struct encode AVSP_CLEANUP(encode_deinit) encode = {.args = args,
+                                                        .begun = avsp_mono_now(),
+                                                        .room_at = avsp_mono_now(),
+                                                        .signal_fd = -1,
+                                                        .over_fd = -1};
     avsp_arena_init(&encode.arena, AVSP_CMD_ARENA_BYTES);
     avsp_arena_init(&encode.job_arena, AVSP_CMD_ARENA_BYTES);
     struct avsp_err err = {0};

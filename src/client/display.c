@@ -87,7 +87,11 @@ static void say_plain(struct avsp_display *display, const struct avsp_job *job)
 
 void avsp_display_show(struct avsp_display *display, const struct avsp_job *job)
 {
-    if (display->quiet || avsp_job_is_over(job->state))
+    if (avsp_job_is_over(job->state))
+        return;
+    display->percent = job->percent_complete;
+    display->tasks_done = job->tasks_done;
+    if (display->quiet)
         return;
     avsp_speed_add(&display->speed, avsp_mono_now(), job->frames_done);
     if (display->terminal)

@@ -20,6 +20,8 @@ struct avsp_display {
     int32_t percent_said; ///< plain: the last step of ten that was said
     bool split_said;
     bool paused_said;
+    int32_t percent; ///< of the job as it was shown last
+    uint32_t tasks_done;
     struct avsp_speed speed;
     struct avsp_mono drawn_at;
 };

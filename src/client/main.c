@@ -5,6 +5,8 @@
 
 static const struct avsp_cli_option encode_options[] = {
     AVSP_OPTIONS_OF_A_JOB,
+    {"restart", NULL, "AVSPL1T_RESTART", NULL,
+     "Begin anew where an encode was interrupted, and drop what it had done."},
     {"slots", "N", "AVSPL1T_SLOTS", NULL,
      "How many pieces are encoded at once. Default: from cores and memory."},
     {"log", "FILE", "AVSPL1T_LOG", NULL, "Add what the programs behind the scenes say to a file."},
@@ -69,13 +71,18 @@ static const struct avsp_cli_command commands[] = {
      .min_args = 2,
      .max_args = 2,
      .summary = "encode a video on this machine",
-     .help = "Encodes the video INPUT to an AV1 HLS presentation in the folder OUTPUT. Nothing "
-             "needs to run before: a "
-             "coordinator and a worker are started for it and end with it. At the end the path of "
-             "the presentation, "
-             "OUTPUT/manifest.m3u8, is printed.\n"
-             "\n"
-             "Ctrl-C stops it and leaves nothing behind.",
+     .help =
+         "Encodes the video INPUT to an AV1 HLS presentation in the folder OUTPUT. Nothing "
+         "needs to run before: a "
+         "coordinator and a worker are started for it and end with it. At the end the path of "
+         "the presentation, "
+         "OUTPUT/manifest.m3u8, is printed.\n"
+         "\n"
+         "Ctrl-C stops it. So do a crash and a power cut, and after each the same command goes on "
+         "with what is done: until the end, OUTPUT/.avspl1t keeps all that is needed for it. "
+         "Another INPUT, one that has changed, or other options for the result are refused there, "
+         "unless --restart is given (or --overwrite). Where the file system of OUTPUT can hold no "
+         "database (network, FAT), that is kept in avspl1t in $XDG_STATE_HOME or ~/.local/state.",
      OPTIONS(encode_options)},
     {.name = "submit",
      .arguments = "INPUT OUTPUT",

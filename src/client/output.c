@@ -1,7 +1,9 @@
 #include "client/output.h"
 
+#include "client/private.h"
 #include "client/tree.h"
 #include "core/naming.h"
+#include "storage/sha256.h"
 #include "storage/storage.h"
 #include "util/fd.h"
 
@@ -14,6 +16,8 @@
 
 /// A presentation has a few thousand files; a folder with more names of ours than this is no presentation.
 #define NAMES_MAX 4000000
+/// A manifest has a few lines for each rendition; of a longer one the beginning tells enough.
+#define MANIFEST_MAX_BYTES ((size_t)1 << 20)
 
 static int compare_names(const void *a, const void *b)
 {
@@ -72,10 +76,8 @@ static bool each_file(struct avsp_output *output,
     return avsp_tree_each(output->fd, visit_entry, &visit);
 }
 
-static bool remember(struct avsp_output *output, int folder, const char *leaf, const char *name)
+static bool add_before(struct avsp_output *output, const char *name, size_t len)
 {
-    (void)folder;
-    (void)leaf;
     if (output->n_before == output->cap_before) {
         size_t cap = AVSP_MAX((size_t)64, 2 * output->cap_before);
         char **grown = cap <= NAMES_MAX ? reallocarray(output->before, cap, sizeof grown[0]) : NULL;
@@ -84,11 +86,18 @@ static bool remember(struct avsp_output *output, int folder, const char *leaf, c
         output->before = grown;
         output->cap_before = cap;
     }
-    char *copy = strdup(name);
+    char *copy = strndup(name, len);
     if (copy == NULL)
         return false;
     output->before[output->n_before++] = copy;
     return true;
+}
+
+static bool remember(struct avsp_output *output, int folder, const char *leaf, const char *name)
+{
+    (void)folder;
+    (void)leaf;
+    return add_before(output, name, strlen(name));
 }
 
 /// Makes the folder and those above it that are missing; notes the first that it made.
@@ -114,11 +123,20 @@ static enum avsp_code make_folders(struct avsp_output *output, struct avsp_err *
     }
 }
 
-/// Inode of OUTPUT/manifest.m3u8, 0 where there is none.
-static uint64_t manifest_ino(const struct avsp_output *output)
+/// SHA-256 of OUTPUT/manifest.m3u8: "" where there is none, "?" where it cannot be read.
+static void hash_manifest(const struct avsp_output *output, char ret_hash[AVSP_SHA256_HEX_BYTES])
 {
-    struct stat st;
-    return fstatat(output->fd, AVSP_MANIFEST_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 ? st.st_ino : 0;
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd =
+        openat(output->fd, AVSP_MANIFEST_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    bool is_none = fd < 0 && errno == ENOENT;
+    size_t len = 0;
+    struct avsp_err ignored = {0};
+    snprintf(ret_hash, AVSP_SHA256_HEX_BYTES, "%s", is_none ? "" : "?");
+    char *AVSP_CLEANUP(avsp_free_ptr) text = fd >= 0 ? malloc(MANIFEST_MAX_BYTES) : NULL;
+    if (text == NULL ||
+        avsp_fd_pread_all(fd, text, MANIFEST_MAX_BYTES, 0, &len, &ignored) != AVSP_OK ||
+        avsp_sha256_hex(text, len, ret_hash, &ignored) != AVSP_OK)
+        return;
 }
 
 enum avsp_code avsp_output_taken(const char *path, struct avsp_err *err)
@@ -129,20 +147,18 @@ enum avsp_code avsp_output_taken(const char *path, struct avsp_err *err)
                         path);
 }
 
-static enum avsp_code look(struct avsp_output *output, bool overwrite, struct avsp_err *err)
+/// A finished presentation is refused before anything is touched; beside an interrupted encode it is not judged yet.
+static enum avsp_code first_look(struct avsp_output *output, bool overwrite, struct avsp_err *err)
 {
     output->fd = open(output->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (output->fd < 0)
         return avsp_err_set_errno(err, errno, "%s", output->path);
-    output->manifest_ino = manifest_ino(output);
-    if (output->manifest_ino != 0 && !overwrite)
+    hash_manifest(output, output->found_hash);
+    if (output->found_hash[0] != '\0' && !overwrite &&
+        faccessat(output->fd, AVSP_PRIVATE_NAME, F_OK, AT_SYMLINK_NOFOLLOW) != 0)
         return avsp_output_taken(output->path, err);
     if (faccessat(output->fd, ".", W_OK | X_OK, AT_EACCESS) != 0)
         return avsp_err_set_errno(err, errno, "write to %s", output->path);
-    if (!each_file(output, remember))
-        return avsp_err_set(err, AVSP_LIMIT, "%s: its content cannot be listed", output->path);
-    if (output->n_before > 0)
-        qsort(output->before, output->n_before, sizeof output->before[0], compare_names);
     return AVSP_OK;
 }
 
@@ -152,10 +168,51 @@ enum avsp_code avsp_output_open(struct avsp_output *output, const char *path, bo
     *output = (struct avsp_output){.path = path, .fd = -1};
     enum avsp_code rc = make_folders(output, err);
     if (rc == AVSP_OK)
-        rc = look(output, overwrite, err);
+        rc = first_look(output, overwrite, err);
     if (rc != AVSP_OK)
         avsp_output_close(output);
     return rc;
+}
+
+static void sort_before(struct avsp_output *output)
+{
+    if (output->n_before > 0)
+        qsort(output->before, output->n_before, sizeof output->before[0], compare_names);
+}
+
+enum avsp_code avsp_output_look(struct avsp_output *output, bool overwrite, struct avsp_err *err)
+{
+    avsp_output_disown(output);
+    hash_manifest(output, output->found_hash);
+    memcpy(output->before_hash, output->found_hash, sizeof output->before_hash);
+    if (output->found_hash[0] != '\0' && !overwrite)
+        return avsp_output_taken(output->path, err);
+    if (!each_file(output, remember))
+        return avsp_err_set(err, AVSP_LIMIT, "%s: its content cannot be listed", output->path);
+    sort_before(output);
+    return AVSP_OK;
+}
+
+void avsp_output_put_before(const struct avsp_output *output, struct avsp_buf *buf)
+{
+    for (size_t i = 0; i < output->n_before; i++)
+        avsp_buf_printf(buf, "%s\n", output->before[i]);
+}
+
+enum avsp_code avsp_output_recall(struct avsp_output *output, const char *before,
+                                  const char *manifest, size_t made_len, struct avsp_err *err)
+{
+    avsp_output_disown(output);
+    snprintf(output->before_hash, sizeof output->before_hash, "%s", manifest);
+    output->made_len = made_len <= strlen(output->path) ? made_len : 0;
+    while (*before != '\0') {
+        size_t len = strcspn(before, "\n");
+        if (!add_before(output, before, len))
+            return avsp_err_set(err, AVSP_LIMIT, "%s: its content cannot be listed", output->path);
+        before += len + (before[len] == '\n');
+    }
+    sort_before(output);
+    return AVSP_OK;
 }
 
 void avsp_output_disown(struct avsp_output *output)
@@ -190,10 +247,13 @@ static bool remove_if_empty(void *opaque, int folder, const char *name)
 
 void avsp_output_undo(struct avsp_output *output)
 {
-    uint64_t now = manifest_ino(output);
-    if (output->manifest_ino != 0 && now != output->manifest_ino)
+    char now[AVSP_SHA256_HEX_BYTES];
+    hash_manifest(output, now);
+    bool is_new = now[0] != '\0' && strcmp(now, output->before_hash) != 0;
+    bool is_ours = output->before_hash[0] == '\0' && strcmp(now, output->found_hash) != 0;
+    if (is_new && !is_ours)
         return;
-    if (output->manifest_ino == 0 && now != 0)
+    if (is_new)
         unlinkat(output->fd, AVSP_MANIFEST_NAME, 0);
     (void)each_file(output, remove_new);
     (void)avsp_tree_each(output->fd, remove_unfinished, NULL);

@@ -1,36 +1,71 @@
-/// The folders that one `encode` has for itself while it runs, and removes at its end.
+/// The folder that one `encode` has for itself in OUTPUT, from its beginning to its end, however often it is interrupted.
 ///
-///     OUTPUT/.avspl1t/          pieces and the worker's temporary files: beside the result, so that publishing is a rename
-///         lock                  held by the encode that owns the folder
-///         state -> …            a folder under TMPDIR: the database, the socket and the logs
+///     avsp_private_open(&priv, output, arena, err);           // makes it, locks it, looks what is kept in it
+///     avsp_private_begin(&priv, &identity, arena, err)        // anew: whatever was kept goes
+///         or avsp_private_resume(&priv, arena, err)           // goes on with what priv.identity describes
+///     …
+///     avsp_private_close(&priv)                               // keeps all for the next run
+///         or avsp_private_remove(&priv)
 ///
-/// The state is elsewhere because OUTPUT may be on a network file system (no database, perhaps no sockets there), and because
-/// a job whose disk is full must still be able to say so. What a killed encode left behind is removed by the next one on
-/// the same OUTPUT. One thread.
+///     OUTPUT/.avspl1t/
+///         lock          held by the encode that owns the folder, and says which one that is
+///         identity      what is encoded, and how (client/identity.h): without it there is nothing to go on with
+///         before        what was in OUTPUT before (client/output.h)
+///         jobs.db, …    the state: database, socket, log
+///         pieces/       of the source, unless --work says otherwise
+///         worker/       the worker's temporary files: beside the result, so that publishing is a rename
+///
+/// Where the file system of OUTPUT can hold no database or no socket (network, FAT), the state is in a folder of its own
+/// below the user's state folder (util/folders.h) or, where that is none either, below TMPDIR; the identity names it. One
+/// thread.
 #ifndef AVSP_CLIENT_PRIVATE_H
 #define AVSP_CLIENT_PRIVATE_H
 
+#include "client/identity.h"
 #include "util/arena.h"
+#include "util/buf.h"
 #include "util/err.h"
 
 #define AVSP_PRIVATE_NAME ".avspl1t"
 
 struct avsp_private {
     const char *path;       ///< OUTPUT/.avspl1t; in the arena
-    const char *state_path; ///< in the arena
+    int fd;                 ///< the same folder
+    const char *state_path; ///< where the database is; in the arena; NULL until begin or resume
+    int state_fd;           ///< the same folder
     int lock_fd;
-    int state_fd;   ///< the folder
-    bool was_stale; ///< an encode that was killed had left its remains in OUTPUT
-    bool open;
+    bool is_open;
+    bool is_kept; ///< an interrupted encode is there, and `identity` describes it
+    struct avsp_identity identity;
+    bool is_damaged; ///< what was kept is of no use: it has no identity, or none that can be read
 };
 
-/// Makes both folders, and takes the lock.
+/// Makes the folder and takes its lock.
 /// @param output  an existing folder
-/// @return OK; PRECONDITION another encode runs there; DENIED, LIMIT, …: nothing is left behind.
+/// @return OK; PRECONDITION another encode runs there, the text says which; DENIED the folder is another user's; LIMIT, …:
+///         what was not there before is not there now.
 enum avsp_code avsp_private_open(struct avsp_private *priv, const char *output,
                                  struct avsp_arena *arena, struct avsp_err *err) AVSP_CHECKED;
 
-/// Removes both with everything in them; safe on a zeroed value and when called twice.
+/// Removes what is kept, finds a place for the state, and stores the identity: from then on a run can be gone on with.
+/// @param identity  `state` is filled in; the strings live as long as @p priv
+/// @param before    written as the file "before"; NULL = none
+/// @return OK; UNSUPPORTED no local file system for the state; LIMIT, DENIED, …: then remove it.
+enum avsp_code avsp_private_begin(struct avsp_private *priv, const struct avsp_identity *identity,
+                                  const struct avsp_buf *before, struct avsp_arena *arena,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// Opens the state of what is kept. @return OK; NOT_FOUND its folder is gone, or is another machine's.
+enum avsp_code avsp_private_resume(struct avsp_private *priv, struct avsp_err *err) AVSP_CHECKED;
+
+/// Adds the file "before" of what is kept to @p ret_before; nothing where there is none.
+enum avsp_code avsp_private_before(struct avsp_private *priv, struct avsp_buf *ret_before,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// Gives the lock back and leaves everything; safe on a zeroed value and when called twice.
+void avsp_private_close(struct avsp_private *priv);
+
+/// Removes the folder, and the state where that is elsewhere; safe likewise.
 void avsp_private_remove(struct avsp_private *priv);
 
 #endif

@@ -67,7 +67,8 @@ static enum avsp_code start_coordinator(struct avsp_stack *stack, struct avsp_er
                                         "--lease-seconds",
                                         LEASE_SECONDS,
                                         "--ready-fd",
-                                        "3"};
+                                        "3",
+                                        stack->is_ours ? NULL : "--take-over"};
     int pair[2];
     if (pipe2(pair, O_CLOEXEC) != 0)
         return avsp_err_set_errno(err, errno, "pipe");
@@ -132,6 +133,7 @@ enum avsp_code avsp_stack_ready(struct avsp_stack *stack, bool *ret_ready, struc
     *ret_ready = n == 1;
     if (n != 1 || stack->worker.wanted)
         return AVSP_OK;
+    stack->is_ours = true;
     stack->worker.wanted = true;
     return start_worker(stack, err);
 }

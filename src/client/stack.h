@@ -44,6 +44,8 @@ struct avsp_stack {
     struct avsp_stack_child worker;
     int ready_fd; ///< readable once the coordinator takes calls, or has ended; -1 = was ready
     struct avsp_mono ready_by;
+    bool
+        is_ours; ///< what is claimed from now on is our worker's; before, what a run that was interrupted had claimed
     int log_fd;
 };
 

@@ -1,7 +1,6 @@
 #include "../cmocka_all.h"
 
 #include "client/output.h"
-#include "client/private.h"
 
 #include "folder.h"
 
@@ -16,7 +15,8 @@ static enum avsp_code open_output(struct avsp_output *output, const char *name, 
     static char path[2 * PATH_MAX];
     snprintf(path, sizeof path, "%s", in_folder(name));
     err = (struct avsp_err){0};
-    return avsp_output_open(output, path, overwrite, &err);
+    enum avsp_code rc = avsp_output_open(output, path, overwrite, &err);
+    return rc == AVSP_OK ? avsp_output_look(output, overwrite, &err) : rc;
 }
 
 static void folders_made_for_nothing_are_removed(void **state)
@@ -131,54 +131,61 @@ static void links_are_not_followed(void **state)
     assert_true(is_there("outside/00000-0123456789abcdef.m4s"));
 }
 
-static void one_private_folder_has_one_owner(void **state)
+/// What a first run writes down is what the next one needs to put the folder back as it was.
+static void what_was_there_is_recalled(void **state)
 {
     (void)state;
-    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    avsp_arena_init(&arena, 1 << 20);
-    struct avsp_private first;
-    struct avsp_private second;
-    assert_int_equal(mkdir(in_folder("job"), 0777), 0);
-    setenv("TMPDIR", test_folder, 1);
-    assert_int_equal(avsp_private_open(&first, in_folder("job"), &arena, &err), AVSP_OK);
-    assert_false(first.was_stale);
-    struct stat st;
-    assert_int_equal(stat(first.path, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0700);
-    assert_int_equal(stat(first.state_path, &st), 0);
-    assert_int_equal(st.st_mode & 0777, 0700);
-    assert_int_equal(avsp_private_open(&second, in_folder("job"), &arena, &err), AVSP_PRECONDITION);
-    put_file("job/.avspl1t/pieces/x");
-    avsp_private_remove(&first);
-    assert_false(is_there("job/.avspl1t"));
-    assert_int_equal(access(first.state_path, F_OK), -1);
-    assert_int_equal(avsp_private_open(&second, in_folder("job"), &arena, &err), AVSP_OK);
-    avsp_private_remove(&second);
+    put_file("again/" SECOND);
+    put_file("again/" SOUND);
+    struct avsp_output first;
+    struct avsp_output second;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) before;
+    avsp_buf_init(&before, 1 << 16);
+    assert_int_equal(open_output(&first, "again", false), AVSP_OK);
+    avsp_output_put_before(&first, &before);
+    assert_string_equal(avsp_buf_text(&before), SOUND "\n" SECOND "\n");
+    put_file("again/" SEGMENT);
+    assert_int_equal(avsp_output_open(&second, first.path, false, &err), AVSP_OK);
+    assert_int_equal(avsp_output_recall(&second, before.data, "", 0, &err), AVSP_OK);
+    avsp_output_undo(&second);
+    assert_false(is_there("again/" SEGMENT));
+    assert_true(is_there("again/" SECOND));
+    assert_true(is_there("again/" SOUND));
+    avsp_output_close(&first);
+    avsp_output_close(&second);
 }
 
-static void a_killed_owner_leaves_nothing_in_the_way(void **state)
+static void folders_made_by_a_first_run_are_removed_by_the_next(void **state)
 {
     (void)state;
-    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    avsp_arena_init(&arena, 1 << 20);
-    put_file("killed/.avspl1t/lock");
-    put_file("killed/.avspl1t/worker/deep/file");
-    put_file("avspl1t-encode-old/jobs.db");
-    put_file("precious/file");
-    assert_int_equal(symlink(in_folder("avspl1t-encode-old"), in_folder("killed/.avspl1t/state")),
-                     0);
-    struct avsp_private priv;
-    assert_int_equal(avsp_private_open(&priv, in_folder("killed"), &arena, &err), AVSP_OK);
-    assert_true(priv.was_stale);
-    assert_false(is_there("killed/.avspl1t/worker"));
-    assert_false(is_there("avspl1t-encode-old"));
-    avsp_private_remove(&priv);
-    // A link that leads elsewhere is not ours to follow.
-    put_file("killed/.avspl1t/lock");
-    assert_int_equal(symlink(in_folder("precious"), in_folder("killed/.avspl1t/state")), 0);
-    assert_int_equal(avsp_private_open(&priv, in_folder("killed"), &arena, &err), AVSP_OK);
-    avsp_private_remove(&priv);
-    assert_true(is_there("precious/file"));
+    struct avsp_output output;
+    put_file("made/a/b/x");
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s", in_folder("made/a/b"));
+    assert_int_equal(avsp_output_open(&output, path, false, &err), AVSP_OK);
+    assert_int_equal(avsp_output_recall(&output, "", "", strlen(path) - 2, &err), AVSP_OK);
+    assert_int_equal(unlink(in_folder("made/a/b/x")), 0);
+    avsp_output_close(&output);
+    assert_true(is_there("made"));
+    assert_false(is_there("made/a"));
+}
+
+/// Between an interrupted run and the next, another program may have put a presentation there.
+static void a_presentation_that_came_between_two_runs_is_kept(void **state)
+{
+    (void)state;
+    struct avsp_output output;
+    put_file("between/.avspl1t/identity");
+    put_file("between/manifest.m3u8");
+    put_file("between/" SEGMENT);
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s", in_folder("between"));
+    assert_int_equal(avsp_output_open(&output, path, false, &err), AVSP_OK);
+    assert_int_equal(avsp_output_recall(&output, "", "", 0, &err), AVSP_OK);
+    avsp_output_undo(&output);
+    avsp_output_close(&output);
+    assert_true(is_there("between/manifest.m3u8"));
+    assert_true(is_there("between/" SEGMENT));
 }
 
 int main(void)
@@ -190,8 +197,9 @@ int main(void)
         cmocka_unit_test(a_presentation_is_kept),
         cmocka_unit_test(remains_of_a_killed_run_may_go),
         cmocka_unit_test(links_are_not_followed),
-        cmocka_unit_test(one_private_folder_has_one_owner),
-        cmocka_unit_test(a_killed_owner_leaves_nothing_in_the_way),
+        cmocka_unit_test(what_was_there_is_recalled),
+        cmocka_unit_test(folders_made_by_a_first_run_are_removed_by_the_next),
+        cmocka_unit_test(a_presentation_that_came_between_two_runs_is_kept),
     };
     return cmocka_run_group_tests(tests, make_test_folder, remove_test_folder);
 }

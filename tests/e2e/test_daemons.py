@@ -159,7 +159,8 @@ def test_interrupt_ends_encode_within_two_seconds(build, film, tmp_path, whole_g
             os.kill(encode.pid, signal.SIGINT)
         assert encode.process.wait(2) in (1, 130), encode.text()
         assert not any(map(alive, below))
-        assert playlists.all_files(output) == set() if output.exists() else True
+        # What is done stays for the next run (test_resume.py), and is no presentation.
+        assert not (output / "manifest.m3u8").exists()
         assert playlists.all_files(temporary) == set()
     finally:
         for pid in [encode.pid, *children(encode.pid)]:

@@ -77,26 +77,6 @@ def test_nothing_private_is_left(start, wanted, tmp_path):
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
-def test_the_remains_of_a_killed_encode_are_removed(start, build, film, wanted, tmp_path):
-    output = tmp_path / "out"
-    encode = start(output, "--crf", 50)  # other bytes than wanted: what stayed would show
-    wait_for_segments(output, 2)
-    encode.kill()
-    assert (output / ".avspl1t").exists() and list((tmp_path / "tmp").iterdir())
-    build.encode(film, output, *OPTIONS, env={"TMPDIR": str(tmp_path / "tmp")})
-    assert fingerprint(output) == wanted
-    assert list((tmp_path / "tmp").iterdir()) == []
-
-
-def test_two_never_share_an_output(start, build, film, tmp_path):
-    output = tmp_path / "out"
-    encode = start(output)
-    wait_for_segments(output, 1)
-    second = build.run("encode", film, output, *OPTIONS)
-    assert second.returncode == 2 and str(output) in second.stderr, second.stderr
-    assert encode.process.wait(240) == 0, encode.text()
-
-
 def test_results_are_on_stdout_alone(build, clip, tmp_path):
     output = tmp_path / "out"
     done = build.encode(clip("silent").path, output, "--preset", 12)
