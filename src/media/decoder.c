@@ -1,16 +1,21 @@
 #include "media/decoder.h"
 
+#include "media/allow.h"
 #include "media/averr.h"
+#include "media/tracks.h"
 
 #define THREADS_MAX 16
+#define WHAT_BYTES 128
 
 enum avsp_code avsp_decoder_open(struct avsp_decoder *dec, const AVStream *stream, unsigned threads,
                                  struct avsp_err *err)
 {
-    const AVCodec *codec = avcodec_find_decoder(stream->codecpar->codec_id);
-    if (codec == NULL)
-        return avsp_err_set(err, AVSP_UNSUPPORTED, "no decoder for %s",
-                            avcodec_get_name(stream->codecpar->codec_id));
+    const AVCodec *codec = avsp_allow_decoder(stream->codecpar->codec_id);
+    if (codec == NULL) {
+        char what[WHAT_BYTES];
+        avsp_allow_why_not(stream->codecpar, what, sizeof what);
+        return avsp_err_set(err, AVSP_UNSUPPORTED, "no decoder for %s", what);
+    }
     *dec = (struct avsp_decoder){
         .stream = stream, .first_pts = AV_NOPTS_VALUE, .sent_pts = AV_NOPTS_VALUE};
     dec->ctx = avcodec_alloc_context3(codec);
@@ -23,6 +28,8 @@ enum avsp_code avsp_decoder_open(struct avsp_decoder *dec, const AVStream *strea
         dec->ctx->thread_type =
             FF_THREAD_SLICE; // frame threads conceal damage differently from run to run
         dec->ctx->flags |= AV_CODEC_FLAG_BITEXACT;
+        // A picture that grows in the middle of the stream is damage, and not memory that runs out.
+        dec->ctx->max_pixels = AVSP_PICTURE_AREA_MAX_PX;
         av = avcodec_open2(dec->ctx, codec, NULL);
     }
     if (av >= 0)

@@ -1,5 +1,7 @@
 #include "media/left_out.h"
 
+#include "media/allow.h"
+
 #include <string.h>
 
 /// Room for the line's end.
@@ -25,7 +27,7 @@ static const char *why_unused(const AVStream *stream)
         return "a still picture";
     if (avsp_tracks_is_encrypted(stream))
         return "it is encrypted";
-    if (avcodec_find_decoder(stream->codecpar->codec_id) == NULL)
+    if (avsp_allow_decoder(stream->codecpar->codec_id) == NULL)
         return "there is no decoder for it";
     if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
         return "one video track is used";

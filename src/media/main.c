@@ -72,8 +72,9 @@ int main(int argc, char **argv)
         fprintf(stderr, "avspl1t-media is started by avspl1t-worker and avspl1t, not by hand.\n");
         return EXIT_USAGE;
     }
-    // A parent that went away shows as an error of write(2).
+    // A parent that went away, and a file that is too large, show as errors of write(2).
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     av_log_set_level(AV_LOG_WARNING);
 
     struct avsp_err err = {0};

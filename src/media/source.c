@@ -1,6 +1,8 @@
 #include "media/source.h"
 
+#include "media/allow.h"
 #include "media/averr.h"
+#include "media/tracks.h"
 #include "util/fd.h"
 
 #include <errno.h>
@@ -10,13 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/// Every alias of every demuxer that may read a user's file. Playlists, scripts and anything else that names other
-/// files is not here; the pure sound formats are here only so that they are refused for the right reason.
-#define DEMUXERS                                                                                   \
-    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,mpegts,mpeg,avi,flv,nut,ogg,asf,mxf,mp3,wav,flac,aac"
-#define PIECE_DEMUXERS "nut"
+#define PIECE_DEMUXER "nut"
 #define IO_BUFFER_BYTES 65536
 #define STREAMS_MAX 64
+/// One block of memory: a plane of the largest picture, or the index of a day at 200 frames a second.
+#define ALLOC_MAX_BYTES (512 << 20)
 #define PROBE_BYTES (1 << 20)       ///< to recognise the format
 #define ANALYZE_BYTES (32 << 20)    ///< to find out about the streams
 #define ANALYZE_US (10 * 1000000LL) ///< likewise, in media time
@@ -138,17 +138,14 @@ static enum avsp_code find_demuxer(AVIOContext *avio, const AVInputFormat **ret_
     if (rc < 0 || format == NULL)
         return avsp_err_set(err, AVSP_CORRUPT,
                             "not a media file that is supported (no demuxer recognises it)");
-    if (av_match_list(format->name, DEMUXERS, ',') <= 0)
-        return avsp_err_set(err, AVSP_UNSUPPORTED,
-                            "this kind of file is not supported (it looks like %s)",
-                            format->long_name != NULL ? format->long_name : format->name);
     *ret_format = format;
-    return AVSP_OK;
+    return avsp_allow_demuxer(format, err);
 }
 
 /// Everything that keeps the demuxer within its one file and within its limits.
-static int confine(AVFormatContext *ctx, struct avsp_source_io *io, const char *demuxers)
+static int confine(AVFormatContext *ctx, struct avsp_source_io *io, const char *demuxer)
 {
+    av_max_alloc(ALLOC_MAX_BYTES);
     ctx->pb = io->avio;
     ctx->flags |= AVFMT_FLAG_CUSTOM_IO | AVFMT_FLAG_GENPTS;
     ctx->io_open = deny_open;
@@ -157,27 +154,70 @@ static int confine(AVFormatContext *ctx, struct avsp_source_io *io, const char *
     ctx->max_analyze_duration = ANALYZE_US;
     int rc = av_opt_set(ctx, "protocol_whitelist", "", 0);
     if (rc >= 0)
-        rc = av_opt_set(ctx, "format_whitelist", demuxers, 0);
+        rc = av_opt_set(ctx, "format_whitelist", demuxer, 0);
+    if (rc < 0)
+        return rc;
+    ctx->codec_whitelist = avsp_allow_decoder_names();
+    return ctx->codec_whitelist != NULL ? 0 : AVERROR(ENOMEM);
+}
+
+/// Why a file cannot be opened. Memory that a file asks for is not memory that this machine lacks: where one says that it
+/// holds more than ALLOC_MAX_BYTES in one table, or more than STREAMS_MAX, libav gives up as if there were no more.
+static enum avsp_code cannot_open(const struct avsp_source_io *io, const AVInputFormat *format,
+                                  int rc, struct avsp_err *err)
+{
+    const char *name = format->long_name != NULL ? format->long_name : format->name;
+    if (io->avio->error < 0 && io->avio->error != AVERROR_EOF)
+        return avsp_averr_set(err, io->avio->error, "read the input");
+    if (rc == AVERROR(ENOMEM))
+        return avsp_err_set(
+            err, AVSP_CORRUPT,
+            "the file looks like %s, but it claims to hold more than any file needs "
+            "(over %d streams, or tables over %d MiB): it is damaged, or made to do "
+            "harm",
+            name, STREAMS_MAX, ALLOC_MAX_BYTES >> 20);
+    if (rc == AVERROR_PATCHWELCOME)
+        return avsp_averr_set(err, rc,
+                              "the file looks like %s, but of a kind that is not supported", name);
+    // What libav says beyond that is seldom of use, and sometimes wrong.
+    return avsp_err_set(err, AVSP_CORRUPT,
+                        "the file looks like %s, but it cannot be read: it is damaged, cut off, or "
+                        "claims sizes that no video has",
+                        name);
+}
+
+/// Finds out about the streams. Some are decoded for that, and their pictures may not be larger than those of a job.
+static int look_at_streams(AVFormatContext *ctx)
+{
+    unsigned n = ctx->nb_streams;
+    AVDictionary **options = av_calloc(AVSP_MAX(n, 1u), sizeof *options);
+    if (options == NULL)
+        return AVERROR(ENOMEM);
+    int rc = 0;
+    for (unsigned i = 0; i < n && rc >= 0; i++)
+        rc = av_dict_set_int(&options[i], "max_pixels", AVSP_PICTURE_AREA_MAX_PX, 0);
+    if (rc >= 0)
+        rc = avformat_find_stream_info(ctx, options);
+    for (unsigned i = 0; i < n; i++)
+        av_dict_free(&options[i]);
+    av_free(options);
     return rc;
 }
 
 /// Opens what @p io shows; takes it on success only.
 static enum avsp_code open_demuxer(struct avsp_source_io *io, const AVInputFormat *format,
-                                   const char *demuxers, struct avsp_source *ret_source,
-                                   struct avsp_err *err)
+                                   struct avsp_source *ret_source, struct avsp_err *err)
 {
     AVFormatContext *ctx = avformat_alloc_context();
-    int rc = ctx != NULL ? confine(ctx, io, demuxers) : AVERROR(ENOMEM);
+    int rc = ctx != NULL ? confine(ctx, io, format->name) : AVERROR(ENOMEM);
     if (rc < 0) {
         avformat_free_context(ctx);
         return avsp_averr_set(err, rc, "open the input");
     }
     rc = avformat_open_input(&ctx, "", format, NULL); // frees the context when it fails
     if (rc < 0)
-        return avsp_averr_set(
-            err, rc, "the file looks like %s, but it cannot be read: it is damaged or cut off",
-            format->long_name != NULL ? format->long_name : format->name);
-    rc = avformat_find_stream_info(ctx, NULL);
+        return cannot_open(io, format, rc, err);
+    rc = look_at_streams(ctx);
     if (rc < 0) {
         avformat_close_input(&ctx);
         return avsp_averr_set(err, rc, "find out about the streams of the input");
@@ -196,7 +236,7 @@ enum avsp_code avsp_source_open(int fd, struct avsp_source *ret_source, struct a
     const AVInputFormat *format = NULL;
     enum avsp_code rc = find_demuxer(io->avio, &format, err);
     if (rc == AVSP_OK)
-        rc = open_demuxer(io, format, DEMUXERS, ret_source, err);
+        rc = open_demuxer(io, format, ret_source, err);
     if (rc == AVSP_OK)
         io = NULL;
     return rc;
@@ -220,10 +260,10 @@ enum avsp_code avsp_source_open_piece(int fd, struct avsp_arena *arena,
     struct avsp_source_io *AVSP_CLEANUP(io_cleanup) io = io_new(fd, AVSP_PIECE_HEADER_BYTES, err);
     if (io == NULL)
         return err->code;
-    const AVInputFormat *format = av_find_input_format(PIECE_DEMUXERS);
+    const AVInputFormat *format = av_find_input_format(PIECE_DEMUXER);
     if (format == NULL)
         return avsp_err_set(err, AVSP_UNSUPPORTED, "this FFmpeg cannot read NUT");
-    rc = open_demuxer(io, format, PIECE_DEMUXERS, ret_source, err);
+    rc = open_demuxer(io, format, ret_source, err);
     if (rc == AVSP_OK)
         io = NULL;
     return rc;

@@ -1,8 +1,8 @@
 /// Opening what came from outside: a file by its descriptor, never by its name.
 ///
 /// The demuxer gets one AVIOContext over pread(2) and nothing else: io_open is refused (no playlist, concat script or external
-/// reference is followed), the protocol allow-list is empty, demuxers come from an allow-list that names every alias. Limits
-/// on streams and probing are set here. One thread at a time.
+/// reference is followed), the protocol allow-list is empty, demuxers and decoders come from allow-lists (allow.h). Limits on streams,
+/// pictures, probing and the size of one block of memory are set here. One thread at a time.
 #ifndef AVSP_MEDIA_SOURCE_H
 #define AVSP_MEDIA_SOURCE_H
 

@@ -1,5 +1,6 @@
 #include "media/tracks.h"
 
+#include "media/allow.h"
 #include "media/language.h"
 #include "util/parse.h"
 
@@ -9,6 +10,9 @@
 #include <string.h>
 
 #define TITLE_MAX_BYTES 256
+/// From telephones to the studio; a filter for what lies beyond needs memory without bounds.
+#define SAMPLE_RATE_MIN_HZ 1000
+#define SAMPLE_RATE_MAX_HZ 768000
 
 struct avsp_rational avsp_tracks_rational(AVRational q)
 {
@@ -74,8 +78,9 @@ static bool is_usable_audio(const AVStream *stream)
 {
     return stream->codecpar->codec_type == AVMEDIA_TYPE_AUDIO &&
            !avsp_tracks_is_encrypted(stream) &&
-           avcodec_find_decoder(stream->codecpar->codec_id) != NULL &&
-           stream->codecpar->sample_rate > 0 && stream->time_base.num > 0 &&
+           avsp_allow_decoder(stream->codecpar->codec_id) != NULL &&
+           stream->codecpar->sample_rate >= SAMPLE_RATE_MIN_HZ &&
+           stream->codecpar->sample_rate <= SAMPLE_RATE_MAX_HZ && stream->time_base.num > 0 &&
            stream->time_base.den > 0;
 }
 
@@ -96,14 +101,17 @@ static enum avsp_code check_video(const AVStream *video, struct avsp_err *err)
     const AVCodecParameters *par = video->codecpar;
     if (avsp_tracks_is_encrypted(video))
         return avsp_err_set(err, AVSP_UNSUPPORTED, "the video is encrypted");
-    if (par->codec_id == AV_CODEC_ID_NONE || avcodec_find_decoder(par->codec_id) == NULL)
-        return avsp_err_set(err, AVSP_UNSUPPORTED, "there is no decoder for the video (%s)",
-                            par->codec_id == AV_CODEC_ID_NONE ? "unknown codec"
-                                                              : avcodec_get_name(par->codec_id));
+    if (avsp_allow_decoder(par->codec_id) == NULL) {
+        char what[128];
+        avsp_allow_why_not(par, what, sizeof what);
+        return avsp_err_set(err, AVSP_UNSUPPORTED, "there is no decoder for the video (%s)", what);
+    }
     if (par->width < 1 || par->height < 1 || par->format == AV_PIX_FMT_NONE)
-        return avsp_err_set(err, AVSP_CORRUPT,
-                            "no picture of the video (%s) could be decoded: it is damaged",
-                            avcodec_get_name(par->codec_id));
+        return avsp_err_set(
+            err, AVSP_CORRUPT,
+            "no picture of the video (%s) could be decoded: it is damaged, too large, "
+            "or in another file, which is never opened",
+            avcodec_get_name(par->codec_id));
     if (par->width > AVSP_PICTURE_SIDE_MAX_PX || par->height > AVSP_PICTURE_SIDE_MAX_PX ||
         (int64_t)par->width * par->height > AVSP_PICTURE_AREA_MAX_PX)
         return avsp_err_set(err, AVSP_UNSUPPORTED,
@@ -156,7 +164,7 @@ static enum avsp_code nothing_to_play(const AVFormatContext *ctx, struct avsp_er
         if (avsp_tracks_is_encrypted(ctx->streams[i]))
             return avsp_err_set(err, AVSP_UNSUPPORTED,
                                 "no video in the file, and its sound is encrypted");
-        if (avcodec_find_decoder(par->codec_id) != NULL)
+        if (avsp_allow_decoder(par->codec_id) != NULL)
             return avsp_err_set(err, AVSP_CORRUPT,
                                 "no video in the file, and none of its sound (%s) could be "
                                 "decoded: it is damaged",
