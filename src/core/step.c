@@ -200,12 +200,10 @@ void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report)
     avsp_record_end(buf);
 }
 
-/// Why something failed: never OK, whatever it says.
-static enum avsp_code take_code(struct avsp_record *rec, const char *key)
-{
-    enum avsp_code code = avsp_code_from_name(avsp_record_str(rec, key));
-    return code != AVSP_OK ? code : AVSP_INTERNAL;
-}
+/// What a report may say at most, so that sums of a million of them stay numbers: a thousand years of frames, a pebibyte.
+#define FRAMES_MAX (INT64_C(1) << 41)
+#define BYTES_MAX (INT64_C(1) << 50)
+#define PTS_MAX (INT64_MAX / 2)
 
 /// A file name out of a report; anything but a plain name is a problem.
 static const char *take_name(struct avsp_record *rec, const char *key)
@@ -226,13 +224,59 @@ static const char *take_sha256(struct avsp_record *rec, const char *key)
     return text;
 }
 
+/// Length of the control character at @p c, 0 where there is none: C0, DEL, and C1 as UTF-8 has it.
+static size_t control_character(const unsigned char *c)
+{
+    if (c[0] < 0x20 || c[0] == 0x7f)
+        return 1;
+    return c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f ? 2 : 0;
+}
+
+/// Text that people will see, on a terminal too: much of it comes out of the file, so control characters become spaces.
 static const char *take_text(struct avsp_record *rec, const char *key)
 {
-    const char *text = avsp_record_str(rec, key);
-    if (strlen(text) > AVSP_TEXT_MAX_BYTES && rec->problem.code == AVSP_OK)
+    // The value is the record's own copy; "" where there is none.
+    unsigned char *text = (unsigned char *)(uintptr_t)avsp_record_str(rec, key);
+    size_t n = 0;
+    for (unsigned char *c = text; *c != '\0'; c++) {
+        size_t len = control_character(c);
+        if (len > 0)
+            memset(c, ' ', len);
+        n++;
+    }
+    if (n > AVSP_TEXT_MAX_BYTES && rec->problem.code == AVSP_OK)
         (void)avsp_err_set(&rec->problem, AVSP_INVALID, "record \"%.40s\": %s is too long",
                            rec->verb, key);
-    return text;
+    return (const char *)text;
+}
+
+/// A fraction that is above 0.
+static struct avsp_rational take_time_base(struct avsp_record *rec, const char *key)
+{
+    struct avsp_rational q = avsp_record_rational(rec, key);
+    if ((q.num <= 0 || q.den <= 0) && rec->problem.code == AVSP_OK)
+        (void)avsp_err_set(&rec->problem, AVSP_INVALID, "record \"%.40s\": %s is not above 0",
+                           rec->verb, key);
+    return q;
+}
+
+/// What a step may say of its own failure. The other codes have meanings for whoever started it (stopped, fenced, not there): a
+/// step that has been taken over must not be able to act as if that were so.
+static enum avsp_code take_code(struct avsp_record *rec, const char *key)
+{
+    enum avsp_code code = avsp_code_from_name(avsp_record_str(rec, key));
+    switch (code) {
+    case AVSP_INVALID:
+    case AVSP_LIMIT:
+    case AVSP_UNAVAILABLE:
+    case AVSP_TIMEOUT:
+    case AVSP_CORRUPT:
+    case AVSP_UNSUPPORTED:
+    case AVSP_NO_MEMORY:
+        return code;
+    default:
+        return AVSP_INTERNAL;
+    }
 }
 
 static struct avsp_piece take_piece(struct avsp_record *rec)
@@ -243,11 +287,11 @@ static struct avsp_piece take_piece(struct avsp_record *rec)
         .track = (uint32_t)avsp_record_i64(rec, "track", 0, 63),
         .idx = (uint32_t)avsp_record_i64(rec, "idx", 0, AVSP_SEGMENTS_MAX - 1),
         .n_segments = (uint32_t)avsp_record_i64(rec, "n", 0, AVSP_SEGMENTS_MAX),
-        .in_pts = avsp_record_i64(rec, "in", INT64_MIN, INT64_MAX),
-        .out_pts = avsp_record_i64(rec, "out", INT64_MIN, INT64_MAX),
-        .time_base = avsp_record_rational(rec, "tb"),
-        .frames = (uint64_t)avsp_record_i64(rec, "frames", 0, INT64_MAX),
-        .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, INT64_MAX),
+        .in_pts = avsp_record_i64(rec, "in", -PTS_MAX, PTS_MAX),
+        .out_pts = avsp_record_i64(rec, "out", -PTS_MAX, PTS_MAX),
+        .time_base = take_time_base(rec, "tb"),
+        .frames = (uint64_t)avsp_record_i64(rec, "frames", 0, FRAMES_MAX),
+        .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, BYTES_MAX),
         .file = {AVSP_LOCATION_FS, take_name(rec, "file"), "", "", "", "", {""}},
     };
     if (p.kind == AVSP_TASK_MANIFEST && rec->problem.code == AVSP_OK)
@@ -262,7 +306,7 @@ static struct avsp_rendition take_rendition(struct avsp_record *rec)
         .kind =
             (enum avsp_media_kind)avsp_record_i64(rec, "media", AVSP_MEDIA_VIDEO, AVSP_MEDIA_AUDIO),
         .init_name = take_name(rec, "init"),
-        .init_bytes = (uint64_t)avsp_record_i64(rec, "bytes", 1, INT64_MAX),
+        .init_bytes = (uint64_t)avsp_record_i64(rec, "bytes", 1, BYTES_MAX),
         .init_sha256 = take_sha256(rec, "sha256"),
         .codecs = take_text(rec, "codecs"),
         .timescale = (uint32_t)avsp_record_i64(rec, "timescale", 1, UINT32_MAX),
@@ -283,10 +327,10 @@ static struct avsp_segment take_segment(struct avsp_record *rec)
         .rendition = take_name(rec, "rendition"),
         .idx = (uint32_t)avsp_record_i64(rec, "idx", 0, AVSP_SEGMENTS_MAX - 1),
         .name = take_name(rec, "name"),
-        .start_ticks = avsp_record_i64(rec, "start", 0, INT64_MAX / 2),
-        .duration_ticks = avsp_record_i64(rec, "duration", 1, INT64_MAX / 2),
-        .frames = (uint64_t)avsp_record_i64(rec, "frames", 1, INT64_MAX),
-        .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 1, INT64_MAX),
+        .start_ticks = avsp_record_i64(rec, "start", 0, PTS_MAX),
+        .duration_ticks = avsp_record_i64(rec, "duration", 1, PTS_MAX),
+        .frames = (uint64_t)avsp_record_i64(rec, "frames", 1, FRAMES_MAX),
+        .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 1, BYTES_MAX),
         .sha256 = take_sha256(rec, "sha256"),
     };
 }
@@ -297,7 +341,7 @@ static void take_probe(struct avsp_record *rec, struct avsp_report *report)
         report->input = (struct avsp_probe_input){
             .format = take_text(rec, "format"),
             .duration_us = avsp_record_i64(rec, "duration_us", 0, INT64_MAX),
-            .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, INT64_MAX),
+            .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, BYTES_MAX),
             .n_segments = (uint32_t)avsp_record_i64(rec, "segments", 0, UINT32_MAX),
             .libraries = take_text(rec, "libraries"),
         };
@@ -338,8 +382,8 @@ enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
     switch (report.kind) {
     case AVSP_REPORT_PROGRESS:
         report.progress = (struct avsp_progress){
-            .frames_done = (uint64_t)avsp_record_i64(&rec, "done", 0, INT64_MAX),
-            .frames_total = (uint64_t)avsp_record_i64(&rec, "total", 0, INT64_MAX),
+            .frames_done = (uint64_t)avsp_record_i64(&rec, "done", 0, FRAMES_MAX),
+            .frames_total = (uint64_t)avsp_record_i64(&rec, "total", 0, FRAMES_MAX),
             .milli_fps = (uint32_t)avsp_record_i64(&rec, "millifps", 0, UINT32_MAX),
         };
         break;

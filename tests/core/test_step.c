@@ -102,6 +102,16 @@ static void hostile_reports_are_refused(void **state)
         "piece task=3 track=0 idx=0 n=1 in=0 out=1 tb=1/25 frames=1 bytes=1 file=x",
         "piece task=2 track=0 idx=99999999 n=1 in=0 out=1 tb=1/25 frames=1 bytes=1 file=x",
         "piece task=2 track=0 idx=0 n=1 in=0 out=1 tb=1/25 frames=-1 bytes=1 file=x",
+        "piece task=2 track=0 idx=0 n=1 in=0 out=1 tb=1/25 frames=9000000000000000000 bytes=1 "
+        "file=x",
+        "piece task=2 track=0 idx=0 n=1 in=0 out=1 tb=1/25 frames=1 bytes=9000000000000000000 "
+        "file=x",
+        "piece task=2 track=0 idx=0 n=1 in=-9223372036854775808 out=1 tb=1/25 frames=1 bytes=1 "
+        "file=x",
+        "piece task=2 track=0 idx=0 n=1 in=0 out=9223372036854775807 tb=1/25 frames=1 bytes=1 "
+        "file=x",
+        "piece task=2 track=0 idx=0 n=1 in=0 out=1 tb=0/0 frames=1 bytes=1 file=x",
+        "piece task=2 track=0 idx=0 n=1 in=0 out=1 tb=-1/25 frames=1 bytes=1 file=x",
         "segment rendition=v0 idx=0 name=x start=-1 duration=1 frames=1 bytes=1 sha256=" SHA,
         "segment rendition=v0 idx=0 name=x start=0 duration=0 frames=1 bytes=1 sha256=" SHA,
         "segment rendition=v0 idx=0 name=x start=0 duration=1 frames=1 bytes=1 sha256=abc",
@@ -119,16 +129,45 @@ static void hostile_reports_are_refused(void **state)
     }
 }
 
-static void a_failure_is_never_ok(void **state)
+static enum avsp_code failure_code(struct avsp_arena *arena, const char *name)
+{
+    char line[100];
+    snprintf(line, sizeof line, "failed code=%s retry=0 text=x", name);
+    struct avsp_report back;
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_report_parse(arena, line, &back, &err), AVSP_OK);
+    return back.failure.code;
+}
+
+/// "Canceled" would give the task back for another try at no cost, for ever.
+static void a_failure_is_never_ok_nor_acts_as_something_else(void **state)
+{
+    (void)state;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 16);
+    static const char *const others[] = {"ok",        "canceled",     "conflict",
+                                         "not-found", "exists",       "denied",
+                                         "internal",  "precondition", "no-such-code"};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(others); i++)
+        assert_int_equal(failure_code(&arena, others[i]), AVSP_INTERNAL);
+    assert_int_equal(failure_code(&arena, "corrupt"), AVSP_CORRUPT);
+    assert_int_equal(failure_code(&arena, "unsupported"), AVSP_UNSUPPORTED);
+    assert_int_equal(failure_code(&arena, "no-memory"), AVSP_NO_MEMORY);
+}
+
+static void text_cannot_command_a_terminal(void **state)
 {
     (void)state;
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, 1 << 16);
     struct avsp_report back;
     struct avsp_err err = {0};
-    assert_int_equal(avsp_report_parse(&arena, "failed code=ok retry=0 text=x", &back, &err),
+    assert_int_equal(avsp_report_parse(&arena,
+                                       "warning text=a%1B[31mb%0Ac%0D%7Fd\xc2\x9b"
+                                       "e%20\xc3\xa9",
+                                       &back, &err),
                      AVSP_OK);
-    assert_int_equal(back.failure.code, AVSP_INTERNAL);
+    assert_string_equal(back.warning, "a [31mb c  d  e \xc3\xa9");
 }
 
 int main(void)
@@ -137,7 +176,8 @@ int main(void)
         cmocka_unit_test(a_request_comes_back),
         cmocka_unit_test(reports_come_back),
         cmocka_unit_test(hostile_reports_are_refused),
-        cmocka_unit_test(a_failure_is_never_ok),
+        cmocka_unit_test(a_failure_is_never_ok_nor_acts_as_something_else),
+        cmocka_unit_test(text_cannot_command_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
