@@ -23,6 +23,9 @@
 #define LOG_TAIL_BYTES AVSP_LOG_TAIL_MAX_BYTES
 #define LOG_MAX_BYTES (1 << 20)
 #define PROBE_CPU_SECONDS 60
+#define FILES_MAX 64
+/// Decoding the largest picture, and reading any file's tables; encoding is not done here.
+#define SPACE_MAX_BYTES ((uint64_t)8 << 30)
 /// More than any step has reason to send: a report a segment, and some progress.
 #define LINES_MAX (8 * AVSP_SEGMENTS_MAX)
 #define KILL_MS 5000
@@ -81,8 +84,12 @@ static enum avsp_code spawn(struct avsp_media_child *child, int input_fd, uint64
         .fds = {input_fd, -1, child->log, theirs},
         .n_fds = 4,
         .cwd_fd = cwd,
-        .limits = {{RLIMIT_CPU, cpu_seconds}, {RLIMIT_FSIZE, LOG_MAX_BYTES}, {RLIMIT_CORE, 0}},
-        .n_limits = 3,
+        .limits = {{RLIMIT_CPU, cpu_seconds},
+                   {RLIMIT_FSIZE, LOG_MAX_BYTES},
+                   {RLIMIT_CORE, 0},
+                   {RLIMIT_NOFILE, FILES_MAX},
+                   {RLIMIT_AS, SPACE_MAX_BYTES}},
+        .n_limits = AVSP_SANITIZED ? 4 : 5, // a sanitizer maps terabytes
         .own_group = true,
         .die_with_parent = true,
     };

@@ -241,6 +241,9 @@ static enum avsp_code stage(struct avsp_storage *store, struct putting *p, struc
         return avsp_local_failed(err, errno, path);
     if (!S_ISREG(st.st_mode))
         return avsp_err_set(err, AVSP_INVALID, "%s: not a regular file", path);
+    // Its other name is somebody else's file, whose mode would change and whose content would be published.
+    if (st.st_nlink != 1)
+        return avsp_err_set(err, AVSP_INVALID, "%s: has another name too", path);
     enum avsp_code rc =
         avsp_local_open_parent(store, p->tmp.shown, true, &p->tmp.folder, &p->tmp.leaf, err);
     if (rc != AVSP_OK)

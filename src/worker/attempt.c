@@ -177,7 +177,11 @@ enum avsp_code avsp_attempt_check(const struct avsp_attempt *attempt, const char
     if (fstatat(attempt->step_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
         return avsp_err_set(err, AVSP_INTERNAL, "the media step did not make %s: %s", name,
                             strerrordesc_np(errno));
-    if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != bytes)
+    // Under another name too, it would be somebody else's file.
+    if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
+        return avsp_err_set(err, AVSP_INTERNAL, "the media step made %s, which is not a plain file",
+                            name);
+    if ((uint64_t)st.st_size != bytes)
         return avsp_err_set(err, AVSP_INTERNAL,
                             "the media step made %s with %jd bytes, not %" PRIu64, name,
                             (intmax_t)st.st_size, bytes);

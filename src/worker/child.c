@@ -25,9 +25,14 @@
 /// More lines than any step has reason to send: a segment, its progress and some warnings each.
 #define LINES_MAX (8 * AVSP_SEGMENTS_MAX)
 #define READ_BYTES AVSP_REPORT_STREAM_ADD_MAX_BYTES
+/// SVT-AV1 starts some dozens, and some more for each processor. RLIMIT_NPROC would count this user's other processes too.
+#define THREADS_MAX 2048
 /// Address space is up to five times what is resident (measured with libav and SVT-AV1), so this only stops what is absurd.
 #define SPACE_FACTOR 6
 #define SPACE_MIN_BYTES ((uint64_t)16 << 30)
+/// Writable memory is up to 1.5 times what is resident (measured likewise, with 8 MiB of stack for each thread).
+#define DATA_FACTOR 2
+#define DATA_MORE_BYTES ((uint64_t)512 << 20)
 
 struct running {
     const struct avsp_child *child;
@@ -71,8 +76,12 @@ static unsigned set_limits(const struct avsp_child *child, struct avsp_spawn_lim
     limits[n++] = (struct avsp_spawn_limit){RLIMIT_NOFILE, FILES_MAX};
     limits[n++] = (struct avsp_spawn_limit){RLIMIT_CORE, 0};
     uint64_t space = AVSP_MAX(child->limits.memory_bytes * SPACE_FACTOR, SPACE_MIN_BYTES);
-    if (!AVSP_SANITIZED)
+    if (!AVSP_SANITIZED) {
         limits[n++] = (struct avsp_spawn_limit){RLIMIT_AS, space};
+        // What is resident is looked at now and then; this holds in between. Stacks count too.
+        limits[n++] = (struct avsp_spawn_limit){
+            RLIMIT_DATA, child->limits.memory_bytes * DATA_FACTOR + DATA_MORE_BYTES};
+    }
     return n;
 }
 
@@ -208,19 +217,32 @@ static enum avsp_code read_rest(struct running *run, struct avsp_err *err)
     return AVSP_OK;
 }
 
-static uint64_t resident_bytes(pid_t pid)
+/// What a child uses now.
+struct usage {
+    uint64_t resident_bytes;
+    uint64_t n_threads;
+};
+
+static struct usage usage_of(pid_t pid)
 {
-    char path[64], text[128];
-    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     int AVSP_CLEANUP(avsp_fd_cleanup) fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    struct usage usage = {0};
     if (n <= 0)
-        return 0;
+        return usage;
     text[n] = '\0';
-    // "size resident shared …", in pages: proc(5).
-    const char *second = strchr(text, ' ');
-    unsigned long long pages = second != NULL ? strtoull(second, NULL, 10) : 0;
-    return pages * (uint64_t)sysconf(_SC_PAGESIZE);
+    // Field 3 stands behind the name's last parenthesis; 20 is the number of threads, 24 the resident pages: proc(5).
+    const char *at = strrchr(text, ')');
+    for (unsigned field = 3; at != NULL && field <= 24; field++) {
+        at = strchr(at + 1, ' ');
+        if (at != NULL && field == 20)
+            usage.n_threads = strtoull(at, NULL, 10);
+        if (at != NULL && field == 24)
+            usage.resident_bytes = strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    }
+    return usage;
 }
 
 static enum avsp_code check_limits(const struct running *run, struct avsp_err *err)
@@ -235,8 +257,11 @@ static enum avsp_code check_limits(const struct running *run, struct avsp_err *e
         return run->is_over ? avsp_err_set(err, AVSP_INTERNAL, "the media step does not end")
                             : avsp_err_set(err, AVSP_TIMEOUT, "no progress for %" PRId64 " seconds",
                                            child->limits.silence_ms / 1000);
-    uint64_t resident = resident_bytes(run->pid);
-    if (resident > child->limits.memory_bytes)
+    struct usage usage = usage_of(run->pid);
+    if (usage.n_threads > THREADS_MAX)
+        return avsp_err_set(err, AVSP_INTERNAL, "the media step started more than %d threads",
+                            THREADS_MAX);
+    if (usage.resident_bytes > child->limits.memory_bytes)
         return avsp_err_set(err, AVSP_LIMIT,
                             "it needs more than the %" PRIu64 " MiB of memory that it may use",
                             child->limits.memory_bytes >> 20);

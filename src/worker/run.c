@@ -49,7 +49,7 @@ static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, stru
         return avsp_err_set(err, AVSP_LIMIT, "the input is larger than --work-limit");
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/input", run->attempt.path);
-    input->own_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    input->own_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     void *block AVSP_CLEANUP(avsp_free_ptr) = malloc(COPY_BYTES);
     if (input->own_fd < 0 || block == NULL)
         return avsp_err_set_errno(err, errno, "%s", path);
@@ -66,6 +66,11 @@ static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, stru
             return rc;
         offset += n;
     }
+    // For reading: the child has no business with changing it.
+    avsp_fd_cleanup(&input->own_fd);
+    input->own_fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (input->own_fd < 0)
+        return avsp_err_set_errno(err, errno, "%s", path);
     input->fd = input->own_fd;
     return AVSP_OK;
 }

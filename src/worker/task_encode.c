@@ -52,6 +52,23 @@ static enum avsp_code take_report(void *opaque, const struct avsp_report *report
     }
 }
 
+/// How far from its place on the timeline a segment may begin: sound is cut at frames, and has its priming.
+#define PLACE_SLACK_S 2
+
+/// Is a segment where its index says, and behind the one before it? @param before  NULL: it is the first.
+static bool is_in_place(const struct avsp_run *run, const struct avsp_segment *s,
+                        const struct avsp_segment *before)
+{
+    int64_t scale = run->made.renditions[0].timescale;
+    int64_t length_s = run->task->segment_seconds;
+    int64_t from_s = (int64_t)s->idx * length_s;
+    return s->idx >= run->task->idx && s->start_ticks / scale >= from_s - PLACE_SLACK_S &&
+           s->start_ticks / scale <= from_s + length_s + PLACE_SLACK_S &&
+           s->duration_ticks / scale <= AVSP_SEGMENTS_MAX * (int64_t)AVSP_SEGMENT_SECONDS_MAX &&
+           (before == NULL || (s->idx > before->idx &&
+                               s->start_ticks >= before->start_ticks + before->duration_ticks));
+}
+
 /// Does what was reported make sense as a whole?
 static enum avsp_code check_made(const struct avsp_run *run, struct avsp_err *err)
 {
@@ -69,8 +86,7 @@ static enum avsp_code check_made(const struct avsp_run *run, struct avsp_err *er
         return avsp_err_set(err, AVSP_INTERNAL, "the media step made a rendition \"%s\"", name);
     for (size_t i = 0; i < made->n_segments; i++)
         if (strcmp(made->segments[i].rendition, name) != 0 ||
-            made->segments[i].idx < run->task->idx ||
-            (i > 0 && made->segments[i].idx <= made->segments[i - 1].idx))
+            !is_in_place(run, &made->segments[i], i > 0 ? &made->segments[i - 1] : NULL))
             return avsp_err_set(err, AVSP_INTERNAL, "the media step made segments out of order");
     return AVSP_OK;
 }

@@ -214,6 +214,30 @@ static void a_link_in_the_place_of_a_file_is_replaced_not_followed(void **state)
                      AVSP_INVALID);
 }
 
+/// Its other name may be a file of ours that holds a secret: it would be published, and its mode changed.
+static void a_file_with_another_name_is_not_published(void **state)
+{
+    struct contract_fixture *f = *state;
+    char secret[300], made[300];
+    snprintf(secret, sizeof secret, "%s/secret", f->local);
+    snprintf(made, sizeof made, "%s/made", f->local);
+    contract_write(secret, 's', 7);
+    assert_int_equal(chmod(secret, 0600), 0);
+    assert_int_equal(link(secret, made), 0);
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 16);
+    struct avsp_location file;
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_storage_put(f->store, made, &f->folder, "seg", &arena, &file, &err),
+                     AVSP_INVALID);
+    struct stat st;
+    assert_int_equal(stat(secret, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    assert_int_equal(st.st_nlink, 2);
+    snprintf(made, sizeof made, "%s/seg", f->folder.path);
+    assert_int_equal(access(made, F_OK), -1);
+}
+
 static void removal_does_not_follow_links(void **state)
 {
     struct contract_fixture *f = *state;
@@ -436,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(links_within_a_root_are_fine, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_in_the_place_of_a_file_is_replaced_not_followed,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(a_file_with_another_name_is_not_published, setup, teardown),
         cmocka_unit_test_setup_teardown(removal_does_not_follow_links, setup, teardown),
         cmocka_unit_test_setup_teardown(a_put_never_replaces_a_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_rights_are_named, setup, teardown),

@@ -137,6 +137,7 @@ static void nothing_leaks_into_the_child(void **state)
 static void what_the_step_says_of_its_failure_counts(void **state)
 {
     expect(*state, "failed", AVSP_CORRUPT, "the file is damaged");
+    expect(*state, "canceled", AVSP_INTERNAL, "stopped");
 }
 
 static void an_end_without_a_word_is_a_failure(void **state)
@@ -179,6 +180,8 @@ static void a_step_that_takes_too_much_is_ended(void **state)
     f->limits.memory_bytes = 256 << 20;
     expect(f, "memory", AVSP_LIMIT, "256 MiB of memory");
     expect(f, "file", AVSP_LIMIT, "a file of more than 1 MiB");
+    f->limits.memory_bytes = (uint64_t)1 << 30;
+    expect(f, "threads", AVSP_INTERNAL, "2048 threads");
 }
 
 static void it_is_stopped_when_it_is_in_vain(void **state)

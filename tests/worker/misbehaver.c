@@ -4,10 +4,12 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -40,16 +42,23 @@ static void make_file(const char *name, const char *text)
         _exit(4);
 }
 
-static void say_segment(uint32_t idx, const char *name, uint64_t bytes)
+/// @param start_s  a test's segments have two seconds each
+static void say_segment_at(uint32_t idx, int64_t start_s, const char *name, uint64_t bytes)
 {
     say(&(struct avsp_report){.kind = AVSP_REPORT_SEGMENT,
                               .segment = {.rendition = "v0",
                                           .idx = idx,
                                           .name = name,
+                                          .start_ticks = start_s * 12800,
                                           .duration_ticks = 100,
                                           .frames = 1,
                                           .bytes = bytes,
                                           .sha256 = HASH}});
+}
+
+static void say_segment(uint32_t idx, const char *name, uint64_t bytes)
+{
+    say_segment_at(idx, (int64_t)idx * 2, name, bytes);
 }
 
 static void say_rendition(void)
@@ -130,6 +139,23 @@ static void eat_memory(void)
     pause();
 }
 
+static void *wait_for_ever(void *unused)
+{
+    pause();
+    return unused;
+}
+
+static void start_threads(void)
+{
+    pthread_attr_t small;
+    pthread_t thread;
+    pthread_attr_init(&small);
+    pthread_attr_setstacksize(&small, 16384);
+    for (unsigned i = 0; i < 5000 && pthread_create(&thread, &small, wait_for_ever, NULL) == 0; i++)
+        ;
+    pause();
+}
+
 static void write_much(void)
 {
     static char block[1 << 20];
@@ -199,6 +225,33 @@ static int elaborate(const char *what)
         say_rendition();
         say_segment(0, "seg.m4s", 7);
         say_kind(AVSP_REPORT_DONE);
+    } else if (strcmp(what, "hard-link") == 0) {
+        make_file("init.mp4", "init");
+        make_file("other", "segment");
+        if (link("other", "seg.m4s") != 0)
+            return 5;
+        say_rendition();
+        say_segment(0, "seg.m4s", 7);
+        say_kind(AVSP_REPORT_DONE);
+    } else if (strcmp(what, "fifo") == 0) {
+        make_file("init.mp4", "init");
+        if (mkfifo("seg.m4s", 0600) != 0)
+            return 5;
+        say_rendition();
+        say_segment(0, "seg.m4s", 7);
+        say_kind(AVSP_REPORT_DONE);
+    } else if (strcmp(what, "far-away") == 0) {
+        make_file("init.mp4", "init");
+        make_file("seg.m4s", "segment");
+        say_rendition();
+        say_segment_at(900000, 0, "seg.m4s", 7);
+        say_kind(AVSP_REPORT_DONE);
+    } else if (strcmp(what, "canceled") == 0) {
+        say(&(struct avsp_report){
+            .kind = AVSP_REPORT_FAILED,
+            .failure = {.code = AVSP_CANCELED, .message = "stopped", .log_tail = ""}});
+    } else if (strcmp(what, "threads") == 0) {
+        start_threads();
     } else if (strcmp(what, "after-end") == 0) {
         say_kind(AVSP_REPORT_DONE);
         say_segment(0, "seg.m4s", 7);

@@ -378,13 +378,45 @@ static void what_is_not_as_reported_is_not_published(void **state)
     assert_false(exists("out/v0/00000-0123456789abcdef.m4s"));
 }
 
+static void refuses(const char *what)
+{
+    co.what = what;
+    work(5000, 0, 1);
+    assert_int_equal(co.failure, AVSP_INTERNAL);
+    assert_int_equal(co.n_succeeded, 0);
+    assert_false(exists("out/v0/00000-0123456789abcdef.m4s"));
+    assert_false(exists("out/v0/900000-0123456789abcdef.m4s"));
+}
+
 static void a_link_is_not_published(void **state)
 {
     (void)state;
-    co.what = "link";
-    work(5000, 0, 1);
-    assert_int_equal(co.failure, AVSP_INTERNAL);
-    assert_false(exists("out/v0/00000-0123456789abcdef.m4s"));
+    refuses("link");
+}
+
+static void another_name_of_a_file_is_not_published(void **state)
+{
+    (void)state;
+    refuses("hard-link");
+}
+
+static void a_pipe_is_not_published(void **state)
+{
+    (void)state;
+    refuses("fifo");
+}
+
+static void a_segment_out_of_place_is_not_published(void **state)
+{
+    (void)state;
+    refuses("far-away");
+}
+
+static void a_step_cannot_hand_its_task_back(void **state)
+{
+    (void)state;
+    refuses("canceled");
+    assert_int_equal(co.n_released, 0);
 }
 
 static void a_stop_hands_back_at_once(void **state)
@@ -506,6 +538,10 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(damage_is_not_tried_again, setup, teardown),
         cmocka_unit_test_setup_teardown(what_is_not_as_reported_is_not_published, setup, teardown),
         cmocka_unit_test_setup_teardown(a_link_is_not_published, setup, teardown),
+        cmocka_unit_test_setup_teardown(another_name_of_a_file_is_not_published, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_pipe_is_not_published, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_segment_out_of_place_is_not_published, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_step_cannot_hand_its_task_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_hands_back_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_drain_ends_and_then_hands_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_task_whose_claim_was_broken_off_is_handed_back, setup,
