@@ -17,9 +17,10 @@
 #define STREAMS_MAX 64
 /// One block of memory: a plane of the largest picture, or the index of a day at 200 frames a second.
 #define ALLOC_MAX_BYTES (512 << 20)
-#define PROBE_BYTES (1 << 20)       ///< to recognise the format
-#define ANALYZE_BYTES (32 << 20)    ///< to find out about the streams
-#define ANALYZE_US (10 * 1000000LL) ///< likewise, in media time
+#define PROBE_BYTES (1 << 20)    ///< to recognise the format
+#define ANALYZE_BYTES (32 << 20) ///< to find out about the streams
+#define ANALYZE_US                                                                                 \
+    (60 * 1000000LL) ///< likewise, in media time: a picture may begin long after the sound
 
 /// A window of a file as an AVIOContext: from `base` to the end, position 0 being `base`.
 struct avsp_source_io {
