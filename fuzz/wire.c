@@ -30,15 +30,15 @@ static enum avsp_code read_spec(struct avsp_arena *arena, const ProtobufCMessage
                                 union model *model, struct avsp_err *err)
 {
     enum avsp_code rc =
-        avsp_wire_read_spec((const Com__Avspl1t__JobDetails *)msg, &model->spec, err);
+        avsp_wire_read_spec(arena, (const Com__Avspl1t__JobDetails *)msg, &model->spec, err);
     return rc == AVSP_OK ? avsp_job_spec_check(&model->spec, arena, err) : rc;
 }
 
 static enum avsp_code read_filter(struct avsp_arena *arena, const ProtobufCMessage *msg,
                                   union model *model, struct avsp_err *err)
 {
-    (void)arena;
-    return avsp_wire_read_filter((const Com__Avspl1t__ListJobsMessage *)msg, &model->filter, err);
+    return avsp_wire_read_filter(arena, (const Com__Avspl1t__ListJobsMessage *)msg, &model->filter,
+                                 err);
 }
 
 static enum avsp_code read_claim(struct avsp_arena *arena, const ProtobufCMessage *msg,

@@ -62,10 +62,12 @@ int avsp_cmd_list(const struct avsp_cli_parsed *args)
     struct avsp_err err = {0};
     struct avsp_job_filter filter;
     int64_t limit = 0;
-    if (read_filter(args, &filter, &limit, &err) != AVSP_OK)
-        return avsp_cmd_fail(&err);
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, 4 * (size_t)AVSP_CMD_ARENA_BYTES);
+    if (read_filter(args, &filter, &limit, &err) != AVSP_OK ||
+        avsp_cmd_labels(args, &arena, AVSP_LABEL_FILTERS_MAX, &filter.labels, &filter.n_labels,
+                        &err) != AVSP_OK)
+        return avsp_cmd_fail(&err);
     struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
         avsp_cmd_connect(args, true, &err);
     if (cli == NULL)

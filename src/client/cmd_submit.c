@@ -26,6 +26,18 @@ static enum avsp_code refuse_taken(const struct avsp_job_spec *spec, struct avsp
     return access(manifest.path, F_OK) == 0 ? avsp_output_taken(spec->output.path, err) : AVSP_OK;
 }
 
+/// What `submit` has beyond `encode`.
+static enum avsp_code read_more(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                                struct avsp_job_spec *spec, struct avsp_err *err)
+{
+    int64_t priority = 0;
+    enum avsp_code rc = avsp_cli_i64(args, "priority", 0, AVSP_PRIORITY_MAX, &priority, err);
+    spec->priority = (int32_t)priority;
+    return rc == AVSP_OK
+               ? avsp_cmd_labels(args, arena, AVSP_LABELS_MAX, &spec->labels, &spec->n_labels, err)
+               : rc;
+}
+
 static enum avsp_code print_job(struct avsp_client *cli, const char *id, struct avsp_arena *arena,
                                 struct avsp_err *err)
 {
@@ -42,6 +54,7 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
     struct avsp_job_spec spec;
     if (avsp_cmd_read_spec(args, &arena, &spec, &err) != AVSP_OK ||
+        read_more(args, &arena, &spec, &err) != AVSP_OK ||
         avsp_job_spec_check(&spec, &arena, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
     // A key makes the call safe to repeat; without one of the caller's, each submit is a job of its own.

@@ -93,6 +93,7 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
         .work = avsp_cmd_no_location(),
         .overwrite = avsp_cli_flag(args, "overwrite"),
         .idempotency_key = "",
+        .priority = AVSP_PRIORITY_DEFAULT,
     };
     enum avsp_code rc = read_numbers(args, ret_spec, err);
     if (rc == AVSP_OK)
@@ -102,6 +103,32 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
     if (rc == AVSP_OK && work != NULL)
         rc = avsp_cmd_location(arena, work, &ret_spec->work, err);
     return rc;
+}
+
+enum avsp_code avsp_cmd_labels(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                               size_t max, struct avsp_label **ret_labels, size_t *ret_n,
+                               struct avsp_err *err)
+{
+    struct avsp_label *labels = avsp_arena_array(arena, max, sizeof *labels);
+    if (labels == NULL)
+        return avsp_arena_failed(arena, err);
+    size_t n = 0;
+    for (const char *text; (text = avsp_cli_nth(args, "label", (unsigned)n)) != NULL; n++) {
+        const char *equals = strchr(text, '=');
+        if (n == max)
+            return avsp_err_set(err, AVSP_INVALID, "--label: more than %zu", max);
+        if (equals == NULL)
+            return avsp_err_set(err, AVSP_INVALID, "--label: \"%.100s\" is not KEY=VALUE", text);
+        labels[n].name = avsp_arena_strndup(arena, text, (size_t)(equals - text));
+        labels[n].value = equals + 1;
+        if (labels[n].name == NULL)
+            return avsp_arena_failed(arena, err);
+        if (avsp_label_check(&labels[n], err) != AVSP_OK)
+            return avsp_err_wrap(err, "--label");
+    }
+    *ret_labels = labels;
+    *ret_n = n;
+    return AVSP_OK;
 }
 
 struct avsp_client *avsp_cmd_connect(const struct avsp_cli_parsed *args, bool fail_fast,

@@ -58,6 +58,7 @@ int avsp_cmd_cancel(const struct avsp_cli_parsed *args);
 int avsp_cmd_retry(const struct avsp_cli_parsed *args);
 int avsp_cmd_pause(const struct avsp_cli_parsed *args);
 int avsp_cmd_resume(const struct avsp_cli_parsed *args);
+int avsp_cmd_priority(const struct avsp_cli_parsed *args);
 int avsp_cmd_delete(const struct avsp_cli_parsed *args);
 int avsp_cmd_probe(const struct avsp_cli_parsed *args);
 int avsp_cmd_verify(const struct avsp_cli_parsed *args);
@@ -81,6 +82,12 @@ int avsp_cmd_exit_of(const struct avsp_job *job);
 enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
                                   struct avsp_job_spec *ret_spec,
                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// The values of --label KEY=VALUE. Strings are in @p arena or the command line.
+/// @param max  how many there may be. @return OK; INVALID naming the option; NO_MEMORY.
+enum avsp_code avsp_cmd_labels(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                               size_t max, struct avsp_label **ret_labels, size_t *ret_n,
+                               struct avsp_err *err) AVSP_CHECKED;
 
 /// A client for --coordinator. @return free with avsp_client_free; NULL with @p err set.
 struct avsp_client *avsp_cmd_connect(const struct avsp_cli_parsed *args, bool fail_fast,

@@ -67,6 +67,16 @@ static json_t *whole(struct object *object)
     return NULL;
 }
 
+static json_t *labels_object(const struct avsp_job *job)
+{
+    struct object object = {.json = json_object()};
+    for (size_t i = 0; i < job->spec.n_labels; i++) {
+        json_t *value = json_string(job->spec.labels[i].value);
+        put(&object, job->spec.labels[i].name, value != NULL ? value : json_string("(not UTF-8)"));
+    }
+    return whole(&object);
+}
+
 static json_t *job_object(const struct avsp_job *job)
 {
     struct object object = {.json = json_object()};
@@ -79,6 +89,8 @@ static json_t *job_object(const struct avsp_job *job)
     put(&object, "error_code",
         failed ? text_or_null(avsp_code_name(job->failure.code)) : json_null());
     put(&object, "warnings", texts(job->warnings, job->n_warnings));
+    put(&object, "priority", json_integer(job->spec.priority));
+    put(&object, "labels", labels_object(job));
     put(&object, "input", location_or_null(&job->spec.input));
     put(&object, "output", location_or_null(&job->spec.output));
     put(&object, "created_at", time_or_null(job->created_us));
@@ -103,6 +115,38 @@ static enum avsp_code print(json_t *value, struct avsp_err *err)
 enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *err)
 {
     return print(job_object(job), err);
+}
+
+static json_t *attempt_object(const struct avsp_attempt_record *attempt)
+{
+    struct object object = {.json = json_object()};
+    const struct avsp_failure *failure = &attempt->failure;
+    bool failed = failure->code != AVSP_OK;
+    put(&object, "task", text_or_null(attempt->task_id));
+    put(&object, "kind", json_string(avsp_task_kind_name(attempt->kind)));
+    put(&object, "index", json_integer(attempt->idx));
+    put(&object, "attempt", json_integer(attempt->attempt));
+    put(&object, "worker", text_or_null(attempt->worker_id));
+    put(&object, "started_at", time_or_null(attempt->claimed_us));
+    put(&object, "ended_at", time_or_null(attempt->ended_us));
+    put(&object, "outcome", text_or_null(attempt->outcome));
+    put(&object, "error", failed ? text_or_null(failure->message) : json_null());
+    put(&object, "error_code", failed ? json_string(avsp_code_name(failure->code)) : json_null());
+    put(&object, "log", failed ? text_or_null(failure->log_tail) : json_null());
+    return whole(&object);
+}
+
+enum avsp_code avsp_cmd_json_history(const struct avsp_job *job,
+                                     const struct avsp_attempt_record *attempts, size_t n_attempts,
+                                     struct avsp_err *err)
+{
+    struct object object = {.json = job_object(job)};
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < n_attempts; i++)
+        if (json_array_append_new(array, attempt_object(&attempts[i])) != 0)
+            object.failed = true;
+    put(&object, "attempts", array);
+    return print(whole(&object), err);
 }
 
 enum avsp_code avsp_cmd_json_deleted(const char *job_id, struct avsp_err *err)

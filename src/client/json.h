@@ -10,6 +10,11 @@
 /// @return OK; NO_MEMORY; what the write to standard output said.
 enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;
 
+/// The same with how its attempts ended, as "attempts".
+enum avsp_code avsp_cmd_json_history(const struct avsp_job *job,
+                                     const struct avsp_attempt_record *attempts, size_t n_attempts,
+                                     struct avsp_err *err) AVSP_CHECKED;
+
 /// Prints what is left to say of a job that was deleted: its id, and "state": "deleted".
 enum avsp_code avsp_cmd_json_deleted(const char *job_id, struct avsp_err *err) AVSP_CHECKED;
 

@@ -18,11 +18,23 @@ static const struct avsp_cli_option submit_options[] = {
     AVSP_OPTIONS_OF_A_JOB,
     {"idempotency-key", "TEXT", NULL, NULL,
      "Submitting again with the same key gives the same job, not a second one."},
+    {"priority", "N", "AVSPL1T_PRIORITY", "5",
+     "0 to 9: tasks of a job with more come before all of those with less."},
+    {"label", "KEY=VALUE", NULL, NULL, "Something for list to find the job by. Repeats.",
+     .repeats = true},
     AVSP_OPTION_COORDINATOR,
     AVSP_OPTION_JSON,
 };
 
 static const struct avsp_cli_option job_options[] = {
+    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTION_JSON,
+};
+
+static const struct avsp_cli_option status_options[] = {
+    {"attempts", NULL, NULL, NULL,
+     "Also how each attempt at each of its tasks ended: worker, times, error, and the tail of the "
+     "log."},
     AVSP_OPTION_COORDINATOR,
     AVSP_OPTION_JSON,
 };
@@ -44,6 +56,9 @@ static const struct avsp_cli_option watch_options[] = {
 static const struct avsp_cli_option list_options[] = {
     {"state", "STATE", NULL, NULL,
      "Only jobs that are running, paused, finished, failed or canceled."},
+    {"label", "KEY=VALUE", NULL, NULL,
+     "Only jobs that were submitted with this label. Repeats: all of them, at most 4.",
+     .repeats = true},
     {"limit", "N", NULL, "100", "At most so many, newest first."},
     AVSP_OPTION_COORDINATOR,
     AVSP_OPTION_JSON,
@@ -99,7 +114,7 @@ static const struct avsp_cli_command commands[] = {
      .max_args = 1,
      .summary = "show how a job stands",
      .help = "Shows how a job stands. The exit status is 1 where it failed or was canceled.",
-     OPTIONS(job_options)},
+     OPTIONS(status_options)},
     {.name = "watch",
      .arguments = "JOB",
      .min_args = 1,
@@ -144,6 +159,14 @@ static const struct avsp_cli_command commands[] = {
      .summary = "go on with a paused job",
      .help = "Goes on with a job that was paused.",
      OPTIONS(job_options)},
+    {.name = "priority",
+     .arguments = "JOB N",
+     .min_args = 2,
+     .max_args = 2,
+     .summary = "change the priority of a job",
+     .help = "Sets the priority of a job that is not over, 0 to 9. Tasks of a job with more come "
+             "before all of those with less; what runs goes on.",
+     OPTIONS(job_options)},
     {.name = "delete",
      .arguments = "JOB",
      .min_args = 1,
@@ -177,9 +200,9 @@ static const struct avsp_cli_command commands[] = {
 };
 
 static int (*const actions[])(const struct avsp_cli_parsed *args) = {
-    avsp_cmd_encode, avsp_cmd_submit, avsp_cmd_status, avsp_cmd_watch,
-    avsp_cmd_list,   avsp_cmd_cancel, avsp_cmd_retry,  avsp_cmd_pause,
-    avsp_cmd_resume, avsp_cmd_delete, avsp_cmd_probe,  avsp_cmd_verify,
+    avsp_cmd_encode, avsp_cmd_submit, avsp_cmd_status, avsp_cmd_watch,  avsp_cmd_list,
+    avsp_cmd_cancel, avsp_cmd_retry,  avsp_cmd_pause,  avsp_cmd_resume, avsp_cmd_priority,
+    avsp_cmd_delete, avsp_cmd_probe,  avsp_cmd_verify,
 };
 _Static_assert(AVSP_ARRAY_LEN(actions) == AVSP_ARRAY_LEN(commands), "one action a command");
 

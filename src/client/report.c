@@ -7,6 +7,7 @@
 #include "util/time.h"
 
 #include <inttypes.h>
+#include <string.h>
 
 #define REPORT_MAX_BYTES (16 << 20)
 
@@ -47,6 +48,15 @@ static void put_running(struct avsp_buf *buf, const struct avsp_running *task)
     avsp_buf_puts(buf, "\n");
 }
 
+static void put_label(struct avsp_buf *buf, const struct avsp_label *label)
+{
+    avsp_buf_printf(buf, "%-10s ", "label");
+    put_printable(buf, label->name);
+    avsp_buf_puts(buf, "=");
+    put_printable(buf, label->value);
+    avsp_buf_puts(buf, "\n");
+}
+
 static void put_job(struct avsp_buf *buf, struct avsp_arena *arena, const struct avsp_job *job)
 {
     put_field(buf, "job", job->id);
@@ -59,6 +69,9 @@ static void put_job(struct avsp_buf *buf, struct avsp_arena *arena, const struct
     avsp_buf_puts(buf, "\n");
     put_field(buf, "input", avsp_location_show(arena, &job->spec.input));
     put_field(buf, "output", avsp_location_show(arena, &job->spec.output));
+    avsp_buf_printf(buf, "%-10s %d\n", "priority", (int)job->spec.priority);
+    for (size_t i = 0; i < job->spec.n_labels; i++)
+        put_label(buf, &job->spec.labels[i]);
     if (job->manifest.kind != AVSP_LOCATION_NONE)
         put_field(buf, "manifest", avsp_location_show(arena, &job->manifest));
     put_time(buf, "created", job->created_us);
@@ -75,6 +88,57 @@ static enum avsp_code print(const struct avsp_buf *buf, struct avsp_err *err)
 {
     enum avsp_code rc = avsp_buf_check(buf, err);
     return rc == AVSP_OK ? avsp_cmd_print(avsp_buf_text(buf), err) : rc;
+}
+
+/// A log has lines, and what it says is not ours.
+static void put_log(struct avsp_buf *buf, const char *log)
+{
+    for (const char *line = log; *line != '\0';) {
+        size_t n = strcspn(line, "\n");
+        avsp_buf_printf(buf, "%-10s   ", "");
+        for (size_t i = 0; i < n; i++)
+            avsp_buf_append(buf, (unsigned char)line[i] < 0x20 || line[i] == 0x7f ? "?" : line + i,
+                            1);
+        avsp_buf_puts(buf, "\n");
+        line += n + (line[n] == '\n');
+    }
+}
+
+static void put_attempt(struct avsp_buf *buf, const struct avsp_attempt_record *attempt)
+{
+    const struct avsp_failure *failure = &attempt->failure;
+    char began[AVSP_WALL_TEXT_BYTES];
+    avsp_wall_format((struct avsp_wall){attempt->claimed_us}, began);
+    int64_t ms = AVSP_MAX(attempt->ended_us - attempt->claimed_us, (int64_t)0) / 1000;
+    avsp_buf_printf(buf, "%-10s %s  %s", "attempt", began, avsp_task_kind_name(attempt->kind));
+    if (attempt->kind == AVSP_TASK_ENCODE)
+        avsp_buf_printf(buf, " %" PRIu32, attempt->idx);
+    avsp_buf_printf(buf, ", %" PRId64 ", on ", attempt->attempt);
+    put_printable(buf, attempt->worker_id);
+    avsp_buf_puts(buf, ": ");
+    put_printable(buf, attempt->outcome);
+    avsp_buf_printf(buf, " after %" PRId64 ".%" PRId64 " s", ms / 1000, ms % 1000 / 100);
+    if (failure->code != AVSP_OK) {
+        avsp_buf_puts(buf, ": ");
+        put_printable(buf, failure->message);
+    }
+    avsp_buf_puts(buf, "\n");
+    if (failure->code != AVSP_OK)
+        put_log(buf, failure->log_tail);
+}
+
+enum avsp_code avsp_cmd_report_history(const struct avsp_job *job,
+                                       const struct avsp_attempt_record *attempts,
+                                       size_t n_attempts, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
+    avsp_buf_init(&buf, 4 * (size_t)REPORT_MAX_BYTES);
+    put_job(&buf, &arena, job);
+    for (size_t i = 0; i < n_attempts; i++)
+        put_attempt(&buf, &attempts[i]);
+    return print(&buf, err);
 }
 
 enum avsp_code avsp_cmd_report_job(const struct avsp_job *job, struct avsp_err *err)

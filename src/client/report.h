@@ -7,6 +7,11 @@
 /// Prints all about a job to standard output, a line each. @return OK, NO_MEMORY or what the write said.
 enum avsp_code avsp_cmd_report_job(const struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;
 
+/// The same, with a line for each attempt that ended, and below it the tail of its log.
+enum avsp_code avsp_cmd_report_history(const struct avsp_job *job,
+                                       const struct avsp_attempt_record *attempts,
+                                       size_t n_attempts, struct avsp_err *err) AVSP_CHECKED;
+
 /// Prints one line a job to standard output. @return as above.
 enum avsp_code avsp_cmd_report_jobs(const struct avsp_job *jobs, size_t n_jobs,
                                     struct avsp_err *err) AVSP_CHECKED;

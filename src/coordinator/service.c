@@ -102,6 +102,14 @@ static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filt
     return noted(service, avsp_store_list_jobs(service->store, filter, arena, ret_page, err));
 }
 
+static enum avsp_code list_attempts(void *opaque, const struct avsp_attempts_query *query,
+                                    struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
+                                    struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    return noted(service, avsp_store_list_attempts(service->store, query, arena, ret_page, err));
+}
+
 static enum avsp_code cancel(void *opaque, const char *job_id, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
@@ -127,6 +135,14 @@ static enum avsp_code resume(void *opaque, const char *job_id, struct avsp_err *
     struct avsp_service *service = opaque;
     return told(noted(service, avsp_store_resume(service->store, job_id, err)), "job.resumed",
                 job_id);
+}
+
+static enum avsp_code set_priority(void *opaque, const char *job_id, int32_t priority,
+                                   struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    return told(noted(service, avsp_store_set_priority(service->store, job_id, priority, err)),
+                "job.priority", job_id);
 }
 
 static enum avsp_code delete_job(void *opaque, const char *job_id, bool force, struct avsp_err *err)
@@ -240,10 +256,12 @@ const struct avsp_service_ops avsp_coordinator_ops = {
     .submit = submit,
     .get_job = get_job,
     .list_jobs = list_jobs,
+    .list_attempts = list_attempts,
     .cancel = cancel,
     .retry = retry,
     .pause = pause,
     .resume = resume,
+    .set_priority = set_priority,
     .delete_job = delete_job,
     .claim = claim,
     .heartbeat = heartbeat,

@@ -132,6 +132,40 @@ static enum avsp_code check_number(int32_t *value, int32_t def, int32_t max, con
     return AVSP_OK;
 }
 
+enum avsp_code avsp_label_check(const struct avsp_label *label, struct avsp_err *err)
+{
+    static const char allowed[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/";
+    size_t n = strlen(label->name);
+    if (n < 1 || n > AVSP_LABEL_NAME_MAX_BYTES || strspn(label->name, allowed) != n)
+        return avsp_err_set(err, AVSP_INVALID,
+                            "labels: the name \"%.100s\" is not 1 to %d of a-z, A-Z, 0-9, '.', "
+                            "'_', '-' and '/'",
+                            label->name, AVSP_LABEL_NAME_MAX_BYTES);
+    if (strlen(label->value) > AVSP_LABEL_VALUE_MAX_BYTES || has_control(label->value) ||
+        !avsp_utf8_is_valid(label->value))
+        return avsp_err_set(err, AVSP_INVALID,
+                            "labels: the value of %s is over %d bytes or not printable",
+                            label->name, AVSP_LABEL_VALUE_MAX_BYTES);
+    return AVSP_OK;
+}
+
+static enum avsp_code check_labels(const struct avsp_job_spec *spec, struct avsp_err *err)
+{
+    if (spec->n_labels > AVSP_LABELS_MAX)
+        return avsp_err_set(err, AVSP_INVALID, "labels: more than %d", AVSP_LABELS_MAX);
+    for (size_t i = 0; i < spec->n_labels; i++) {
+        enum avsp_code rc = avsp_label_check(&spec->labels[i], err);
+        if (rc != AVSP_OK)
+            return rc;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(spec->labels[k].name, spec->labels[i].name) == 0)
+                return avsp_err_set(err, AVSP_INVALID, "labels: %s is there twice",
+                                    spec->labels[i].name);
+    }
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena *arena,
                                    struct avsp_err *err)
 {
@@ -155,7 +189,10 @@ enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena
     if (strlen(spec->idempotency_key) > AVSP_TEXT_MAX_BYTES || has_control(spec->idempotency_key))
         return avsp_err_set(err, AVSP_INVALID, "idempotency_key: over %d bytes or not printable",
                             AVSP_TEXT_MAX_BYTES);
-    return AVSP_OK;
+    if (spec->priority < 0 || spec->priority > AVSP_PRIORITY_MAX)
+        return avsp_err_set(err, AVSP_INVALID, "priority: %d is not in 0 to %d", spec->priority,
+                            AVSP_PRIORITY_MAX);
+    return check_labels(spec, err);
 }
 
 enum avsp_code avsp_location_join(struct avsp_arena *arena, const struct avsp_location *folder,

@@ -26,6 +26,13 @@
 #define AVSP_PRESET_DEFAULT 8
 #define AVSP_PRESET_MAX 13
 
+#define AVSP_PRIORITY_DEFAULT 5
+#define AVSP_PRIORITY_MAX 9
+#define AVSP_LABELS_MAX 32
+#define AVSP_LABEL_NAME_MAX_BYTES 63
+#define AVSP_LABEL_VALUE_MAX_BYTES 255
+#define AVSP_LABEL_FILTERS_MAX 4 ///< that one list may ask for
+
 /// A fraction; a time base, a frame rate or an aspect ratio. den > 0 where it is set, 0/0 means unknown.
 struct avsp_rational {
     int32_t num;
@@ -54,6 +61,12 @@ struct avsp_location {
     struct avsp_secret secret_access_key;
 };
 
+/// What its submitter says about a job, for people and their programs.
+struct avsp_label {
+    const char *name;  ///< 1..AVSP_LABEL_NAME_MAX_BYTES of a-z, A-Z, 0-9, '.', '_', '-', '/'
+    const char *value; ///< at most AVSP_LABEL_VALUE_MAX_BYTES, printable
+};
+
 /// A job as it was asked for.
 struct avsp_job_spec {
     struct avsp_location input;  ///< a file
@@ -64,6 +77,9 @@ struct avsp_job_spec {
     int32_t preset;              ///< 1..AVSP_PRESET_MAX, more is faster
     bool overwrite;              ///< another presentation in the output may be replaced
     const char *idempotency_key; ///< the same key gives the same job; "" = none
+    int32_t priority;            ///< 0..AVSP_PRIORITY_MAX, more is sooner
+    struct avsp_label *labels;   ///< each name once
+    size_t n_labels;
 };
 
 /// The numbers are stored and sent: never change one.
@@ -282,12 +298,40 @@ struct avsp_job_filter {
     enum avsp_job_state state; ///< 0 = any
     uint32_t limit;            ///< 1..AVSP_BATCH_MAX
     const char *page;          ///< "" = the first page; else `next_page` of the answer before
+    struct avsp_label *labels; ///< that a job must have, all of them
+    size_t n_labels;           ///< at most AVSP_LABEL_FILTERS_MAX
 };
 
 struct avsp_job_page {
     struct avsp_job *jobs; ///< without running tasks
     size_t n_jobs;
     const char *next_page; ///< "" = this was the last
+};
+
+/// How one attempt ended.
+struct avsp_attempt_record {
+    const char *task_id;
+    enum avsp_task_kind kind;
+    uint32_t idx; ///< first segment of an ENCODE
+    int64_t attempt;
+    const char *worker_id;
+    int64_t claimed_us; ///< wall clock of the database
+    int64_t ended_us;
+    const char *outcome;         ///< "done", "failed", "lost", "released", "canceled"
+    struct avsp_failure failure; ///< code OK: it did not fail
+};
+
+/// Which attempts at a job's tasks to list: in the order of their ends.
+struct avsp_attempts_query {
+    const char *job_id;
+    uint32_t limit; ///< 1..AVSP_BATCH_MAX
+    const char *page;
+};
+
+struct avsp_attempt_page {
+    struct avsp_attempt_record *attempts;
+    size_t n_attempts;
+    const char *next_page;
 };
 
 /// Which outputs of a job to list: renditions by name, segments by (rendition, index).
@@ -312,6 +356,9 @@ const char *avsp_task_state_name(enum avsp_task_state state);
 /// @return OK; INVALID naming the wire's field, as in "av1_encode_job.crf: 77 is over 63"; NO_MEMORY.
 enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena *arena,
                                    struct avsp_err *err) AVSP_CHECKED;
+
+/// Checks a label that came from outside. @return OK; INVALID "labels: …".
+enum avsp_code avsp_label_check(const struct avsp_label *label, struct avsp_err *err) AVSP_CHECKED;
 
 /// The location of @p name inside the folder @p folder.
 /// @param name  relative, '/' between parts; no empty, "." or ".." part, no NUL or control character.

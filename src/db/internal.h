@@ -110,6 +110,16 @@ enum avsp_code avsp_secrets_forget(struct avsp_tx *tx, const char *job_id,
 /// What lies in a folder inherits its credentials, and region and endpoint where it names none.
 void avsp_location_inherit(struct avsp_location *loc, const struct avsp_location *folder);
 
+// --- labels (store_labels.c)
+
+enum avsp_code avsp_labels_store(struct avsp_tx *tx, const char *job_id,
+                                 const struct avsp_job_spec *spec,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// Reads a job's labels, by name, into a spec. Strings are in @p arena.
+enum avsp_code avsp_labels_load(struct avsp_tx *tx, const char *job_id, struct avsp_arena *arena,
+                                struct avsp_job_spec *spec, struct avsp_err *err) AVSP_CHECKED;
+
 // --- rows of tasks (store_task.c)
 
 /// Who split a job. Stored: never change a number.

@@ -77,6 +77,13 @@ enum avsp_code avsp_store_list_jobs(struct avsp_store *store, const struct avsp_
                                     struct avsp_arena *arena, struct avsp_job_page *ret_page,
                                     struct avsp_err *err) AVSP_CHECKED;
 
+/// @return OK; NOT_FOUND; INVALID a page token that is not ours.
+enum avsp_code avsp_store_list_attempts(struct avsp_store *store,
+                                        const struct avsp_attempts_query *query,
+                                        struct avsp_arena *arena,
+                                        struct avsp_attempt_page *ret_page,
+                                        struct avsp_err *err) AVSP_CHECKED;
+
 /// Ends a running job as canceled; a job that is over stays as it is (no error). @return OK; NOT_FOUND.
 enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id,
                                  struct avsp_err *err) AVSP_CHECKED;
@@ -96,6 +103,10 @@ enum avsp_code avsp_store_pause(struct avsp_store *store, const char *job_id,
 /// The reverse; its tasks queue as if they came now. A running job stays as it is. @return as avsp_store_pause.
 enum avsp_code avsp_store_resume(struct avsp_store *store, const char *job_id,
                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// @param priority  0..AVSP_PRIORITY_MAX. @return OK; NOT_FOUND; PRECONDITION it is over.
+enum avsp_code avsp_store_set_priority(struct avsp_store *store, const char *job_id,
+                                       int32_t priority, struct avsp_err *err) AVSP_CHECKED;
 
 /// Forgets a job that is over, and its secrets: nobody is shown it any more. Its rows go with the next sweeps, once what a
 /// failed one left is cleaned up; its presentation stays. @param force  one that is not over is canceled first.

@@ -52,3 +52,30 @@ enum avsp_code avsp_store_resume(struct avsp_store *store, const char *job_id, s
         rc = avsp_job_follow_up(&tx, job_id, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
+
+/// What is held takes the job's priority when it is let go: the tasks of a window change, and no more.
+enum avsp_code avsp_store_set_priority(struct avsp_store *store, const char *job_id,
+                                       int32_t priority, struct avsp_err *err)
+{
+    static const char job_sql[] = "UPDATE jobs SET priority = $2, version = version + 1 "
+                                  "WHERE id = $1 AND state IN (1, 5) AND priority <> $2";
+    static const char task_sql[] =
+        "UPDATE tasks SET priority = $2 WHERE job_id = $1 AND state IN (1, 2) AND kind <> 5";
+    struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+    enum avsp_job_state state = 0;
+    int64_t changed = 0;
+    AVSP_ASSERT(priority >= 0 && priority <= AVSP_PRIORITY_MAX);
+    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = avsp_job_state(&tx, job_id, &state, err);
+    if (rc == AVSP_OK && avsp_job_is_over(state))
+        rc = avsp_err_set(err, AVSP_PRECONDITION, "job %s is %s: its priority means nothing now",
+                          job_id, avsp_job_state_name(state));
+    const struct avsp_db_value values[] = {avsp_text(job_id), avsp_i64(priority)};
+    if (rc == AVSP_OK)
+        rc = avsp_tx_exec(&tx, job_sql, values, AVSP_ARRAY_LEN(values), &changed, err);
+    tx.changed = changed > 0;
+    if (rc == AVSP_OK)
+        rc = avsp_tx_exec(&tx, task_sql, values, AVSP_ARRAY_LEN(values), &changed, err);
+    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}

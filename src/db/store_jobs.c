@@ -9,7 +9,7 @@
 #define JOB_COLUMNS                                                                                \
     "id, state, created_us, ended_us, version, idempotency_key, input, work, output,"              \
     " segment_seconds, crf, preset, overwrite, manifest, fail_code, fail_may_retry, fail_message," \
-    " fail_log, frames_done, frames_total, tasks_done, n_tasks"
+    " fail_log, frames_done, frames_total, tasks_done, n_tasks, priority"
 
 enum job_column {
     COL_ID,
@@ -34,6 +34,7 @@ enum job_column {
     COL_FRAMES_TOTAL,
     COL_TASKS_DONE,
     COL_N_TASKS,
+    COL_PRIORITY,
 };
 
 static enum avsp_code fill_locations(struct avsp_tx *tx, struct avsp_db_rows *rows,
@@ -76,6 +77,7 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
     job->spec.segment_seconds = (int32_t)avsp_db_i64(rows, COL_SEGMENT_SECONDS);
     job->spec.crf = (int32_t)avsp_db_i64(rows, COL_CRF);
     job->spec.preset = (int32_t)avsp_db_i64(rows, COL_PRESET);
+    job->spec.priority = (int32_t)avsp_db_i64(rows, COL_PRIORITY);
     job->spec.overwrite = avsp_db_i64(rows, COL_OVERWRITE) != 0;
     const char *code = avsp_db_text(rows, COL_FAIL_CODE);
     job->failure.code = code[0] == '\0' ? AVSP_OK : avsp_code_from_name(code);
@@ -85,7 +87,8 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
         !avsp_column(arena, rows, COL_FAIL_MESSAGE, &job->failure.message) ||
         !avsp_column(arena, rows, COL_FAIL_LOG, &job->failure.log_tail))
         return avsp_arena_failed(arena, err);
-    return fill_locations(tx, rows, arena, job, err);
+    enum avsp_code rc = fill_locations(tx, rows, arena, job, err);
+    return rc == AVSP_OK ? avsp_labels_load(tx, job->id, arena, &job->spec, err) : rc;
 }
 
 /// What its tasks say. The sums of a job that is over stand in its row.
@@ -215,6 +218,11 @@ static enum avsp_code parse_page(const char *page, struct position *ret_position
     return AVSP_OK;
 }
 
+/// A label that jobs must have; "" for its name = any job.
+#define HAS_LABEL(name, value)                                                                     \
+    " AND (" name " = '' OR EXISTS (SELECT 1 FROM labels l WHERE l.job_id = jobs.id"               \
+    " AND l.name = " name " AND l.value = " value "))"
+
 /// Reads the jobs of a page, and whether there are more behind it.
 static enum avsp_code read_page(struct avsp_tx *tx, const struct avsp_job_filter *filter,
                                 const struct position *from, struct avsp_arena *arena,
@@ -222,13 +230,19 @@ static enum avsp_code read_page(struct avsp_tx *tx, const struct avsp_job_filter
 {
     static const char sql[] =
         "SELECT " JOB_COLUMNS " FROM jobs WHERE (created_us, id) < ($1, $2)"
-        " AND state <> 6 AND ($3 = 0 OR state = $3) ORDER BY created_us DESC, id DESC LIMIT $4";
+        " AND state <> 6 AND ($3 = 0 OR state = $3)" HAS_LABEL("$5", "$6") HAS_LABEL("$7", "$8")
+            HAS_LABEL("$9", "$10")
+                HAS_LABEL("$11", "$12") " ORDER BY created_us DESC, id DESC LIMIT $4";
+    struct avsp_db_value values[4 + 2 * AVSP_LABEL_FILTERS_MAX] = {
+        avsp_i64(from->created_us), avsp_text(from->id), avsp_i64(filter->state),
+        avsp_i64((int64_t)filter->limit + 1)};
+    for (size_t i = 0; i < AVSP_LABEL_FILTERS_MAX; i++) {
+        bool used = i < filter->n_labels;
+        values[4 + 2 * i] = avsp_text(used ? filter->labels[i].name : "");
+        values[5 + 2 * i] = avsp_text(used ? filter->labels[i].value : "");
+    }
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    enum avsp_code rc =
-        avsp_db_query(tx->db, sql,
-                      AVSP_DB_ARGS(avsp_i64(from->created_us), avsp_text(from->id),
-                                   avsp_i64(filter->state), avsp_i64((int64_t)filter->limit + 1)),
-                      &rows, err);
+    enum avsp_code rc = avsp_db_query(tx->db, sql, values, AVSP_ARRAY_LEN(values), &rows, err);
     bool more = false;
     while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more) {
         if (page->n_jobs == filter->limit) {
@@ -256,6 +270,8 @@ enum avsp_code avsp_store_list_jobs(struct avsp_store *store, const struct avsp_
     if (filter->limit < 1 || filter->limit > AVSP_BATCH_MAX)
         return avsp_err_set(err, AVSP_INVALID, "limit: %" PRIu32 " is not in 1 to %d",
                             filter->limit, AVSP_BATCH_MAX);
+    if (filter->n_labels > AVSP_LABEL_FILTERS_MAX)
+        return avsp_err_set(err, AVSP_INVALID, "labels: more than %d", AVSP_LABEL_FILTERS_MAX);
     enum avsp_code rc = parse_page(filter->page, &from, err);
     if (rc != AVSP_OK)
         return rc;

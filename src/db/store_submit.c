@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define PRIORITY_DEFAULT 5
-
 /// A spec as its columns.
 struct spec_texts {
     const char *input;
@@ -32,7 +30,8 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
                                     const struct spec_texts *texts, char ret_job_id[AVSP_ID_BYTES],
                                     struct avsp_err *err)
 {
-    // Credentials are no part of what is compared: they may have been renewed since.
+    // Credentials are no part of what is compared: they may have been renewed since. Nor are priority and labels, which change
+    // nothing of what is made.
     static const char sql[] =
         "SELECT id, CASE WHEN input = $2 AND work = $3 AND output = $4 AND segment_seconds = $5"
         " AND crf = $6 AND preset = $7 AND overwrite = $8 THEN 1 ELSE 0 END "
@@ -92,7 +91,7 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
         "VALUES ($1, 1, 0, $2, $3, 0, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '', 0, '',"
         " '', 0, 0, 0, 0) ON CONFLICT DO NOTHING";
     return avsp_tx_exec(tx, sql,
-                        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(PRIORITY_DEFAULT),
+                        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(spec->priority),
                                      avsp_i64(tx->now_us), avsp_text(spec->idempotency_key),
                                      avsp_text(texts->output_key), avsp_text(texts->input),
                                      avsp_text(texts->work), avsp_text(texts->output),
@@ -143,6 +142,8 @@ enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job
         rc = refuse_shared_output(&tx, spec, &texts, err);
     if (rc == AVSP_OK)
         rc = avsp_secrets_store(&tx, job_id, spec, err);
+    if (rc == AVSP_OK)
+        rc = avsp_labels_store(&tx, job_id, spec, err);
     const struct avsp_new_task split = {
         .job_id = job_id, .kind = AVSP_TASK_SPLIT, .pool = AVSP_POOL_ANY};
     if (rc == AVSP_OK)

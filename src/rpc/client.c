@@ -153,6 +153,22 @@ enum avsp_code avsp_client_list_jobs(struct avsp_client *cli, const struct avsp_
     return rc == AVSP_OK ? rc : avsp_client_bad_answer(err);
 }
 
+enum avsp_code avsp_client_list_attempts(struct avsp_client *cli,
+                                         const struct avsp_attempts_query *query,
+                                         struct avsp_arena *arena,
+                                         struct avsp_attempt_page *ret_page,
+                                         struct avsp_mono deadline, struct avsp_err *err)
+{
+    ProtobufCMessage *msg;
+    enum avsp_code rc =
+        call(cli, SERVICE "ListAttempts", arena, avsp_wire_make_attempts_query(arena, query),
+             &com__avspl1t__attempt_page__descriptor, arena, &msg, deadline, err);
+    if (rc != AVSP_OK)
+        return rc;
+    rc = avsp_wire_read_attempt_page(arena, (Com__Avspl1t__AttemptPage *)msg, ret_page, err);
+    return rc == AVSP_OK ? rc : avsp_client_bad_answer(err);
+}
+
 /// A call whose answer is Empty. @p ret_status may be NULL.
 static enum avsp_code call_for_status(struct avsp_client *cli, const char *method,
                                       struct avsp_arena *arena, const void *request,
@@ -201,6 +217,18 @@ enum avsp_code avsp_client_resume(struct avsp_client *cli, const char *job_id,
                                   struct avsp_mono deadline, struct avsp_err *err)
 {
     return call_about_job(cli, SERVICE "ResumeJob", job_id, deadline, err);
+}
+
+enum avsp_code avsp_client_set_priority(struct avsp_client *cli, const char *job_id,
+                                        int32_t priority, struct avsp_mono deadline,
+                                        struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, REQUEST_ARENA_BYTES);
+    Com__Avspl1t__JobPriorityMessage request = COM__AVSPL1T__JOB_PRIORITY_MESSAGE__INIT;
+    request.id = (char *)job_id;
+    request.priority = priority;
+    return call_for_status(cli, SERVICE "SetJobPriority", &arena, &request, NULL, deadline, err);
 }
 
 enum avsp_code avsp_client_delete(struct avsp_client *cli, const char *job_id, bool force,

@@ -42,6 +42,10 @@ enum avsp_code avsp_client_get_job(struct avsp_client *cli, const char *job_id,
 enum avsp_code avsp_client_list_jobs(struct avsp_client *cli, const struct avsp_job_filter *filter,
                                      struct avsp_arena *arena, struct avsp_job_page *ret_page,
                                      struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code
+avsp_client_list_attempts(struct avsp_client *cli, const struct avsp_attempts_query *query,
+                          struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
+                          struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_client_cancel(struct avsp_client *cli, const char *job_id,
                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 
@@ -51,6 +55,9 @@ enum avsp_code avsp_client_pause(struct avsp_client *cli, const char *job_id,
                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_client_resume(struct avsp_client *cli, const char *job_id,
                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_client_set_priority(struct avsp_client *cli, const char *job_id,
+                                        int32_t priority, struct avsp_mono deadline,
+                                        struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_client_delete(struct avsp_client *cli, const char *job_id, bool force,
                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 

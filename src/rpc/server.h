@@ -30,10 +30,15 @@ struct avsp_service_ops {
     enum avsp_code (*list_jobs)(void *opaque, const struct avsp_job_filter *filter,
                                 struct avsp_arena *arena, struct avsp_job_page *ret_page,
                                 struct avsp_err *err);
+    enum avsp_code (*list_attempts)(void *opaque, const struct avsp_attempts_query *query,
+                                    struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
+                                    struct avsp_err *err);
     enum avsp_code (*cancel)(void *opaque, const char *job_id, struct avsp_err *err);
     enum avsp_code (*retry)(void *opaque, const char *job_id, struct avsp_err *err);
     enum avsp_code (*pause)(void *opaque, const char *job_id, struct avsp_err *err);
     enum avsp_code (*resume)(void *opaque, const char *job_id, struct avsp_err *err);
+    enum avsp_code (*set_priority)(void *opaque, const char *job_id, int32_t priority,
+                                   struct avsp_err *err);
     enum avsp_code (*delete_job)(void *opaque, const char *job_id, bool force,
                                  struct avsp_err *err);
     enum avsp_code (*claim)(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,

@@ -20,7 +20,8 @@ static void submit_job(struct avsp_call *call)
     struct avsp_err err = {0};
     struct avsp_job_spec spec;
     char id[AVSP_ID_BYTES] = "";
-    enum avsp_code rc = avsp_wire_read_spec((Com__Avspl1t__JobDetails *)call->request, &spec, &err);
+    enum avsp_code rc =
+        avsp_wire_read_spec(&call->arena, (Com__Avspl1t__JobDetails *)call->request, &spec, &err);
     if (rc == AVSP_OK)
         rc = avsp_job_spec_check(&spec, &call->arena, &err);
     if (rc == AVSP_OK)
@@ -50,12 +51,28 @@ static void list_jobs(struct avsp_call *call)
     struct avsp_job_filter filter;
     struct avsp_job_page page;
     Com__Avspl1t__JobPage *msg = NULL;
-    enum avsp_code rc =
-        avsp_wire_read_filter((Com__Avspl1t__ListJobsMessage *)call->request, &filter, &err);
+    enum avsp_code rc = avsp_wire_read_filter(
+        &call->arena, (Com__Avspl1t__ListJobsMessage *)call->request, &filter, &err);
     if (rc == AVSP_OK)
         rc = srv->ops.list_jobs(srv->opaque, &filter, &call->arena, &page, &err);
     if (rc == AVSP_OK)
         msg = avsp_wire_make_page(&call->arena, &page);
+    answer(call, rc, (ProtobufCMessage *)msg, &err);
+}
+
+static void list_attempts(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    struct avsp_err err = {0};
+    struct avsp_attempts_query query;
+    struct avsp_attempt_page page;
+    Com__Avspl1t__AttemptPage *msg = NULL;
+    enum avsp_code rc = avsp_wire_read_attempts_query(
+        (Com__Avspl1t__ListAttemptsMessage *)call->request, &query, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.list_attempts(srv->opaque, &query, &call->arena, &page, &err);
+    if (rc == AVSP_OK)
+        msg = avsp_wire_make_attempt_page(&call->arena, &page);
     answer(call, rc, (ProtobufCMessage *)msg, &err);
 }
 
@@ -88,6 +105,19 @@ static void pause_job(struct avsp_call *call)
 static void resume_job(struct avsp_call *call)
 {
     run_about_job(call, call->srv->ops.resume);
+}
+
+static void set_priority(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    const Com__Avspl1t__JobPriorityMessage *from =
+        (Com__Avspl1t__JobPriorityMessage *)call->request;
+    struct avsp_err err = {0};
+    Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
+    enum avsp_code rc = avsp_wire_range("priority", from->priority, 0, AVSP_PRIORITY_MAX, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.set_priority(srv->opaque, from->id, from->priority, &err);
+    answer(call, rc, &msg.base, &err);
 }
 
 static void delete_job(struct avsp_call *call)
@@ -196,10 +226,12 @@ const struct avsp_method avsp_ops_methods[] = {
     METHOD("SubmitJob", SMALL_MAX_BYTES, job_details, submit_job),
     METHOD("GetJob", SMALL_MAX_BYTES, job_id, get_job),
     METHOD("ListJobs", SMALL_MAX_BYTES, list_jobs_message, list_jobs),
+    METHOD("ListAttempts", SMALL_MAX_BYTES, list_attempts_message, list_attempts),
     METHOD("CancelJob", SMALL_MAX_BYTES, job_id, cancel_job),
     METHOD("RetryJob", SMALL_MAX_BYTES, job_id, retry_job),
     METHOD("PauseJob", SMALL_MAX_BYTES, job_id, pause_job),
     METHOD("ResumeJob", SMALL_MAX_BYTES, job_id, resume_job),
+    METHOD("SetJobPriority", SMALL_MAX_BYTES, job_priority_message, set_priority),
     METHOD("DeleteJob", SMALL_MAX_BYTES, delete_job_message, delete_job),
     METHOD("Heartbeat", SMALL_MAX_BYTES, heartbeat_message, heartbeat),
     METHOD("ReportOutputs", AVSP_RPC_REQUEST_MAX_BYTES, report_outputs_message, report_outputs),

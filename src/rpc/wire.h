@@ -72,6 +72,8 @@ Com__Avspl1t__AttemptToken *avsp_wire_make_token(struct avsp_arena *arena,
 enum avsp_code avsp_wire_read_token(const Com__Avspl1t__AttemptToken *msg,
                                     struct avsp_token *ret_token,
                                     struct avsp_err *err) AVSP_CHECKED;
+/// NONE for one that this program does not know.
+enum avsp_task_kind avsp_wire_read_kind(int kind);
 Com__Avspl1t__Progress *avsp_wire_make_progress(struct avsp_arena *arena,
                                                 const struct avsp_progress *progress) AVSP_CHECKED;
 enum avsp_code avsp_wire_read_progress(const Com__Avspl1t__Progress *msg,
@@ -94,7 +96,7 @@ enum avsp_code avsp_wire_range(const char *field, int64_t value, int64_t min, in
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
                                               const struct avsp_job_spec *spec) AVSP_CHECKED;
 /// Takes over what is there; avsp_job_spec_check judges it. INVALID only where there is no av1_encode_job.
-enum avsp_code avsp_wire_read_spec(const Com__Avspl1t__JobDetails *msg,
+enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t__JobDetails *msg,
                                    struct avsp_job_spec *ret_spec,
                                    struct avsp_err *err) AVSP_CHECKED;
 /// Secrets and the log's tail are left out.
@@ -104,7 +106,8 @@ enum avsp_code avsp_wire_read_job(struct avsp_arena *arena, const Com__Avspl1t__
                                   struct avsp_job *ret_job, struct avsp_err *err) AVSP_CHECKED;
 Com__Avspl1t__ListJobsMessage *
 avsp_wire_make_filter(struct avsp_arena *arena, const struct avsp_job_filter *filter) AVSP_CHECKED;
-enum avsp_code avsp_wire_read_filter(const Com__Avspl1t__ListJobsMessage *msg,
+enum avsp_code avsp_wire_read_filter(struct avsp_arena *arena,
+                                     const Com__Avspl1t__ListJobsMessage *msg,
                                      struct avsp_job_filter *ret_filter,
                                      struct avsp_err *err) AVSP_CHECKED;
 Com__Avspl1t__JobPage *avsp_wire_make_page(struct avsp_arena *arena,
@@ -112,6 +115,21 @@ Com__Avspl1t__JobPage *avsp_wire_make_page(struct avsp_arena *arena,
 enum avsp_code avsp_wire_read_page(struct avsp_arena *arena, const Com__Avspl1t__JobPage *msg,
                                    struct avsp_job_page *ret_page,
                                    struct avsp_err *err) AVSP_CHECKED;
+
+// wire_history.c
+Com__Avspl1t__ListAttemptsMessage *
+avsp_wire_make_attempts_query(struct avsp_arena *arena,
+                              const struct avsp_attempts_query *query) AVSP_CHECKED;
+enum avsp_code avsp_wire_read_attempts_query(const Com__Avspl1t__ListAttemptsMessage *msg,
+                                             struct avsp_attempts_query *ret_query,
+                                             struct avsp_err *err) AVSP_CHECKED;
+Com__Avspl1t__AttemptPage *
+avsp_wire_make_attempt_page(struct avsp_arena *arena,
+                            const struct avsp_attempt_page *page) AVSP_CHECKED;
+enum avsp_code avsp_wire_read_attempt_page(struct avsp_arena *arena,
+                                           const Com__Avspl1t__AttemptPage *msg,
+                                           struct avsp_attempt_page *ret_page,
+                                           struct avsp_err *err) AVSP_CHECKED;
 
 // wire_task.c
 Com__Avspl1t__GetTaskMessage *avsp_wire_make_claim(struct avsp_arena *arena,

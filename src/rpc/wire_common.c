@@ -59,6 +59,12 @@ enum avsp_code avsp_wire_read_token(const Com__Avspl1t__AttemptToken *msg,
     return avsp_wire_range("token.attempt", msg->attempt, 1, INT64_MAX, err);
 }
 
+enum avsp_task_kind avsp_wire_read_kind(int kind)
+{
+    return kind >= AVSP_TASK_NONE && kind <= AVSP_TASK_CLEANUP ? (enum avsp_task_kind)kind
+                                                               : AVSP_TASK_NONE;
+}
+
 Com__Avspl1t__Progress *avsp_wire_make_progress(struct avsp_arena *arena,
                                                 const struct avsp_progress *progress)
 {

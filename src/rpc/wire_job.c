@@ -6,6 +6,39 @@
 _Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_RUNNING == (int)AVSP_JOB_RUNNING, "");
 _Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_PAUSED == (int)AVSP_JOB_PAUSED, "");
 
+/// An entry of a map, as protobuf-c sees it: the two maps of labels have a type each.
+#define DEFINE_MAKE_LABELS(function, type, descriptor_of)                                          \
+    static type **function(struct avsp_arena *arena, const struct avsp_label *labels, size_t n)    \
+    {                                                                                              \
+        type **msgs = avsp_arena_array(arena, n, sizeof *msgs);                                    \
+        for (size_t i = 0; msgs != NULL && i < n; i++) {                                           \
+            msgs[i] = avsp_wire_new(arena, &descriptor_of);                                        \
+            if (msgs[i] == NULL)                                                                   \
+                return NULL;                                                                       \
+            msgs[i]->key = (char *)labels[i].name;                                                 \
+            msgs[i]->value = (char *)labels[i].value;                                              \
+        }                                                                                          \
+        return msgs;                                                                               \
+    }
+DEFINE_MAKE_LABELS(make_spec_labels, Com__Avspl1t__JobDetails__LabelsEntry,
+                   com__avspl1t__job_details__labels_entry__descriptor)
+DEFINE_MAKE_LABELS(make_filter_labels, Com__Avspl1t__ListJobsMessage__LabelsEntry,
+                   com__avspl1t__list_jobs_message__labels_entry__descriptor)
+
+#define DEFINE_READ_LABELS(function, type)                                                         \
+    static enum avsp_code function(struct avsp_arena *arena, type *const *msgs, size_t n,          \
+                                   struct avsp_label **ret_labels, struct avsp_err *err)           \
+    {                                                                                              \
+        *ret_labels = avsp_arena_array(arena, n, sizeof **ret_labels);                             \
+        if (*ret_labels == NULL)                                                                   \
+            return avsp_arena_failed(arena, err);                                                  \
+        for (size_t i = 0; i < n; i++)                                                             \
+            (*ret_labels)[i] = (struct avsp_label){msgs[i]->key, msgs[i]->value};                  \
+        return AVSP_OK;                                                                            \
+    }
+DEFINE_READ_LABELS(read_spec_labels, Com__Avspl1t__JobDetails__LabelsEntry)
+DEFINE_READ_LABELS(read_filter_labels, Com__Avspl1t__ListJobsMessage__LabelsEntry)
+
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
                                               const struct avsp_job_spec *spec)
 {
@@ -13,6 +46,12 @@ Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
     if (msg == NULL)
         return NULL;
     msg->idempotency_key = (char *)spec->idempotency_key;
+    msg->priority = avsp_wire_new(arena, &com__avspl1t__priority__descriptor);
+    msg->n_labels = spec->n_labels;
+    msg->labels = make_spec_labels(arena, spec->labels, spec->n_labels);
+    if (msg->priority == NULL || msg->labels == NULL)
+        return NULL;
+    msg->priority->value = spec->priority;
     msg->job_case = COM__AVSPL1T__JOB_DETAILS__JOB_AV1_ENCODE_JOB;
     msg->av1_encode_job = avsp_wire_new(arena, &com__avspl1t__av1_encode_job__descriptor);
     Com__Avspl1t__AV1EncodeJob *job = msg->av1_encode_job;
@@ -28,7 +67,7 @@ Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
     return ok ? msg : NULL;
 }
 
-enum avsp_code avsp_wire_read_spec(const Com__Avspl1t__JobDetails *msg,
+enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t__JobDetails *msg,
                                    struct avsp_job_spec *ret_spec, struct avsp_err *err)
 {
     if (msg->job_case != COM__AVSPL1T__JOB_DETAILS__JOB_AV1_ENCODE_JOB)
@@ -40,11 +79,13 @@ enum avsp_code avsp_wire_read_spec(const Com__Avspl1t__JobDetails *msg,
         .preset = job->preset,
         .overwrite = job->overwrite,
         .idempotency_key = msg->idempotency_key,
+        .priority = msg->priority != NULL ? msg->priority->value : AVSP_PRIORITY_DEFAULT,
+        .n_labels = msg->n_labels,
     };
     avsp_wire_read_file(job->input_file, &ret_spec->input);
     avsp_wire_read_folder(job->working_directory, &ret_spec->work);
     avsp_wire_read_folder(job->output_directory, &ret_spec->output);
-    return AVSP_OK;
+    return read_spec_labels(arena, msg->labels, msg->n_labels, &ret_spec->labels, err);
 }
 
 /// The job's details for a client: whatever the caller left in, no secret goes out.
@@ -136,12 +177,6 @@ static enum avsp_job_state read_state(const Com__Avspl1t__Job *msg)
     return msg->failed ? AVSP_JOB_FAILED : AVSP_JOB_RUNNING;
 }
 
-static enum avsp_task_kind read_kind(int kind)
-{
-    return kind >= AVSP_TASK_NONE && kind <= AVSP_TASK_CLEANUP ? (enum avsp_task_kind)kind
-                                                               : AVSP_TASK_NONE;
-}
-
 static enum avsp_code read_running(struct avsp_arena *arena, const Com__Avspl1t__Job *msg,
                                    struct avsp_job *job, struct avsp_err *err)
 {
@@ -153,7 +188,7 @@ static enum avsp_code read_running(struct avsp_arena *arena, const Com__Avspl1t_
         const Com__Avspl1t__RunningTask *from = msg->running[i];
         job->running[i] = (struct avsp_running){
             .task_id = from->task_id,
-            .kind = read_kind((int)from->kind),
+            .kind = avsp_wire_read_kind((int)from->kind),
             .idx = from->index,
             .worker_id = from->worker_id,
             .attempt = from->attempt,
@@ -189,7 +224,7 @@ enum avsp_code avsp_wire_read_job(struct avsp_arena *arena, const Com__Avspl1t__
         avsp_wire_read_failure(msg->failure, &job.failure);
     if (msg->job_details == NULL)
         return avsp_err_set(err, AVSP_INVALID, "job_details: missing");
-    enum avsp_code rc = avsp_wire_read_spec(msg->job_details, &job.spec, err);
+    enum avsp_code rc = avsp_wire_read_spec(arena, msg->job_details, &job.spec, err);
     if (rc == AVSP_OK)
         rc = avsp_wire_range("percent_complete", job.percent_complete, 0, 100, err);
     if (rc == AVSP_OK)
@@ -209,20 +244,28 @@ Com__Avspl1t__ListJobsMessage *avsp_wire_make_filter(struct avsp_arena *arena,
     msg->state = (Com__Avspl1t__JobState)filter->state;
     msg->limit = filter->limit;
     msg->page = (char *)filter->page;
-    return msg;
+    msg->n_labels = filter->n_labels;
+    msg->labels = make_filter_labels(arena, filter->labels, filter->n_labels);
+    return msg->labels != NULL ? msg : NULL;
 }
 
-enum avsp_code avsp_wire_read_filter(const Com__Avspl1t__ListJobsMessage *msg,
+enum avsp_code avsp_wire_read_filter(struct avsp_arena *arena,
+                                     const Com__Avspl1t__ListJobsMessage *msg,
                                      struct avsp_job_filter *ret_filter, struct avsp_err *err)
 {
     *ret_filter = (struct avsp_job_filter){
         .state = (enum avsp_job_state)msg->state,
         .limit = msg->limit != 0 ? msg->limit : LIST_LIMIT_DEFAULT,
         .page = msg->page,
+        .n_labels = msg->n_labels,
     };
     enum avsp_code rc = avsp_wire_range("state", (int)msg->state, 0, AVSP_JOB_PAUSED, err);
     if (rc == AVSP_OK)
         rc = avsp_wire_range("limit", msg->limit, 0, AVSP_BATCH_MAX, err);
+    if (rc == AVSP_OK && msg->n_labels > AVSP_LABEL_FILTERS_MAX)
+        rc = avsp_err_set(err, AVSP_INVALID, "labels: more than %d", AVSP_LABEL_FILTERS_MAX);
+    if (rc == AVSP_OK)
+        rc = read_filter_labels(arena, msg->labels, msg->n_labels, &ret_filter->labels, err);
     return rc;
 }
 

@@ -31,6 +31,42 @@ static struct avsp_job_spec good(void)
         .input = fs("/in.mp4"), .output = fs("/out/"), .idempotency_key = ""};
 }
 
+static void priority_and_labels_have_bounds(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    struct avsp_job_spec spec = good();
+    for (int priority = -1; priority <= 10; priority++) {
+        spec.priority = priority;
+        assert_int_equal(avsp_job_spec_check(&spec, &arena, &err),
+                         priority < 0 || priority > 9 ? AVSP_INVALID : AVSP_OK);
+    }
+    spec.priority = 9;
+    char long_text[300];
+    memset(long_text, 'x', sizeof long_text - 1);
+    long_text[sizeof long_text - 1] = '\0';
+    const struct avsp_label bad[] = {{"", "x"},        {"a b", "x"},     {"\303\244", "x"},
+                                     {long_text, "x"}, {"a", long_text}, {"a", "line\nfeed"},
+                                     {"a", "\377"}};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(bad); i++)
+        assert_int_equal(avsp_label_check(&bad[i], &err), AVSP_INVALID);
+    struct avsp_label labels[AVSP_LABELS_MAX + 1];
+    char names[AVSP_LABELS_MAX + 1][8];
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(labels); i++) {
+        snprintf(names[i], sizeof names[i], "n/%zu", i);
+        labels[i] = (struct avsp_label){names[i], "\303\244"};
+    }
+    spec.labels = labels;
+    spec.n_labels = AVSP_LABELS_MAX;
+    assert_int_equal(avsp_job_spec_check(&spec, &arena, &err), AVSP_OK);
+    spec.n_labels++;
+    assert_int_equal(avsp_job_spec_check(&spec, &arena, &err), AVSP_INVALID);
+    spec.n_labels = 2;
+    labels[1].name = labels[0].name;
+    assert_int_equal(avsp_job_spec_check(&spec, &arena, &err), AVSP_INVALID);
+    assert_non_null(strstr(err.text, "twice"));
+}
+
 static void defaults_are_filled(void **state)
 {
     (void)state;
@@ -112,6 +148,7 @@ static void join_stays_inside(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(priority_and_labels_have_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(defaults_are_filled, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_fields_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(join_stays_inside, setup, teardown),

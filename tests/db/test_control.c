@@ -386,6 +386,137 @@ static void a_hole_in_the_timeline_stops_nobody(void **state)
     assert_int_equal(get_job(fx, id).state, AVSP_JOB_FINISHED);
 }
 
+// --- priority and labels
+
+static void set_priority(struct fixture *fx, const char *id, int32_t priority)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_set_priority(fx->store, id, priority, &err), err);
+}
+
+static void more_priority_comes_first(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    struct avsp_job_spec spec = local_spec(fx, "low");
+    spec.priority = 0;
+    const char *low = submit_spec(fx, &spec);
+    spec = local_spec(fx, "high");
+    spec.priority = 9;
+    const char *high = submit_spec(fx, &spec);
+    assert_int_equal(get_job(fx, high).spec.priority, 9);
+    struct avsp_task split = claim(fx, "w");
+    assert_string_equal(split.job_id, high);
+    for (uint32_t i = 0; i < 400; i += 100)
+        (void)report(fx, "w", &split, video_pieces(fx, i, 100));
+    assert_string_equal(claim(fx, "w").job_id, high);
+    set_priority(fx, low, 5);
+    set_priority(fx, high, 4);
+    assert_string_equal(claim(fx, "w").job_id, low);
+    assert_int_equal(get_job(fx, high).spec.priority, 4);
+    // What comes out of the window later has it too.
+    for (int i = 1; i < 400; i++)
+        assert_string_equal(claim(fx, "w").job_id, high);
+    spec = local_spec(fx, "other");
+    spec.priority = 3;
+    submit_spec(fx, &spec);
+    (void)report(fx, "w", &split, video_pieces(fx, 400, 1));
+    assert_string_equal(claim(fx, "w").job_id, high);
+    cancel_job(fx, high);
+    expect(fx, avsp_store_set_priority(fx->store, high, 1, &err), AVSP_PRECONDITION, err,
+           "is canceled");
+    expect(fx, avsp_store_set_priority(fx->store, "nope", 1, &err), AVSP_NOT_FOUND, err, "nope");
+}
+
+static void labels_find_jobs(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    struct avsp_label labels[] = {{"show", "winter"}, {"team/x", "a=b"}, {"empty", ""}};
+    const char *ids[3];
+    for (size_t i = 0; i < 3; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "j%zu", i);
+        struct avsp_job_spec spec = local_spec(fx, name);
+        spec.labels = labels;
+        spec.n_labels = i + 1;
+        ids[i] = submit_spec(fx, &spec);
+        advance_ms(fx, 1);
+    }
+    struct avsp_job job = get_job(fx, ids[2]);
+    assert_int_equal(job.spec.n_labels, 3);
+    assert_string_equal(job.spec.labels[0].name, "empty");
+    assert_string_equal(job.spec.labels[2].name, "team/x");
+    assert_string_equal(job.spec.labels[2].value, "a=b");
+    for (size_t n = 1; n <= 3; n++) {
+        struct avsp_job_filter filter = {.limit = 10, .page = "", .labels = labels, .n_labels = n};
+        struct avsp_job_page page;
+        ASSERT_OK(avsp_store_list_jobs(fx->store, &filter, &fx->arena, &page, &err), err);
+        assert_int_equal(page.n_jobs, 4 - n);
+        assert_string_equal(page.jobs[0].id, ids[2]);
+        assert_int_equal(page.jobs[0].spec.n_labels, 3);
+    }
+    struct avsp_label other = {"show", "summer"};
+    struct avsp_job_filter filter = {.limit = 10, .page = "", .labels = &other, .n_labels = 1};
+    struct avsp_job_page page;
+    ASSERT_OK(avsp_store_list_jobs(fx->store, &filter, &fx->arena, &page, &err), err);
+    assert_int_equal(page.n_jobs, 0);
+}
+
+// --- history
+
+static void every_attempt_is_told(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    const char *id = submit_and_split(fx, "a", 2);
+    struct avsp_task task = claim(fx, "w1");
+    finish_failed(fx, "w1", &task, true, "no luck");
+    struct avsp_task other = claim(fx, "w2");
+    (void)heartbeat(fx, "w2", &other);
+    wait_ms(fx, LEASE_MS + 1000);
+    finish_all(fx);
+    const char *const want[] = {"splitter split 0 1 done", "w1 encode 0 1 failed",
+                                "w2 encode 1 1 lost",      "w encode 0 2 done",
+                                "w encode 1 2 done",       "w manifest 0 1 done"};
+    struct avsp_attempts_query query = {.job_id = id, .limit = 4, .page = ""};
+    size_t n = 0;
+    bool seen[AVSP_ARRAY_LEN(want)] = {0};
+    int64_t last_us = 0;
+    do {
+        struct avsp_attempt_page page;
+        ASSERT_OK(avsp_store_list_attempts(fx->store, &query, &fx->arena, &page, &err), err);
+        for (size_t i = 0; i < page.n_attempts; i++, n++) {
+            const struct avsp_attempt_record *a = &page.attempts[i];
+            char text[128];
+            snprintf(text, sizeof text, "%s %s %u %d %s", a->worker_id,
+                     avsp_task_kind_name(a->kind), a->idx, (int)a->attempt, a->outcome);
+            for (size_t k = 0; k < AVSP_ARRAY_LEN(want); k++)
+                seen[k] |= strcmp(text, want[k]) == 0;
+            assert_true(a->claimed_us > 0 && a->ended_us >= a->claimed_us);
+            assert_true(a->ended_us >= last_us);
+            last_us = a->ended_us;
+            if (strcmp(a->outcome, "failed") == 0) {
+                assert_int_equal(a->failure.code, AVSP_CORRUPT);
+                assert_string_equal(a->failure.message, "no luck");
+                assert_string_equal(a->failure.log_tail, "log line\n");
+            }
+        }
+        query.page = page.next_page;
+    } while (query.page[0] != '\0');
+    assert_int_equal(n, AVSP_ARRAY_LEN(want));
+    for (size_t k = 0; k < AVSP_ARRAY_LEN(want); k++)
+        if (!seen[k])
+            fail_msg("no \"%s\"", want[k]);
+    struct avsp_attempt_page page;
+    query.page = "1.x.y";
+    ASSERT_CODE(avsp_store_list_attempts(fx->store, &query, &fx->arena, &page, &err), AVSP_INVALID,
+                err);
+    query = (struct avsp_attempts_query){.job_id = "nope", .limit = 4, .page = ""};
+    ASSERT_CODE(avsp_store_list_attempts(fx->store, &query, &fx->arena, &page, &err),
+                AVSP_NOT_FOUND, err);
+}
+
 // --- delete
 
 static bool is_known(struct fixture *fx, const char *id)
@@ -476,6 +607,9 @@ int main(void)
         TEST(a_resumed_job_shares_with_others),
         TEST(a_long_job_is_ready_a_window_at_a_time),
         TEST(a_hole_in_the_timeline_stops_nobody),
+        TEST(more_priority_comes_first),
+        TEST(labels_find_jobs),
+        TEST(every_attempt_is_told),
         TEST(a_deleted_job_is_gone),
         TEST(force_cancels_first_and_cleans_up),
     };

@@ -70,6 +70,54 @@ def test_a_job_is_tried_again_after_its_files_are_gone(farm, clip, wanted, tmp_p
     assert fingerprint(output) == wanted
 
 
+def test_priority_labels_and_keys(farm, clip, tmp_path):
+    coordinator = farm.coordinator()
+    source = clip("silent").path
+    first = farm.submit(coordinator.address, source, tmp_path / "a", "--label", "show=winter", "--label", "team=x=y")
+    second = farm.submit(coordinator.address, source, tmp_path / "b", "--label", "show=winter", "--priority", 0,
+                         "--idempotency-key", "b")
+    assert second == farm.submit(coordinator.address, source, tmp_path / "b", "--idempotency-key", "b")
+    status = farm.status(coordinator.address, first)
+    assert (status["priority"], status["labels"]) == (5, {"show": "winter", "team": "x=y"})
+    assert farm.status(coordinator.address, second)["priority"] == 0
+    assert "team=x=y" in control(farm, coordinator.address, "status", first).stdout
+
+    def listed(*options):
+        found = json.loads(control(farm, coordinator.address, "list", "--json", *options).stdout)["jobs"]
+        return [job["id"] for job in found]
+
+    assert listed("--label", "show=winter") == [second, first]
+    assert listed("--label", "show=winter", "--label", "team=x=y") == [first]
+    assert listed("--label", "show=winter", "--limit", "1") == [second]
+    assert listed("--label", "show=summer") == []
+    assert json.loads(control(farm, coordinator.address, "priority", second, "9", "--json").stdout)["priority"] == 9
+    for args, text in ((("priority", second, "10"), "0 to 9"), (("list", "--label", "x"), "not KEY=VALUE"),
+                       (("submit", source, tmp_path / "c", "--label", "a b=c"), '"a b"'),
+                       (("submit", source, tmp_path / "c", "--label", "a=b", "--label", "a=c"), "a is there twice"),
+                       (("submit", source, tmp_path / "c", "--priority", "-1"), "0 to 9")):
+        assert text in control(farm, coordinator.address, *args, exit_code=2).stderr
+    worker = farm.worker(coordinator.address)
+    worker.wait_for(f"task.claimed .*kind=split job={second}")
+
+
+def test_attempts_are_history(farm, tmp_path):
+    coordinator = farm.coordinator()
+    worker = farm.worker(coordinator.address, name="w1")
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"\0" * 5000)
+    job = farm.submit(coordinator.address, bad, tmp_path / "out")
+    assert farm.wait_over(coordinator.address, job)["state"] == "failed"
+    told = json.loads(control(farm, coordinator.address, "status", job, "--attempts", "--json", exit_code=1).stdout)
+    assert told["state"] == "failed"
+    (attempt,) = told["attempts"]
+    assert (attempt["kind"], attempt["attempt"], attempt["worker"], attempt["outcome"]) == ("split", 1, "w1", "failed")
+    assert attempt["error"] == told["error"]
+    assert attempt["started_at"] < attempt["ended_at"]
+    text = control(farm, coordinator.address, "status", job, "--attempts", exit_code=1).stdout
+    assert "split, 1, on w1: failed after" in text
+    worker.stop()
+
+
 def test_a_deleted_job_is_forgotten(farm, clip, tmp_path):
     coordinator = farm.coordinator()
     job = farm.submit(coordinator.address, clip("silent").path, tmp_path / "out", "--preset", 13)

@@ -49,8 +49,20 @@ static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filt
 {
     (void)arena;
     struct fake *fake = begin(opaque);
-    avsp_buf_printf(&fake->seen, "%d %u %s", (int)filter->state, filter->limit, filter->page);
+    avsp_buf_printf(&fake->seen, "%d %u %s\n", (int)filter->state, filter->limit, filter->page);
+    dump_labels(&fake->seen, filter->labels, filter->n_labels);
     *ret_page = fake->jobs;
+    return end(fake, err);
+}
+
+static enum avsp_code list_attempts(void *opaque, const struct avsp_attempts_query *query,
+                                    struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
+                                    struct avsp_err *err)
+{
+    (void)arena;
+    struct fake *fake = begin(opaque);
+    avsp_buf_printf(&fake->seen, "%s %u %s", query->job_id, query->limit, query->page);
+    *ret_page = fake->attempts;
     return end(fake, err);
 }
 
@@ -81,6 +93,14 @@ static enum avsp_code pause_job(void *opaque, const char *job_id, struct avsp_er
 static enum avsp_code resume(void *opaque, const char *job_id, struct avsp_err *err)
 {
     return see(opaque, "resume", job_id, err);
+}
+
+static enum avsp_code set_priority(void *opaque, const char *job_id, int32_t priority,
+                                   struct avsp_err *err)
+{
+    char verb[32];
+    snprintf(verb, sizeof verb, "priority %d", (int)priority);
+    return see(opaque, verb, job_id, err);
 }
 
 static enum avsp_code delete_job(void *opaque, const char *job_id, bool force, struct avsp_err *err)
@@ -166,10 +186,12 @@ const struct avsp_service_ops fake_ops = {
     .submit = submit,
     .get_job = get_job,
     .list_jobs = list_jobs,
+    .list_attempts = list_attempts,
     .cancel = cancel,
     .retry = retry,
     .pause = pause_job,
     .resume = resume,
+    .set_priority = set_priority,
     .delete_job = delete_job,
     .claim = claim,
     .heartbeat = heartbeat,
@@ -193,6 +215,7 @@ static void fill(struct fake *fake)
         .version = 1,
     };
     fake->jobs.next_page = "";
+    fake->attempts.next_page = "";
     fake->task = (struct avsp_task){
         .id = "task1",
         .job_id = "job1",

@@ -16,6 +16,7 @@ struct fake {
     struct avsp_err error; ///< code OK: no error
     struct avsp_job job;
     struct avsp_job_page jobs;
+    struct avsp_attempt_page attempts;
     struct avsp_task task;
     struct avsp_attempt_status status;
     struct avsp_outputs_page outputs;

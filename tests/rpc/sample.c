@@ -79,8 +79,17 @@ struct avsp_location sample_location(struct sampler *s, bool may_be_none)
                                   {sample_text(s, 40)}};
 }
 
+struct avsp_label *sample_labels(struct sampler *s, size_t n)
+{
+    struct avsp_label *labels = must(avsp_arena_array(s->arena, n, sizeof *labels));
+    for (size_t i = 0; i < n; i++)
+        labels[i] = (struct avsp_label){sample_word(s), sample_text(s, AVSP_LABEL_VALUE_MAX_BYTES)};
+    return labels;
+}
+
 struct avsp_job_spec sample_spec(struct sampler *s)
 {
+    size_t n_labels = (size_t)sample_number(s, AVSP_LABELS_MAX);
     return (struct avsp_job_spec){
         .input = sample_location(s, false),
         .work = sample_location(s, false),
@@ -90,6 +99,9 @@ struct avsp_job_spec sample_spec(struct sampler *s)
         .preset = 1 + (int32_t)sample_number(s, AVSP_PRESET_MAX - 1),
         .overwrite = coin(s),
         .idempotency_key = sample_text(s, AVSP_TEXT_MAX_BYTES),
+        .priority = (int32_t)sample_number(s, AVSP_PRIORITY_MAX),
+        .n_labels = n_labels,
+        .labels = sample_labels(s, n_labels),
     };
 }
 
@@ -162,6 +174,23 @@ struct avsp_job sample_job(struct sampler *s, bool with_running)
     for (size_t i = 0; i < job.n_running; i++)
         job.running[i] = sample_running(s);
     return job;
+}
+
+struct avsp_attempt_record sample_attempt(struct sampler *s)
+{
+    static const char *const outcomes[] = {"done", "failed", "lost", "released", "canceled"};
+    return (struct avsp_attempt_record){
+        .task_id = sample_text(s, 40),
+        .kind = (enum avsp_task_kind)(1 + next(s) % AVSP_TASK_CLEANUP),
+        .idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX - 1),
+        .attempt = 1 + (int64_t)sample_number(s, INT64_MAX - 1),
+        .worker_id = sample_text(s, 40),
+        .claimed_us = (int64_t)sample_number(s, 253402300799000000),
+        .ended_us = (int64_t)sample_number(s, 253402300799000000),
+        .outcome = outcomes[next(s) % AVSP_ARRAY_LEN(outcomes)],
+        .failure =
+            coin(s) ? sample_failure(s, true) : (struct avsp_failure){AVSP_OK, false, "", ""},
+    };
 }
 
 struct avsp_claim sample_claim(struct sampler *s)
@@ -330,6 +359,12 @@ static void dump_location(struct avsp_buf *buf, const struct avsp_location *l)
                     l->endpoint, l->access_key_id, l->secret_access_key.text);
 }
 
+void dump_labels(struct avsp_buf *buf, const struct avsp_label *labels, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        avsp_buf_printf(buf, "label %s=%s\n", labels[i].name, labels[i].value);
+}
+
 void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
 {
     dump_location(buf, &spec->input);
@@ -337,6 +372,8 @@ void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
     dump_location(buf, &spec->output);
     avsp_buf_printf(buf, "spec %d %d %d %d %s\n", spec->segment_seconds, spec->crf, spec->preset,
                     spec->overwrite, spec->idempotency_key);
+    avsp_buf_printf(buf, "priority %d\n", spec->priority);
+    dump_labels(buf, spec->labels, spec->n_labels);
 }
 
 void dump_progress(struct avsp_buf *buf, const struct avsp_progress *p)
@@ -379,6 +416,14 @@ void dump_job(struct avsp_buf *buf, const struct avsp_job *job)
                         r->idx, r->worker_id, r->attempt);
         dump_progress(buf, &r->progress);
     }
+}
+
+void dump_attempt(struct avsp_buf *buf, const struct avsp_attempt_record *attempt)
+{
+    avsp_buf_printf(buf, "attempt %s %d %" PRIu32 " %" PRId64 " %s %" PRId64 " %" PRId64 " %s\n",
+                    attempt->task_id, (int)attempt->kind, attempt->idx, attempt->attempt,
+                    attempt->worker_id, attempt->claimed_us, attempt->ended_us, attempt->outcome);
+    dump_failure(buf, &attempt->failure);
 }
 
 void dump_claim(struct avsp_buf *buf, const struct avsp_claim *claim)

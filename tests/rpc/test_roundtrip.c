@@ -153,9 +153,9 @@ static void lists_jobs(void **state)
             (struct avsp_job_page){jobs, (size_t)sample_number(&b->s, 20), sample_text(&b->s, 30)};
         for (size_t k = 0; k < b->fake.jobs.n_jobs; k++)
             jobs[k] = sample_job(&b->s, false);
-        struct avsp_job_filter filter = {(enum avsp_job_state)(i % 6),
-                                         1 + (uint32_t)sample_number(&b->s, 499),
-                                         sample_text(&b->s, 30)};
+        struct avsp_job_filter filter = {
+            (enum avsp_job_state)(i % 6), 1 + (uint32_t)sample_number(&b->s, 499),
+            sample_text(&b->s, 30), sample_labels(&b->s, (size_t)i % 5), (size_t)i % 5};
         struct avsp_job_page page;
         ok(avsp_client_list_jobs(b->cli, &filter, &b->arena, &page, soon(), &err), &err);
         assert_int_equal(page.n_jobs, b->fake.jobs.n_jobs);
@@ -166,7 +166,34 @@ static void lists_jobs(void **state)
             dump_job(&b->want, &jobs[k]);
         }
         check_got(b);
-        avsp_buf_printf(&b->want, "%d %u %s", (int)filter.state, filter.limit, filter.page);
+        avsp_buf_printf(&b->want, "%d %u %s\n", (int)filter.state, filter.limit, filter.page);
+        dump_labels(&b->want, filter.labels, filter.n_labels);
+        check_seen(b);
+    }
+}
+
+static void lists_attempts(void **state)
+{
+    struct bench *b = *state;
+    struct avsp_err err = {0};
+    for (int i = 0; i < 20; i++) {
+        struct avsp_attempt_record attempts[10];
+        b->fake.attempts = (struct avsp_attempt_page){attempts, (size_t)sample_number(&b->s, 10),
+                                                      sample_text(&b->s, 30)};
+        for (size_t k = 0; k < b->fake.attempts.n_attempts; k++) {
+            attempts[k] = sample_attempt(&b->s);
+            dump_attempt(&b->want, &attempts[k]);
+        }
+        struct avsp_attempts_query query = {sample_text(&b->s, 30),
+                                            1 + (uint32_t)sample_number(&b->s, 499),
+                                            sample_text(&b->s, 30)};
+        struct avsp_attempt_page page;
+        ok(avsp_client_list_attempts(b->cli, &query, &b->arena, &page, soon(), &err), &err);
+        assert_string_equal(page.next_page, b->fake.attempts.next_page);
+        for (size_t k = 0; k < page.n_attempts; k++)
+            dump_attempt(&b->got, &page.attempts[k]);
+        check_got(b);
+        avsp_buf_printf(&b->want, "%s %u %s", query.job_id, query.limit, query.page);
         check_seen(b);
     }
 }
@@ -286,6 +313,11 @@ static void controls_jobs(void **state)
     ok(avsp_client_resume(b->cli, "job-3", soon(), &err), &err);
     avsp_buf_puts(&b->want, "resume job-3");
     check_seen(b);
+    ok(avsp_client_set_priority(b->cli, "job-6", 0, soon(), &err), &err);
+    avsp_buf_puts(&b->want, "priority 0 job-6");
+    check_seen(b);
+    assert_int_equal(avsp_client_set_priority(b->cli, "job-6", 10, soon(), &err), AVSP_INVALID);
+    err = (struct avsp_err){0};
     ok(avsp_client_delete(b->cli, "job-4", false, soon(), &err), &err);
     avsp_buf_puts(&b->want, "delete job-4");
     check_seen(b);
@@ -342,10 +374,11 @@ static void long_texts_are_clipped_not_refused(void **state)
 #define ON(place, name) cmocka_unit_test_setup_teardown(name, set_up_##place, tear_down)
 #define ALL(place)                                                                                 \
     ON(place, submits), ON(place, gets_jobs_without_secrets), ON(place, lists_jobs),               \
-        ON(place, claims_tasks_of_every_kind), ON(place, claims_as_a_base_worker),                 \
-        ON(place, beats_and_releases), ON(place, reports_and_lists_outputs),                       \
-        ON(place, finishes_and_cancels), ON(place, controls_jobs),                                 \
-        ON(place, every_code_comes_back), ON(place, long_texts_are_clipped_not_refused)
+        ON(place, lists_attempts), ON(place, claims_tasks_of_every_kind),                          \
+        ON(place, claims_as_a_base_worker), ON(place, beats_and_releases),                         \
+        ON(place, reports_and_lists_outputs), ON(place, finishes_and_cancels),                     \
+        ON(place, controls_jobs), ON(place, every_code_comes_back),                                \
+        ON(place, long_texts_are_clipped_not_refused)
 
 int main(void)
 {

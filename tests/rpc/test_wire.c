@@ -70,7 +70,8 @@ static enum avsp_code read_spec(struct avsp_arena *arena, const ProtobufCMessage
                                 struct avsp_buf *text, struct avsp_err *err)
 {
     struct avsp_job_spec spec;
-    enum avsp_code rc = avsp_wire_read_spec((const Com__Avspl1t__JobDetails *)msg, &spec, err);
+    enum avsp_code rc =
+        avsp_wire_read_spec(arena, (const Com__Avspl1t__JobDetails *)msg, &spec, err);
     if (rc == AVSP_OK)
         rc = avsp_job_spec_check(&spec, arena, err);
     if (rc == AVSP_OK)
