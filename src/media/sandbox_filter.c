@@ -101,6 +101,7 @@ static const struct rule rules[] = {
     ANY(fallocate, ALLOW),
     ANY(fsync, ALLOW),
     ANY(fdatasync, ALLOW),
+    ANY(fadvise64, ALLOW),
     ANY(ppoll, ALLOW),
     // Not F_SETOWN and its kin, which send signals to others; not locks on the input, which is not ours.
     IF(fcntl, 1, 0, F_GETFL, ALLOW),
@@ -147,6 +148,8 @@ static const struct rule rules[] = {
     ANY(getrusage, ALLOW),
     IF(prctl, 0, 0, PR_SET_NAME, ALLOW),
     IF(prctl, 0, 0, PR_GET_NAME, ALLOW),
+    ANY(prctl, FAIL(EPERM)),     // lengths of vectors, names of memory; not PR_SET_PDEATHSIG
+    ANY(prlimit64, FAIL(EPERM)), // getrlimit too
     // SVT-AV1 wants real-time priority and cores of its own where it runs as root: a shared machine is better off without.
     ANY(sched_setaffinity, FAIL(EPERM)),
     ANY(sched_setscheduler, PRETEND), // it complains once a thread where that fails

@@ -369,11 +369,8 @@ static void what_reaches_others_is_death(void **state)
         {"process_vm_readv", read_memory_of_parent, DIES, false},
         {"symlink", make_link, DIES, false},
         {"rename", rename_file, DIES, false},
-        {"setrlimit", raise_limit, DIES, true},
         {"seccomp", add_filter, DIES, false},
         {"io_uring_setup", make_ring, DIES, false},
-        {"prctl(PR_SET_PDEATHSIG)", outlive_parent, DIES, true},
-        {"prctl(PR_SET_DUMPABLE)", be_dumped, DIES, true},
         {"int 0x80", call_of_32_bit, DIES, false},
         {"x32", call_of_x32, DIES, false},
     };
@@ -393,6 +390,9 @@ static void what_libraries_try_is_refused(void **state)
         {"executable memory", make_code, EACCES, false},
         {"memory made executable", make_data_code, EACCES, false},
         {"F_SETOWN", own_signals_of_descriptor, EPERM, false},
+        {"setrlimit", raise_limit, EPERM, true},
+        {"prctl(PR_SET_PDEATHSIG)", outlive_parent, EPERM, true},
+        {"prctl(PR_SET_DUMPABLE)", be_dumped, EPERM, true},
         {"sched_setscheduler", be_real_time, EPERM, false},
         {"ioctl", control_device, ENOTTY, false},
     };
