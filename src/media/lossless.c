@@ -36,9 +36,9 @@ struct avsp_lossless {
 
 static int64_t frame_ticks(const AVStream *source)
 {
-    AVRational rate = source->avg_frame_rate;
+    AVRational rate = source->r_frame_rate;
     if (rate.num < 1 || rate.den < 1)
-        rate = source->r_frame_rate;
+        rate = source->avg_frame_rate;
     if (rate.num < 1 || rate.den < 1)
         rate = FALLBACK_FRAME_RATE;
     int64_t ticks = av_rescale_q(1, av_inv_q(rate), source->time_base);

@@ -86,6 +86,17 @@ static int alloc_muxer(struct avsp_piece_writer *w)
     return 0;
 }
 
+/// A tag of another container may mean another codec in NUT. Where NUT has none of its own (ProRes, DNxHD), its demuxer goes by
+/// QuickTime's, which may also tell one profile from another.
+static uint32_t tag_for(const struct avsp_piece_writer *w, const AVCodecParameters *par)
+{
+    const struct AVCodecTag *const quicktime[] = {avformat_get_mov_video_tags(),
+                                                  avformat_get_mov_audio_tags(), NULL};
+    if (av_codec_get_tag(w->mux->oformat->codec_tag, par->codec_id) != 0)
+        return 0;
+    return par->codec_tag != 0 ? par->codec_tag : av_codec_get_tag(quicktime, par->codec_id);
+}
+
 static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
 {
     AVStream *stream = avformat_new_stream(w->mux, NULL);
@@ -94,9 +105,7 @@ static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
     int rc = avcodec_parameters_copy(stream->codecpar, source->codecpar);
     if (rc < 0)
         return rc;
-    // A tag of another container may mean another codec in NUT; where NUT has none (ProRes), it is all there is.
-    if (av_codec_get_tag(w->mux->oformat->codec_tag, source->codecpar->codec_id) != 0)
-        stream->codecpar->codec_tag = 0;
+    stream->codecpar->codec_tag = tag_for(w, source->codecpar);
     stream->time_base = source->time_base;
     w->source_time_base = source->time_base;
     // Nobody seeks in a piece; and the muxer aborts while it writes an index of keyframes whose times do not grow.

@@ -1,0 +1,271 @@
+"""Sources: every container, codec and property of docs/SOURCES.md. What is decoded from the pieces is what the ffmpeg command line
+tool decodes from the source, picture by picture; where that guesses times, they are said here.
+"""
+
+from fractions import Fraction
+import subprocess
+
+import pytest
+
+import child
+from test_split import check_pieces, ffmpeg, picture, pieces_of, sound, x264
+
+
+def make_aged(path, *codec):
+    """AVI has no presentation times, and its B-frames come early."""
+    ffmpeg(*picture(25, 7), *sound(7), *codec, "-c:a", "mp2", path)
+
+
+def make_h264_avi(path):
+    make_aged(path, *x264("keyint=50", "bframes=3", "b-pyramid=normal"))
+
+
+def make_packed_avi(path):
+    make_aged(path, "-c:v", "libxvid", "-bf", "2", "-g", "50", "-b:v", "400k")
+
+
+def make_new_parameters(path):
+    """Behind 12 s the H.264 parameter sets are others, and the container says so."""
+    first, second = path.with_suffix(".a.flv"), path.with_suffix(".b.flv")
+    ffmpeg(*picture(25, 12), *sound(12), *x264("keyint=50", "bframes=2"), "-c:a", "aac", first)
+    ffmpeg(*picture(25, 5), *sound(5), *x264("keyint=50", "bframes=2", "ref=5", "no-8x8dct=1"), "-c:a", "aac",
+           "-output_ts_offset", 12.08, second)
+    path.write_bytes(first.read_bytes() + second.read_bytes()[13:])  # without the second header (Adobe FLV 10.1, E.2)
+
+
+def make_one_key(path):
+    ffmpeg(*picture(2, 320, "64x64"), *x264("keyint=9999", "scenecut=0", "bframes=2"), path)
+
+
+MPEG2 = ["-c:v", "mpeg2video", "-bf", 2, "-g", 12]
+VPX = ["-deadline", "realtime", "-cpu-used", 8, "-b:v", "300k", "-g", 20]
+X265 = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
+        "log-level=none:pools=1:frame-threads=1:keyint=20:min-keyint=20:bframes=3:"]
+OPEN, CLOSED = x264("keyint=20", "bframes=3", "open-gop=1"), x264("keyint=20", "bframes=2")
+
+
+def clip(*codec, rate=25, seconds=3, size="128x96", audio=()):
+    """The arguments that make a clip: a moving picture, and sound where `audio` says how."""
+    return [*picture(rate, seconds, size), *(sound(seconds) if audio else ()), *codec, *(("-c:a", *audio) if audio else ())]
+
+
+# Copied as they are, and exact.
+COPIED = {
+    "flv_h264_aac.flv": clip(*CLOSED, audio=["aac"]),
+    "flv_sorenson.flv": clip("-c:v", "flv1", "-g", 10),
+    "asf_wmv2.wmv": clip("-c:v", "wmv2", "-g", 10, audio=["wmav2"]),
+    "asf_h264.asf": clip("-c:v", "mpeg4", "-g", 20),
+    "ogg_theora_vorbis.ogv": clip("-c:v", "libtheora", "-g", 16, audio=["libvorbis"]),
+    "ogg_vp8.ogg": clip("-c:v", "libvpx", *VPX),
+    "mxf_mpeg2_pcm.mxf": clip(*MPEG2, audio=["pcm_s16le"]),
+    "mxf_dnxhd.mxf": clip("-c:v", "dnxhd", "-b:v", "36M", "-pix_fmt", "yuv422p", seconds=1, size="1920x1080"),
+    "mov_dnxhr_10bit.mov": clip("-c:v", "dnxhd", "-profile:v", "dnxhr_hqx", "-pix_fmt", "yuv422p10le", seconds=1, size="256x144"),
+    "mov_prores_444.mov": clip("-c:v", "prores_ks", "-profile:v", 4, "-pix_fmt", "yuv444p10le"),
+    "mov_mjpeg_full_range.mov": clip("-c:v", "mjpeg", "-pix_fmt", "yuvj422p", "-q:v", 4),
+    "avi_mjpeg_pcm.avi": clip("-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", 4, audio=["pcm_s16le"]),
+    "avi_dv.avi": clip("-c:v", "dvvideo", "-pix_fmt", "yuv420p", seconds=1, size="720x576"),
+    "avi_h264_no_b.avi": clip(*x264("keyint=20", "bframes=0")),
+    "avi_asp_b.avi": clip("-c:v", "mpeg4", "-bf", 2, "-g", 20, audio=["mp2"]),
+    "mp4_asp_b.mp4": clip("-c:v", "mpeg4", "-bf", 2, "-g", 20),
+    "dv.dv": clip("-c:v", "dvvideo", "-pix_fmt", "yuv420p", seconds=1, size="720x576"),
+    "ivf_vp8.ivf": clip("-c:v", "libvpx", *VPX),
+    "ps_mpeg1.mpg": clip("-c:v", "mpeg1video", "-bf", 2, "-g", 12, audio=["mp2"]),
+    "ps_mpeg2_interlaced.vob": clip(*MPEG2, "-flags", "+ilme+ildct", "-alternate_scan", 1, "-top", 1, "-f", "vob", audio=["ac3"]),
+    "ts_mpeg2_open_gop.ts": clip(*MPEG2, audio=["mp2"]),
+    "ts_mpeg2_closed_gop.ts": clip(*MPEG2, "-flags", "+cgop", "-sc_threshold", 10 ** 9, audio=["mp2"]),
+    "ts_h264_mbaff.ts": clip(*x264("keyint=20", "interlaced=1", "bframes=2"), audio=["aac"]),
+    "ts_h264_open_gop_late.ts": clip(*OPEN, "-output_ts_offset", 40000, audio=["aac"]),
+    "ts_h264_wrap.ts": clip(*CLOSED, "-output_ts_offset", Fraction(2 ** 33, 90000).__float__() - 2.5, audio=["aac"]),
+    "ts_h264_gradual.ts": clip(*x264("intra-refresh=1", "keyint=15", "bframes=0")),
+    "ts_hevc_open_gop.ts": clip(*X265[:-1], X265[-1] + "open-gop=1"),
+    "mp4_hevc_leading.mp4": clip(*X265[:-1], X265[-1] + "open-gop=0:radl=2"),
+    "mkv_mpeg2.mkv": clip(*MPEG2),
+    "mkv_vp9_hidden.mkv": clip("-c:v", "libvpx-vp9", *VPX, "-auto-alt-ref", 1, "-lag-in-frames", 10),
+    "mkv_ffv1_16bit.mkv": clip("-c:v", "ffv1", "-level", 3, "-g", 10, "-pix_fmt", "yuv420p16le"),
+    "one_frame.mp4": clip(*CLOSED, seconds=0.04),
+    "one_frame.ts": clip(*MPEG2, seconds=0.04),
+    "size_1x1.mov": clip("-vf", "scale=1:1", "-c:v", "png"),
+    "size_2x2.mp4": clip(*CLOSED, size="2x2"),
+    "size_17x33.mkv": clip("-c:v", "libvpx-vp9", *VPX, size="17x33"),
+    "size_64x64.mp4": clip(*CLOSED, size="64x64"),
+}
+
+
+@pytest.mark.parametrize("name", COPIED)
+def test_copied(name, tmp_path):
+    source = tmp_path / name
+    ffmpeg(*COPIED[name], source)
+    folder = tmp_path / "pieces"
+    folder.mkdir()
+    result = child.run(source, folder, seconds=1)
+    pieces = check_pieces(source, result, folder, 1)
+    assert codec_of(folder / pieces[0]["file"]) != "ffv1" or "ffv1" in name
+    assert result.of("warning") == []
+
+
+# Elementary streams, and AVI where B-frames are held back for more than one picture, say nothing of times: the frame rate gives
+# them. Pictures are decoded and kept as they are, whatever their size and format.
+UNTIMED = {
+    "es.m2v": MPEG2,
+    "es.h264": CLOSED,
+    "tiny.avi": [*CLOSED, "-vf", "scale=2:2"],
+    "odd.avi": [*x264("keyint=20", "bframes=2"), "-pix_fmt", "yuv444p", "-vf", "scale=17:33"],
+    "ten_bit_422.avi": [*x264("keyint=20", "bframes=2"), "-pix_fmt", "yuv422p10le"],
+    "es.hevc": X265,
+    "es.m4v": ["-c:v", "mpeg4", "-bf", 2, "-f", "m4v"],
+}
+
+
+@pytest.mark.parametrize("name", UNTIMED)
+def test_untimed(name, tmp_path):
+    source = tmp_path / name
+    ffmpeg(*clip(*UNTIMED[name]), source)
+    folder = tmp_path / "pieces"
+    folder.mkdir()
+    result = child.run(source, folder, seconds=1)
+    times, digests = zip(*(frame for p in pieces_of(result) for frame in child.window_frames(folder / p["file"])))
+    assert list(digests) == [md5 for _, md5 in child.source_frames(source)]
+    assert list(times) == [Fraction(i, 25) for i in range(75)]
+
+
+@pytest.fixture(scope="session")
+def clips(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+
+    def made(name):
+        path = folder / name
+        if not path.exists():
+            DECODED[name][0](path)
+        return path
+
+    return made
+
+
+# Cannot be copied: decoded in the split. Whether from the start on, and a word of the reason.
+DECODED = {
+    "h264.avi": (make_h264_avi, True, "when each picture is shown"),
+    "packed.avi": (make_packed_avi, True, "DivX"),
+    "new_parameters.flv": (make_new_parameters, False, "parameters change"),
+    "one_key.mp4": (make_one_key, True, "keyframes"),
+}
+
+def codec_of(piece):
+    with open(piece, "rb") as file:
+        file.seek(child.HEADER_BYTES)
+        probe = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name", "-of", "csv=p=0", "-f", "nut", "pipe:0"]
+        return subprocess.run(probe, stdin=file, stdout=subprocess.PIPE, check=True).stdout.decode().strip()
+
+
+@pytest.mark.parametrize("name", DECODED)
+def test_lossless(clips, name, tmp_path):
+    """What cannot be copied is decoded, and still exact; pieces that were reported before that shows stay."""
+    source = clips(name)
+    result = child.run(source, tmp_path, seconds=2)
+    pieces = check_pieces(source, result, tmp_path, 2)
+    codecs = [codec_of(tmp_path / p["file"]) for p in pieces]
+    _, from_start, reason = DECODED[name]
+    assert codecs == sorted(codecs, reverse=True) and codecs[-1] == "ffv1"
+    assert (codecs[0] == "ffv1") == from_start
+    assert all(p["n"] == "1" for p, codec in zip(pieces, codecs) if codec == "ffv1")
+    (warning,) = [w["text"] for w in result.of("warning") if "without loss" in w["text"]]
+    assert reason in warning
+
+
+def test_lossless_twice_is_the_same(clips, tmp_path):
+    """A second attempt goes over at the same place: the same pieces, byte by byte, resumed or not."""
+    source = clips("new_parameters.flv")
+    folders = [tmp_path / str(i) for i in range(3)]
+    for folder in folders:
+        folder.mkdir()
+    first = pieces_of(child.run(source, folders[0], seconds=2))
+    assert pieces_of(child.run(source, folders[1], seconds=2)) == first
+    resume = int(first[-2]["idx"])
+    assert pieces_of(child.run(source, folders[2], seconds=2, resume=resume)) == first[-2:]
+    for folder in folders[1:]:
+        for path in folder.glob("*.piece"):
+            assert path.read_bytes() == (folders[0] / path.name).read_bytes()
+
+
+def joined(folder, suffix, first, second, *codec):
+    """Two recordings put together: their clocks begin at these seconds. The whole, and the number of frames in each."""
+    parts = []
+    for i, start in enumerate((first, second)):
+        parts.append(folder / f"{i}{suffix}")
+        ffmpeg(*picture(25, 5), *sound(5), *codec, "-output_ts_offset", start, parts[i])
+    whole = folder / f"whole{suffix}"
+    whole.write_bytes(b"".join(p.read_bytes() for p in parts))
+    return whole, 125
+
+
+@pytest.mark.parametrize("suffix, codec", [
+    (".ts", [*x264("keyint=50", "bframes=2"), "-c:a", "aac", "-muxdelay", 0]),
+    (".mpg", ["-c:v", "mpeg2video", "-bf", 2, "-g", 12, "-c:a", "mp2"]),
+])
+@pytest.mark.parametrize("first, second", [(100, 7000), (7000, 100), (100, 102)])
+def test_joined_recordings(suffix, codec, first, second, tmp_path):
+    """The clock jumps forward by hours, back by hours, or back by seconds: every frame follows the one before."""
+    source, n = joined(tmp_path, suffix, first, second, *codec)
+    result = child.run(source, tmp_path, seconds=2)
+    times, digests = zip(*(frame for piece in pieces_of(result) for frame in child.window_frames(tmp_path / piece["file"])))
+    assert list(digests) == [md5 for _, md5 in child.source_frames(source)]
+    assert list(times) == [Fraction(i, 25) for i in range(2 * n)]
+    assert any("jumps of the file's clock" in w["text"] for w in result.of("warning"))
+    # The sound goes along.
+    head = child.header(tmp_path / "a0.piece")
+    length = (int(head["end"]) - int(head["origin"])) * child.fraction(head["origin_tb"])
+    assert abs(length - 2 * n // 25) < Fraction(1, 4)
+
+
+def test_hole_in_the_picture_is_no_jump(tmp_path):
+    """In a transport stream too: while the sound goes on, a picture that is away for long is shown until the next one."""
+    source = tmp_path / "away.ts"
+    ffmpeg(*picture(25, 30), *sound(30), "-vf", "select='not(between(t,5,24.99))'", "-fps_mode", "passthrough",
+           *x264("keyint=50", "bframes=0"), "-c:a", "aac", source)
+    result = child.run(source, tmp_path, seconds=2)
+    check_pieces(source, result, tmp_path, 2)
+    assert result.of("warning") == []
+
+
+def test_size_changes(tmp_path):
+    """Pictures of two sizes in one transport stream: copied as they are, and told."""
+    parts = []
+    for i, size in enumerate(("192x128", "256x96")):
+        parts.append(tmp_path / f"{i}.ts")
+        ffmpeg(*picture(25, 3, size), *x264("keyint=50", "bframes=2"), "-output_ts_offset", 10 + 3 * i, parts[i])
+    source = tmp_path / "whole.ts"
+    source.write_bytes(b"".join(p.read_bytes() for p in parts))
+    result = child.run(source, tmp_path, seconds=2)
+    pieces = pieces_of(result)
+    assert {(child.header(tmp_path / p["file"])["width"]) for p in pieces} == {"192"}
+    times = [time for p in pieces for time, _ in child.window_frames(tmp_path / p["file"])]
+    assert times == [Fraction(i, 25) for i in range(150)]
+    assert any("192x128" in w["text"] for w in result.of("warning"))
+
+
+def test_damage_in_the_middle(tmp_path):
+    """A transport stream with packets lost: damaged pictures are concealed, and what the command line tool shows is shown."""
+    whole, source = tmp_path / "whole.ts", tmp_path / "lossy.ts"
+    ffmpeg(*clip(*CLOSED, seconds=6, audio=["aac"]), whole)
+    packets = [whole.read_bytes()[i:i + 188] for i in range(0, whole.stat().st_size, 188)]
+    lost = range(len(packets) // 3, len(packets) // 3 + 12)
+    source.write_bytes(b"".join(p for i, p in enumerate(packets) if i not in lost))
+    result = child.run(source, tmp_path, seconds=2)
+    times = [time for p in pieces_of(result) for time, _ in child.window_frames(tmp_path / p["file"])]
+    want = [time for time, _ in child.source_frames(source)]
+    assert times == [time - want[0] for time in want]
+    assert any("damaged" in w["text"] for w in result.of("warning"))
+
+
+def test_runs_where_keyframes_are_far_apart(tmp_path):
+    """41 s between keyframes, segments of 2 s: neither bytes nor decoded pictures come to 1.5 times the source's."""
+    source = tmp_path / "long.mkv"
+    ffmpeg(*picture(10, 130, "128x96"), *x264("keyint=410", "min-keyint=410", "scenecut=0", "bframes=2"), source)
+    pieces = pieces_of(child.run(source, tmp_path, seconds=2))
+    assert sum(int(p["n"]) for p in pieces) == 65 and len(pieces) > 2
+    decoded = 0
+    for piece in pieces:
+        out = subprocess.run([child.PIECE_FRAMES, tmp_path / piece["file"]], stdout=subprocess.PIPE, check=True).stdout
+        decoded += len(out.splitlines())
+    assert decoded <= 1.5 * 1300
+    payload = sum(int(p["bytes"]) - child.HEADER_BYTES for p in pieces)
+    assert payload <= 1.5 * source.stat().st_size
