@@ -125,7 +125,7 @@ static enum avsp_code on_signals(struct encode *encode, bool *ret_interrupted, s
     return has_child && !*ret_interrupted ? avsp_stack_reap(&encode->stack, err) : AVSP_OK;
 }
 
-/// @return LIMIT and others: nothing more can be stored, not even that the job has failed.
+/// @return NO_SPACE and others: nothing more can be stored, not even that the job has failed.
 static enum avsp_code look_for_room(struct encode *encode, struct avsp_err *err)
 {
     if (!avsp_mono_passed(encode->room_at))
@@ -196,7 +196,7 @@ static bool finished(const struct encode *encode, enum outcome outcome)
 static bool is_passing(const struct avsp_job *job)
 {
     enum avsp_code code = job->failure.code;
-    return job->state == AVSP_JOB_FAILED && (code == AVSP_LIMIT || code == AVSP_UNAVAILABLE);
+    return job->state == AVSP_JOB_FAILED && (code == AVSP_NO_SPACE || code == AVSP_UNAVAILABLE);
 }
 
 /// Is there something to go on with, and reason to?

@@ -38,6 +38,7 @@ int avsp_cmd_fail(const struct avsp_err *err)
     case AVSP_INTERNAL:
     case AVSP_NO_MEMORY:
     case AVSP_LIMIT:
+    case AVSP_NO_SPACE:
     case AVSP_CANCELED:
         return AVSP_EXIT_FAILED;
     default:

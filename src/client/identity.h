@@ -39,7 +39,7 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *li
                                 struct avsp_arena *arena, struct avsp_identity *ret_identity,
                                 struct avsp_err *err) AVSP_CHECKED;
 
-/// Stores it in an open folder, durably. @return OK; LIMIT disk full; DENIED; UNAVAILABLE.
+/// Stores it in an open folder, durably. @return OK; NO_SPACE disk full; DENIED; UNAVAILABLE.
 enum avsp_code avsp_identity_write(const struct avsp_identity *identity, int folder,
                                    struct avsp_err *err) AVSP_CHECKED;
 

@@ -31,7 +31,7 @@ struct avsp_output {
 
 /// Makes the folder with those on the way to it.
 /// @param path  absolute, borrowed until close
-/// @return OK; EXISTS a finished presentation, and not @p overwrite; INVALID not a folder; DENIED, LIMIT, …. After a failure
+/// @return OK; EXISTS a finished presentation, and not @p overwrite; INVALID not a folder; DENIED, NO_SPACE, …. After a failure
 ///         the folders made are gone again.
 enum avsp_code avsp_output_open(struct avsp_output *output, const char *path, bool overwrite,
                                 struct avsp_err *err) AVSP_CHECKED;

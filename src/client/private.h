@@ -42,7 +42,7 @@ struct avsp_private {
 
 /// Makes the folder and takes its lock.
 /// @param output  an existing folder
-/// @return OK; PRECONDITION another encode runs there, the text says which; DENIED the folder is another user's; LIMIT, …:
+/// @return OK; PRECONDITION another encode runs there, the text says which; DENIED the folder is another user's; NO_SPACE, …:
 ///         what was not there before is not there now.
 enum avsp_code avsp_private_open(struct avsp_private *priv, const char *output,
                                  struct avsp_arena *arena, struct avsp_err *err) AVSP_CHECKED;
@@ -50,7 +50,7 @@ enum avsp_code avsp_private_open(struct avsp_private *priv, const char *output,
 /// Removes what is kept, finds a place for the state, and stores the identity: from then on a run can be gone on with.
 /// @param identity  `state` is filled in; the strings live as long as @p priv
 /// @param before    written as the file "before"; NULL = none
-/// @return OK; UNSUPPORTED no local file system for the state; LIMIT, DENIED, …: then remove it.
+/// @return OK; UNSUPPORTED no local file system for the state; NO_SPACE, DENIED, …: then remove it.
 enum avsp_code avsp_private_begin(struct avsp_private *priv, const struct avsp_identity *identity,
                                   const struct avsp_buf *before, struct avsp_arena *arena,
                                   struct avsp_err *err) AVSP_CHECKED;

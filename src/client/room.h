@@ -13,7 +13,7 @@
 /// Writes a small file to an open folder and removes it before it reaches the disk: quotas, write protection and a folder
 /// that went away show too.
 /// @param path  how the folder is called in the error
-/// @return OK; LIMIT no room; DENIED; NOT_FOUND; UNAVAILABLE.
+/// @return OK; NO_SPACE; DENIED; NOT_FOUND; UNAVAILABLE.
 enum avsp_code avsp_room_check(int folder, const char *path, struct avsp_err *err) AVSP_CHECKED;
 
 #endif

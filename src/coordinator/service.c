@@ -18,7 +18,7 @@ static enum avsp_code noted(struct avsp_service *service, enum avsp_code rc)
     case AVSP_TIMEOUT:
         avsp_metrics_count(&service->metrics, AVSP_COUNT_DB_UNAVAILABLE);
         break;
-    case AVSP_LIMIT:
+    case AVSP_NO_SPACE:
         avsp_metrics_count(&service->metrics, AVSP_COUNT_DB_LIMIT);
         break;
     case AVSP_INTERNAL:

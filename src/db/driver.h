@@ -7,7 +7,7 @@
 ///
 /// Statements are written once for all drivers: parameters are $1, $2, …; a statement is a static array, prepared at its
 /// first use and found again by its address. Values are 64-bit integers and texts, never NULL. One thread at a time.
-/// Errors: UNAVAILABLE busy or out of reach: retry; LIMIT disk full; DENIED; CORRUPT; INTERNAL a mistake in a statement.
+/// Errors: UNAVAILABLE busy or out of reach: retry; NO_SPACE disk full; DENIED; CORRUPT; INTERNAL a mistake in a statement.
 #ifndef AVSP_DB_DRIVER_H
 #define AVSP_DB_DRIVER_H
 

@@ -50,7 +50,7 @@ static enum avsp_code set_error(struct sqlite_db *db, int native, const char *wh
         code = native == SQLITE_IOERR_NOMEM ? AVSP_NO_MEMORY : AVSP_UNAVAILABLE;
         break;
     case SQLITE_FULL:
-        code = AVSP_LIMIT;
+        code = AVSP_NO_SPACE;
         remedy = ": make room on its disk";
         break;
     case SQLITE_NOMEM:

@@ -11,7 +11,7 @@
 /// called from any thread and any number of processes on one database. Every state change is one guarded statement;
 /// rules about states and what follows from a finish stand in core/lifecycle.h. Secrets are stored in a table of their
 /// own and come back only in tasks. Times are the database's clock (one function in the driver).
-/// Errors: UNAVAILABLE the database cannot be reached or is busy: retry; LIMIT disk full; INTERNAL; others as said.
+/// Errors: UNAVAILABLE the database cannot be reached or is busy: retry; NO_SPACE disk full; INTERNAL; others as said.
 #ifndef AVSP_DB_STORE_H
 #define AVSP_DB_STORE_H
 

@@ -45,7 +45,7 @@ enum avsp_code avsp_fmp4_write(struct avsp_fmp4 *mux, AVPacket *pkt,
                                struct avsp_err *err) AVSP_CHECKED;
 
 /// Writes what was added since the last cut to the file @p name in the working folder (an old one is replaced).
-/// @return OK; LIMIT disk full; DENIED; INTERNAL nothing was added. The file may be there in part after a failure.
+/// @return OK; NO_SPACE disk full; DENIED; INTERNAL nothing was added. The file may be there in part after a failure.
 enum avsp_code avsp_fmp4_cut(struct avsp_fmp4 *mux, const char *name,
                              struct avsp_fmp4_file *ret_file, struct avsp_err *err) AVSP_CHECKED;
 

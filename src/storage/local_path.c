@@ -12,7 +12,7 @@
 enum avsp_code avsp_local_failed(struct avsp_err *err, int errnum, const char *path)
 {
     if (errnum == ENOSPC || errnum == EDQUOT) {
-        avsp_err_set(err, AVSP_LIMIT, "%s: %s", path,
+        avsp_err_set(err, AVSP_NO_SPACE, "%s: %s", path,
                      errnum == ENOSPC ? "the disk is full" : "the disk quota is used up");
         err->native = errnum;
         return err->code;

@@ -62,7 +62,7 @@ enum avsp_code avsp_reader_read(struct avsp_reader *reader, uint64_t offset, voi
 /// removed) and untouched on failure. Nothing partial stays behind.
 /// @param name      as avsp_location_join; may contain '/'
 /// @param ret_file  where it is now; strings in @p arena
-/// @return OK; LIMIT disk full; DENIED; INVALID; UNAVAILABLE retry safe.
+/// @return OK; NO_SPACE disk full; DENIED; INVALID; UNAVAILABLE retry safe.
 enum avsp_code avsp_storage_put(struct avsp_storage *store, const char *path,
                                 const struct avsp_location *folder, const char *name,
                                 struct avsp_arena *arena, struct avsp_location *ret_file,

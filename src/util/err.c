@@ -18,6 +18,7 @@ static const struct {
     [AVSP_DENIED] = {"denied", false},
     [AVSP_UNAUTHENTICATED] = {"unauthenticated", false},
     [AVSP_LIMIT] = {"limit", true},
+    [AVSP_NO_SPACE] = {"no-space", true},
     [AVSP_UNAVAILABLE] = {"unavailable", true},
     [AVSP_TIMEOUT] = {"timeout", true},
     [AVSP_CANCELED] = {"canceled", false},
@@ -53,6 +54,7 @@ static enum avsp_code code_of_errno(int errnum)
         return AVSP_DENIED;
     case ENOSPC:
     case EDQUOT:
+        return AVSP_NO_SPACE;
     case EFBIG:
     case EMFILE:
     case ENFILE:

@@ -24,7 +24,8 @@ enum avsp_code {
     AVSP_CONFLICT,        ///< a race was lost, or an attempt token is stale: drop the work
     AVSP_DENIED,          ///< permission
     AVSP_UNAUTHENTICATED, ///< no or bad credentials
-    AVSP_LIMIT,           ///< disk full, quota, a ceiling of ours
+    AVSP_LIMIT,           ///< a ceiling of ours or of this machine: ask for less
+    AVSP_NO_SPACE,        ///< a disk is full or a quota used up: make room
     AVSP_UNAVAILABLE,     ///< the other side is away: retry
     AVSP_TIMEOUT,         ///< a deadline passed: retry may help
     AVSP_CANCELED,        ///< somebody asked for it to stop
@@ -49,7 +50,7 @@ enum avsp_code avsp_err_set(struct avsp_err *err, enum avsp_code code, const cha
     AVSP_PRINTF(3, 4);
 
 /// Like avsp_err_set for a failed system call: the code follows from @p errnum (ENOENT → NOT_FOUND,
-/// EACCES → DENIED, ENOSPC → LIMIT, …; the rest → UNAVAILABLE) and ": strerror" is appended.
+/// EACCES → DENIED, ENOSPC → NO_SPACE, …; the rest → UNAVAILABLE) and ": strerror" is appended.
 enum avsp_code avsp_err_set_errno(struct avsp_err *err, int errnum, const char *fmt, ...)
     AVSP_PRINTF(3, 4);
 

@@ -43,7 +43,8 @@ bool reached(struct sim *sim, enum avsp_code rc, const struct avsp_err *err)
 {
     // A write that failed: nothing, or only the first of two transactions, has happened. The coordinator tells; and whoever
     // asked does not know.
-    if (rc == AVSP_UNAVAILABLE || rc == AVSP_INTERNAL || rc == AVSP_LIMIT || rc == AVSP_CORRUPT) {
+    if (rc == AVSP_UNAVAILABLE || rc == AVSP_INTERNAL || rc == AVSP_NO_SPACE ||
+        rc == AVSP_CORRUPT) {
         if (sim->is_quiet)
             broken(sim, "a quiet database says: %s", err->text);
         return false;

@@ -343,15 +343,15 @@ static int without_space(struct contract_fixture *f)
     struct avsp_err err = {0};
     struct avsp_location file;
     static char big[1 << 20];
+    const enum avsp_code full = mounted ? AVSP_NO_SPACE : AVSP_LIMIT;
     if (avsp_storage_put_bytes(f->store, big, sizeof big, &f->folder, "big", &arena, &file, &err) !=
-        AVSP_LIMIT)
+        full)
         return 1;
     if (mounted && strstr(err.text, "big: the disk is full") == NULL)
         return 2;
     char path[300];
     snprintf(path, sizeof path, "%s/big", f->local);
-    if (mounted &&
-        avsp_storage_put(f->store, path, &f->folder, "big", &arena, &file, &err) != AVSP_LIMIT)
+    if (mounted && avsp_storage_put(f->store, path, &f->folder, "big", &arena, &file, &err) != full)
         return 3;
     if (access(path, F_OK) != 0)
         return 4;

@@ -23,7 +23,7 @@ static void errno_decides_the_code(void **state)
         int errnum;
         enum avsp_code code;
     } rows[] = {
-        {ENOENT, AVSP_NOT_FOUND}, {EACCES, AVSP_DENIED},          {ENOSPC, AVSP_LIMIT},
+        {ENOENT, AVSP_NOT_FOUND}, {EACCES, AVSP_DENIED},          {ENOSPC, AVSP_NO_SPACE},
         {EEXIST, AVSP_EXISTS},    {ENOMEM, AVSP_NO_MEMORY},       {ETIMEDOUT, AVSP_TIMEOUT},
         {EINVAL, AVSP_INVALID},   {ECONNRESET, AVSP_UNAVAILABLE},
     };
