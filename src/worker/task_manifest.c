@@ -2,6 +2,7 @@
 #include "core/playlist.h"
 #include "storage/sha256.h"
 #include "util/log.h"
+#include "worker/check_made.h"
 #include "worker/run.h"
 #include "worker/tidy.h"
 #include "worker/upstream.h"
@@ -98,46 +99,48 @@ static enum avsp_code arrange(struct avsp_run *run, struct presentation *p, stru
     return AVSP_OK;
 }
 
-/// Is a published file there, as long as it was when it was made?
-static enum avsp_code check_file(struct avsp_run *run, const char *rendition, const char *name,
-                                 uint64_t bytes, struct avsp_err *err)
+/// The segment of that name; NULL where there is none.
+static const struct avsp_segment *find_segment(const struct avsp_playlist_rendition *track,
+                                               const char *file)
 {
-    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    avsp_arena_init(&arena, 64 << 10);
-    struct avsp_location folder, file;
-    struct avsp_stat st = {0};
-    enum avsp_code rc = avsp_location_join(&arena, &run->task->output, rendition, &folder, err);
-    if (rc == AVSP_OK)
-        rc = avsp_location_join(&arena, &folder, name, &file, err);
-    if (rc == AVSP_OK)
-        rc = avsp_storage_stat(run->worker->storage, &file, &st, err);
-    // As with pieces: a shared file system may show it late.
-    if (rc == AVSP_NOT_FOUND)
-        err->code = AVSP_UNAVAILABLE;
-    if (rc != AVSP_OK)
-        return err->code;
-    if (st.bytes != bytes)
-        return avsp_err_set(err, AVSP_CORRUPT, "%s: %" PRIu64 " bytes, but %" PRIu64 " were made",
-                            avsp_location_show(&arena, &file), st.bytes, bytes);
-    return AVSP_OK;
+    // The index stands in front of the name, and segments are sorted by it.
+    uint64_t idx = strtoull(file, NULL, 10);
+    size_t from = 0, to = track->n_segments;
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (track->segments[mid].idx < idx)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    bool is_it = from < track->n_segments && strcmp(track->segments[from].name, file) == 0;
+    return is_it ? &track->segments[from] : NULL;
 }
 
-static enum avsp_code check_files(struct avsp_run *run, const struct presentation *p,
-                                  struct avsp_err *err)
+/// The rendition in whose folder @p path lies, as an index; p->n where there is none. @param ret_file  the name in there
+static size_t find_rendition(const struct presentation *p, const char *path, const char **ret_file)
 {
     for (size_t i = 0; i < p->n; i++) {
-        const struct avsp_rendition *r = &p->renditions[i];
-        enum avsp_code rc = check_file(run, r->name, r->init_name, r->init_bytes, err);
-        for (size_t k = 0; rc == AVSP_OK && k < p->tracks[i].n_segments; k++) {
-            if (avsp_run_should_stop(run))
-                return avsp_run_stopped(run, err);
-            const struct avsp_segment *s = &p->tracks[i].segments[k];
-            rc = check_file(run, r->name, s->name, s->bytes, err);
-        }
-        if (rc != AVSP_OK)
-            return rc;
+        size_t n = strlen(p->renditions[i].name);
+        if (strncmp(path, p->renditions[i].name, n) != 0 || path[n] != '/')
+            continue;
+        *ret_file = path + n + 1;
+        return i;
     }
-    return AVSP_OK;
+    return p->n;
+}
+
+static uint64_t bytes_made(void *opaque, const char *path)
+{
+    const struct presentation *p = opaque;
+    const char *file;
+    size_t i = find_rendition(p, path, &file);
+    if (i == p->n)
+        return 0;
+    if (strcmp(file, p->renditions[i].init_name) == 0)
+        return p->renditions[i].init_bytes;
+    const struct avsp_segment *segment = find_segment(&p->tracks[i], file);
+    return segment != NULL ? segment->bytes : 0;
 }
 
 static enum avsp_code write_media(struct avsp_run *run, struct presentation *p, size_t i,
@@ -186,7 +189,7 @@ static enum avsp_code check_unasked(struct avsp_run *run, const struct avsp_buf 
                         avsp_location_show(run->arena, &file));
 }
 
-/// The multivariant playlist makes the presentation visible: it comes last.
+/// The multivariant playlist makes the presentation visible: it comes last, and only where all of it is sound.
 static enum avsp_code write_playlists(struct avsp_run *run, struct presentation *p,
                                       struct avsp_err *err)
 {
@@ -200,6 +203,8 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
     avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
     avsp_playlist_multivariant(&set, p->uris, &buf);
     enum avsp_code rc = avsp_buf_check(&buf, err);
+    if (rc == AVSP_OK)
+        rc = avsp_check_made(run, &buf, bytes_made, p, err);
     if (rc == AVSP_OK)
         rc = check_unasked(run, &buf, err);
     if (rc != AVSP_OK)
@@ -219,36 +224,16 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
     return AVSP_OK;
 }
 
-static bool segment_is(const struct avsp_playlist_rendition *track, const char *file)
-{
-    // The index stands in front of the name, and segments are sorted by it.
-    uint64_t idx = strtoull(file, NULL, 10);
-    size_t from = 0, to = track->n_segments;
-    while (from < to) {
-        size_t mid = from + (to - from) / 2;
-        if (track->segments[mid].idx < idx)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    return from < track->n_segments && strcmp(track->segments[from].name, file) == 0;
-}
-
 /// Is a file of ours part of the presentation? What is not has lost: segments of other attempts, or of the presentation that
 /// was replaced.
 static bool is_referenced(void *opaque, const char *name)
 {
     const struct presentation *p = opaque;
-    for (size_t i = 0; i < p->n; i++) {
-        const struct avsp_rendition *r = &p->renditions[i];
-        size_t n = strlen(r->name);
-        if (strncmp(name, r->name, n) != 0 || name[n] != '/')
-            continue;
-        if (strcmp(name, p->uris[i]) == 0 || strcmp(name + n + 1, r->init_name) == 0)
-            return true;
-        return segment_is(&p->tracks[i], name + n + 1);
-    }
-    return false;
+    const char *file;
+    size_t i = find_rendition(p, name, &file);
+    return i < p->n &&
+           (strcmp(name, p->uris[i]) == 0 || strcmp(file, p->renditions[i].init_name) == 0 ||
+            find_segment(&p->tracks[i], file) != NULL);
 }
 
 enum avsp_code avsp_task_manifest(struct avsp_run *run, struct avsp_err *err)
@@ -263,8 +248,6 @@ enum avsp_code avsp_task_manifest(struct avsp_run *run, struct avsp_err *err)
         rc = arrange(run, p, err);
     if (rc == AVSP_OK)
         rc = avsp_playlist_check(&(struct avsp_playlist_set){p->tracks, p->n}, err);
-    if (rc == AVSP_OK)
-        rc = check_files(run, p, err);
     if (rc == AVSP_OK)
         rc = write_playlists(run, p, err);
     // The facts are the coordinator's own: they are not sent back.

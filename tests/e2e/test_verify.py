@@ -8,7 +8,7 @@ import struct
 import pytest
 from harness import clips, damage, media
 from harness.clips import AAC, ffmpeg, fixed_gop, picture, sound, x264
-from harness.programs import SANITIZER
+from harness.programs import SANITIZER, wait_until
 
 
 def verify(build, path, *options, code=None):
@@ -346,3 +346,19 @@ def test_every_rule_is_documented(build):
     with open(f"{root}/docs/VERIFY.md", encoding="utf-8") as docs:
         documented = set(re.findall(r"^\| `([a-z0-9.-]+)` \|", docs.read(), re.M))
     assert len(rules) > 50 and rules == documented
+
+
+def test_a_job_whose_output_is_not_sound_fails_and_says_why(farm, clip, tmp_path):
+    """Its first segment is changed while the others are still encoded: the manifest task finds it."""
+    coordinator = farm.coordinator()
+    farm.worker(coordinator.address, slots=1)
+    job = farm.submit(coordinator.address, clip("film").path, tmp_path / "out", "--preset", 12, "--segment-seconds", 1)
+    first = wait_until(lambda: list((tmp_path / "out/v0").glob("00000-*.m4s")), "the first segment", 60)[0]
+    data = bytearray(first.read_bytes())
+    at = damage.offset_of(data, b"tfdt")
+    data[at + 4 + (7 if data[at] == 1 else 3) - 1] ^= 0x40
+    first.write_bytes(data)
+    status = farm.wait_over(coordinator.address, job, 120)
+    assert status["state"] == "failed"
+    assert "cmaf.tfdt-" in status["error"] and "v0/00001-" in status["error"]
+    assert not (tmp_path / "out/manifest.m3u8").exists()
