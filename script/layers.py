@@ -23,6 +23,7 @@ OWNERS = {
     "libswresample/": ["media"],
     "libswscale/": ["media"],
     "sqlite3.h": ["db"],
+    "libpq-fe.h": ["db"],
     "grpc/": ["rpc"],
     "protobuf-c/": ["rpc"],
     "curl/": ["storage"],
@@ -51,13 +52,14 @@ FAMILIES = {
     "media": r"lib(av|sw|SvtAv1)",
     "grpc": r"lib(grpc|gpr|protobuf)",
     "sqlite": r"libsqlite3",
+    "pq": r"libpq",
     "curl": r"libcurl",
     "jansson": r"libjansson",
     "microhttpd": r"libmicrohttpd",
 }
 PROGRAMS = {
     "client/avspl1t": ["grpc", "curl", "jansson"],
-    "coordinator/avspl1t-coordinator": ["grpc", "sqlite", "microhttpd"],
+    "coordinator/avspl1t-coordinator": ["grpc", "sqlite", "pq", "microhttpd"],
     "worker/avspl1t-worker": ["grpc", "curl"],
     "media/avspl1t-media": ["media"],
 }

@@ -15,8 +15,10 @@ static const struct avsp_cli_option options[] = {
     {"listen", "ADDRESS", "AVSPL1T_LISTEN", "127.0.0.1:50051",
      "Where to listen: HOST:PORT (port 0 takes any free one), [::1]:PORT or unix:PATH."},
     {"db", "URL", "AVSPL1T_DB", NULL,
-     "The database: sqlite:///ABSOLUTE/PATH, made where it does not exist. Default: "
-     "avspl1t/coordinator.db in $XDG_STATE_HOME or ~/.local/state."},
+     "The database: sqlite:///ABSOLUTE/PATH, made where it does not exist, or an existing one on "
+     "PostgreSQL that any number of coordinators may share: postgresql://USER@HOST/DATABASE, and "
+     "whatever else libpq knows. Others can see a command line: give passwords in the environment "
+     "or in ~/.pgpass. Default: avspl1t/coordinator.db in $XDG_STATE_HOME or ~/.local/state."},
     {"http", "ADDRESS", "AVSPL1T_HTTP", NULL,
      "Serve /healthz, /readyz and Prometheus /metrics over HTTP at HOST:PORT. Default: do not."},
     {"lease-seconds", "N", "AVSPL1T_LEASE_SECONDS", "30",

@@ -7,6 +7,7 @@
 ///
 /// Statements are written once for all drivers: parameters are $1, $2, …; a statement is a static array, prepared at its
 /// first use and found again by its address. Values are 64-bit integers and texts, never NULL. One thread at a time.
+/// What a statement reads in order to decide is locked where others could change it meanwhile: AVSP_DB_LOCK at its end.
 /// Errors: UNAVAILABLE busy or out of reach: retry; NO_SPACE disk full; DENIED; CORRUPT; INTERNAL a mistake in a statement.
 #ifndef AVSP_DB_DRIVER_H
 #define AVSP_DB_DRIVER_H
@@ -15,9 +16,15 @@
 #include "util/err.h"
 
 enum avsp_db_mode {
-    AVSP_DB_READ,  ///< one consistent view
-    AVSP_DB_WRITE, ///< takes the right to write at once, so that it cannot be lost half way
+    AVSP_DB_READ, ///< one consistent view
+    AVSP_DB_WRITE, ///< each statement sees what is committed when it begins, and its own transaction's changes
 };
+
+/// At the end of a SELECT in a write transaction: its rows (of table or alias `of`) are locked until the transaction ends, and
+/// are seen as they are once the lock is there; SKIP leaves out those that somebody else has locked. A driver whose writers
+/// exclude each other leaves the clause out.
+#define AVSP_DB_LOCK(of) " FOR NO KEY UPDATE OF " of
+#define AVSP_DB_LOCK_SKIP(of) AVSP_DB_LOCK(of) " SKIP LOCKED"
 
 struct avsp_db_value {
     const char *text; ///< NULL = an integer
@@ -35,6 +42,10 @@ static inline struct avsp_db_value avsp_text(const char *value)
     return (struct avsp_db_value){.text = value != NULL ? value : ""};
 }
 
+/// `native` of an error after which the same transaction may well succeed: a deadlock, or a connection that broke before the
+/// commit was asked for.
+#define AVSP_DB_AGAIN (-1)
+
 /// The values of $1, $2, … and their number.
 #define AVSP_DB_ARGS(...)                                                                          \
     (const struct avsp_db_value[]){__VA_ARGS__},                                                   \
@@ -42,8 +53,11 @@ static inline struct avsp_db_value avsp_text(const char *value)
 #define AVSP_DB_NO_ARGS NULL, 0
 
 #define AVSP_DB_ARGS_MAX 40 ///< parameters of one statement
+#define AVSP_DB_STATEMENTS_MAX 160
+#define AVSP_DB_CONNECTIONS_MAX 16
 
 struct avsp_db_driver;
+struct avsp_db_bus;
 
 /// A connection; each driver's own structure begins with it.
 struct avsp_db {
@@ -57,10 +71,16 @@ struct avsp_db_rows {
 };
 
 struct avsp_db_driver {
-    const char *prefix; ///< of its URLs: "sqlite://"
+    bool (*owns)(const char *url);             ///< is it one of its URLs?
+    unsigned n_connections[AVSP_DB_WRITE + 1]; ///< at most, of one store, by mode
     enum avsp_code (*open)(const char *url, struct avsp_db **ret_db, struct avsp_err *err);
     void (*close)(struct avsp_db *db);
-    enum avsp_code (*begin)(struct avsp_db *db, enum avsp_db_mode mode, struct avsp_err *err);
+    bool (*is_broken)(struct avsp_db *db); ///< after an error: it will never work again
+    enum avsp_code (*begin_migration)(struct avsp_db *db, int64_t *ret_now_us,
+                                      struct avsp_err *err); ///< alone, whoever else migrates
+    /// Also reads the database's clock.
+    enum avsp_code (*begin)(struct avsp_db *db, enum avsp_db_mode mode, int64_t *ret_now_us,
+                            struct avsp_err *err);
     enum avsp_code (*commit)(struct avsp_db *db, struct avsp_err *err);
     void (*rollback)(struct avsp_db *db);
     enum avsp_code (*script)(struct avsp_db *db, const char *sql, struct avsp_err *err);
@@ -71,10 +91,16 @@ struct avsp_db_driver {
     const char *(*text)(struct avsp_db_rows *rows, int column);
     int64_t (*changed)(struct avsp_db_rows *rows);
     void (*rows_end)(struct avsp_db_rows *rows);
-    enum avsp_code (*now)(struct avsp_db *db, int64_t *ret_us, struct avsp_err *err);
+    /// Word between the coordinators of one database, that tasks became ready or that jobs changed; both may come late or be
+    /// lost. Starts a thread, from which `told` is called. NULL: there is no such thing, and the other two are not called.
+    enum avsp_code (*bus_open)(const char *url, void (*told)(void *opaque, unsigned n_ready),
+                               void *opaque, struct avsp_db_bus **ret_bus, struct avsp_err *err);
+    void (*bus_tell)(struct avsp_db_bus *bus, unsigned n_ready); ///< never blocks
+    void (*bus_close)(struct avsp_db_bus *bus);
 };
 
 extern const struct avsp_db_driver avsp_db_sqlite;
+extern const struct avsp_db_driver avsp_db_postgres;
 
 /// Starts a statement; see above for its life. @p sql static storage.
 static inline enum avsp_code AVSP_CHECKED avsp_db_query(struct avsp_db *db, const char *sql,

@@ -4,36 +4,42 @@
 ///     rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
 ///     … statements on tx.db, by the clock tx.now_us …
 ///     if (rc == AVSP_OK)
-///         rc = avsp_tx_commit(&tx, err);      // then tells who waits, outside of the lock
+///         rc = avsp_tx_commit(&tx, err);      // then tells who waits, outside of it
 ///
-/// A transaction that was not committed is rolled back where its variable ends.
+/// A transaction that was not committed is rolled back where its variable ends. Whole transactions are repeated after a
+/// deadlock or a broken connection, in one way:
+///
+///     unsigned tries = 0;
+///     do
+///         rc = cancel_once(store, job_id, err);
+///     while (avsp_tx_again(&tries, rc, err));
+///
+/// What was read in order to be changed is locked (AVSP_DB_LOCK), tasks before jobs. No row is written by more than one worker.
 #ifndef AVSP_DB_INTERNAL_H
 #define AVSP_DB_INTERNAL_H
 
 #include "core/lifecycle.h"
+#include "db/connections.h"
 #include "db/driver.h"
 #include "db/store.h"
 
-#include <pthread.h>
-
-/// A connection and the lock that is held from begin to the end of each of its transactions.
-struct avsp_connection {
-    pthread_mutex_t mutex;
-    struct avsp_db *db;
-};
-
 struct avsp_store {
-    struct avsp_connection of[AVSP_DB_WRITE + 1]; ///< by mode: who reads never waits for a commit
+    const struct avsp_db_driver *driver;
+    struct avsp_connections
+        connections[AVSP_DB_WRITE + 1]; ///< by mode: reading never waits for a commit
+    struct avsp_db_bus *bus; ///< tells the other coordinators; NULL where the driver has none
     struct avsp_store_options options;
-    int64_t epoch_us;      ///< since then heartbeats could reach us; guarded by the writer's lock
-    int64_t last_sweep_us; ///< 0 = none yet; likewise
+    _Atomic int64_t epoch_us;      ///< since then heartbeats could reach us
+    _Atomic int64_t last_sweep_us; ///< 0 = none yet
+    _Atomic int64_t n_expired; ///< leases that had run out at the last sweep, as far as it looked
+    _Atomic bool is_outdated;  ///< the schema has become too new for us
     _Atomic int64_t clock_offset_us; ///< tests move the clock with it
 };
 
 struct avsp_tx {
-    struct avsp_store *store; ///< NULL = not begun, or over
+    struct avsp_store *store;
     enum avsp_db_mode mode;
-    struct avsp_db *db;
+    struct avsp_db *db;      ///< NULL = not begun, or over
     int64_t now_us;          ///< the database's clock when it began
     struct avsp_arena arena; ///< for what lives no longer than the transaction
     unsigned n_ready;        ///< tasks that became claimable
@@ -45,11 +51,21 @@ struct avsp_tx {
     } over; ///< the job that came to its end; one at most in each transaction
 };
 
-/// Waits for the lock and begins. @return as the driver's begin; avsp_tx_end is safe after any answer.
+/// Waits for a connection and begins. @return as the driver's begin; UNAVAILABLE also where the schema has become too new;
+/// avsp_tx_end is safe after any answer.
 enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
                              struct avsp_tx *ret_tx, struct avsp_err *err) AVSP_CHECKED;
+/// The same whatever the schema is.
+enum avsp_code avsp_tx_begin_any(struct avsp_store *store, enum avsp_db_mode mode,
+                                 struct avsp_tx *ret_tx, struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_tx_commit(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
 void avsp_tx_end(struct avsp_tx *tx);
+
+/// Is the whole transaction to be run again? Clears @p err and waits a little first; gives up after a few times.
+bool avsp_tx_again(unsigned *tries, enum avsp_code rc, struct avsp_err *err) AVSP_CHECKED;
+
+/// Somebody else was faster: the whole transaction is to be run again.
+enum avsp_code avsp_tx_lost_race(struct avsp_err *err, const char *what);
 
 /// Runs a statement in a transaction. @param ret_changed  rows changed; 0 means that a race was lost.
 enum avsp_code avsp_tx_exec(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
@@ -156,10 +172,15 @@ struct avsp_task_row {
     enum avsp_flavour flavour;
     enum avsp_job_state job_state;
     int64_t released; ///< the end of its job's window
+    int64_t lease_until_us;
 };
 
 /// @return OK; NOT_FOUND.
 enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
+                              struct avsp_task_row *ret_row, struct avsp_err *err) AVSP_CHECKED;
+
+/// The same, and nobody else changes the task before the transaction ends. Before any other lock: tasks come before jobs.
+enum avsp_code avsp_task_lock(struct avsp_tx *tx, const char *task_id,
                               struct avsp_task_row *ret_row, struct avsp_err *err) AVSP_CHECKED;
 
 /// Does the caller hold the task now?
@@ -182,8 +203,9 @@ struct avsp_new_task {
     const struct avsp_piece *piece; ///< ENCODE, AUDIO
 };
 
-/// Makes a task, with the next fair key of its job, unless one of the same identity is there whose result still stands.
-/// @param ret_made  false: there was one.
+/// Makes a task, with the next fair key of its job, unless one of the same identity is there whose result still stands. Locks
+/// the job, so that none comes into being that its end does not see.
+/// @param ret_made  false: there was one, or the job is over (which only a cleanup may follow).
 enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *task, bool *ret_made,
                               struct avsp_err *err) AVSP_CHECKED;
 
@@ -207,10 +229,10 @@ enum avsp_code avsp_attempt_lost(struct avsp_tx *tx, const struct avsp_task_row 
 /// Would avsp_attempt_lost end the task?
 bool avsp_attempt_is_last(const struct avsp_store *store, const struct avsp_task_row *row);
 
-/// Leases are judged only after heartbeats could reach us for a full one.
+/// Leases are judged only after heartbeats could reach us for a full one; a gap in the sweep shows that they could not.
 bool avsp_leases_count(const struct avsp_tx *tx);
 
-// --- windows, pauses, further tries (store_window.c, store_revive.c, store_delete.c)
+// --- windows, pauses, further tries (store_window.c, store_retry.c, store_delete.c)
 
 /// An encode was handed out: lets the next ones of its job go, once enough of the window is used up.
 enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_task_row *row,
@@ -243,16 +265,18 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
                             const struct avsp_location *manifest,
                             struct avsp_err *err) AVSP_CHECKED;
 
-/// Marks a change of a job for whoever watches it.
-enum avsp_code avsp_job_touch(struct avsp_tx *tx, const char *job_id,
-                              struct avsp_err *err) AVSP_CHECKED;
+/// Nobody else moves the job, or makes a task of it, before the transaction ends.
+/// @param ret_released  the end of its window. @return OK; NOT_FOUND.
+enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, enum avsp_job_state *ret_state,
+                             int64_t *ret_released, struct avsp_err *err) AVSP_CHECKED;
 
 /// A job's state. @return OK; NOT_FOUND, also where it is deleted.
 enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,
                               enum avsp_job_state *ret_state, struct avsp_err *err) AVSP_CHECKED;
 
 /// Refuses while a worker removes what an earlier job left in an output: a new one's files would be in its way. A worker that
-/// fell silent blocks nobody: its task waits for the new job's end. @return OK; EXISTS.
+/// fell silent blocks nobody: its task waits for the new job's end. Locks what waits to remove something there, until the
+/// transaction ends. @return OK; EXISTS.
 enum avsp_code avsp_output_check(struct avsp_tx *tx, const char *output_key,
                                  struct avsp_err *err) AVSP_CHECKED;
 
@@ -265,6 +289,7 @@ struct avsp_job_sums {
     int64_t frames_total;
     int64_t tasks_done;
     int64_t n_tasks;
+    int64_t version; ///< grows with each of them; a job that runs adds it to its own
 };
 
 /// Adds up what is known of a job's tasks.

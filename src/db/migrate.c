@@ -21,6 +21,24 @@ static enum avsp_code read_schema(struct avsp_db *db, struct schema *ret_schema,
     return rc;
 }
 
+static enum avsp_code check_schema(const struct schema *schema, struct avsp_err *err)
+{
+    if (schema->min_compatible <= avsp_n_migrations)
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_PRECONDITION,
+                        "its schema is number %" PRId64 " and serves programs from number %" PRId64
+                        " on, but this one (" AVSP_VERSION ") knows number %" PRId64
+                        ": install a newer avspl1t, or name another database",
+                        schema->version, schema->min_compatible, avsp_n_migrations);
+}
+
+enum avsp_code avsp_schema_check(struct avsp_db *db, struct avsp_err *err)
+{
+    struct schema schema = {0};
+    enum avsp_code rc = read_schema(db, &schema, err);
+    return rc == AVSP_OK ? check_schema(&schema, err) : rc;
+}
+
 static enum avsp_code write_schema(struct avsp_db *db, const struct avsp_migration *migration,
                                    struct avsp_err *err)
 {
@@ -45,13 +63,8 @@ static enum avsp_code apply_missing(struct avsp_db *db, struct avsp_err *err)
     struct schema schema = {0};
     if (rc == AVSP_OK)
         rc = read_schema(db, &schema, err);
-    if (rc == AVSP_OK && schema.min_compatible > avsp_n_migrations)
-        return avsp_err_set(err, AVSP_PRECONDITION,
-                            "its schema is number %" PRId64
-                            " and serves programs from number %" PRId64
-                            " on, but this one (" AVSP_VERSION ") knows number %" PRId64
-                            ": install a newer avspl1t, or name another database",
-                            schema.version, schema.min_compatible, avsp_n_migrations);
+    if (rc == AVSP_OK)
+        rc = check_schema(&schema, err);
     for (int64_t i = schema.version; rc == AVSP_OK && i < avsp_n_migrations; i++) {
         rc = db->driver->script(db, avsp_migrations[i].sql, err);
         if (rc == AVSP_OK)
@@ -62,9 +75,9 @@ static enum avsp_code apply_missing(struct avsp_db *db, struct avsp_err *err)
     return rc;
 }
 
-enum avsp_code avsp_migrate(struct avsp_db *db, struct avsp_err *err)
+enum avsp_code avsp_migrate(struct avsp_db *db, int64_t *ret_now_us, struct avsp_err *err)
 {
-    enum avsp_code rc = db->driver->begin(db, AVSP_DB_WRITE, err);
+    enum avsp_code rc = db->driver->begin_migration(db, ret_now_us, err);
     if (rc != AVSP_OK)
         return rc;
     rc = apply_missing(db, err);

@@ -17,7 +17,11 @@ extern const int64_t avsp_n_migrations;
 
 /// Brings the schema up to date, in one transaction: all of it or nothing. A schema that is newer but still serves this
 /// program is left as it is.
-/// @return OK; PRECONDITION a schema that this program is too old for.
-enum avsp_code avsp_migrate(struct avsp_db *db, struct avsp_err *err) AVSP_CHECKED;
+/// @param ret_now_us  the database's clock. @return OK; PRECONDITION a schema that this program is too old for.
+enum avsp_code avsp_migrate(struct avsp_db *db, int64_t *ret_now_us,
+                            struct avsp_err *err) AVSP_CHECKED;
+
+/// Does the schema, which a newer program may have changed meanwhile, still serve this one? @return OK; PRECONDITION.
+enum avsp_code avsp_schema_check(struct avsp_db *db, struct avsp_err *err) AVSP_CHECKED;
 
 #endif

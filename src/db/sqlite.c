@@ -12,7 +12,7 @@
 /// "AV1t", in the file's header: how we know a database of ours.
 #define APPLICATION_ID 0x41563174
 #define BUSY_TIMEOUT_MS 5000
-#define STATEMENTS_MAX 160
+#define URL_PREFIX "sqlite://"
 
 struct statement {
     const char *sql; ///< its address is the key
@@ -26,7 +26,7 @@ struct sqlite_db {
     struct avsp_db base;
     sqlite3 *handle;
     char *path;
-    struct statement statements[STATEMENTS_MAX];
+    struct statement statements[AVSP_DB_STATEMENTS_MAX];
     size_t n_statements;
 };
 
@@ -183,9 +183,20 @@ static void sqlite_close(struct avsp_db *base)
     free(db);
 }
 
+static bool sqlite_owns(const char *url)
+{
+    return strncmp(url, URL_PREFIX, strlen(URL_PREFIX)) == 0;
+}
+
+static bool sqlite_is_broken(struct avsp_db *db)
+{
+    (void)db;
+    return false;
+}
+
 static enum avsp_code sqlite_open(const char *url, struct avsp_db **ret_db, struct avsp_err *err)
 {
-    const char *path = url + strlen(avsp_db_sqlite.prefix);
+    const char *path = url + strlen(URL_PREFIX);
     enum avsp_code rc = avsp_sqlite_file_prepare(path, err);
     if (rc != AVSP_OK)
         return rc;
@@ -209,10 +220,22 @@ static enum avsp_code sqlite_open(const char *url, struct avsp_db **ret_db, stru
     return AVSP_OK;
 }
 
+/// Takes the right to write at once, so that it cannot be lost half way. The database is a file of this host, so its clock
+/// is this host's.
 static enum avsp_code sqlite_begin(struct avsp_db *base, enum avsp_db_mode mode,
-                                   struct avsp_err *err)
+                                   int64_t *ret_now_us, struct avsp_err *err)
 {
-    return run(sqlite_of(base), mode == AVSP_DB_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", "begin", err);
+    enum avsp_code rc =
+        run(sqlite_of(base), mode == AVSP_DB_WRITE ? "BEGIN IMMEDIATE" : "BEGIN", "begin", err);
+    if (rc == AVSP_OK)
+        *ret_now_us = avsp_wall_now().us;
+    return rc;
+}
+
+static enum avsp_code sqlite_begin_migration(struct avsp_db *base, int64_t *ret_now_us,
+                                             struct avsp_err *err)
+{
+    return sqlite_begin(base, AVSP_DB_WRITE, ret_now_us, err);
 }
 
 static enum avsp_code sqlite_commit(struct avsp_db *base, struct avsp_err *err)
@@ -254,11 +277,13 @@ static struct statement *prepare(struct sqlite_db *db, const char *sql, struct a
     for (size_t i = 0; i < db->n_statements; i++)
         if (db->statements[i].sql == sql)
             return &db->statements[i];
-    AVSP_ASSERT(db->n_statements < STATEMENTS_MAX);
+    AVSP_ASSERT(db->n_statements < AVSP_DB_STATEMENTS_MAX);
     struct statement *st = &db->statements[db->n_statements];
     *st = (struct statement){.sql = sql, .db = db};
+    const char *lock = strstr(sql, AVSP_DB_LOCK("")); // who may write is alone already
+    int n_bytes = lock != NULL ? (int)(lock - sql) : -1;
     int native =
-        sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &st->stmt, NULL);
+        sqlite3_prepare_v3(db->handle, sql, n_bytes, SQLITE_PREPARE_PERSISTENT, &st->stmt, NULL);
     if (native != SQLITE_OK) {
         (void)set_error(db, native, sql, err);
         return NULL;
@@ -330,19 +355,13 @@ static void sqlite_rows_end(struct avsp_db_rows *rows)
     st->running = false;
 }
 
-/// The database is a file of this host, so its clock is this host's.
-static enum avsp_code sqlite_now(struct avsp_db *db, int64_t *ret_us, struct avsp_err *err)
-{
-    (void)db;
-    (void)err;
-    *ret_us = avsp_wall_now().us;
-    return AVSP_OK;
-}
-
 const struct avsp_db_driver avsp_db_sqlite = {
-    .prefix = "sqlite://",
+    .owns = sqlite_owns,
+    .n_connections = {[AVSP_DB_READ] = 1, [AVSP_DB_WRITE] = 1},
     .open = sqlite_open,
     .close = sqlite_close,
+    .is_broken = sqlite_is_broken,
+    .begin_migration = sqlite_begin_migration,
     .begin = sqlite_begin,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
@@ -353,5 +372,4 @@ const struct avsp_db_driver avsp_db_sqlite = {
     .text = sqlite_text,
     .changed = sqlite_changed,
     .rows_end = sqlite_rows_end,
-    .now = sqlite_now,
 };

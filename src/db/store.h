@@ -1,5 +1,5 @@
-/// The coordinator's memory: jobs, tasks and what they made, in SQL. One interface, one file a database system (sqlite.c;
-/// PostgreSQL later); the SQL that is common stands once (store_*.c).
+/// The coordinator's memory: jobs, tasks and what they made, in SQL. One interface, one driver a database system (sqlite.c,
+/// postgres.c); the SQL is common to both and stands once (store_*.c).
 ///
 ///     struct avsp_store *store = avsp_store_open("sqlite:///var/lib/avspl1t/db", &options, err);
 ///     avsp_store_submit(store, &spec, job_id, err);
@@ -8,7 +8,9 @@
 ///     avsp_store_sweep(store, err);     // about once a second and often within half a lease, from any coordinator
 ///
 /// Every call is one transaction (or a fixed few, each of which leaves a sound state), may block on the disk, and may be
-/// called from any thread and any number of processes on one database. Every state change is one guarded statement;
+/// called from any thread and any number of processes on one database. Deadlocks and broken connections are retried where
+/// nothing can have happened yet. Once a newer program has changed the schema so that this one does not fit any more, which
+/// the sweep finds out, all calls answer UNAVAILABLE and the sweep says why. Every state change is one guarded statement;
 /// rules about states and what follows from a finish stand in core/lifecycle.h. Secrets are stored in a table of their
 /// own and come back only in tasks. Times are the database's clock (one function in the driver).
 /// Errors: UNAVAILABLE the database cannot be reached or is busy: retry; NO_SPACE disk full; INTERNAL; others as said.
@@ -54,9 +56,10 @@ struct avsp_store_options {
 };
 
 /// Opens the database, making it and bringing its schema up to date where needed.
-/// @param url  "sqlite:///ABSOLUTE/PATH"; a network file system is refused.
-/// @return close with avsp_store_close; NULL with @p err: INVALID the URL, or a file that is not our database;
-///         PRECONDITION a schema from the future; DENIED; LIMIT; UNAVAILABLE.
+/// @param url  "sqlite:///ABSOLUTE/PATH" (a network file system is refused), or "postgresql://…", "postgres://…", "host=… …" as
+///             libpq knows them; no error repeats it, for it may hold a password.
+/// @return close with avsp_store_close; NULL with @p err: INVALID the URL, or a database that is not ours; PRECONDITION a
+///         schema from the future; NOT_FOUND; EXISTS another program's tables; DENIED; LIMIT; UNAVAILABLE waiting may help.
 struct avsp_store *avsp_store_open(const char *url, const struct avsp_store_options *options,
                                    struct avsp_err *err) AVSP_CHECKED;
 void avsp_store_close(struct avsp_store *store);

@@ -12,43 +12,44 @@ static struct avsp_attempt_status status_of(const struct avsp_task_row *row, boo
     return (struct avsp_attempt_status){.canceled = canceled, .lease_lost = !held && !canceled};
 }
 
-/// Extends the lease; the claim counts as an attempt from here on.
+/// Extends the lease; the claim counts as an attempt from here on. @param reported  the task made something.
 static enum avsp_code extend(struct avsp_tx *tx, const struct avsp_task_row *row,
-                             const struct avsp_progress *progress, struct avsp_err *err)
+                             const struct avsp_progress *progress, bool reported,
+                             struct avsp_err *err)
 {
     static const char sql[] =
         "UPDATE tasks SET lease_until_us = $4, started = 1, frames_done = $5, frames_total = $6,"
-        " milli_fps = $7 WHERE id = $1 AND state = $2 AND attempt = $3";
+        " milli_fps = $7, version = version + $8 WHERE id = $1 AND state = $2 AND attempt = $3";
     int64_t changed = 0;
-    enum avsp_code rc = avsp_tx_exec(
+    bool news = reported || !row->started || progress->frames_done != row->progress.frames_done ||
+                progress->frames_total != row->progress.frames_total ||
+                progress->milli_fps != row->progress.milli_fps;
+    tx->changed |= news;
+    return avsp_tx_exec(
         tx, sql,
         AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state), avsp_i64(row->token.attempt),
                      avsp_i64(tx->now_us + tx->store->options.lease_ms * 1000),
                      avsp_i64((int64_t)AVSP_MIN(progress->frames_done, FRAMES_MAX)),
                      avsp_i64((int64_t)AVSP_MIN(progress->frames_total, FRAMES_MAX)),
-                     avsp_i64(progress->milli_fps)),
+                     avsp_i64(progress->milli_fps), avsp_i64(news)),
         &changed, err);
-    bool news = !row->started || progress->frames_done != row->progress.frames_done ||
-                progress->frames_total != row->progress.frames_total ||
-                progress->milli_fps != row->progress.milli_fps;
-    return rc == AVSP_OK && news ? avsp_job_touch(tx, row->job_id, err) : rc;
 }
 
-enum avsp_code avsp_store_heartbeat(struct avsp_store *store, const char *worker_id,
-                                    const char *task_id, struct avsp_token token,
-                                    const struct avsp_progress *progress,
-                                    struct avsp_attempt_status *ret_status, struct avsp_err *err)
+static enum avsp_code heartbeat_once(struct avsp_store *store, const char *worker_id,
+                                     const char *task_id, struct avsp_token token,
+                                     const struct avsp_progress *progress,
+                                     struct avsp_attempt_status *ret_status, struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_task_row row = {0};
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
     if (rc == AVSP_OK)
-        rc = avsp_task_load(&tx, task_id, &row, err);
+        rc = avsp_task_lock(&tx, task_id, &row, err);
     if (rc != AVSP_OK)
         return rc;
     bool held = avsp_task_is_held(&row, worker_id, token);
     if (held)
-        rc = extend(&tx, &row, progress, err);
+        rc = extend(&tx, &row, progress, false, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_commit(&tx, err);
     if (rc == AVSP_OK)
@@ -56,10 +57,23 @@ enum avsp_code avsp_store_heartbeat(struct avsp_store *store, const char *worker
     return rc;
 }
 
-enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id,
-                                 const char *task_id, struct avsp_token token,
-                                 const struct avsp_outputs *outputs,
-                                 struct avsp_attempt_status *ret_status, struct avsp_err *err)
+enum avsp_code avsp_store_heartbeat(struct avsp_store *store, const char *worker_id,
+                                    const char *task_id, struct avsp_token token,
+                                    const struct avsp_progress *progress,
+                                    struct avsp_attempt_status *ret_status, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = heartbeat_once(store, worker_id, task_id, token, progress, ret_status, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
+static enum avsp_code report_once(struct avsp_store *store, const char *worker_id,
+                                  const char *task_id, struct avsp_token token,
+                                  const struct avsp_outputs *outputs,
+                                  struct avsp_attempt_status *ret_status, struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_task_row row = {0};
@@ -68,7 +82,7 @@ enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id
         return avsp_err_set(err, AVSP_INVALID, "token: a report needs one");
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
     if (rc == AVSP_OK)
-        rc = avsp_task_load(&tx, task_id, &row, err);
+        rc = avsp_task_lock(&tx, task_id, &row, err);
     if (rc != AVSP_OK)
         return rc;
     bool held = avsp_task_is_held(&row, worker_id, token);
@@ -79,7 +93,7 @@ enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id
         rc = avsp_outputs_clash(&tx, &row, clash, err);
         status.canceled = true;
     } else if (rc == AVSP_OK && held) {
-        rc = extend(&tx, &row, &row.progress, err);
+        rc = extend(&tx, &row, &row.progress, true, err);
     }
     if (rc == AVSP_OK)
         rc = avsp_tx_commit(&tx, err);
@@ -88,20 +102,33 @@ enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id
     return rc;
 }
 
-enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_id,
-                                  const char *task_id, struct avsp_token token,
-                                  struct avsp_err *err)
+enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id,
+                                 const char *task_id, struct avsp_token token,
+                                 const struct avsp_outputs *outputs,
+                                 struct avsp_attempt_status *ret_status, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = report_once(store, worker_id, task_id, token, outputs, ret_status, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
+static enum avsp_code release_once(struct avsp_store *store, const char *worker_id,
+                                   const char *task_id, struct avsp_token token,
+                                   struct avsp_err *err)
 {
     static const char sql[] =
         "UPDATE tasks SET state = $4, claims = claims - 1, started = 0, claim_id = '',"
-        " frames_done = 0, frames_total = 0, milli_fps = 0, not_before_us = 0 "
-        "WHERE id = $1 AND state = $2 AND attempt = $3";
+        " frames_done = 0, frames_total = 0, milli_fps = 0, not_before_us = 0,"
+        " version = version + 1 WHERE id = $1 AND state = $2 AND attempt = $3";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_task_row row = {0};
     int64_t changed = 0;
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
     if (rc == AVSP_OK)
-        rc = avsp_task_load(&tx, task_id, &row, err);
+        rc = avsp_task_lock(&tx, task_id, &row, err);
     if (rc != AVSP_OK || !avsp_task_is_held(&row, worker_id, token))
         return rc;
     enum avsp_task_state to = avsp_task_back(&row, AVSP_EVENT_RELEASE);
@@ -111,8 +138,19 @@ enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_i
                       &changed, err);
     if (rc == AVSP_OK)
         rc = avsp_attempt_store(&tx, &row, "released", NULL, err);
-    if (rc == AVSP_OK)
-        rc = avsp_job_touch(&tx, row.job_id, err);
+    tx.changed = true;
     tx.n_ready += changed > 0 && to == AVSP_TASK_READY;
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_id,
+                                  const char *task_id, struct avsp_token token,
+                                  struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = release_once(store, worker_id, task_id, token, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
 }

@@ -22,19 +22,25 @@ static struct kinds kinds_of(const struct avsp_claim *claim)
     return kinds;
 }
 
+/// Where a claim may find its task: a pool, and there what is ready or what has a lease that ran out.
+struct source {
+    enum avsp_pool pool;
+    bool expired;
+};
+#define SOURCES_MAX 4
+
 struct candidate {
+    struct source from;
     char id[AVSP_ID_BYTES]; ///< "" = none
+    enum avsp_task_kind kind;
     int64_t priority;
     int64_t key;
     int64_t idx;
     int64_t created_us;
-    bool expired;
 };
 
 static bool comes_before(const struct candidate *a, const struct candidate *b)
 {
-    if (a->id[0] == '\0' || b->id[0] == '\0')
-        return a->id[0] != '\0';
     if (a->priority != b->priority)
         return a->priority > b->priority;
     if (a->key != b->key)
@@ -46,61 +52,98 @@ static bool comes_before(const struct candidate *a, const struct candidate *b)
 
 /// Cleaning up waits while another job writes to the same output.
 #define NOT_IN_THE_WAY                                                                             \
-    " AND (kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                       \
+    " (kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                           \
     " ON other.output_key = mine.output_key AND other.state IN (1, 5)"                             \
     " WHERE mine.id = tasks.job_id))"
-
+#define FIRST(where)                                                                               \
+    "SELECT id, kind, priority, fair_key, idx, created_us FROM tasks WHERE " where                 \
+    " AND pool = $1 AND kind IN ($3, $4, $5, $6, $7) AND" NOT_IN_THE_WAY                           \
+    " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1"
+#define FIRST_READY FIRST("state = 1 AND not_before_us <= $2")
 /// A paused job's task stays with whoever fell silent, whose finish still counts.
-#define NOT_PAUSED " AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = tasks.job_id AND j.state <> 5)"
+#define FIRST_EXPIRED                                                                              \
+    FIRST("state = 2 AND lease_until_us <= $2"                                                     \
+          " AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = tasks.job_id AND j.state <> 5)")
 
-/// The first ready or the first expired task of one pool; replaces @p best where it comes before it.
-static enum avsp_code probe(struct avsp_tx *tx, enum avsp_pool pool, const struct kinds *kinds,
-                            bool expired, struct candidate *best, struct avsp_err *err)
+/// The first task of a source. @param lock  the first that nobody else is about to take, kept for this transaction.
+static enum avsp_code probe(struct avsp_tx *tx, struct source from, const struct kinds *kinds,
+                            bool lock, struct candidate *ret_found, struct avsp_err *err)
 {
-    static const char ready_sql[] =
-        "SELECT id, priority, fair_key, idx, created_us FROM tasks WHERE state = 1 AND pool = $1"
-        " AND not_before_us <= $2 AND kind IN ($3, $4, $5, $6, $7)" NOT_IN_THE_WAY
-        " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
-    static const char expired_sql[] =
-        "SELECT id, priority, fair_key, idx, created_us FROM tasks WHERE state = 2 AND pool = $1"
-        " AND lease_until_us <= $2 AND kind IN ($3, $4, $5, $6, $7)" NOT_IN_THE_WAY NOT_PAUSED
-        " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1";
+    static const char look_ready[] = FIRST_READY;
+    static const char lock_ready[] = FIRST_READY AVSP_DB_LOCK_SKIP("tasks");
+    static const char look_expired[] = FIRST_EXPIRED;
+    static const char lock_expired[] = FIRST_EXPIRED AVSP_DB_LOCK_SKIP("tasks");
+    const char *ready = lock ? lock_ready : look_ready;
+    const char *expired = lock ? lock_expired : look_expired;
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
-    enum avsp_code rc =
-        avsp_db_query(tx->db, expired ? expired_sql : ready_sql,
-                      AVSP_DB_ARGS(avsp_i64(pool), avsp_i64(tx->now_us), avsp_i64(kinds->of[0]),
-                                   avsp_i64(kinds->of[1]), avsp_i64(kinds->of[2]),
-                                   avsp_i64(kinds->of[3]), avsp_i64(kinds->of[4])),
-                      &rows, err);
+    *ret_found = (struct candidate){.from = from};
+    enum avsp_code rc = avsp_db_query(tx->db, from.expired ? expired : ready,
+                                      AVSP_DB_ARGS(avsp_i64(from.pool), avsp_i64(tx->now_us),
+                                                   avsp_i64(kinds->of[0]), avsp_i64(kinds->of[1]),
+                                                   avsp_i64(kinds->of[2]), avsp_i64(kinds->of[3]),
+                                                   avsp_i64(kinds->of[4])),
+                                      &rows, err);
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
     if (rc != AVSP_OK || !more)
         return rc;
-    struct candidate found = {.priority = avsp_db_i64(&rows, 1),
-                              .key = avsp_db_i64(&rows, 2),
-                              .idx = avsp_db_i64(&rows, 3),
-                              .created_us = avsp_db_i64(&rows, 4),
-                              .expired = expired};
-    snprintf(found.id, sizeof found.id, "%s", avsp_db_text(&rows, 0));
-    if (comes_before(&found, best))
-        *best = found;
+    snprintf(ret_found->id, sizeof ret_found->id, "%s", avsp_db_text(&rows, 0));
+    ret_found->kind = (enum avsp_task_kind)avsp_db_i64(&rows, 1);
+    ret_found->priority = avsp_db_i64(&rows, 2);
+    ret_found->key = avsp_db_i64(&rows, 3);
+    ret_found->idx = avsp_db_i64(&rows, 4);
+    ret_found->created_us = avsp_db_i64(&rows, 5);
     return AVSP_OK;
 }
 
+/// What each source has first, best first. Locks nothing: a lock on what is not taken would hide it from others.
+static enum avsp_code rank(struct avsp_tx *tx, const struct avsp_claim *claim,
+                           const struct kinds *kinds, struct candidate ret_best[SOURCES_MAX],
+                           size_t *ret_n, struct avsp_err *err)
+{
+    const int kinds_of_source = avsp_leases_count(tx) && tx->store->n_expired > 0 ? 2 : 1;
+    const enum avsp_pool last = claim->own ? AVSP_POOL_OURS : AVSP_POOL_ANY;
+    enum avsp_code rc = AVSP_OK;
+    *ret_n = 0;
+    for (enum avsp_pool pool = AVSP_POOL_ANY; pool <= last; pool++)
+        for (int expired = 0; rc == AVSP_OK && expired < kinds_of_source; expired++) {
+            struct candidate found;
+            rc = probe(tx, (struct source){pool, expired != 0}, kinds, false, &found, err);
+            if (rc != AVSP_OK || found.id[0] == '\0')
+                continue;
+            size_t at = (*ret_n)++;
+            for (; at > 0 && comes_before(&found, &ret_best[at - 1]); at--)
+                ret_best[at] = ret_best[at - 1];
+            ret_best[at] = found;
+        }
+    return rc;
+}
+
+/// Locks the task that comes first. @param ret_best  id "" where there is none.
 static enum avsp_code choose(struct avsp_tx *tx, const struct avsp_claim *claim,
                              struct candidate *ret_best, struct avsp_err *err)
 {
     const struct kinds kinds = kinds_of(claim);
-    const bool leases_count = avsp_leases_count(tx);
-    const enum avsp_pool last = claim->own ? AVSP_POOL_OURS : AVSP_POOL_ANY;
-    enum avsp_code rc = AVSP_OK;
+    struct candidate ranked[SOURCES_MAX];
+    size_t n = 0;
     *ret_best = (struct candidate){0};
-    for (enum avsp_pool pool = AVSP_POOL_ANY; rc == AVSP_OK && pool <= last; pool++) {
-        rc = probe(tx, pool, &kinds, false, ret_best, err);
-        if (rc == AVSP_OK && leases_count)
-            rc = probe(tx, pool, &kinds, true, ret_best, err);
-    }
+    enum avsp_code rc = rank(tx, claim, &kinds, ranked, &n, err);
+    for (size_t i = 0; rc == AVSP_OK && ret_best->id[0] == '\0' && i < n; i++)
+        rc = probe(tx, ranked[i].from, &kinds, true, ret_best, err);
+    return rc;
+}
+
+/// A job that was submitted while we waited for the lock was not seen by the probe. Whoever submits one from here on sees us.
+static enum avsp_code is_in_the_way(struct avsp_tx *tx, const struct candidate *best,
+                                    bool *ret_in_the_way, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT 1 FROM tasks WHERE id = $1 AND" NOT_IN_THE_WAY;
+    int64_t clear = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (best->kind == AVSP_TASK_CLEANUP)
+        rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(best->id)), &clear, err);
+    *ret_in_the_way = best->kind == AVSP_TASK_CLEANUP && clear == 0;
     return rc;
 }
 
@@ -133,14 +176,6 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_claim 
         &changed, err);
 }
 
-static enum avsp_code advance_virtual_time(struct avsp_tx *tx, int64_t key, struct avsp_err *err)
-{
-    static const char sql[] =
-        "UPDATE meta SET value = $1 WHERE name = 'virtual_time' AND value < $1";
-    int64_t changed = 0;
-    return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_i64(key)), &changed, err);
-}
-
 static enum avsp_code take(struct avsp_tx *tx, const struct avsp_claim *claim,
                            const struct avsp_task_row *row, int64_t spent, int64_t *ret_changed,
                            struct avsp_err *err)
@@ -149,7 +184,8 @@ static enum avsp_code take(struct avsp_tx *tx, const struct avsp_claim *claim,
         "UPDATE tasks SET state = $4, attempt = attempt + 1, nonce = $5, spent = $6,"
         " claims = claims + 1, started = 0, own = $7, claim_id = $8, worker_id = $9,"
         " claimed_us = $10, lease_until_us = $11, not_before_us = 0, frames_done = 0,"
-        " frames_total = 0, milli_fps = 0 WHERE id = $1 AND state = $2 AND attempt = $3";
+        " frames_total = 0, milli_fps = 0, version = version + 1"
+        " WHERE id = $1 AND state = $2 AND attempt = $3";
     enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_CLAIM);
     return avsp_tx_exec(
         tx, sql,
@@ -174,6 +210,9 @@ static enum avsp_code take_next(struct avsp_tx *tx, const struct avsp_claim *cla
     enum avsp_code rc = choose(tx, claim, &best, err);
     if (rc != AVSP_OK || best.id[0] == '\0')
         return rc;
+    rc = is_in_the_way(tx, &best, ret_again, err);
+    if (rc != AVSP_OK || *ret_again)
+        return rc;
     rc = avsp_task_load(tx, best.id, &row, err);
     if (rc == AVSP_OK && row.job_state == AVSP_JOB_PAUSED) {
         // It became ready while its job paused.
@@ -181,19 +220,16 @@ static enum avsp_code take_next(struct avsp_tx *tx, const struct avsp_claim *cla
         return avsp_window_close(tx, row.job_id, err);
     }
     int64_t spent = row.spent;
-    if (rc == AVSP_OK && best.expired)
+    if (rc == AVSP_OK && best.from.expired)
         rc = avsp_attempt_lost(tx, &row, &spent, &over, err);
     if (rc != AVSP_OK || over) {
         *ret_again = over;
         return rc;
     }
     rc = take(tx, claim, &row, spent, &changed, err);
-    if (rc == AVSP_OK)
-        rc = advance_virtual_time(tx, best.key, err);
+    tx->changed = true;
     if (rc == AVSP_OK && changed > 0)
         rc = avsp_window_advance(tx, &row, err);
-    if (rc == AVSP_OK)
-        rc = avsp_job_touch(tx, row.job_id, err);
     *ret_again = changed == 0;
     if (rc == AVSP_OK && changed > 0)
         memcpy(ret_id, best.id, sizeof best.id);
@@ -350,7 +386,11 @@ enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_clai
 {
     bool again = true;
     enum avsp_code rc = AVSP_OK;
-    for (int i = 0; rc == AVSP_OK && again && i < ENDED_PER_CLAIM_MAX; i++)
-        rc = claim_once(store, claim, arena, ret_task, &again, err);
+    for (int i = 0; rc == AVSP_OK && again && i < ENDED_PER_CLAIM_MAX; i++) {
+        unsigned tries = 0;
+        do
+            rc = claim_once(store, claim, arena, ret_task, &again, err);
+        while (avsp_tx_again(&tries, rc, err));
+    }
     return rc;
 }

@@ -21,13 +21,13 @@ static enum avsp_code move(struct avsp_tx *tx, const char *job_id, enum avsp_job
     rc = avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(state), avsp_i64(to)),
                       &changed, err);
     if (rc == AVSP_OK && changed == 0)
-        rc = avsp_err_set(err, AVSP_UNAVAILABLE, "job %s: lost a race; try again", job_id);
+        rc = avsp_tx_lost_race(err, job_id);
     *ret_changed = changed > 0;
     tx->changed = true;
     return rc;
 }
 
-enum avsp_code avsp_store_pause(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+static enum avsp_code pause_once(struct avsp_store *store, const char *job_id, struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     bool changed = false;
@@ -39,7 +39,18 @@ enum avsp_code avsp_store_pause(struct avsp_store *store, const char *job_id, st
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
-enum avsp_code avsp_store_resume(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+enum avsp_code avsp_store_pause(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = pause_once(store, job_id, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
+static enum avsp_code resume_once(struct avsp_store *store, const char *job_id,
+                                  struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     bool changed = false;
@@ -53,9 +64,19 @@ enum avsp_code avsp_store_resume(struct avsp_store *store, const char *job_id, s
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
+enum avsp_code avsp_store_resume(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = resume_once(store, job_id, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
 /// What is held takes the job's priority when it is let go: the tasks of a window change, and no more.
-enum avsp_code avsp_store_set_priority(struct avsp_store *store, const char *job_id,
-                                       int32_t priority, struct avsp_err *err)
+static enum avsp_code set_priority_once(struct avsp_store *store, const char *job_id,
+                                        int32_t priority, struct avsp_err *err)
 {
     static const char job_sql[] = "UPDATE jobs SET priority = $2, version = version + 1 "
                                   "WHERE id = $1 AND state IN (1, 5) AND priority <> $2";
@@ -78,4 +99,15 @@ enum avsp_code avsp_store_set_priority(struct avsp_store *store, const char *job
     if (rc == AVSP_OK)
         rc = avsp_tx_exec(&tx, task_sql, values, AVSP_ARRAY_LEN(values), &changed, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_set_priority(struct avsp_store *store, const char *job_id,
+                                       int32_t priority, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = set_priority_once(store, job_id, priority, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
 }

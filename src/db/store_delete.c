@@ -18,15 +18,15 @@ static enum avsp_code hide(struct avsp_tx *tx, const char *job_id, enum avsp_job
                                   avsp_i64(avsp_job_next(state, AVSP_JOB_EVENT_DELETE))),
                      &changed, err);
     if (rc == AVSP_OK && changed == 0)
-        rc = avsp_err_set(err, AVSP_UNAVAILABLE, "job %s: lost a race; try again", job_id);
+        rc = avsp_tx_lost_race(err, job_id);
     tx->changed = true;
     if (rc == AVSP_OK)
         rc = avsp_tx_i64(tx, read_open, AVSP_DB_ARGS(avsp_text(job_id)), &n_open, err);
     return rc == AVSP_OK && n_open == 0 ? avsp_secrets_forget(tx, job_id, err) : rc;
 }
 
-enum avsp_code avsp_store_delete(struct avsp_store *store, const char *job_id, bool force,
-                                 struct avsp_err *err)
+static enum avsp_code delete_once(struct avsp_store *store, const char *job_id, bool force,
+                                  struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     enum avsp_job_state state = 0;
@@ -46,12 +46,23 @@ enum avsp_code avsp_store_delete(struct avsp_store *store, const char *job_id, b
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
+enum avsp_code avsp_store_delete(struct avsp_store *store, const char *job_id, bool force,
+                                 struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = delete_once(store, job_id, force, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
 /// A deleted job that no worker has anything to do for.
 static enum avsp_code find_deleted(struct avsp_tx *tx, const char **ret_id, struct avsp_err *err)
 {
     static const char sql[] =
         "SELECT id FROM jobs j WHERE j.state = 6 AND NOT EXISTS (SELECT 1 FROM tasks t"
-        " WHERE t.job_id = j.id AND t.state IN (1, 2)) LIMIT 1";
+        " WHERE t.job_id = j.id AND t.state IN (1, 2)) LIMIT 1" AVSP_DB_LOCK_SKIP("j");
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     *ret_id = NULL;

@@ -5,12 +5,22 @@
 /// Cleaning up waits until workers have heard that the job is over: they send a heartbeat every second.
 #define CLEANUP_DELAY_US 5000000
 
-enum avsp_code avsp_job_touch(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, enum avsp_job_state *ret_state,
+                             int64_t *ret_released, struct avsp_err *err)
 {
-    static const char sql[] = "UPDATE jobs SET version = version + 1 WHERE id = $1";
-    int64_t changed = 0;
-    tx->changed = true;
-    return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
+    static const char sql[] = "SELECT state, released FROM jobs WHERE id = $1" AVSP_DB_LOCK("jobs");
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc == AVSP_OK && !more)
+        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+    if (rc != AVSP_OK)
+        return rc;
+    *ret_state = (enum avsp_job_state)avsp_db_i64(&rows, 0);
+    *ret_released = avsp_db_i64(&rows, 1);
+    return AVSP_OK;
 }
 
 enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,
@@ -28,14 +38,15 @@ enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,
 enum avsp_code avsp_job_add_up(struct avsp_tx *tx, const char *job_id,
                                struct avsp_job_sums *ret_sums, struct avsp_err *err)
 {
-    // The casts are for PostgreSQL, whose sums are numeric.
+    // What was canceled keeps the frames it had. The casts are for PostgreSQL, whose sums are numeric.
     static const char sql[] =
         "SELECT CAST(coalesce(sum(CASE WHEN state = 3 THEN frames"
-        " WHEN state = 2 AND frames_done < frames THEN frames_done"
-        " WHEN state = 2 THEN frames ELSE 0 END), 0) AS BIGINT),"
+        " WHEN state IN (2, 5) AND frames_done < frames THEN frames_done"
+        " WHEN state IN (2, 5) THEN frames ELSE 0 END), 0) AS BIGINT),"
         " CAST(coalesce(sum(frames), 0) AS BIGINT),"
         " CAST(coalesce(sum(CASE WHEN state = 3 THEN 1 ELSE 0 END), 0) AS BIGINT),"
-        " count(*) FROM tasks WHERE job_id = $1 AND kind <> 5"
+        " count(*), CAST(coalesce(sum(version), 0) AS BIGINT)"
+        " FROM tasks WHERE job_id = $1 AND kind <> 5"
         " AND (state <> 5 OR kind NOT IN (2, 4) OR input <> '')"; // not what waits for a new piece
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
@@ -44,24 +55,40 @@ enum avsp_code avsp_job_add_up(struct avsp_tx *tx, const char *job_id,
         rc = avsp_db_next(&rows, &more, err);
     if (rc == AVSP_OK && more)
         *ret_sums = (struct avsp_job_sums){avsp_db_i64(&rows, 0), avsp_db_i64(&rows, 1),
-                                           avsp_db_i64(&rows, 2), avsp_db_i64(&rows, 3)};
+                                           avsp_db_i64(&rows, 2), avsp_db_i64(&rows, 3),
+                                           avsp_db_i64(&rows, 4)};
     return rc;
 }
 
+static enum avsp_code cancel_open(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+{
+    static const char sql[] = "UPDATE tasks SET state = 5 "
+                              "WHERE job_id = $1 AND state IN (1, 2, 6) AND kind <> 5";
+    int64_t changed = 0;
+    return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
+}
+
+/// Cancels what is left of a job, and locks it. Locks are taken tasks first, everywhere; what a split added until the job was
+/// locked is seen the second time.
 static enum avsp_code cancel_tasks(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
 {
+    // Attempts that had ended before stand there already.
     static const char keep[] =
         "INSERT INTO attempts (task_id, attempt, job_id, worker_id, claimed_us, ended_us, outcome,"
         " code, message, log_tail) "
-        "SELECT id, attempt, job_id, worker_id, claimed_us, $2, 'canceled', '', '', '' "
-        "FROM tasks WHERE job_id = $1 AND state = 2 AND kind <> 5 ON CONFLICT DO NOTHING";
-    static const char cancel[] = "UPDATE tasks SET state = 5 "
-                                 "WHERE job_id = $1 AND state IN (1, 2, 6) AND kind <> 5";
+        "SELECT id, attempt, job_id, worker_id, claimed_us, $2, 'canceled', '', '', '' FROM tasks "
+        "WHERE job_id = $1 AND state = 5 AND attempt > 0 AND kind <> 5 ON CONFLICT DO NOTHING";
+    enum avsp_job_state state = 0;
+    int64_t released = 0;
     int64_t changed = 0;
-    enum avsp_code rc = avsp_tx_exec(
-        tx, keep, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(tx->now_us)), &changed, err);
+    enum avsp_code rc = cancel_open(tx, job_id, err);
     if (rc == AVSP_OK)
-        rc = avsp_tx_exec(tx, cancel, AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
+        rc = avsp_job_lock(tx, job_id, &state, &released, err);
+    if (rc == AVSP_OK)
+        rc = cancel_open(tx, job_id, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_exec(tx, keep, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(tx->now_us)), &changed,
+                          err);
     return rc;
 }
 
@@ -90,7 +117,7 @@ static enum avsp_code write_end(struct avsp_tx *tx, const char *job_id, enum avs
                                 int64_t *ret_changed, struct avsp_err *err)
 {
     static const char sql[] =
-        "UPDATE jobs SET state = $2, ended_us = $3, version = version + 1, manifest = $4,"
+        "UPDATE jobs SET state = $2, ended_us = $3, version = version + 1 + $13, manifest = $4,"
         " fail_code = $5, fail_may_retry = $6, fail_message = $7, fail_log = $8, frames_done = $9,"
         " frames_total = $10, tasks_done = $11, n_tasks = $12 WHERE id = $1 AND state IN (1, 5)";
     static const struct avsp_failure none = {.message = "", .log_tail = ""};
@@ -107,7 +134,7 @@ static enum avsp_code write_end(struct avsp_tx *tx, const char *job_id, enum avs
                                      avsp_i64(failure->may_retry), avsp_text(failure->message),
                                      avsp_text(failure->log_tail), avsp_i64(sums.frames_done),
                                      avsp_i64(sums.frames_total), avsp_i64(sums.tasks_done),
-                                     avsp_i64(sums.n_tasks)),
+                                     avsp_i64(sums.n_tasks), avsp_i64(sums.version)),
                         ret_changed, err);
 }
 
@@ -120,6 +147,8 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
     enum avsp_code rc = AVSP_OK;
     if (manifest != NULL)
         rc = avsp_location_store(&tx->arena, manifest, &manifest_text, err);
+    if (rc == AVSP_OK && state != AVSP_JOB_FINISHED)
+        rc = cancel_tasks(tx, job_id, err);
     if (rc == AVSP_OK)
         rc = write_end(tx, job_id, state, failure, manifest_text, &changed, err);
     if (rc != AVSP_OK || changed == 0)
@@ -130,8 +159,7 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
     snprintf(tx->over.why, sizeof tx->over.why, "%s", failure != NULL ? failure->message : "");
     if (state == AVSP_JOB_FINISHED)
         return avsp_secrets_forget(tx, job_id, err);
-    rc = cancel_tasks(tx, job_id, err);
-    return rc == AVSP_OK ? clean_up(tx, job_id, err) : rc;
+    return clean_up(tx, job_id, err);
 }
 
 enum avsp_code avsp_job_follow_up(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
@@ -151,6 +179,5 @@ enum avsp_code avsp_job_follow_up(struct avsp_tx *tx, const char *job_id, struct
         .kind = AVSP_TASK_MANIFEST,
         .pool = flavour == AVSP_FLAVOUR_BASE ? AVSP_POOL_ANY : AVSP_POOL_OURS,
     };
-    rc = avsp_task_make(tx, &task, &made, err);
-    return rc == AVSP_OK && made ? avsp_job_touch(tx, job_id, err) : rc;
+    return avsp_task_make(tx, &task, &made, err);
 }

@@ -115,8 +115,9 @@ static enum avsp_code follow(struct avsp_tx *tx, const struct avsp_task_row *row
 static enum avsp_code succeed(struct avsp_tx *tx, const struct avsp_task_row *row,
                               const struct avsp_finish *finish, struct avsp_err *err)
 {
-    static const char sql[] = "UPDATE tasks SET state = $4, result = $5, frames_done = frames"
-                              " WHERE id = $1 AND state = $2 AND attempt = $3";
+    static const char sql[] =
+        "UPDATE tasks SET state = $4, result = $5, frames_done = frames,"
+        " version = version + 1 WHERE id = $1 AND state = $2 AND attempt = $3";
     enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_FINISH);
     const char *result = "";
     int64_t changed = 0;
@@ -133,9 +134,8 @@ static enum avsp_code succeed(struct avsp_tx *tx, const struct avsp_task_row *ro
         return rc;
     if (changed == 0)
         return avsp_err_set(err, AVSP_CONFLICT, "task %s: a race was lost", row->id);
+    tx->changed = true;
     rc = avsp_attempt_store(tx, row, "done", NULL, err);
-    if (rc == AVSP_OK)
-        rc = avsp_job_touch(tx, row->job_id, err);
     return rc == AVSP_OK ? follow(tx, row, finish, err) : rc;
 }
 
@@ -194,18 +194,19 @@ static enum avsp_code follow_up(struct avsp_store *store, const char *job_id, st
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
-enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
-                                 struct avsp_err *err)
+static enum avsp_code finish_once(struct avsp_store *store, const struct avsp_finish *finish,
+                                  struct avsp_err *err)
 {
     char job_id[AVSP_ID_BYTES];
     char clash[AVSP_TEXT_MAX_BYTES] = "";
+    enum avsp_code rc = AVSP_OK;
     {
         struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
         struct avsp_task_row row = {0};
         const char *text = "";
-        enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+        rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
         if (rc == AVSP_OK)
-            rc = avsp_task_load(&tx, finish->task_id, &row, err);
+            rc = avsp_task_lock(&tx, finish->task_id, &row, err);
         if (rc != AVSP_OK)
             return rc;
         if (!avsp_task_is_held(&row, finish->worker_id, finish->token))
@@ -223,6 +224,20 @@ enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_fin
         return avsp_err_set(err, AVSP_CONFLICT, "the job failed: %s", clash);
     // The finish counts already; where this fails, the sweep does it.
     struct avsp_err unheard = {0};
-    (void)follow_up(store, job_id, &unheard);
+    unsigned tries = 0;
+    do
+        rc = follow_up(store, job_id, &unheard);
+    while (avsp_tx_again(&tries, rc, &unheard));
     return AVSP_OK;
+}
+
+enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
+                                 struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = finish_once(store, finish, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
 }

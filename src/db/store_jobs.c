@@ -105,6 +105,7 @@ static enum avsp_code fill_progress(struct avsp_tx *tx, struct avsp_job *job, st
         job->frames_total = (uint64_t)sums.frames_total;
         job->tasks_done = (uint32_t)sums.tasks_done;
         job->n_tasks = (uint32_t)sums.n_tasks;
+        job->version += (uint64_t)sums.version;
     }
     job->percent_complete = avsp_job_percent(job->state, job->split_done, job->frames_done,
                                              job->frames_total, job->tasks_done, job->n_tasks);
@@ -169,9 +170,9 @@ static enum avsp_code fill_running(struct avsp_tx *tx, struct avsp_arena *arena,
     return rc;
 }
 
-enum avsp_code avsp_store_get_job(struct avsp_store *store, const char *job_id,
-                                  struct avsp_arena *arena, struct avsp_job *ret_job,
-                                  struct avsp_err *err)
+static enum avsp_code get_job_once(struct avsp_store *store, const char *job_id,
+                                   struct avsp_arena *arena, struct avsp_job *ret_job,
+                                   struct avsp_err *err)
 {
     static const char sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = $1 AND state <> 6";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
@@ -196,6 +197,18 @@ enum avsp_code avsp_store_get_job(struct avsp_store *store, const char *job_id,
         rc = fill_running(&tx, arena, &job, err);
     if (rc == AVSP_OK)
         *ret_job = job;
+    return rc;
+}
+
+enum avsp_code avsp_store_get_job(struct avsp_store *store, const char *job_id,
+                                  struct avsp_arena *arena, struct avsp_job *ret_job,
+                                  struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = get_job_once(store, job_id, arena, ret_job, err);
+    while (avsp_tx_again(&tries, rc, err));
     return rc;
 }
 
@@ -261,9 +274,9 @@ static enum avsp_code read_page(struct avsp_tx *tx, const struct avsp_job_filter
     return rc;
 }
 
-enum avsp_code avsp_store_list_jobs(struct avsp_store *store, const struct avsp_job_filter *filter,
-                                    struct avsp_arena *arena, struct avsp_job_page *ret_page,
-                                    struct avsp_err *err)
+static enum avsp_code list_jobs_once(struct avsp_store *store, const struct avsp_job_filter *filter,
+                                     struct avsp_arena *arena, struct avsp_job_page *ret_page,
+                                     struct avsp_err *err)
 {
     struct position from;
     struct avsp_job_page page = {.next_page = ""};
@@ -284,5 +297,17 @@ enum avsp_code avsp_store_list_jobs(struct avsp_store *store, const struct avsp_
         rc = read_page(&tx, filter, &from, arena, &page, err);
     if (rc == AVSP_OK)
         *ret_page = page;
+    return rc;
+}
+
+enum avsp_code avsp_store_list_jobs(struct avsp_store *store, const struct avsp_job_filter *filter,
+                                    struct avsp_arena *arena, struct avsp_job_page *ret_page,
+                                    struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = list_jobs_once(store, filter, arena, ret_page, err);
+    while (avsp_tx_again(&tries, rc, err));
     return rc;
 }

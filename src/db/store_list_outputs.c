@@ -122,10 +122,10 @@ static enum avsp_code read_page(struct avsp_tx *tx, const char *job_id, const st
     return page->next_page != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
 }
 
-enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
-                                       const struct avsp_outputs_query *query,
-                                       struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
-                                       struct avsp_err *err)
+static enum avsp_code list_outputs_once(struct avsp_store *store,
+                                        const struct avsp_outputs_query *query,
+                                        struct avsp_arena *arena,
+                                        struct avsp_outputs_page *ret_page, struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_outputs_page page = {.next_page = ""};
@@ -145,5 +145,18 @@ enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
     rc = read_page(&tx, row.job_id, &from, arena, &page, err);
     if (rc == AVSP_OK)
         *ret_page = page;
+    return rc;
+}
+
+enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
+                                       const struct avsp_outputs_query *query,
+                                       struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
+                                       struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = list_outputs_once(store, query, arena, ret_page, err);
+    while (avsp_tx_again(&tries, rc, err));
     return rc;
 }

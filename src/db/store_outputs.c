@@ -286,8 +286,6 @@ enum avsp_code avsp_outputs_store(struct avsp_tx *tx, const struct avsp_task_row
         rc = store_segment(tx, row, &o->segments[i], ret_clash, err);
     for (size_t i = 0; rc == AVSP_OK && i < o->n_warnings; i++)
         rc = store_warning(tx, row->job_id, o->warnings[i], err);
-    if (rc == AVSP_OK && o->n_pieces + o->n_segments + o->n_warnings > 0)
-        rc = avsp_job_touch(tx, row->job_id, err);
     return rc;
 }
 

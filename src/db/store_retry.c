@@ -139,11 +139,11 @@ static enum avsp_code retry(struct avsp_tx *tx, const char *job_id, struct avsp_
     if (rc == AVSP_OK)
         rc = avsp_job_revive(tx, job_id, from_start, &changed, err);
     if (rc == AVSP_OK && !changed)
-        rc = avsp_err_set(err, AVSP_UNAVAILABLE, "retry: lost a race; try again");
+        rc = avsp_tx_lost_race(err, job_id);
     return rc;
 }
 
-enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+static enum avsp_code retry_once(struct avsp_store *store, const char *job_id, struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     enum avsp_job_state state = 0;
@@ -157,4 +157,14 @@ enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id, st
                             job_id, avsp_job_state_name(state));
     rc = retry(&tx, job_id, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = retry_once(store, job_id, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
 }

@@ -38,8 +38,8 @@ static enum avsp_code count_tasks(struct avsp_tx *tx, struct avsp_store_stats *s
     return rc;
 }
 
-enum avsp_code avsp_store_get_stats(struct avsp_store *store, struct avsp_store_stats *ret_stats,
-                                    struct avsp_err *err)
+static enum avsp_code get_stats_once(struct avsp_store *store, struct avsp_store_stats *ret_stats,
+                                     struct avsp_err *err)
 {
     static const char jobs[] = "SELECT count(*) FROM jobs WHERE state = 1";
     static const char paused[] = "SELECT count(*) FROM jobs WHERE state = 5";
@@ -59,5 +59,16 @@ enum avsp_code avsp_store_get_stats(struct avsp_store *store, struct avsp_store_
         rc = avsp_tx_commit(&tx, err);
     if (rc == AVSP_OK)
         *ret_stats = stats;
+    return rc;
+}
+
+enum avsp_code avsp_store_get_stats(struct avsp_store *store, struct avsp_store_stats *ret_stats,
+                                    struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = get_stats_once(store, ret_stats, err);
+    while (avsp_tx_again(&tries, rc, err));
     return rc;
 }

@@ -75,8 +75,7 @@ static enum avsp_code refuse_shared_output(struct avsp_tx *tx, const struct avsp
     if (more)
         return avsp_err_set(err, AVSP_EXISTS, "job %s writes to %.300s and is not over yet",
                             avsp_db_text(&rows, 0), avsp_location_show(&tx->arena, &spec->output));
-    // Another coordinator stored the same idempotency key in between.
-    return avsp_err_set(err, AVSP_UNAVAILABLE, "submit: lost a race; try again");
+    return avsp_tx_lost_race(err, texts->output_key); // the job that was in the way is over now
 }
 
 static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec *spec,
@@ -86,9 +85,9 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
     static const char sql[] =
         "INSERT INTO jobs (id, state, flavour, priority, created_us, ended_us, version,"
         " idempotency_key, output_key, input, work, output, segment_seconds, crf, preset,"
-        " overwrite, last_key, manifest, fail_code, fail_may_retry, fail_message, fail_log,"
+        " overwrite, manifest, fail_code, fail_may_retry, fail_message, fail_log,"
         " frames_done, frames_total, tasks_done, n_tasks) "
-        "VALUES ($1, 1, 0, $2, $3, 0, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, 0, '', '', 0, '',"
+        "VALUES ($1, 1, 0, $2, $3, 0, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', 0, '',"
         " '', 0, 0, 0, 0) ON CONFLICT DO NOTHING";
     return avsp_tx_exec(tx, sql,
                         AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(spec->priority),
@@ -102,21 +101,26 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
 
 enum avsp_code avsp_output_check(struct avsp_tx *tx, const char *output_key, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT count(*) FROM tasks t JOIN jobs j ON j.id = t.job_id "
-                              "WHERE t.state = 2 AND t.lease_until_us > $2 AND t.kind = 5"
-                              " AND j.output_key = $1";
-    int64_t n = 0;
-    enum avsp_code rc =
-        avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(output_key), avsp_i64(tx->now_us)), &n, err);
-    if (rc == AVSP_OK && n > 0)
+    // All that may be claimed are locked, not just those that run: whoever claims one waits for us, and then sees the job.
+    static const char sql[] =
+        "SELECT t.state, t.lease_until_us FROM tasks t"
+        " JOIN jobs j ON j.id = t.job_id WHERE t.state IN (1, 2)"
+        " AND t.kind = 5 AND j.output_key = $1 ORDER BY t.id" AVSP_DB_LOCK("t");
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool runs = false;
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(output_key)), &rows, err);
+    while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more)
+        runs |= avsp_db_i64(&rows, 0) == AVSP_TASK_RUNNING && avsp_db_i64(&rows, 1) > tx->now_us;
+    if (rc == AVSP_OK && runs)
         rc = avsp_err_set(err, AVSP_EXISTS,
                           "what an earlier job left in the output is being removed: try again in a "
                           "few seconds");
     return rc;
 }
 
-enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job_spec *spec,
-                                 char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
+static enum avsp_code submit_once(struct avsp_store *store, const struct avsp_job_spec *spec,
+                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct spec_texts texts = {0};
@@ -134,12 +138,21 @@ enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job
     }
     int64_t changed = 0;
     bool made = false;
+    char repeated[AVSP_ID_BYTES] = "";
     avsp_id_new(job_id);
-    rc = avsp_output_check(&tx, texts.output_key, err);
-    if (rc == AVSP_OK)
-        rc = insert_job(&tx, spec, &texts, job_id, &changed, err);
+    rc = insert_job(&tx, spec, &texts, job_id, &changed, err);
+    // The same key may have been stored while we waited for whoever did.
+    if (rc == AVSP_OK && changed == 0)
+        rc = find_repeated(&tx, spec, &texts, repeated, err);
+    if (rc == AVSP_OK && repeated[0] != '\0') {
+        memcpy(ret_job_id, repeated, sizeof repeated);
+        return AVSP_OK;
+    }
     if (rc == AVSP_OK && changed == 0)
         rc = refuse_shared_output(&tx, spec, &texts, err);
+    if (rc == AVSP_OK)
+        rc =
+            avsp_output_check(&tx, texts.output_key, err); // no other job can end there now, unseen
     if (rc == AVSP_OK)
         rc = avsp_secrets_store(&tx, job_id, spec, err);
     if (rc == AVSP_OK)
@@ -156,7 +169,19 @@ enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job
     return rc;
 }
 
-enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job_spec *spec,
+                                 char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = submit_once(store, spec, ret_job_id, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
+static enum avsp_code cancel_once(struct avsp_store *store, const char *job_id,
+                                  struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     enum avsp_job_state state = 0;
@@ -166,4 +191,14 @@ enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id, s
     if (rc == AVSP_OK)
         rc = avsp_job_end(&tx, job_id, AVSP_JOB_CANCELED, NULL, NULL, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = cancel_once(store, job_id, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
 }

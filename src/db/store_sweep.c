@@ -1,4 +1,5 @@
 #include "db/internal.h"
+#include "db/migrate.h"
 
 #include <string.h>
 
@@ -82,7 +83,7 @@ static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
         " OR h.idx < $1 OR NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id"
         " AND u.state IN (1, 2)))) LIMIT $2";
     struct avsp_store *store = tx->store;
-    const int64_t last_us = store->last_sweep_us;
+    const int64_t last_us = store->last_sweep_us; // written after the commit alone
     const int64_t lease_us = store->options.lease_ms * 1000;
     const bool counted = last_us - store->epoch_us >= lease_us;
     struct ids due = {0};
@@ -90,7 +91,6 @@ static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
     enum avsp_code rc = AVSP_OK;
     if (last_us != 0 && (tx->now_us - last_us > lease_us / 2 || tx->now_us < last_us))
         store->epoch_us = tx->now_us;
-    store->last_sweep_us = tx->now_us;
     if (tx->now_us < last_us)
         rc = shorten_waits(tx, err);
     if (rc == AVSP_OK)
@@ -112,19 +112,27 @@ static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
 /// @param ret_ended  false: there is none.
 static enum avsp_code end_expired(struct avsp_tx *tx, bool *ret_ended, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT id FROM tasks WHERE state = 2 AND lease_until_us <= $1"
-                              " ORDER BY lease_until_us LIMIT $2";
+    static const char sql[] =
+        "SELECT id FROM tasks WHERE state = 2 AND lease_until_us <= $1 LIMIT $2";
     struct ids expired = {0};
     enum avsp_code rc = AVSP_OK;
     *ret_ended = false;
     if (avsp_leases_count(tx))
         rc = read_ids(tx, sql, AVSP_DB_ARGS(avsp_i64(tx->now_us), avsp_i64(LOOKED_AT_MAX)),
                       &expired, err);
+    tx->store->n_expired = (int64_t)expired.n;
     for (size_t i = 0; rc == AVSP_OK && !*ret_ended && i < expired.n; i++) {
         struct avsp_task_row row = {0};
         int64_t spent = 0;
         rc = avsp_task_load(tx, expired.of[i], &row, err);
-        if (rc == AVSP_OK && avsp_attempt_is_last(tx->store, &row))
+        if (rc != AVSP_OK)
+            return rc;
+        if (!avsp_attempt_is_last(tx->store, &row))
+            continue;
+        // What the query saw may have changed since.
+        rc = avsp_task_lock(tx, expired.of[i], &row, err);
+        if (rc == AVSP_OK && row.state == AVSP_TASK_RUNNING && row.lease_until_us <= tx->now_us &&
+            avsp_attempt_is_last(tx->store, &row))
             rc = avsp_attempt_lost(tx, &row, &spent, ret_ended, err);
     }
     return rc;
@@ -134,12 +142,20 @@ static enum avsp_code sweep_step(struct avsp_store *store, bool first, bool *ret
                                  struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
-    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    enum avsp_code rc = avsp_tx_begin_any(store, AVSP_DB_WRITE, &tx, err);
+    if (rc == AVSP_OK)
+        rc = avsp_schema_check(tx.db, err);
+    if (rc == AVSP_OK || rc == AVSP_PRECONDITION)
+        store->is_outdated = rc == AVSP_PRECONDITION;
     if (rc == AVSP_OK && first)
         rc = look(&tx, err);
     if (rc == AVSP_OK)
         rc = end_expired(&tx, ret_again, err);
-    return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+    if (rc == AVSP_OK)
+        rc = avsp_tx_commit(&tx, err);
+    if (rc == AVSP_OK && first)
+        store->last_sweep_us = tx.now_us;
+    return rc;
 }
 
 static enum avsp_code purge_step(struct avsp_store *store, bool *ret_more, struct avsp_err *err)
@@ -155,10 +171,18 @@ enum avsp_code avsp_store_sweep(struct avsp_store *store, struct avsp_err *err)
 {
     bool again = true;
     enum avsp_code rc = AVSP_OK;
-    for (int i = 0; rc == AVSP_OK && again && i < ENDED_MAX; i++)
-        rc = sweep_step(store, i == 0, &again, err);
+    for (int i = 0; rc == AVSP_OK && again && i < ENDED_MAX; i++) {
+        unsigned tries = 0;
+        do
+            rc = sweep_step(store, i == 0, &again, err);
+        while (avsp_tx_again(&tries, rc, err));
+    }
     again = true;
-    for (int i = 0; rc == AVSP_OK && again && i < PURGED_MAX; i++)
-        rc = purge_step(store, &again, err);
+    for (int i = 0; rc == AVSP_OK && again && i < PURGED_MAX; i++) {
+        unsigned tries = 0;
+        do
+            rc = purge_step(store, &again, err);
+        while (avsp_tx_again(&tries, rc, err));
+    }
     return rc;
 }

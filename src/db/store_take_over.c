@@ -9,16 +9,13 @@ static enum avsp_code release_claimed(struct avsp_tx *tx, struct avsp_err *err)
         " code, message, log_tail) "
         "SELECT id, attempt, job_id, worker_id, claimed_us, $1, 'released', '', '', '' "
         "FROM tasks WHERE state = 2 ON CONFLICT DO NOTHING";
-    static const char touch[] = "UPDATE jobs SET version = version + 1 WHERE id IN"
-                                " (SELECT job_id FROM tasks WHERE state = 2)";
     static const char release[] =
         "UPDATE tasks SET state = $1, claims = claims - 1, started = 0, claim_id = '',"
-        " frames_done = 0, frames_total = 0, milli_fps = 0, not_before_us = 0 WHERE state = 2";
+        " frames_done = 0, frames_total = 0, milli_fps = 0, not_before_us = 0,"
+        " version = version + 1 WHERE state = 2";
     const enum avsp_task_state to = avsp_task_next(AVSP_TASK_RUNNING, AVSP_EVENT_RELEASE);
     int64_t changed = 0;
     enum avsp_code rc = avsp_tx_exec(tx, keep, AVSP_DB_ARGS(avsp_i64(tx->now_us)), &changed, err);
-    if (rc == AVSP_OK)
-        rc = avsp_tx_exec(tx, touch, AVSP_DB_NO_ARGS, &changed, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_exec(tx, release, AVSP_DB_ARGS(avsp_i64(to)), &changed, err);
     tx->n_ready += (unsigned)changed;
@@ -58,7 +55,7 @@ static enum avsp_code revive_job(struct avsp_tx *tx, bool *ret_again, struct avs
     return avsp_job_revive(tx, id, false, ret_again, err);
 }
 
-enum avsp_code avsp_store_take_over(struct avsp_store *store, struct avsp_err *err)
+static enum avsp_code take_over_once(struct avsp_store *store, struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     bool again = true;
@@ -71,4 +68,14 @@ enum avsp_code avsp_store_take_over(struct avsp_store *store, struct avsp_err *e
         rc = revive_job(&tx, &again, err);
     tx.changed = true;
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_take_over(struct avsp_store *store, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = take_over_once(store, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
 }

@@ -32,6 +32,7 @@ static enum avsp_code fill_row(struct avsp_tx *tx, struct avsp_db_rows *rows,
         .flavour = (enum avsp_flavour)avsp_db_i64(rows, 19),
         .job_state = (enum avsp_job_state)avsp_db_i64(rows, 20),
         .released = avsp_db_i64(rows, 21),
+        .lease_until_us = avsp_db_i64(rows, 22),
     };
     if (!avsp_column(&tx->arena, rows, 0, &row->id) ||
         !avsp_column(&tx->arena, rows, 1, &row->job_id) ||
@@ -40,14 +41,16 @@ static enum avsp_code fill_row(struct avsp_tx *tx, struct avsp_db_rows *rows,
     return AVSP_OK;
 }
 
-enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
-                              struct avsp_task_row *ret_row, struct avsp_err *err)
+#define SELECT_ROW                                                                                 \
+    "SELECT t.id, t.job_id, t.kind, t.track, t.idx, t.n_segments, t.state, t.attempt, t.nonce,"    \
+    " t.spent, t.claims, t.started, t.own, t.worker_id, t.claimed_us, t.frames, t.frames_done,"    \
+    " t.frames_total, t.milli_fps, j.flavour, j.state, j.released,"                                \
+    " t.lease_until_us "                                                                           \
+    "FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1"
+
+static enum avsp_code load(struct avsp_tx *tx, const char *sql, const char *task_id,
+                           struct avsp_task_row *ret_row, struct avsp_err *err)
 {
-    static const char sql[] =
-        "SELECT t.id, t.job_id, t.kind, t.track, t.idx, t.n_segments, t.state, t.attempt, t.nonce,"
-        " t.spent, t.claims, t.started, t.own, t.worker_id, t.claimed_us, t.frames, t.frames_done,"
-        " t.frames_total, t.milli_fps, j.flavour, j.state, j.released "
-        "FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(task_id)), &rows, err);
@@ -58,6 +61,20 @@ enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
     if (!more)
         return avsp_err_set(err, AVSP_NOT_FOUND, "there is no task %.64s", task_id);
     return fill_row(tx, &rows, ret_row, err);
+}
+
+enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
+                              struct avsp_task_row *ret_row, struct avsp_err *err)
+{
+    static const char sql[] = SELECT_ROW;
+    return load(tx, sql, task_id, ret_row, err);
+}
+
+enum avsp_code avsp_task_lock(struct avsp_tx *tx, const char *task_id,
+                              struct avsp_task_row *ret_row, struct avsp_err *err)
+{
+    static const char sql[] = SELECT_ROW AVSP_DB_LOCK("t");
+    return load(tx, sql, task_id, ret_row, err);
 }
 
 bool avsp_task_is_held(const struct avsp_task_row *row, const char *worker_id,
@@ -79,49 +96,26 @@ enum avsp_task_state avsp_task_back(const struct avsp_task_row *row, enum avsp_t
 
 enum avsp_code avsp_virtual_time(struct avsp_tx *tx, int64_t *ret_key, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT value FROM meta WHERE name = 'virtual_time'";
+    static const char sql[] = "SELECT fair_key FROM tasks WHERE attempt > 0"
+                              " ORDER BY fair_key DESC LIMIT 1";
     return avsp_tx_i64(tx, sql, AVSP_DB_NO_ARGS, ret_key, err);
 }
 
-/// The fair key of a new task. A track of sound is encoded by one task from end to end, and comes to light last, with the end
+/// The fair key of a new task. A job's last key is that of its newest piece, or of its split. A track of sound is encoded by one
+/// task from end to end, and comes to light last, with the end
 /// of the split: it is not put behind the job's other tasks, or the whole job would wait for it alone.
 static enum avsp_code next_key(struct avsp_tx *tx, const struct avsp_new_task *task, int64_t cost,
                                int64_t *ret_key, struct avsp_err *err)
 {
-    static const char read_last[] = "SELECT last_key FROM jobs WHERE id = $1";
-    static const char write_last[] =
-        "UPDATE jobs SET last_key = $2 WHERE id = $1 AND last_key < $2";
+    static const char read_last[] = "SELECT fair_key FROM tasks WHERE job_id = $1 AND kind <= 2"
+                                    " ORDER BY kind DESC, track DESC, idx DESC LIMIT 1";
     int64_t virtual_time = 0;
     int64_t last = 0;
-    int64_t changed = 0;
     enum avsp_code rc = avsp_virtual_time(tx, &virtual_time, err);
-    if (rc == AVSP_OK)
+    if (rc == AVSP_OK && task->kind != AVSP_TASK_AUDIO)
         rc = avsp_tx_i64(tx, read_last, AVSP_DB_ARGS(avsp_text(task->job_id)), &last, err);
-    if (rc != AVSP_OK)
-        return rc;
-    *ret_key = avsp_fair_key(virtual_time, task->kind == AVSP_TASK_AUDIO ? 0 : last, cost);
-    return avsp_tx_exec(tx, write_last, AVSP_DB_ARGS(avsp_text(task->job_id), avsp_i64(*ret_key)),
-                        &changed, err);
-}
-
-/// Where the job of a task to be made stands.
-static enum avsp_code read_job(struct avsp_tx *tx, const char *job_id,
-                               enum avsp_job_state *ret_state, int64_t *ret_released,
-                               struct avsp_err *err)
-{
-    static const char sql[] = "SELECT state, released FROM jobs WHERE id = $1";
-    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    bool more = false;
-    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
-    if (rc == AVSP_OK)
-        rc = avsp_db_next(&rows, &more, err);
-    if (rc == AVSP_OK && !more)
-        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
-    if (rc != AVSP_OK)
-        return rc;
-    *ret_state = (enum avsp_job_state)avsp_db_i64(&rows, 0);
-    *ret_released = avsp_db_i64(&rows, 1);
-    return AVSP_OK;
+    *ret_key = avsp_fair_key(virtual_time, last, cost);
+    return rc;
 }
 
 /// Makes it anew from one of the same identity whose result is gone (AVSP_EVENT_RESET).
@@ -132,7 +126,8 @@ static enum avsp_code make_again(struct avsp_tx *tx, const struct avsp_new_task 
 {
     static const char sql[] =
         "UPDATE tasks SET state = $5, fair_key = $6, not_before_us = $7, input = $8, bytes = $9,"
-        " frames = $10, spent = 0, claims = 0, started = 0, claim_id = '', claimed_us = 0,"
+        " frames = $10, version = version + 1, spent = 0, claims = 0, started = 0, claim_id = '', "
+        "claimed_us = 0,"
         " frames_done = 0, frames_total = 0, milli_fps = 0 WHERE job_id = $1 AND kind = $2 AND "
         "track = $3 AND idx = $4 AND state = 5";
     return avsp_tx_exec(tx, sql,
@@ -164,9 +159,12 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
     int64_t changed = 0;
     int64_t released = 0;
     enum avsp_job_state job_state = 0;
-    enum avsp_code rc = read_job(tx, task->job_id, &job_state, &released, err);
+    *ret_made = false;
+    enum avsp_code rc = avsp_job_lock(tx, task->job_id, &job_state, &released, err);
+    if (rc != AVSP_OK || (avsp_job_is_over(job_state) && task->kind != AVSP_TASK_CLEANUP))
+        return rc;
     const enum avsp_task_state state = avsp_task_waits(job_state, task->kind, piece->idx, released);
-    if (rc == AVSP_OK && task->piece != NULL)
+    if (task->piece != NULL)
         rc = avsp_location_store(&tx->arena, &piece->file, &input, err);
     if (rc == AVSP_OK)
         rc = next_key(tx, task, AVSP_MAX((int64_t)piece->n_segments, 1), &key, err);
@@ -186,6 +184,7 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
     if (rc != AVSP_OK)
         return rc;
     *ret_made = changed > 0;
+    tx->changed |= changed > 0;
     if (changed > 0 && task->not_before_us == 0 && state == AVSP_TASK_READY)
         tx->n_ready++;
     return AVSP_OK;
@@ -215,8 +214,9 @@ enum avsp_code avsp_attempt_store(struct avsp_tx *tx, const struct avsp_task_row
 static enum avsp_code give_up(struct avsp_tx *tx, const struct avsp_task_row *row,
                               const struct avsp_failure *failure, struct avsp_err *err)
 {
-    static const char sql[] = "UPDATE tasks SET state = $4, spent = spent + 1 "
-                              "WHERE id = $1 AND state = $2 AND attempt = $3";
+    static const char sql[] =
+        "UPDATE tasks SET state = $4, spent = spent + 1,"
+        " version = version + 1 WHERE id = $1 AND state = $2 AND attempt = $3";
     enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_FAIL);
     int64_t changed = 0;
     enum avsp_code rc = avsp_tx_exec(tx, sql,
@@ -235,7 +235,7 @@ enum avsp_code avsp_attempt_fail(struct avsp_tx *tx, const struct avsp_task_row 
 {
     static const char retry[] =
         "UPDATE tasks SET state = $4, spent = spent + 1, not_before_us = $5,"
-        " started = 0, frames_done = 0, frames_total = 0, milli_fps = 0 "
+        " started = 0, frames_done = 0, frames_total = 0, milli_fps = 0, version = version + 1 "
         "WHERE id = $1 AND state = $2 AND attempt = $3";
     enum avsp_code rc = avsp_attempt_store(tx, row, "failed", failure, err);
     if (rc != AVSP_OK)
@@ -247,17 +247,19 @@ enum avsp_code avsp_attempt_fail(struct avsp_tx *tx, const struct avsp_task_row 
         return give_up(tx, row, failure, err);
     enum avsp_task_state to = avsp_task_back(row, AVSP_EVENT_RETRY);
     int64_t changed = 0;
-    rc = avsp_tx_exec(tx, retry,
-                      AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state),
-                                   avsp_i64(row->token.attempt), avsp_i64(to),
-                                   avsp_i64(tx->now_us + verdict.backoff_ms * 1000)),
-                      &changed, err);
-    return rc == AVSP_OK ? avsp_job_touch(tx, row->job_id, err) : rc;
+    tx->changed = true;
+    return avsp_tx_exec(tx, retry,
+                        AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state),
+                                     avsp_i64(row->token.attempt), avsp_i64(to),
+                                     avsp_i64(tx->now_us + verdict.backoff_ms * 1000)),
+                        &changed, err);
 }
 
 bool avsp_leases_count(const struct avsp_tx *tx)
 {
-    return tx->now_us - tx->store->epoch_us >= tx->store->options.lease_ms * 1000;
+    const int64_t lease_us = tx->store->options.lease_ms * 1000;
+    return tx->now_us - tx->store->epoch_us >= lease_us &&
+           tx->now_us - tx->store->last_sweep_us <= lease_us / 2;
 }
 
 bool avsp_attempt_is_last(const struct avsp_store *store, const struct avsp_task_row *row)

@@ -109,8 +109,11 @@ enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_task_ro
     const int64_t end = avsp_window_end(row->released, row->idx, row->n_segments);
     if (end == before)
         return AVSP_OK;
+    // What a split adds until the job is locked lies within the old window's bounds: let go the second time.
     enum avsp_code rc = let_go(tx, row->job_id, before, end, err);
-    return rc == AVSP_OK ? write_end(tx, row->job_id, end, err) : rc;
+    if (rc == AVSP_OK)
+        rc = write_end(tx, row->job_id, end, err);
+    return rc == AVSP_OK ? let_go(tx, row->job_id, before, end, err) : rc;
 }
 
 enum avsp_code avsp_window_refill(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)

@@ -2,6 +2,7 @@
 
 #include <ftw.h>
 #include <inttypes.h>
+#include <libpq-fe.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,14 +40,52 @@ static struct avsp_store *open_store(struct fixture *fx, bool listen)
     return store;
 }
 
+const char *fixture_psql_value(struct fixture *fx, const char *sql)
+{
+    PGconn *conn = PQconnectdb(fx->url);
+    if (PQstatus(conn) != CONNECTION_OK)
+        fail_msg("%s", PQerrorMessage(conn));
+    PQclear(PQexec(conn, "SET client_min_messages = warning"));
+    PGresult *result = PQexec(conn, sql);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK && PQresultStatus(result) != PGRES_TUPLES_OK)
+        fail_msg("%s: %s", sql, PQerrorMessage(conn));
+    const char *value = PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "";
+    value = avsp_arena_strdup(&fx->arena, value);
+    assert_non_null(value);
+    PQclear(result);
+    PQfinish(conn);
+    return value;
+}
+
+void fixture_psql(struct fixture *fx, const char *sql)
+{
+    (void)fixture_psql_value(fx, sql);
+}
+
+/// A schema of its own for each test; the folder's name is one that nobody else has.
+static void choose_database(struct fixture *fx)
+{
+    const char *server = getenv("AVSPL1T_TEST_POSTGRES");
+    fx->is_postgres = server != NULL;
+    if (!fx->is_postgres) {
+        snprintf(fx->url, sizeof fx->url, "sqlite://%s/db", fx->folder);
+        return;
+    }
+    const char *schema = strrchr(fx->folder, '/') + 1;
+    char sql[128];
+    snprintf(fx->url, sizeof fx->url, "%s?options=-csearch_path%%3D%%22%s%%22", server, schema);
+    snprintf(sql, sizeof sql, "CREATE SCHEMA \"%s\"", schema);
+    fixture_psql(fx, sql);
+}
+
 int fixture_setup(void **state)
 {
     struct fixture *fx = calloc(1, sizeof *fx);
     assert_non_null(fx);
+    avsp_arena_init(&fx->arena, 256U << 20);
     snprintf(fx->folder, sizeof fx->folder, "/tmp/avspl1t-db-XXXXXX");
     assert_non_null(mkdtemp(fx->folder));
-    snprintf(fx->url, sizeof fx->url, "sqlite://%s/db", fx->folder);
-    avsp_arena_init(&fx->arena, 256U << 20);
+    choose_database(fx);
     fx->store = open_store(fx, true);
     *state = fx;
     return 0;

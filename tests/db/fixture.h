@@ -1,5 +1,7 @@
 /// What the contract suite of the store shares: a fresh database for each test, and short ways to say what a client or a
-/// worker does. The suite runs on any driver; nothing in it names one (test_sqlite.c does).
+/// worker does. The suite runs on any driver; nothing in it names one (test_sqlite.c and test_postgres.c do). It runs on
+/// SQLite, or on the PostgreSQL that AVSPL1T_TEST_POSTGRES names (a URL without parameters, as tests/postgres.py gives it),
+/// where each test has a schema of its own.
 #ifndef AVSP_TESTS_DB_FIXTURE_H
 #define AVSP_TESTS_DB_FIXTURE_H
 
@@ -20,7 +22,8 @@
 
 struct fixture {
     char folder[64];
-    char url[128];
+    char url[256];
+    bool is_postgres;
     struct avsp_store *store;
     struct avsp_arena arena;
     _Atomic unsigned n_ready; ///< told by `changed`, from any thread
@@ -33,6 +36,11 @@ struct fixture {
 /// cmocka's set-up and tear-down.
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
+
+/// Runs SQL in the database of the test, past the store, on PostgreSQL. Fails the test where it fails.
+void fixture_psql(struct fixture *fx, const char *sql);
+/// The same; the first value of its answer, in the fixture's arena.
+const char *fixture_psql_value(struct fixture *fx, const char *sql);
 
 /// Closes the database and opens it again, as after a crash.
 void fixture_reopen(struct fixture *fx);

@@ -266,15 +266,20 @@ static void test_claim_ends_a_poisoned_job(void **state)
     struct fixture *fx = *state;
     const char *poisoned = submit_and_split(fx, "a", 1);
     const char *other = submit_and_split(fx, "b", 1);
+    struct avsp_task task = {0};
     wait_ms(fx, LEASE_MS);
     for (int i = 0; i < MAX_ATTEMPTS; i++) {
-        struct avsp_task task = claim(fx, "victim");
+        task = claim(fx, "victim");
         assert_string_equal(task.job_id, poisoned);
         (void)heartbeat(fx, "victim", &task);
         if (i + 1 < MAX_ATTEMPTS)
             wait_ms(fx, LEASE_MS + 1000);
     }
-    advance_ms(fx, LEASE_MS + 1); // no sweep
+    assert_string_equal(claim(fx, "silent").job_id, other);
+    advance_ms(fx, 10000);
+    (void)heartbeat(fx, "victim", &task);
+    wait_ms(fx, LEASE_MS - 9000); // the other one's lease runs out first, and the sweep sees that
+    advance_ms(fx, 10000);        // no sweep
     assert_string_equal(claim(fx, "w").job_id, other);
     assert_int_equal(get_job(fx, poisoned).state, AVSP_JOB_FAILED);
 }

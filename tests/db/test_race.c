@@ -163,6 +163,47 @@ static void test_submit_race(void **state)
     avsp_store_close(another);
 }
 
+/// The same finish from many threads, as after lost answers: each is told that it succeeded, and one counts.
+struct finisher {
+    pthread_t thread;
+    struct avsp_store *store;
+    const struct avsp_finish *finish;
+    struct avsp_err err;
+};
+
+static void *finish_again(void *opaque)
+{
+    struct finisher *f = opaque;
+    (void)!avsp_store_finish(f->store, f->finish, &f->err);
+    return NULL;
+}
+
+static void test_repeated_finish_race(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_store *another = fixture_open_another(fx);
+    const char *job_id = submit_and_split(fx, "a", 20);
+    for (int round = 0; round < 20; round++) {
+        struct avsp_task task = claim(fx, "w");
+        struct avsp_finish finish = finish_of("w", &task);
+        struct finisher f[N_THREADS] = {0};
+        finish.outputs = encoded(fx, &task);
+        for (int i = 0; i < N_THREADS; i++) {
+            f[i].store = i % 2 == 0 ? fx->store : another;
+            f[i].finish = &finish;
+            assert_int_equal(pthread_create(&f[i].thread, NULL, finish_again, &f[i]), 0);
+        }
+        for (int i = 0; i < N_THREADS; i++) {
+            pthread_join(f[i].thread, NULL);
+            assert_string_equal(f[i].err.text, "");
+        }
+    }
+    assert_int_equal(get_job(fx, job_id).tasks_done, 21);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_MANIFEST);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    avsp_store_close(another);
+}
+
 static void die(void *opaque, unsigned n_ready)
 {
     (void)opaque;
@@ -210,6 +251,7 @@ int main(void)
         TEST(test_each_task_is_done_once),
         TEST(test_exactly_one_manifest),
         TEST(test_submit_race),
+        TEST(test_repeated_finish_race),
         TEST(test_death_between_finish_and_manifest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -59,11 +59,11 @@ static void test_urls(void **state)
 {
     (void)state;
     expect_refused("", AVSP_INVALID, "sqlite:///");
-    expect_refused("postgresql://u:" SECRET "@h/d", AVSP_INVALID, "sqlite:///");
+    expect_refused("mysql://u:" SECRET "@h/d", AVSP_INVALID, "sqlite:///");
     expect_refused("sqlite://", AVSP_INVALID, "ABSOLUTE");
     expect_refused("sqlite://relative/db", AVSP_INVALID, "ABSOLUTE");
     struct avsp_err err = {0};
-    assert_null(avsp_store_open("postgresql://u:" SECRET "@h/d", &options, &err));
+    assert_null(avsp_store_open("mysql://u:" SECRET "@h/d", &options, &err));
     assert_null(strstr(err.text, SECRET));
 }
 

@@ -1,0 +1,283 @@
+/// The driver for PostgreSQL: the only one, with its bus and their helpers, that includes libpq. READ COMMITTED for what writes:
+/// statements are guarded, and lock what they decide from; one snapshot for what reads. Statements are prepared once a
+/// connection and their rows fetched whole, which LIMITs bound.
+
+#include "db/driver.h"
+#include "db/postgres_error.h"
+#include "db/postgres_target.h"
+#include "util/buf.h"
+#include "util/parse.h"
+
+#include <inttypes.h>
+#include <libpq-fe.h>
+#include <string.h>
+
+/// "AV1t": whoever migrates holds this advisory lock.
+#define MIGRATION_LOCK "1096167796"
+#define NUMBER_BYTES 24
+#define SCRIPT_MAX_BYTES (1 << 20)
+#define OID_INT8 20
+#define OID_TEXT 25
+
+/// now() would be the transaction's start, which a wait for a lock leaves behind.
+#define CLOCK "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+
+struct pg_db {
+    struct avsp_db base;
+    PGconn *conn;
+    bool is_broken;
+    const char *statements[AVSP_DB_STATEMENTS_MAX]; ///< prepared; the name is the place in here
+    size_t n_statements;
+};
+
+struct pg_rows {
+    PGresult *result;
+    int row; ///< -1 before the first
+};
+
+static struct pg_db *pg_of(struct avsp_db *db)
+{
+    return (struct pg_db *)db;
+}
+
+static enum avsp_code failed(struct pg_db *db, PGresult *result, const char *what, bool committing,
+                             struct avsp_err *err)
+{
+    bool broken = false;
+    enum avsp_code rc = avsp_pg_error(db->conn, result, what, committing, &broken, err);
+    db->is_broken |= broken;
+    PQclear(result);
+    return rc;
+}
+
+/// Runs statements whose last one gives a number. @param ret_number  NULL where it gives nothing.
+static enum avsp_code run(struct pg_db *db, const char *sql, const char *what, int64_t *ret_number,
+                          struct avsp_err *err)
+{
+    PGresult *result = PQexec(db->conn, sql);
+    ExecStatusType want = ret_number != NULL ? PGRES_TUPLES_OK : PGRES_COMMAND_OK;
+    if (PQresultStatus(result) != want)
+        return failed(db, result, what, false, err);
+    bool fits =
+        ret_number == NULL || avsp_parse_i64(PQgetvalue(result, 0, 0), 0, INT64_MAX, ret_number);
+    PQclear(result);
+    return fits ? AVSP_OK : avsp_err_set(err, AVSP_INTERNAL, "the database: %s: no number", what);
+}
+
+static void pg_close(struct avsp_db *base)
+{
+    struct pg_db *db = pg_of(base);
+    PQfinish(db->conn);
+    free(db);
+}
+
+static void no_notice(void *opaque, const PGresult *result)
+{
+    (void)opaque;
+    (void)result;
+}
+
+static enum avsp_code check_server(PGconn *conn, struct avsp_err *err)
+{
+    const char *encoding = PQparameterStatus(conn, "server_encoding");
+    if (encoding != NULL && strcmp(encoding, "UTF8") != 0)
+        return avsp_err_set(err, AVSP_INVALID,
+                            "the database \"%.100s\" is encoded in %.50s: make one with "
+                            "createdb --encoding=UTF8 --template=template0",
+                            PQdb(conn), encoding);
+    return AVSP_OK;
+}
+
+static enum avsp_code pg_open(const char *url, struct avsp_db **ret_db, struct avsp_err *err)
+{
+    struct avsp_pg_target AVSP_CLEANUP(avsp_pg_target_deinit) target;
+    enum avsp_code rc = avsp_pg_target_init(&target, url, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct pg_db *db = calloc(1, sizeof *db);
+    if (db == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "open the database: memory ran out");
+    db->base.driver = &avsp_db_postgres;
+    db->conn = PQconnectdbParams(target.keywords, target.values, 0);
+    PQsetNoticeReceiver(db->conn, no_notice, NULL);
+    rc = PQstatus(db->conn) == CONNECTION_OK ? check_server(db->conn, err)
+                                             : avsp_pg_connect_error(db->conn, err);
+    if (rc != AVSP_OK) {
+        pg_close(&db->base);
+        return rc;
+    }
+    *ret_db = &db->base;
+    return AVSP_OK;
+}
+
+static bool pg_is_broken(struct avsp_db *base)
+{
+    return pg_of(base)->is_broken;
+}
+
+static enum avsp_code pg_begin(struct avsp_db *base, enum avsp_db_mode mode, int64_t *ret_now_us,
+                               struct avsp_err *err)
+{
+    const char *sql = mode == AVSP_DB_WRITE
+                          ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " CLOCK
+                          : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " CLOCK;
+    return run(pg_of(base), sql, "begin", ret_now_us, err);
+}
+
+/// Whoever comes first migrates, however long it takes; the tables themselves are not waited for without end.
+static enum avsp_code pg_begin_migration(struct avsp_db *base, int64_t *ret_now_us,
+                                         struct avsp_err *err)
+{
+    return run(pg_of(base),
+               "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+               "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+               "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
+               "SET LOCAL lock_timeout = 10000; " CLOCK,
+               "begin", ret_now_us, err);
+}
+
+static enum avsp_code pg_commit(struct avsp_db *base, struct avsp_err *err)
+{
+    struct pg_db *db = pg_of(base);
+    PGresult *result = PQexec(db->conn, "COMMIT");
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        return failed(db, result, "commit", true, err);
+    // A transaction that had failed is rolled back by its COMMIT, which says so in its tag alone.
+    bool committed = strcmp(PQcmdStatus(result), "COMMIT") == 0;
+    PQclear(result);
+    return committed ? AVSP_OK
+                     : avsp_err_set(err, AVSP_INTERNAL, "the database: commit: rolled back");
+}
+
+static void pg_rollback(struct avsp_db *base)
+{
+    struct pg_db *db = pg_of(base);
+    PGresult *result = db->is_broken ? NULL : PQexec(db->conn, "ROLLBACK");
+    db->is_broken |= PQresultStatus(result) != PGRES_COMMAND_OK;
+    PQclear(result);
+}
+
+/// Migrations say TEXT, which is to be compared byte by byte, as SQLite does it: another order would depend on the server's
+/// C library, and break indexes with its next version.
+static enum avsp_code pg_script(struct avsp_db *base, const char *sql, struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, SCRIPT_MAX_BYTES);
+    for (const char *at; (at = strstr(sql, " TEXT ")) != NULL; sql = at + strlen(" TEXT")) {
+        avsp_buf_append(&buf, sql, (size_t)(at - sql));
+        avsp_buf_puts(&buf, " TEXT COLLATE \"C\"");
+    }
+    avsp_buf_puts(&buf, sql);
+    enum avsp_code rc = avsp_buf_check(&buf, err);
+    return rc == AVSP_OK ? run(pg_of(base), avsp_buf_text(&buf), "script", NULL, err) : rc;
+}
+
+/// Finds or prepares a statement. Types follow from the first values.
+static enum avsp_code prepare(struct pg_db *db, const char *sql, const struct avsp_db_value *values,
+                              size_t n_values, size_t *ret_number, struct avsp_err *err)
+{
+    for (*ret_number = 0; *ret_number < db->n_statements; ++*ret_number)
+        if (db->statements[*ret_number] == sql)
+            return AVSP_OK;
+    AVSP_ASSERT(db->n_statements < AVSP_DB_STATEMENTS_MAX && n_values <= AVSP_DB_ARGS_MAX);
+    Oid types[AVSP_DB_ARGS_MAX];
+    char name[NUMBER_BYTES];
+    for (size_t i = 0; i < n_values; i++)
+        types[i] = values[i].text != NULL ? OID_TEXT : OID_INT8;
+    snprintf(name, sizeof name, "%zu", *ret_number);
+    PGresult *result = PQprepare(db->conn, name, sql, (int)n_values, types);
+    if (PQresultStatus(result) != PGRES_COMMAND_OK)
+        return failed(db, result, sql, false, err);
+    PQclear(result);
+    db->statements[db->n_statements++] = sql;
+    return AVSP_OK;
+}
+
+static enum avsp_code pg_query(struct avsp_db *base, const char *sql,
+                               const struct avsp_db_value *values, size_t n_values,
+                               struct avsp_db_rows *ret_rows, struct avsp_err *err)
+{
+    struct pg_db *db = pg_of(base);
+    size_t number = 0;
+    enum avsp_code rc = prepare(db, sql, values, n_values, &number, err);
+    if (rc != AVSP_OK)
+        return rc;
+    char numbers[AVSP_DB_ARGS_MAX][NUMBER_BYTES];
+    const char *texts[AVSP_DB_ARGS_MAX];
+    for (size_t i = 0; i < n_values; i++) {
+        texts[i] = values[i].text;
+        if (texts[i] == NULL) {
+            snprintf(numbers[i], NUMBER_BYTES, "%" PRId64, values[i].i64);
+            texts[i] = numbers[i];
+        }
+    }
+    char name[NUMBER_BYTES];
+    snprintf(name, sizeof name, "%zu", number);
+    PGresult *result = PQexecPrepared(db->conn, name, (int)n_values, texts, NULL, NULL, 0);
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
+        return failed(db, result, "run a statement", false, err);
+    struct pg_rows *rows = calloc(1, sizeof *rows);
+    if (rows == NULL) {
+        PQclear(result);
+        return avsp_err_set(err, AVSP_NO_MEMORY, "the database: memory ran out");
+    }
+    *rows = (struct pg_rows){result, -1};
+    *ret_rows = (struct avsp_db_rows){base, rows};
+    return AVSP_OK;
+}
+
+static enum avsp_code pg_next(struct avsp_db_rows *base, bool *ret_more, struct avsp_err *err)
+{
+    (void)err;
+    struct pg_rows *rows = base->statement;
+    *ret_more = ++rows->row < PQntuples(rows->result);
+    return AVSP_OK;
+}
+
+static const char *pg_text(struct avsp_db_rows *base, int column)
+{
+    struct pg_rows *rows = base->statement;
+    return PQgetvalue(rows->result, rows->row, column); // "" for NULL
+}
+
+static int64_t pg_i64(struct avsp_db_rows *base, int column)
+{
+    int64_t value = 0;
+    return avsp_parse_i64(pg_text(base, column), INT64_MIN, INT64_MAX, &value) ? value : 0;
+}
+
+static int64_t pg_changed(struct avsp_db_rows *base)
+{
+    struct pg_rows *rows = base->statement;
+    int64_t value = 0;
+    return avsp_parse_i64(PQcmdTuples(rows->result), 0, INT64_MAX, &value) ? value : 0;
+}
+
+static void pg_rows_end(struct avsp_db_rows *base)
+{
+    struct pg_rows *rows = base->statement;
+    if (rows == NULL)
+        return;
+    PQclear(rows->result);
+    free(rows);
+}
+
+const struct avsp_db_driver avsp_db_postgres = {
+    .owns = avsp_pg_owns,
+    .n_connections = {[AVSP_DB_READ] = 4, [AVSP_DB_WRITE] = 12},
+    .open = pg_open,
+    .close = pg_close,
+    .is_broken = pg_is_broken,
+    .begin_migration = pg_begin_migration,
+    .begin = pg_begin,
+    .commit = pg_commit,
+    .rollback = pg_rollback,
+    .script = pg_script,
+    .query = pg_query,
+    .next = pg_next,
+    .i64 = pg_i64,
+    .text = pg_text,
+    .changed = pg_changed,
+    .rows_end = pg_rows_end,
+};

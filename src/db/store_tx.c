@@ -1,0 +1,127 @@
+#include "db/internal.h"
+
+#include <unistd.h>
+
+/// Scratch memory of one transaction: a batch at its largest, with room.
+#define TX_ARENA_BYTES (64U << 20)
+
+/// Together a second or less.
+#define TRIES_MAX 9
+
+/// Begins on a connection that works. One that lay idle may have broken since: nothing was asked of it yet, so the next one
+/// is tried, and in the end a new one.
+static enum avsp_code begin(struct avsp_tx *tx, struct avsp_err *err)
+{
+    struct avsp_connections *all = &tx->store->connections[tx->mode];
+    for (unsigned i = 0;; i++) {
+        enum avsp_code rc = avsp_connections_take(all, &tx->db, err);
+        if (rc != AVSP_OK)
+            return rc;
+        rc = all->driver->begin(tx->db, tx->mode, &tx->now_us, err);
+        if (rc == AVSP_OK)
+            return rc;
+        bool broken = all->driver->is_broken(tx->db);
+        avsp_connections_give(all, tx->db);
+        if (!broken || i == AVSP_DB_CONNECTIONS_MAX)
+            return rc;
+    }
+}
+
+enum avsp_code avsp_tx_begin_any(struct avsp_store *store, enum avsp_db_mode mode,
+                                 struct avsp_tx *ret_tx, struct avsp_err *err)
+{
+    struct avsp_tx tx = {.store = store, .mode = mode};
+    enum avsp_code rc = begin(&tx, err);
+    if (rc != AVSP_OK)
+        return rc;
+    *ret_tx = tx;
+    ret_tx->now_us += store->clock_offset_us;
+    avsp_arena_init(&ret_tx->arena, TX_ARENA_BYTES);
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
+                             struct avsp_tx *ret_tx, struct avsp_err *err)
+{
+    if (store->is_outdated)
+        return avsp_err_set(err, AVSP_UNAVAILABLE,
+                            "this coordinator (" AVSP_VERSION
+                            ") is too old for its database, which "
+                            "a newer one has changed: upgrade it");
+    return avsp_tx_begin_any(store, mode, ret_tx, err);
+}
+
+/// The connection goes back first: who is told may come at once.
+static void tell(const struct avsp_tx *tx, int64_t took_us)
+{
+    const struct avsp_store *store = tx->store;
+    const struct avsp_store_options *options = &store->options;
+    if (options->committed != NULL && tx->mode == AVSP_DB_WRITE)
+        options->committed(options->opaque, took_us);
+    if (tx->changed || tx->n_ready > 0) {
+        if (options->changed != NULL)
+            options->changed(options->opaque, tx->n_ready);
+        if (store->bus != NULL)
+            store->driver->bus_tell(store->bus, tx->n_ready);
+    }
+    if (options->job_over != NULL && tx->over.job_id[0] != '\0')
+        options->job_over(options->opaque, tx->over.job_id, tx->over.state, tx->over.why);
+}
+
+enum avsp_code avsp_tx_commit(struct avsp_tx *tx, struct avsp_err *err)
+{
+    const int64_t began_us = avsp_mono_now().us;
+    enum avsp_code rc = tx->db->driver->commit(tx->db, err);
+    const int64_t took_us = avsp_mono_now().us - began_us;
+    if (rc != AVSP_OK)
+        return rc; // avsp_tx_end rolls back
+    avsp_connections_give(&tx->store->connections[tx->mode], tx->db);
+    tx->db = NULL;
+    tell(tx, took_us);
+    return AVSP_OK;
+}
+
+void avsp_tx_end(struct avsp_tx *tx)
+{
+    avsp_arena_deinit(&tx->arena);
+    if (tx->db == NULL)
+        return;
+    tx->db->driver->rollback(tx->db);
+    avsp_connections_give(&tx->store->connections[tx->mode], tx->db);
+    tx->db = NULL;
+}
+
+enum avsp_code avsp_tx_lost_race(struct avsp_err *err, const char *what)
+{
+    (void)avsp_err_set(err, AVSP_UNAVAILABLE, "%.200s: lost a race; try again", what);
+    err->native = AVSP_DB_AGAIN;
+    return AVSP_UNAVAILABLE;
+}
+
+bool avsp_tx_again(unsigned *tries, enum avsp_code rc, struct avsp_err *err)
+{
+    if (rc != AVSP_UNAVAILABLE || err->native != AVSP_DB_AGAIN || ++*tries >= TRIES_MAX)
+        return false;
+    *err = (struct avsp_err){0};
+    usleep((useconds_t)(avsp_nonce_new() % (1000 << *tries)));
+    return true;
+}
+
+enum avsp_code avsp_tx_exec(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
+                            size_t n_values, int64_t *ret_changed, struct avsp_err *err)
+{
+    return avsp_db_exec(tx->db, sql, values, n_values, ret_changed, err);
+}
+
+enum avsp_code avsp_tx_i64(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
+                           size_t n_values, int64_t *ret_value, struct avsp_err *err)
+{
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(tx->db, sql, values, n_values, &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc == AVSP_OK && more)
+        *ret_value = avsp_db_i64(&rows, 0);
+    return rc;
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env python3
+"""A PostgreSQL server of one's own, for tests: made in a temporary folder, on a unix socket there, gone with its user.
+
+    postgres.py PROGRAM [ARGUMENT ...]     runs a program with its URL in AVSPL1T_TEST_POSTGRES
+
+or, in Python:
+
+    with postgres.Server() as server:
+        server.url, server.restart(), server.sql("SELECT 1")
+
+Nothing that it holds is worth keeping, so it does not wait for its disk. PostgreSQL refuses to run as root: root runs it as the
+user that Debian's package made.
+"""
+import contextlib
+import glob
+import os
+import pathlib
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+
+USER = "tester"
+
+
+def programs():
+    """The folder of the newest PostgreSQL."""
+    found = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda p: int(p.split("/")[4]))
+    if found:
+        return pathlib.Path(found[-1])
+    at_hand = shutil.which("initdb")
+    if at_hand is None:
+        raise NotInstalled("no PostgreSQL server is installed: script/bootstrap --test installs it")
+    return pathlib.Path(at_hand).parent
+
+
+class NotInstalled(Exception):
+    pass
+
+
+class Server:
+    def __init__(self, options=()):
+        self.bin = programs()
+        self.user = None  # who runs it: whoever we are
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="avspl1t-pg-"))
+        self.data = self.folder / "data"
+        if os.geteuid() == 0:
+            names = {u.pw_name for u in pwd.getpwall()}
+            self.user = "postgres" if "postgres" in names else "nobody"
+            shutil.chown(self.folder, self.user)
+        os.chmod(self.folder, 0o755)
+        self.options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}", "-c", "fsync=off",
+                        "-c", "full_page_writes=off", "-c", "log_min_messages=fatal", "-c", "shared_buffers=32MB",
+                        *(part for option in options for part in ("-c", option))]
+        try:
+            self.run("initdb", "-D", self.data, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
+                     "--no-instructions")
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def url(self):
+        return self.url_of("postgres")
+
+    def url_of(self, database, user=USER):
+        return f"postgresql://{user}@{str(self.folder).replace('/', '%2F')}/{database}"
+
+    def run(self, program, *args):
+        """Runs one of PostgreSQL's programs to its end. Its output."""
+        done = subprocess.run([self.bin / program, *map(str, args)], user=self.user, cwd=self.folder, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              env={**os.environ, "LC_ALL": "C.UTF-8"})
+        if done.returncode != 0:
+            raise RuntimeError(f"{program} ended with {done.returncode}:\n{done.stdout}\n{self.log()}")
+        return done.stdout
+
+    def log(self):
+        with contextlib.suppress(OSError):
+            return (self.folder / "log").read_text()
+        return ""
+
+    def start(self):
+        options = " ".join(f"'{o}'" for o in self.options)
+        self.run("pg_ctl", "-D", self.data, "-l", self.folder / "log", "-o", options, "-w", "-s", "start")
+
+    def stop(self, mode="immediate"):
+        self.run("pg_ctl", "-D", self.data, "-m", mode, "-w", "-s", "stop")
+
+    def restart(self, mode="immediate"):
+        self.stop(mode)
+        self.start()
+
+    def sql(self, text, database="postgres"):
+        """What psql prints."""
+        return self.run("psql", "-h", self.folder, "-U", USER, "-d", database, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text)
+
+    def close(self):
+        with contextlib.suppress(RuntimeError):
+            if (self.data / "postmaster.pid").exists():
+                self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def main():
+    try:
+        server = Server()
+    except NotInstalled as e:
+        print(f"postgres.py: {e}")
+        sys.exit(77)  # meson: skipped
+    with server:
+        done = subprocess.run(sys.argv[1:], env={**os.environ, "AVSPL1T_TEST_POSTGRES": server.url})
+    sys.exit(done.returncode if done.returncode >= 0 else 128 - done.returncode)
+
+
+if __name__ == "__main__":
+    main()
