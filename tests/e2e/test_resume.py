@@ -112,6 +112,20 @@ def test_after_a_crash_of_all(runs, film, wanted, tmp_path):
     goes_on(runs, film, output, wanted)
 
 
+def test_after_a_crash_between_the_result_and_its_record(runs, build, clip, tmp_path):
+    source, output = clip("silent").path, tmp_path / "out"
+    build.encode(source, tmp_path / "fresh", *OPTIONS)
+    encode = runs.start(source, output)
+    while not (output / "manifest.m3u8").exists():
+        assert encode.process.poll() is None, encode.text()
+    encode.kill()
+    # Whether it was recorded or not, or even all over: what is there is whole, and the next run says so.
+    is_over = not (output / STATE / "identity").exists()
+    again = runs.run(source, output)
+    assert again.returncode == (2 if is_over else 0), again.stderr
+    assert fingerprint(output) == fingerprint(tmp_path / "fresh")
+
+
 def test_interrupted_before_anything_is_done(runs, film, tmp_path):
     encode = runs.start(film, tmp_path / "out")
     wait_until(lambda: (tmp_path / "out" / STATE / "identity").exists(), "the beginning", 20)
