@@ -47,24 +47,28 @@ static const struct {
     {"a job has two manifest tasks", "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE kind = 3 "
                                      "GROUP BY job_id HAVING count(*) > 1)"},
     {"a task was won twice",
-     "SELECT count(*) FROM (SELECT 1 FROM attempts WHERE outcome = 'done' GROUP BY task_id"
-     " HAVING count(*) > 1)"},
+     "SELECT count(*) FROM (SELECT 1 FROM attempts WHERE outcome = 'done'"
+     " AND job_id NOT IN (SELECT job_id FROM begun_anew) GROUP BY task_id HAVING count(*) > 1)"},
     {"a task that is done has no winner, or one that is not done has",
      "SELECT count(*) FROM tasks t WHERE (state = 3) <> EXISTS (SELECT 1 FROM attempts a"
-     " WHERE a.task_id = t.id AND a.outcome = 'done')"},
+     " WHERE a.task_id = t.id AND a.outcome = 'done')"
+     " AND job_id NOT IN (SELECT job_id FROM begun_anew)"},
     {"a task has spent more attempts than there are", "SELECT count(*) FROM tasks WHERE spent > 4"},
     {"a manifest task was made before its job's other tasks were done",
-     "SELECT count(*) FROM tasks m WHERE m.kind = 3 AND EXISTS (SELECT 1 FROM tasks o"
-     " WHERE o.job_id = m.job_id AND o.kind IN (1, 2, 4) AND o.state <> 3) AND m.state IN (1, 2, "
-     "3)"},
+     "SELECT count(*) FROM tasks m WHERE m.kind = 3 AND m.state IN (1, 2, 3) AND EXISTS"
+     " (SELECT 1 FROM tasks o WHERE o.job_id = m.job_id AND o.kind IN (1, 2, 4) AND o.state <> 3)"},
     {"a finished job has a task that is not done",
-     "SELECT count(*) FROM jobs j JOIN tasks t ON t.job_id = j.id WHERE j.state = 2 AND t.state <> "
-     "3"},
+     "SELECT count(*) FROM jobs j JOIN tasks t ON t.job_id = j.id"
+     " WHERE j.state = 2 AND t.state <> 3 AND t.kind <> 5"},
     {"a job that is over has a task that can be claimed",
      "SELECT count(*) FROM jobs j JOIN tasks t ON t.job_id = j.id"
-     " WHERE j.state <> 1 AND t.state IN (1, 2) AND t.kind <> 5"},
-    {"two unfinished jobs share an output", "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state "
-                                            "= 1 GROUP BY output_key HAVING count(*) > 1)"},
+     " WHERE j.state NOT IN (1, 5) AND t.state IN (1, 2) AND t.kind <> 5"},
+    {"a paused job has a task that can be claimed",
+     "SELECT count(*) FROM jobs j JOIN tasks t ON t.job_id = j.id"
+     " WHERE j.state = 5 AND t.state = 1 AND t.kind <> 5"},
+    {"two unfinished jobs share an output",
+     "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state IN (1, 5) GROUP BY output_key HAVING "
+     "count(*) > 1)"},
 };
 
 /// A job that is not over has a task that is not over; but for the moment between two transactions, which a sweep ends.

@@ -124,6 +124,27 @@ static void cancel(struct sim *sim, struct avsp_store *store)
     job->was_canceled = true;
 }
 
+/// Pauses, resumes or tries a job again, whichever: what its state does not allow is refused.
+static void control(struct sim *sim, struct avsp_store *store)
+{
+    static enum avsp_code (*const calls[])(struct avsp_store *, const char *, struct avsp_err *) = {
+        avsp_store_pause, avsp_store_resume, avsp_store_retry};
+    static const char cleaned[] = "SELECT count(*) FROM tasks WHERE job_id = ?1 AND kind = 5"
+                                  " AND (state IN (2, 3, 4) OR claimed_us > 0)";
+    static const char note[] = "INSERT INTO begun_anew SELECT ?1";
+    const char *job_id = sim->jobs[world_random(sim->n_jobs)].id;
+    size_t which = world_random(AVSP_ARRAY_LEN(calls));
+    struct avsp_err err = {0};
+    if (job_id[0] == '\0')
+        return;
+    // What it made is gone then, and everything is won a second time.
+    if (calls[which] == avsp_store_retry && ask(sim, cleaned, job_id, NULL) > 0)
+        (void)ask(sim, note, job_id, NULL);
+    enum avsp_code rc = calls[which](store, job_id, &err);
+    if (reached(sim, rc, &err) && rc != AVSP_OK && rc != AVSP_PRECONDITION && rc != AVSP_EXISTS)
+        broken(sim, "control: %s", err.text);
+}
+
 struct job *job_of(struct sim *sim, const char *id)
 {
     static const char sql[] = "SELECT count(*) FROM jobs WHERE id = ?1 AND idempotency_key = ?2";
@@ -159,6 +180,8 @@ static void step_client(struct sim *sim, struct avsp_store *store)
         }
     if (!sim->is_quiet && world_chance(10))
         cancel(sim, store);
+    else if (!sim->is_quiet && world_chance(150))
+        control(sim, store);
 }
 
 static void step(struct sim *sim)
@@ -196,12 +219,23 @@ static bool all_over(struct sim *sim)
     return true;
 }
 
+static void resume(struct sim *sim, const struct job *job)
+{
+    struct avsp_err err = {0};
+    enum avsp_code rc = avsp_store_resume(sim->stores[0], job->id, &err);
+    if (rc != AVSP_OK && rc != AVSP_PRECONDITION)
+        broken(sim, "resume: %s", err.text);
+}
+
 static void come_to_rest(struct sim *sim)
 {
     sim->is_quiet = true;
     for (size_t i = 0; i < N_COORDINATORS; i++)
         if (sim->stores[i] == NULL)
             sim->stores[i] = open_store(sim);
+    for (uint32_t i = 0; i < sim->n_jobs; i++)
+        if (sim->jobs[i].id[0] != '\0')
+            resume(sim, &sim->jobs[i]);
     for (int i = 0; !all_over(sim); i++) {
         if (i == QUIET_STEPS)
             broken(sim, "nothing goes wrong any more, and a job does not end");
@@ -258,6 +292,8 @@ static void run_seed(struct sim *sim, uint64_t seed, const char *template)
     for (size_t i = 0; i < N_COORDINATORS; i++)
         sim->stores[i] = open_store(sim);
     AVSP_ASSERT(sqlite3_open_v2(path, &sim->look, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK);
+    AVSP_ASSERT(sqlite3_exec(sim->look, "CREATE TEMP TABLE begun_anew (job_id TEXT)", NULL, NULL,
+                             NULL) == SQLITE_OK);
     for (struct worker *w = sim->workers; w < sim->workers + N_WORKERS; w++)
         die(sim, w);
     make_jobs(sim);

@@ -218,6 +218,7 @@ static void finish(struct sim *sim, struct worker *w, const struct job *job,
     struct avsp_finish finish = finish_of(sim, w, job);
     struct avsp_err err = {0};
     bool was_current = is_current(sim, w);
+    bool was_held = was_current && is_running(sim, w->task_id);
     enum avsp_code rc = avsp_store_finish(store, &finish, &err);
     if (!reached(sim, rc, &err)) {
         sim->owes_sweep = true; // perhaps it is stored, and what follows is not
@@ -227,7 +228,7 @@ static void finish(struct sim *sim, struct worker *w, const struct job *job,
         broken(sim, "the finish of an attempt that was superseded counted");
     if (rc != AVSP_OK && rc != AVSP_CONFLICT)
         broken(sim, "finish: %s", err.text);
-    if (rc == AVSP_CONFLICT && was_current && job_state(sim, job->id) == AVSP_JOB_RUNNING)
+    if (rc == AVSP_CONFLICT && was_held && job_state(sim, job->id) == AVSP_JOB_RUNNING)
         broken(sim, "the finish of a current attempt was refused: %s", err.text);
     if (!is_lost(sim))
         forget(w);
