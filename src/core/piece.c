@@ -8,7 +8,11 @@
 #define VERB "avspl1t-piece"
 
 /// Of this layout; a reader refuses another.
-#define LAYOUT 2
+#define LAYOUT 3
+
+/// More than any codec has.
+#define BLOCK_ALIGN_MAX (1 << 24)
+#define SAMPLE_BITS_MAX 128
 
 static void put_video(struct avsp_buf *buf, const struct avsp_piece_header *h)
 {
@@ -43,6 +47,15 @@ static void put_audio(struct avsp_buf *buf, const struct avsp_piece_header *h)
     avsp_record_put_str(buf, "title", h->title);
 }
 
+static void put_codec(struct avsp_buf *buf, const struct avsp_piece_codec *codec)
+{
+    avsp_record_put_str(buf, "codec", codec->name != NULL ? codec->name : "");
+    avsp_record_put_i64(buf, "tag", codec->tag);
+    avsp_record_put_i64(buf, "align", codec->block_align);
+    avsp_record_put_i64(buf, "bits", codec->bits);
+    avsp_record_put_i64(buf, "bit_rate", codec->bit_rate);
+}
+
 enum avsp_code avsp_piece_header_write(const struct avsp_piece_header *header,
                                        char ret_block[AVSP_PIECE_HEADER_BYTES],
                                        struct avsp_err *err)
@@ -56,6 +69,7 @@ enum avsp_code avsp_piece_header_write(const struct avsp_piece_header *header,
     avsp_record_put_i64(&buf, "seconds", header->segment_seconds);
     avsp_record_put_rational(&buf, "tb", header->time_base);
     avsp_record_put_i64(&buf, "origin", header->origin_pts);
+    put_codec(&buf, &header->codec);
     if (header->kind == AVSP_MEDIA_VIDEO)
         put_video(&buf, header);
     else
@@ -142,6 +156,13 @@ enum avsp_code avsp_piece_header_parse(struct avsp_arena *arena,
     h.segment_seconds = (int32_t)avsp_record_i64(&rec, "seconds", 1, AVSP_SEGMENT_SECONDS_MAX);
     h.time_base = avsp_record_rational(&rec, "tb");
     h.origin_pts = avsp_record_i64(&rec, "origin", INT64_MIN, INT64_MAX);
+    h.codec = (struct avsp_piece_codec){
+        .name = avsp_record_str(&rec, "codec"),
+        .tag = (uint32_t)avsp_record_i64(&rec, "tag", 0, UINT32_MAX),
+        .block_align = (int32_t)avsp_record_i64(&rec, "align", 0, BLOCK_ALIGN_MAX),
+        .bits = (int32_t)avsp_record_i64(&rec, "bits", 0, SAMPLE_BITS_MAX),
+        .bit_rate = avsp_record_i64(&rec, "bit_rate", 0, INT64_MAX),
+    };
     if (h.kind == AVSP_MEDIA_VIDEO)
         take_video(&rec, &h);
     else

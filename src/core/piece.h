@@ -16,6 +16,15 @@
 
 #define AVSP_PIECE_HEADER_BYTES 4096
 
+/// What NUT does not keep of libavcodec's parameters, or only for codecs that it has a tag for.
+struct avsp_piece_codec {
+    const char *name; ///< libavcodec's; "" = what NUT says is all there is
+    uint32_t tag;
+    int32_t block_align; ///< of some sound: bytes
+    int32_t bits;        ///< likewise: of a coded sample
+    int64_t bit_rate;    ///< some decoders of sound go by it
+};
+
 struct avsp_piece_header {
     enum avsp_media_kind kind;
     uint32_t track;
@@ -24,6 +33,7 @@ struct avsp_piece_header {
         time_base; ///< of the packets in the NUT part and of every *_pts below, unless said otherwise
     int64_t origin_pts;                    ///< presentation time 0. AUDIO: in origin_time_base
     struct avsp_rational origin_time_base; ///< VIDEO: equal to time_base
+    struct avsp_piece_codec codec;
 
     // VIDEO
     uint32_t idx; ///< first segment place

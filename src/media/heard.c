@@ -5,13 +5,19 @@
 /// Layout of AV_PKT_DATA_SKIP_SAMPLES (libavcodec/packet.h): samples at the start, samples at the end, two reasons.
 #define SKIP_BYTES 10
 
-static int64_t length_of(const AVStream *stream, const AVPacket *packet)
+static int64_t length_of(struct avsp_hearing *hearing, const AVPacket *packet)
 {
+    const AVStream *stream = hearing->stream;
+    int64_t distance = 0;
+    if (hearing->n++ > 0 && !__builtin_sub_overflow(packet->pts, hearing->last_pts, &distance) &&
+        distance > 0)
+        hearing->distance = distance;
+    hearing->last_pts = packet->pts;
     if (packet->duration > 0)
         return packet->duration;
     int n = av_get_audio_frame_duration2(stream->codecpar, packet->size);
     AVRational sample = {1, stream->codecpar->sample_rate};
-    return n > 0 && sample.den > 0 ? av_rescale_q(n, sample, stream->time_base) : 0;
+    return n > 0 && sample.den > 0 ? av_rescale_q(n, sample, stream->time_base) : hearing->distance;
 }
 
 /// Takes off what is said to be priming and padding.
@@ -37,7 +43,7 @@ bool avsp_heard_of(struct avsp_hearing *hearing, const AVPacket *packet,
     if (packet->pts == AV_NOPTS_VALUE || (packet->flags & AV_PKT_FLAG_DISCARD) != 0)
         return false;
     struct avsp_heard heard = {.from = packet->pts};
-    int64_t length = length_of(stream, packet);
+    int64_t length = length_of(hearing, packet);
     if (__builtin_add_overflow(packet->pts, length, &heard.to))
         return false;
     size_t size = 0;
@@ -46,8 +52,7 @@ bool avsp_heard_of(struct avsp_hearing *hearing, const AVPacket *packet,
         !trim(hearing, data, &heard))
         return false;
     // Vorbis' first packet decodes to nothing; libavformat knows where the sound begins all the same.
-    bool first = hearing->longest == 0;
-    if (first && stream->start_time > heard.from && stream->start_time <= heard.to)
+    if (hearing->n == 1 && stream->start_time > heard.from && stream->start_time <= heard.to)
         heard.from = stream->start_time;
     hearing->longest = AVSP_MAX(hearing->longest, length);
     heard.to = AVSP_MAX(heard.to, heard.from);

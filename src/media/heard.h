@@ -17,6 +17,10 @@ struct avsp_heard {
 /// One stream's packets, in the order of the file.
 struct avsp_hearing {
     const AVStream *stream; ///< borrowed
+    uint64_t n;             ///< packets so far
+    int64_t last_pts;       ///< of the packet before …
+    int64_t
+        distance; ///< … and how far it was from the one before it: a packet's length where nobody knows it
     int64_t
         longest; ///< packet so far: some demuxers take the padding off a packet's length, others do not
 };

@@ -11,6 +11,9 @@
 #define IO_BUFFER_BYTES 65536
 #define NAME_MAX_BYTES 128
 
+/// NUT wants a tag; the codec's name stands in the header.
+#define NO_TAG MKTAG('n', 'o', 'n', 'e')
+
 /// A day and a half. NUT's time base for video has at least 24,000 ticks a second, so that this is more ticks than
 /// PACKETS_MAX: counters below it are times before every window.
 #define SHIFT_MIN_S (1 << 17)
@@ -26,6 +29,7 @@ struct avsp_piece_writer {
     AVFormatContext *mux;
     AVPacket *packet; ///< scratch
     AVRational source_time_base;
+    struct avsp_piece_codec codec;
     int64_t shift_s;
     int64_t n_packets;
 };
@@ -94,7 +98,10 @@ static uint32_t tag_for(const struct avsp_piece_writer *w, const AVCodecParamete
                                                   avformat_get_mov_audio_tags(), NULL};
     if (av_codec_get_tag(w->mux->oformat->codec_tag, par->codec_id) != 0)
         return 0;
-    return par->codec_tag != 0 ? par->codec_tag : av_codec_get_tag(quicktime, par->codec_id);
+    uint32_t tag = par->codec_tag;
+    if (tag == 0)
+        tag = av_codec_get_tag(quicktime, par->codec_id);
+    return tag != 0 ? tag : NO_TAG;
 }
 
 static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
@@ -106,6 +113,13 @@ static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
     if (rc < 0)
         return rc;
     stream->codecpar->codec_tag = tag_for(w, source->codecpar);
+    w->codec = (struct avsp_piece_codec){
+        .name = avcodec_get_name(source->codecpar->codec_id),
+        .tag = source->codecpar->codec_tag,
+        .block_align = AVSP_MAX(source->codecpar->block_align, 0),
+        .bits = AVSP_MAX(source->codecpar->bits_per_coded_sample, 0),
+        .bit_rate = AVSP_MAX(source->codecpar->bit_rate, 0),
+    };
     stream->time_base = source->time_base;
     w->source_time_base = source->time_base;
     // Nobody seeks in a piece; and the muxer aborts while it writes an index of keyframes whose times do not grow.
@@ -213,7 +227,9 @@ static enum avsp_code write_header(struct avsp_piece_writer *w,
                                    const struct avsp_piece_header *header, struct avsp_err *err)
 {
     char block[AVSP_PIECE_HEADER_BYTES];
-    enum avsp_code rc = avsp_piece_header_write(header, block, err);
+    struct avsp_piece_header whole = *header;
+    whole.codec = w->codec;
+    enum avsp_code rc = avsp_piece_header_write(&whole, block, err);
     if (rc != AVSP_OK)
         return rc;
     size_t done = 0;

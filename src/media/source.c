@@ -206,7 +206,27 @@ static int look_at_streams(AVFormatContext *ctx)
 }
 
 /// Opens what @p io shows; takes it on success only.
+/// Tells the demuxer of a piece what it cannot know.
+static void name_codec(AVFormatContext *ctx, const struct avsp_piece_codec *codec)
+{
+    const AVCodecDescriptor *named = avcodec_descriptor_get_by_name(codec->name);
+    AVCodecParameters *par = ctx->nb_streams > 0 ? ctx->streams[0]->codecpar : NULL;
+    if (named == NULL || par == NULL || par->codec_type != named->type)
+        return;
+    if (par->codec_id == AV_CODEC_ID_NONE) {
+        par->codec_id = named->id;
+        par->codec_tag = codec->tag;
+    }
+    if (named->type != AVMEDIA_TYPE_AUDIO)
+        return;
+    par->block_align = codec->block_align;
+    par->bits_per_coded_sample = codec->bits;
+    par->bit_rate = codec->bit_rate;
+}
+
+/// @param codec  of a piece; NULL = the container knows.
 static enum avsp_code open_demuxer(struct avsp_source_io *io, const AVInputFormat *format,
+                                   const struct avsp_piece_codec *codec,
                                    struct avsp_source *ret_source, struct avsp_err *err)
 {
     AVFormatContext *ctx = avformat_alloc_context();
@@ -218,6 +238,8 @@ static enum avsp_code open_demuxer(struct avsp_source_io *io, const AVInputForma
     rc = avformat_open_input(&ctx, "", format, NULL); // frees the context when it fails
     if (rc < 0)
         return cannot_open(io, format, rc, err);
+    if (codec != NULL)
+        name_codec(ctx, codec);
     rc = look_at_streams(ctx);
     if (rc < 0) {
         avformat_close_input(&ctx);
@@ -237,7 +259,7 @@ enum avsp_code avsp_source_open(int fd, struct avsp_source *ret_source, struct a
     const AVInputFormat *format = NULL;
     enum avsp_code rc = find_demuxer(io->avio, &format, err);
     if (rc == AVSP_OK)
-        rc = open_demuxer(io, format, ret_source, err);
+        rc = open_demuxer(io, format, NULL, ret_source, err);
     if (rc == AVSP_OK)
         io = NULL;
     return rc;
@@ -264,7 +286,7 @@ enum avsp_code avsp_source_open_piece(int fd, struct avsp_arena *arena,
     const AVInputFormat *format = av_find_input_format(PIECE_DEMUXER);
     if (format == NULL)
         return avsp_err_set(err, AVSP_UNSUPPORTED, "this FFmpeg cannot read NUT");
-    rc = open_demuxer(io, format, ret_source, err);
+    rc = open_demuxer(io, format, &ret_header->codec, ret_source, err);
     if (rc == AVSP_OK)
         io = NULL;
     return rc;

@@ -10,6 +10,7 @@ static const struct avsp_piece_header video = {
     .segment_seconds = 4,
     .time_base = {1, 30000},
     .origin_pts = -1001,
+    .codec = {"prores", 0x6863706f, 0, 24, 1000000},
     .origin_time_base = {1, 30000},
     .idx = 7,
     .n_segments = 3,

@@ -372,6 +372,23 @@ def test_sound_alone(name, tmp_path):
     assert [("picture" in t and "a still picture" in t) for t in texts] == [True] * (name in ("song.m4a", "song.mp3"))
 
 
+# What NUT has no tag for, or does not keep all of that their decoders need.
+@pytest.mark.parametrize("name, codec", [("a.mov", "alac"), ("a.caf", "alac"), ("a.tta", "tta"), ("a.mkv", "truehd"), ("a.wma", "wmav2"),
+                                         ("a.wav", "adpcm_ms"), ("a.mkv", "wavpack"), ("a.mkv", "dca"), ("a.flac", "flac")])
+def test_sound_of_any_codec_goes_through_a_piece(name, codec, tmp_path):
+    """Split and encoded, it has its length, and no packet of it is damaged."""
+    source, encoded = tmp_path / name, tmp_path / "encoded"
+    ffmpeg(*sound("3.2"), "-c:a", codec, "-strict", "-2", source)
+    result = child.run(source, tmp_path)
+    _, _, length = sound_piece(result, tmp_path)
+    assert Fraction("3.1") < length < Fraction("4.1")
+    encoded.mkdir()
+    result = child.run(tmp_path / "a0.piece", encoded, kind="audio", pending=100)
+    assert result.failure is None and result.of("warning") == [], result.log
+    segments = result.of("segment")
+    assert sum(int(s["duration"]) for s in segments) >= length * 48000
+
+
 def test_nothing_to_play(tmp_path):
     source = tmp_path / "words.mkv"
     words = tmp_path / "words.srt"
