@@ -130,9 +130,9 @@ static bool is_sound(const struct avsp_piece_header *h)
         return false;
     if (h->kind == AVSP_MEDIA_AUDIO)
         return h->end_pts > h->origin_pts && h->in_pts < h->out_pts;
-    return h->in_pts < h->out_pts && h->next_pts > h->in_pts && h->rotation % 90 == 0 &&
-           h->idx + (uint64_t)h->n_segments <= AVSP_SEGMENTS_MAX && is_time_base(h->frame_rate) &&
-           h->sample_aspect.num >= 0;
+    return h->origin_pts <= h->in_pts && h->in_pts < h->out_pts && h->next_pts > h->in_pts &&
+           h->rotation % 90 == 0 && h->idx + (uint64_t)h->n_segments <= AVSP_SEGMENTS_MAX &&
+           is_time_base(h->frame_rate) && h->sample_aspect.num >= 0;
 }
 
 enum avsp_code avsp_piece_header_parse(struct avsp_arena *arena,
