@@ -215,11 +215,15 @@ static void putting_drop(struct putting *p)
 
 /// Is what stands under the temporary name the file that was opened? The child that wrote it is not trusted: it may have put a
 /// link in its place.
-static bool is_same_file(const struct temporary *tmp, const struct stat *opened)
+static enum avsp_code check_same_file(const struct temporary *tmp, const struct stat *opened,
+                                      const char *path, struct avsp_err *err)
 {
     struct stat now;
-    return fstatat(tmp->folder, tmp->name, &now, AT_SYMLINK_NOFOLLOW) == 0 &&
-           now.st_dev == opened->st_dev && now.st_ino == opened->st_ino;
+    if (fstatat(tmp->folder, tmp->name, &now, AT_SYMLINK_NOFOLLOW) != 0)
+        return avsp_local_failed(err, errno, path);
+    if (now.st_dev != opened->st_dev || now.st_ino != opened->st_ino)
+        return avsp_err_set(err, AVSP_CORRUPT, "%s: was exchanged while it was published", path);
+    return AVSP_OK;
 }
 
 static enum avsp_code stage_copy(struct avsp_storage *store, int from, struct putting *p,
@@ -252,11 +256,10 @@ static enum avsp_code stage(struct avsp_storage *store, struct putting *p, struc
         return avsp_local_failed(err, errno, path);
     temporary_name(&p->tmp);
     if (renameat(AT_FDCWD, path, p->tmp.folder, p->tmp.name) == 0) {
-        if (!is_same_file(&p->tmp, &st))
-            return avsp_err_set(err, AVSP_CORRUPT, "%s: was exchanged while it was published",
-                                path);
-        p->content = avsp_fd_take(&from);
-        return AVSP_OK;
+        rc = check_same_file(&p->tmp, &st, path, err);
+        if (rc == AVSP_OK)
+            p->content = avsp_fd_take(&from);
+        return rc;
     }
     p->tmp.name[0] = '\0';
     return errno == EXDEV ? stage_copy(store, from, p, err)
@@ -374,7 +377,13 @@ static enum avsp_code local_probe_folder(struct avsp_storage *store,
         return rc;
     if (avsp_fd_write_all(fd, block, sizeof block, err) != AVSP_OK)
         return avsp_local_failed(err, err->native, folder->path);
-    return close_written(&fd, folder->path, err);
+    rc = close_written(&fd, folder->path, err);
+    // Whoever cannot remove a file here can neither replace nor tidy up.
+    if (rc == AVSP_OK && unlinkat(tmp.folder, tmp.name, 0) != 0)
+        rc = avsp_local_failed(err, errno, folder->path);
+    else if (rc == AVSP_OK)
+        tmp.name[0] = '\0';
+    return rc;
 }
 
 const struct avsp_backend avsp_local_backend = {

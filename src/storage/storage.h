@@ -59,7 +59,8 @@ enum avsp_code avsp_reader_read(struct avsp_reader *reader, uint64_t offset, voi
 
 /// Publishes a local file as @p name inside @p folder (made where missing): readers see all of it or nothing, an older
 /// one of the same name is replaced. @p path is consumed on success (moved where that is possible, else copied and
-/// removed) and untouched on failure. Nothing partial stays behind.
+/// removed) and untouched on failure; only where the last step fails, that of making the folder's new entry durable, the file
+/// is published already. Nothing partial stays behind.
 /// @param name      as avsp_location_join; may contain '/'
 /// @param ret_file  where it is now; strings in @p arena
 /// @return OK; NO_SPACE disk full; DENIED; INVALID; UNAVAILABLE retry safe.
@@ -111,7 +112,7 @@ enum avsp_code avsp_storage_remove_folder(struct avsp_storage *store,
                                           const struct avsp_location *folder,
                                           struct avsp_err *err) AVSP_CHECKED;
 
-/// Can a file be made in @p folder? Makes the folder where missing and tries with a small file, which it removes.
+/// Can a file be made in @p folder, and removed? Makes the folder where missing and tries with a small file, which it removes.
 enum avsp_code avsp_storage_probe_folder(struct avsp_storage *store,
                                          const struct avsp_location *folder,
                                          struct avsp_err *err) AVSP_CHECKED;
