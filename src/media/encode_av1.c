@@ -62,3 +62,24 @@ enum avsp_code avsp_av1_open(const struct avsp_av1_options *options, AVCodecCont
     enc = NULL;
     return AVSP_OK;
 }
+
+/// A picture without content. @return false where there is no memory for it.
+static bool feed_blank(AVCodecContext *enc)
+{
+    AVFrame *AVSP_CLEANUP(av_frame_free) frame = av_frame_alloc();
+    if (frame == NULL)
+        return false;
+    frame->width = enc->width;
+    frame->height = enc->height;
+    frame->format = enc->pix_fmt;
+    frame->pts = 0;
+    return av_frame_get_buffer(frame, 0) >= 0 && avcodec_send_frame(enc, frame) >= 0;
+}
+
+void avsp_av1_close(AVCodecContext **encoder, bool fed)
+{
+    // Not to be ended: it is left to the end of the process.
+    if (*encoder != NULL && !fed && !feed_blank(*encoder))
+        *encoder = NULL;
+    avcodec_free_context(encoder);
+}

@@ -20,9 +20,14 @@ struct avsp_av1_options {
     int gop_frames; ///< most frames between keyframes
 };
 
-/// @param ret_encoder returned: free with avcodec_free_context.
+/// @param ret_encoder returned: close with avsp_av1_close.
 /// @return OK; UNSUPPORTED this FFmpeg has no SVT-AV1, or it refuses the size; NO_MEMORY.
 enum avsp_code avsp_av1_open(const struct avsp_av1_options *options, AVCodecContext **ret_encoder,
                              struct avsp_err *err) AVSP_CHECKED;
+
+/// Frees an encoder, whatever it is doing; safe on NULL. One that was given no frame at all gets a blank one first: SVT-AV1 (1.4.1)
+/// drains itself when it is freed, and would wait for the first packet for ever.
+/// @param fed  was it given a frame?
+void avsp_av1_close(AVCodecContext **encoder, bool fed);
 
 #endif

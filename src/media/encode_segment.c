@@ -53,7 +53,7 @@ void avsp_encode_segment_free(struct avsp_encode_segment **seg_ptr)
     struct avsp_encode_segment *seg = *seg_ptr;
     if (seg == NULL)
         return;
-    avcodec_free_context(&seg->encoder);
+    avsp_av1_close(&seg->encoder, seg->n_frames > 0);
     avsp_fmp4_free(&seg->mux);
     av_packet_free(&seg->pkt);
     av_packet_free(&seg->held);

@@ -47,7 +47,7 @@ static void whole_deinit(struct whole *w)
 {
     avsp_whole_file_free(&w->file);
     avsp_audio_track_free(&w->sound);
-    avcodec_free_context(&w->encoder);
+    avsp_av1_close(&w->encoder, w->n_frames > 0);
     avsp_picture_free(&w->picture);
     avsp_decoder_close(&w->audio);
     avsp_decoder_close(&w->video);
