@@ -57,6 +57,7 @@ static enum avsp_code run_piece(void *fixture, struct avsp_err *err)
                                              .time_base = {1, 48000},
                                              .origin_time_base = {1, 90000},
                                              .end_pts = 9,
+                                             .out_pts = 9,
                                              .language = "en",
                                              .title = "a title"};
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;

@@ -1,8 +1,10 @@
 #include "inject.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define RANGES_MAX 64
 
@@ -16,11 +18,17 @@ struct range {
 
 static struct range ranges[RANGES_MAX];
 static unsigned n_ranges;
-static enum inject_mode mode;
-static unsigned n_calls;
-static unsigned nth_call;
-static unsigned n_interruptible;
-static const char *failed = "";
+
+/// Shared with the processes that the code under test forks: until they start a program they are it, too.
+static struct state {
+    enum inject_mode mode;
+    unsigned n_calls;
+    unsigned nth_call;
+    unsigned n_interruptible;
+    bool own_memory;
+    const char *failed;
+    pthread_t thread; ///< only its calls count; the first thread of a forked process has the same
+} * state;
 
 /// Libraries whose calls count: a prefix of the file's name.
 static const struct {
@@ -70,31 +78,33 @@ static const struct range *range_of(const void *caller)
     return NULL;
 }
 
-void inject_arm(enum inject_mode new_mode, unsigned nth)
+void inject_arm(enum inject_mode mode, unsigned nth, bool own_memory)
 {
-    if (n_ranges == 0)
+    if (state == NULL) {
         find_ranges();
-    n_calls = 0;
-    n_interruptible = 0;
-    nth_call = nth;
-    failed = "";
-    mode = new_mode;
+        state =
+            mmap(NULL, sizeof *state, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        AVSP_ASSERT(state != MAP_FAILED);
+    }
+    *state = (struct state){
+        .nth_call = nth, .own_memory = own_memory, .failed = "", .thread = pthread_self()};
+    state->mode = mode;
 }
 
 bool inject_disarm(void)
 {
-    mode = INJECT_NOTHING;
-    return failed[0] != '\0';
+    state->mode = INJECT_NOTHING;
+    return state->failed[0] != '\0';
 }
 
 unsigned inject_n_calls(void)
 {
-    return n_calls;
+    return state->n_calls;
 }
 
 const char *inject_failed(void)
 {
-    return failed;
+    return state->failed;
 }
 
 void *inject_next(const char *name)
@@ -102,17 +112,22 @@ void *inject_next(const char *name)
     return dlsym(RTLD_NEXT, name);
 }
 
+static bool is_armed(enum inject_mode mode)
+{
+    return state != NULL && state->mode == mode && pthread_equal(state->thread, pthread_self());
+}
+
 static bool count(const char *name)
 {
-    if (++n_calls != nth_call)
+    if (++state->n_calls != state->nth_call)
         return false;
-    failed = name;
+    state->failed = name;
     return true;
 }
 
 bool inject_call(const char *name, const void *caller)
 {
-    if (mode != INJECT_FAIL)
+    if (!is_armed(INJECT_FAIL))
         return false;
     const struct range *range = range_of(caller);
     return range != NULL && range->ours && count(name);
@@ -120,17 +135,20 @@ bool inject_call(const char *name, const void *caller)
 
 bool inject_memory(const char *name, const void *caller)
 {
-    return mode == INJECT_FAIL && range_of(caller) != NULL && count(name);
+    if (!is_armed(INJECT_FAIL))
+        return false;
+    const struct range *range = range_of(caller);
+    return range != NULL && (range->self || !state->own_memory) && count(name);
 }
 
 bool inject_interrupt(const void *caller, size_t *len)
 {
-    if (mode != INJECT_SHORT && mode != INJECT_INTERRUPT)
+    if (!is_armed(INJECT_SHORT) && !is_armed(INJECT_INTERRUPT))
         return false;
     const struct range *range = range_of(caller);
     if (range == NULL || !range->self)
         return false;
-    if (mode == INJECT_SHORT && len != NULL && *len > 1)
+    if (state->mode == INJECT_SHORT && len != NULL && *len > 1)
         *len = (*len + 1) / 2;
-    return mode == INJECT_INTERRUPT && n_interruptible++ % 2 == 0;
+    return state->mode == INJECT_INTERRUPT && state->n_interruptible++ % 2 == 0;
 }

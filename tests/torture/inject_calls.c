@@ -20,20 +20,6 @@
 
 #define CALLER __builtin_return_address(0)
 
-/// A function that fails with @p errnum.
-#define CALL(type, name, params, args, failure, errnum)                                            \
-    type name params                                                                               \
-    {                                                                                              \
-        static type(*next) params;                                                                 \
-        if (next == NULL)                                                                          \
-            next = (type(*) params)inject_next(#name);                                             \
-        if (inject_call(#name, CALLER)) {                                                          \
-            errno = (errnum);                                                                      \
-            return failure;                                                                        \
-        }                                                                                          \
-        return next args;                                                                          \
-    }
-
 /// One that may also be interrupted, or do less than it was asked for. @p len  address of its length, or NULL.
 #define SLOW_CALL(type, name, params, args, errnum, len)                                           \
     type name params                                                                               \
@@ -69,57 +55,63 @@ SLOW_CALL(ssize_t, recv, (int fd, void *bytes, size_t n, int flags), (fd, bytes,
 SLOW_CALL(int, poll, (struct pollfd * fds, nfds_t n, int ms), (fds, n, ms), ENOMEM, NULL)
 SLOW_CALL(pid_t, waitpid, (pid_t pid, int *status, int options), (pid, status, options), EINTR,
           NULL)
-CALL(ssize_t, send, (int fd, const void *bytes, size_t n, int flags), (fd, bytes, n, flags), -1,
-     ENOBUFS)
+INJECT_CALL(ssize_t, send, (int fd, const void *bytes, size_t n, int flags), (fd, bytes, n, flags),
+            -1, ENOBUFS)
 
-CALL(int, ftruncate, (int fd, off_t n), (fd, n), -1, ENOSPC)
-CALL(int, ftruncate64, (int fd, off64_t n), (fd, n), -1, ENOSPC)
-CALL(int, fallocate64, (int fd, int mode, off64_t at, off64_t n), (fd, mode, at, n), -1, ENOSPC)
-CALL(int, fchmod, (int fd, mode_t mode), (fd, mode), -1, EPERM)
-CALL(int, flock, (int fd, int how), (fd, how), -1, ENOLCK)
-CALL(int, dup2, (int from, int to), (from, to), -1, EMFILE)
-CALL(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1, EMFILE)
-CALL(int, pipe2, (int fds[2], int flags), (fds, flags), -1, EMFILE)
-CALL(int, socketpair, (int domain, int type, int protocol, int fds[2]),
-     (domain, type, protocol, fds), -1, EMFILE)
-CALL(pid_t, fork, (void), (), -1, EAGAIN)
-CALL(int, setrlimit64, (__rlimit_resource_t what, const struct rlimit64 *limit), (what, limit), -1,
-     EPERM)
-CALL(int, pthread_create,
-     (pthread_t *__restrict thread, const pthread_attr_t *__restrict attr, void *(*run)(void *),
-      void *__restrict arg),
-     (thread, attr, run, arg), EAGAIN, EAGAIN)
-CALL(void *, mmap64, (void *at, size_t n, int prot, int flags, int fd, off64_t from),
-     (at, n, prot, flags, fd, from), MAP_FAILED, ENOMEM)
+INJECT_CALL(int, ftruncate, (int fd, off_t n), (fd, n), -1, ENOSPC)
+INJECT_CALL(int, ftruncate64, (int fd, off64_t n), (fd, n), -1, ENOSPC)
+INJECT_CALL(int, fallocate64, (int fd, int mode, off64_t at, off64_t n), (fd, mode, at, n), -1,
+            ENOSPC)
+INJECT_CALL(int, fchmod, (int fd, mode_t mode), (fd, mode), -1, EPERM)
+INJECT_CALL(int, flock, (int fd, int how), (fd, how), -1, ENOLCK)
+INJECT_CALL(int, dup2, (int from, int to), (from, to), -1, EMFILE)
+INJECT_CALL(int, memfd_create, (const char *name, unsigned flags), (name, flags), -1, EMFILE)
+INJECT_CALL(int, pipe2, (int fds[2], int flags), (fds, flags), -1, EMFILE)
+INJECT_CALL(int, socketpair, (int domain, int type, int protocol, int fds[2]),
+            (domain, type, protocol, fds), -1, EMFILE)
+INJECT_CALL(pid_t, fork, (void), (), -1, EAGAIN)
+INJECT_CALL(int, setrlimit64, (__rlimit_resource_t what, const struct rlimit64 *limit),
+            (what, limit), -1, EPERM)
+INJECT_CALL(int, pthread_create,
+            (pthread_t *__restrict thread, const pthread_attr_t *__restrict attr,
+             void *(*run)(void *), void *__restrict arg),
+            (thread, attr, run, arg), EAGAIN, EAGAIN)
+INJECT_CALL(void *, mmap64, (void *at, size_t n, int prot, int flags, int fd, off64_t from),
+            (at, n, prot, flags, fd, from), MAP_FAILED, ENOMEM)
 
-CALL(int, renameat, (int from, const char *old, int to, const char *name), (from, old, to, name),
-     -1, EIO)
-CALL(int, rename, (const char *old, const char *name), (old, name), -1, EIO)
-CALL(int, symlinkat, (const char *target, int at, const char *name), (target, at, name), -1, ENOSPC)
-CALL(int, symlink, (const char *target, const char *path), (target, path), -1, ENOSPC)
-CALL(int, unlink, (const char *path), (path), -1, EIO)
-CALL(int, unlinkat, (int at, const char *path, int flags), (at, path, flags), -1, EIO)
-CALL(int, rmdir, (const char *path), (path), -1, EIO)
-CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), -1, ENOSPC)
-CALL(int, mkdirat, (int at, const char *path, mode_t mode), (at, path, mode), -1, ENOSPC)
-CALL(char *, mkdtemp, (char *path), (path), NULL, ENOSPC)
-CALL(int, mkostemp64, (char *path, int flags), (path, flags), -1, ENOSPC)
-CALL(char *, realpath, (const char *__restrict path, char *__restrict real), (path, real), NULL,
-     EIO)
-CALL(ssize_t, readlink, (const char *__restrict path, char *__restrict bytes, size_t n),
-     (path, bytes, n), -1, EIO)
-CALL(ssize_t, readlinkat, (int at, const char *__restrict path, char *__restrict bytes, size_t n),
-     (at, path, bytes, n), -1, EIO)
-CALL(int, stat64, (const char *__restrict path, struct stat64 *__restrict st), (path, st), -1, EIO)
-CALL(int, lstat64, (const char *__restrict path, struct stat64 *__restrict st), (path, st), -1, EIO)
-CALL(int, fstat64, (int fd, struct stat64 *st), (fd, st), -1, EIO)
-CALL(int, fstatat64, (int at, const char *__restrict path, struct stat64 *__restrict st, int flags),
-     (at, path, st, flags), -1, EIO)
-CALL(int, statfs64, (const char *path, struct statfs64 *st), (path, st), -1, EIO)
-CALL(DIR *, opendir, (const char *path), (path), NULL, EMFILE)
-CALL(DIR *, fdopendir, (int fd), (fd), NULL, ENOMEM)
-CALL(FILE *, fopen64, (const char *__restrict path, const char *__restrict mode), (path, mode),
-     NULL, EMFILE)
+INJECT_CALL(int, renameat, (int from, const char *old, int to, const char *name),
+            (from, old, to, name), -1, EIO)
+INJECT_CALL(int, rename, (const char *old, const char *name), (old, name), -1, EIO)
+INJECT_CALL(int, symlinkat, (const char *target, int at, const char *name), (target, at, name), -1,
+            ENOSPC)
+INJECT_CALL(int, symlink, (const char *target, const char *path), (target, path), -1, ENOSPC)
+INJECT_CALL(int, unlink, (const char *path), (path), -1, EIO)
+INJECT_CALL(int, unlinkat, (int at, const char *path, int flags), (at, path, flags), -1, EIO)
+INJECT_CALL(int, rmdir, (const char *path), (path), -1, EIO)
+INJECT_CALL(int, mkdir, (const char *path, mode_t mode), (path, mode), -1, ENOSPC)
+INJECT_CALL(int, mkdirat, (int at, const char *path, mode_t mode), (at, path, mode), -1, ENOSPC)
+INJECT_CALL(char *, mkdtemp, (char *path), (path), NULL, ENOSPC)
+INJECT_CALL(int, mkostemp64, (char *path, int flags), (path, flags), -1, ENOSPC)
+INJECT_CALL(char *, realpath, (const char *__restrict path, char *__restrict real), (path, real),
+            NULL, EIO)
+INJECT_CALL(ssize_t, readlink, (const char *__restrict path, char *__restrict bytes, size_t n),
+            (path, bytes, n), -1, EIO)
+INJECT_CALL(ssize_t, readlinkat,
+            (int at, const char *__restrict path, char *__restrict bytes, size_t n),
+            (at, path, bytes, n), -1, EIO)
+INJECT_CALL(int, stat64, (const char *__restrict path, struct stat64 *__restrict st), (path, st),
+            -1, EIO)
+INJECT_CALL(int, lstat64, (const char *__restrict path, struct stat64 *__restrict st), (path, st),
+            -1, EIO)
+INJECT_CALL(int, fstat64, (int fd, struct stat64 *st), (fd, st), -1, EIO)
+INJECT_CALL(int, fstatat64,
+            (int at, const char *__restrict path, struct stat64 *__restrict st, int flags),
+            (at, path, st, flags), -1, EIO)
+INJECT_CALL(int, statfs64, (const char *path, struct statfs64 *st), (path, st), -1, EIO)
+INJECT_CALL(DIR *, opendir, (const char *path), (path), NULL, EMFILE)
+INJECT_CALL(DIR *, fdopendir, (int fd), (fd), NULL, ENOMEM)
+INJECT_CALL(FILE *, fopen64, (const char *__restrict path, const char *__restrict mode),
+            (path, mode), NULL, EMFILE)
 
 /// Nothing here has to outlast a power cut: it only costs time.
 #define SYNC(name)                                                                                 \

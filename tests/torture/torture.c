@@ -22,16 +22,24 @@
 /// Failures that one child tries: starting one, and looking for leaks at its end, take longer than most scenarios.
 #define BATCH 32
 /// Failures of one scenario, unless AVSPL1T_FULL is set: more of them are spread evenly.
-#define POINTS_MAX 160
-#define HANG_S 60
+#define POINTS_MAX 100
+#define HANG_S 20
 
 /// What a child is doing, for the parent to see when it has died.
 static struct shared {
     unsigned nth;
-    char failed[32];
     bool over; ///< nothing failed: there are not so many calls
-    unsigned n_calls;
 } * shared;
+
+/// AddressSanitizer's handlers, which tell where it happened; cmocka has its own while a test runs.
+static const int fatal_signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+static struct sigaction handlers[AVSP_ARRAY_LEN(fatal_signals)];
+
+static void restore_handlers(void)
+{
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(fatal_signals); i++)
+        sigaction(fatal_signals[i], &handlers[i], NULL);
+}
 
 static unsigned count_fds(void)
 {
@@ -48,15 +56,12 @@ static unsigned count_fds(void)
 static bool run_once(const struct torture_case *c, enum inject_mode mode, unsigned nth)
 {
     shared->nth = nth;
-    shared->failed[0] = '\0';
     unsigned n_fds = count_fds();
     void *fixture = c->make();
     struct avsp_err err = {0};
-    inject_arm(mode, nth);
+    inject_arm(mode, nth, c->own_memory);
     enum avsp_code rc = c->run(fixture, &err);
     bool hit = inject_disarm();
-    shared->n_calls = inject_n_calls();
-    snprintf(shared->failed, sizeof shared->failed, "%s", inject_failed());
     if (rc != AVSP_OK && !hit)
         fprintf(stderr, "it failed without a cause: %s\n", err.text);
     AVSP_ASSERT(rc == AVSP_OK || hit);
@@ -80,6 +85,7 @@ static int run_batch(const struct torture_case *c, enum inject_mode mode, unsign
     AVSP_ASSERT(pid >= 0);
     if (pid == 0) {
         alarm(HANG_S);
+        restore_handlers();
         setenv("CMOCKA_TEST_ABORT", "1", 1); // an assertion of a fixture has no test to go back to
         for (unsigned i = 0; i < n && !shared->over; i++)
             shared->over = !run_once(c, mode, first + i * step);
@@ -94,8 +100,7 @@ static void must_be_clean(const struct torture_case *c, int status)
 {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return;
-    fail_msg("%s: call %u (%s) failing: %s %d", c->name, shared->nth,
-             shared->failed[0] != '\0' ? shared->failed : "while it ran",
+    fail_msg("%s: call %u (%s) failing: %s %d", c->name, shared->nth, inject_failed(),
              WIFSIGNALED(status) ? "ended by signal" : "exit status",
              WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }
@@ -116,7 +121,7 @@ static void sweep(void **state)
     const struct torture_case *c = *state;
     memset(shared, 0, sizeof *shared);
     must_be_clean(c, run_batch(c, INJECT_FAIL, UINT_MAX, 1, 1)); // nothing fails, all is counted
-    unsigned n_calls = shared->n_calls;
+    unsigned n_calls = inject_n_calls();
     unsigned step = getenv("AVSPL1T_FULL") != NULL ? 1 : 1 + n_calls / POINTS_MAX;
     must_be_clean(c, run_batch(c, INJECT_SHORT, 0, 1, 1));
     must_be_clean(c, run_batch(c, INJECT_INTERRUPT, 0, 1, 1));
@@ -132,6 +137,9 @@ int torture_run(const char *name, const struct torture_case *cases, size_t n_cas
     AVSP_ASSERT(n_cases <= AVSP_ARRAY_LEN(tests));
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     AVSP_ASSERT(shared != MAP_FAILED);
+    inject_arm(INJECT_NOTHING, 0, false); // shared with the children from here on
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(fatal_signals); i++)
+        sigaction(fatal_signals[i], NULL, &handlers[i]);
     for (size_t i = 0; i < n_cases; i++)
         tests[i] = (struct CMUnitTest){
             .name = cases[i].name, .test_func = sweep, .initial_state = (void *)&cases[i]};

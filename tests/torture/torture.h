@@ -15,6 +15,8 @@ struct torture_case {
     enum avsp_code (*run)(void *fixture, struct avsp_err *err);
     void (*check)(void *fixture, enum avsp_code rc); ///< may be NULL
     void (*drop)(void *fixture);
+    bool
+        own_memory; ///< memory fails only where our own code asks for it: a library does not survive the rest
 };
 
 /// Runs all cases as a group of cmocka tests, one each. @return the exit code.
