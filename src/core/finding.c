@@ -204,6 +204,9 @@ static const char *printable(struct avsp_findings *found, const char *text)
 }
 
 static void add(struct avsp_findings *found, enum avsp_rule rule, enum avsp_severity severity,
+                const char *file, uint32_t line, const char *fmt, va_list ap) AVSP_PRINTF(6, 0);
+
+static void add(struct avsp_findings *found, enum avsp_rule rule, enum avsp_severity severity,
                 const char *file, uint32_t line, const char *fmt, va_list ap)
 {
     if (severity == AVSP_ERROR)

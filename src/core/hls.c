@@ -279,10 +279,12 @@ enum avsp_code avsp_hls_parse(struct avsp_arena *arena, const char *bytes, size_
                                 .out = ret_playlist,
                                 .needed_version = 1,
                                 .tag = ""};
+    if (len == 0) {
+        bytes = ""; // a buffer that nothing was put in has none
+        avsp_findings_add(found, AVSP_RULE_EXTM3U, file, 0, "the file is empty");
+    }
     if (!allocate(&r, bytes, len))
         return avsp_arena_failed(arena, err);
-    if (len == 0)
-        avsp_findings_add(found, AVSP_RULE_EXTM3U, file, 0, "the file is empty");
     take_lines(&r, bytes, len);
     if (r.no_memory)
         return avsp_arena_failed(arena, err);

@@ -9,11 +9,12 @@
 #define NEW "new content that is longer"
 
 struct fixture {
-    char *folder; ///< holds out/v0/name with OLD, and the file `made` with NEW
+    char *folder; ///< holds out/v0/name with OLD, and the files `made` and `second` with NEW
     struct avsp_storage *store;
     struct avsp_location out;
     char path[256];
     char made[256];
+    char second[256]; ///< likewise
 };
 
 static void *make(void)
@@ -24,7 +25,9 @@ static void *make(void)
     fx->folder = torture_folder();
     snprintf(fx->path, sizeof fx->path, "%s/out", fx->folder);
     snprintf(fx->made, sizeof fx->made, "%s/made", fx->folder);
+    snprintf(fx->second, sizeof fx->second, "%s/second", fx->folder);
     torture_put_file(fx->folder, "made", NEW);
+    torture_put_file(fx->folder, "second", NEW);
     fx->out = (struct avsp_location){AVSP_LOCATION_FS, fx->path, "", "", "", "", {""}};
     const char *roots[] = {fx->folder};
     fx->store = avsp_storage_new(
@@ -86,6 +89,16 @@ static bool is_there(const struct fixture *fx, const char *name, const char *tex
     return torture_file_is(fx->path, name, text);
 }
 
+static enum avsp_code run_put_many(void *opaque, struct avsp_err *err)
+{
+    struct fixture *fx = opaque;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 20);
+    struct avsp_put puts[] = {{.path = fx->made, .name = "v0/name"},
+                              {.path = fx->second, .name = "v0/second"}};
+    return avsp_storage_put_many(fx->store, &fx->out, puts, AVSP_ARRAY_LEN(puts), &arena, err);
+}
+
 /// Old or new, and whole; what was to be moved is in one of two places; nothing else is there.
 static void check_put(void *opaque, enum avsp_code rc)
 {
@@ -95,6 +108,19 @@ static void check_put(void *opaque, enum avsp_code rc)
     AVSP_ASSERT(is_new || (rc != AVSP_OK && is_there(fx, "v0/name", OLD)));
     AVSP_ASSERT(is_kept == !is_new);
     AVSP_ASSERT(torture_count_files(fx->path) == 2);
+}
+
+/// Each of them is in one of two places; where all went well, in the new one.
+static void check_put_many(void *opaque, enum avsp_code rc)
+{
+    const struct fixture *fx = opaque;
+    bool first = is_there(fx, "v0/name", NEW);
+    bool second = is_there(fx, "v0/second", NEW);
+    AVSP_ASSERT(first || is_there(fx, "v0/name", OLD));
+    AVSP_ASSERT(torture_file_is(fx->folder, "made", NEW) == !first);
+    AVSP_ASSERT(torture_file_is(fx->folder, "second", NEW) == !second);
+    AVSP_ASSERT(rc != AVSP_OK || (first && second));
+    AVSP_ASSERT(torture_count_files(fx->path) == 2u + second);
 }
 
 static void check_put_deep(void *opaque, enum avsp_code rc)
@@ -159,7 +185,7 @@ static enum avsp_code run_remove(void *opaque, struct avsp_err *err)
 static void check_removed(void *opaque, enum avsp_code rc)
 {
     const struct fixture *fx = opaque;
-    AVSP_ASSERT(rc != AVSP_OK || torture_count_files(fx->folder) == 1);
+    AVSP_ASSERT(rc != AVSP_OK || torture_count_files(fx->folder) == 2);
 }
 
 static enum avsp_code run_delete(void *opaque, struct avsp_err *err)
@@ -194,6 +220,7 @@ int main(void)
         {"new", make, run_new, NULL, drop},
         {"put", make, run_put, check_put, drop},
         {"put into new folders", make, run_put_deep, check_put_deep, drop},
+        {"put many", make, run_put_many, check_put_many, drop},
         {"put bytes", make, run_put_bytes, check_put_bytes, drop},
         {"read", make, run_read, NULL, drop},
         {"list", make, run_list, NULL, drop},
