@@ -33,7 +33,13 @@ COMMAND(status)
 COMMAND(watch)
 COMMAND(list)
 COMMAND(cancel)
+COMMAND(retry)
+COMMAND(pause)
+COMMAND(resume)
+COMMAND(priority)
+COMMAND(delete)
 COMMAND(probe)
+COMMAND(verify)
 
 void avsp_cmd_say(const char *fmt, ...)
 {

@@ -14,6 +14,8 @@ union model {
     struct avsp_task task;
     struct avsp_outputs outputs;
     struct avsp_progress progress;
+    struct avsp_attempts_query attempts_query;
+    struct avsp_attempt_page attempts;
 };
 
 typedef enum avsp_code reader(struct avsp_arena *arena, const ProtobufCMessage *msg,
@@ -117,6 +119,21 @@ static enum avsp_code read_status(struct avsp_arena *arena, const ProtobufCMessa
     return AVSP_OK;
 }
 
+static enum avsp_code read_attempts_query(struct avsp_arena *arena, const ProtobufCMessage *msg,
+                                          union model *model, struct avsp_err *err)
+{
+    (void)arena;
+    return avsp_wire_read_attempts_query((const Com__Avspl1t__ListAttemptsMessage *)msg,
+                                         &model->attempts_query, err);
+}
+
+static enum avsp_code read_attempt_page(struct avsp_arena *arena, const ProtobufCMessage *msg,
+                                        union model *model, struct avsp_err *err)
+{
+    return avsp_wire_read_attempt_page(arena, (const Com__Avspl1t__AttemptPage *)msg,
+                                       &model->attempts, err);
+}
+
 static enum avsp_code read_nothing(struct avsp_arena *arena, const ProtobufCMessage *msg,
                                    union model *model, struct avsp_err *err)
 {
@@ -139,6 +156,8 @@ MAKER(finish, finish)
 MAKER(job, job)
 MAKER(page, page)
 MAKER(task, task)
+MAKER(attempts_query, attempts_query)
+MAKER(attempt_page, attempts)
 
 static const struct {
     const ProtobufCMessageDescriptor *type;
@@ -158,6 +177,10 @@ static const struct {
     {&com__avspl1t__task__descriptor, read_task, make_task},
     {&com__avspl1t__outputs_page__descriptor, read_page_of_outputs, NULL},
     {&com__avspl1t__empty__descriptor, read_status, NULL},
+    {&com__avspl1t__list_attempts_message__descriptor, read_attempts_query, make_attempts_query},
+    {&com__avspl1t__attempt_page__descriptor, read_attempt_page, make_attempt_page},
+    {&com__avspl1t__job_priority_message__descriptor, read_nothing, NULL},
+    {&com__avspl1t__delete_job_message__descriptor, read_nothing, NULL},
 };
 
 static grpc_byte_buffer *buffer_of(const uint8_t *data, size_t size)

@@ -61,7 +61,8 @@ static enum avsp_code run_spec(void *opaque, struct avsp_err *err)
     struct avsp_job_spec back;
     enum avsp_code rc =
         carry(&arena, (ProtobufCMessage *)avsp_wire_make_spec(&arena, &fx->spec), &msg, err);
-    return rc == AVSP_OK ? avsp_wire_read_spec((Com__Avspl1t__JobDetails *)msg, &back, err) : rc;
+    return rc == AVSP_OK ? avsp_wire_read_spec(&arena, (Com__Avspl1t__JobDetails *)msg, &back, err)
+                         : rc;
 }
 
 static enum avsp_code run_job(void *opaque, struct avsp_err *err)
