@@ -100,15 +100,26 @@ static bool changes_parameters(const AVStream *video, const AVPacket *packet)
            (size != (size_t)par->extradata_size || memcmp(data, par->extradata, size) != 0);
 }
 
-/// Is there another picture at this time, among the last ones?
-static bool is_double(struct avsp_reader *reader, int64_t pts)
+static bool is_recent(const struct avsp_reader *reader, int64_t pts)
 {
     uint64_t n = AVSP_MIN(reader->n_recent, (uint64_t)AVSP_READER_RECENT);
     for (uint64_t i = 0; i < n; i++)
         if (reader->recent[i] == pts)
             return true;
-    reader->recent[reader->n_recent++ % AVSP_READER_RECENT] = pts;
     return false;
+}
+
+/// Sees to it that no other picture, among the last ones, has the same time. A key where two streams were put together comes
+/// a tick later: all that was decoded before it is shown before it. @return false: it is not known which comes first.
+static bool has_its_own_time(struct avsp_reader *reader, AVPacket *packet)
+{
+    bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+    if (key && is_recent(reader, packet->pts))
+        packet->pts++;
+    if (is_recent(reader, packet->pts))
+        return false;
+    reader->recent[reader->n_recent++ % AVSP_READER_RECENT] = packet->pts;
+    return true;
 }
 
 static bool is_sane_time(int64_t pts, AVRational time_base)
@@ -131,10 +142,9 @@ static bool is_untimed(AVPacket *packet, AVRational time_base)
 }
 
 /// Why the packet cannot be copied; NULL: it can.
-static const char *doubt_of(struct avsp_reader *reader, const AVPacket *packet, bool shown)
+static const char *doubt_of(struct avsp_reader *reader, AVPacket *packet, bool shown)
 {
     const AVStream *video = reader->tracks.video;
-    bool damaged = (packet->flags & AV_PKT_FLAG_CORRUPT) != 0;
     bool field = avsp_watch_packet(&reader->watch, packet);
     if (changes_parameters(video, packet))
         return "the codec's parameters change in the middle";
@@ -144,7 +154,7 @@ static const char *doubt_of(struct avsp_reader *reader, const AVPacket *packet, 
         return "its packets hold single fields";
     if (packet->pts == AV_NOPTS_VALUE)
         return "it does not say when each picture is shown";
-    if (shown && !damaged && is_double(reader, packet->pts))
+    if (shown && !has_its_own_time(reader, packet))
         return "it says of several pictures that they are shown at the same time";
     return NULL;
 }

@@ -141,12 +141,12 @@ def clips(tmp_path_factory):
     return made
 
 
-# Cannot be copied: decoded in the split. Whether from the start on, and a word of the reason.
+# Cannot be copied: decoded in the split. Whether from the start on, a word of the reason, and seconds in a segment.
 DECODED = {
-    "h264.avi": (make_h264_avi, True, "when each picture is shown"),
-    "packed.avi": (make_packed_avi, True, "DivX"),
-    "new_parameters.flv": (make_new_parameters, False, "parameters change"),
-    "one_key.mp4": (make_one_key, True, "keyframes"),
+    "h264.avi": (make_h264_avi, True, "when each picture is shown", 2),
+    "packed.avi": (make_packed_avi, True, "DivX", 2),
+    "new_parameters.flv": (make_new_parameters, False, "parameters change", 2),
+    "one_key.mp4": (make_one_key, True, "keyframes", 20),
 }
 
 def codec_of(piece):
@@ -160,10 +160,10 @@ def codec_of(piece):
 def test_lossless(clips, name, tmp_path):
     """What cannot be copied is decoded, and still exact; pieces that were reported before that shows stay."""
     source = clips(name)
-    result = child.run(source, tmp_path, seconds=2)
-    pieces = check_pieces(source, result, tmp_path, 2)
+    _, from_start, reason, seconds = DECODED[name]
+    result = child.run(source, tmp_path, seconds=seconds)
+    pieces = check_pieces(source, result, tmp_path, seconds)
     codecs = [codec_of(tmp_path / p["file"]) for p in pieces]
-    _, from_start, reason = DECODED[name]
     assert codecs == sorted(codecs, reverse=True) and codecs[-1] == "ffv1"
     assert (codecs[0] == "ffv1") == from_start
     assert all(p["n"] == "1" for p, codec in zip(pieces, codecs) if codec == "ffv1")
@@ -254,6 +254,21 @@ def test_damage_in_the_middle(tmp_path):
     want = [time for time, _ in child.source_frames(source)]
     assert times == [time - want[0] for time in want]
     assert any("damaged" in w["text"] for w in result.of("warning"))
+
+
+def test_same_time_twice(tmp_path):
+    """Two streams put together so that the second one's keyframe has the time of the last picture before it: a tick later."""
+    parts = []
+    for i, start in enumerate((10, 10 + 74 / 25)):
+        parts.append(tmp_path / f"{i}.ts")
+        ffmpeg(*clip(*CLOSED), "-output_ts_offset", start, parts[i])
+    source = tmp_path / "whole.ts"
+    source.write_bytes(b"".join(p.read_bytes() for p in parts))
+    result = child.run(source, tmp_path, seconds=2)
+    times = [time for p in pieces_of(result) for time, _ in child.window_frames(tmp_path / p["file"])]
+    want = [Fraction(i, 25) for i in [*range(75), *range(74, 149)]]
+    want[75] += Fraction(1, 90000)
+    assert times == want
 
 
 def test_runs_where_keyframes_are_far_apart(tmp_path):

@@ -36,14 +36,15 @@ def relative_times(path):
 
 def source_times(path):
     """What a decoder of its own makes of a source: the best it knows of each picture's time, and a frame more where it knows
-    none; the first one 0."""
+    none, but later than the one before; the first one 0."""
     base = time_base(path, "V:0")
     rates = probe(path, "stream=r_frame_rate", "V:0")[0][0]
     rows = run(["ffprobe", "-v", "quiet", "-select_streams", "V:0", "-show_entries", "frame=best_effort_timestamp", "-of",
                 "csv=p=0", f"file:{path}"]).stdout.split()
     frame, found = 1 / fractions.Fraction(rates), []
     for row in (row.strip(",") for row in rows):
-        found.append(int(row) * base if row != "N/A" else found[-1] + frame if found else fractions.Fraction(0))
+        time = int(row) * base if row != "N/A" else found[-1] + frame if found else fractions.Fraction(0)
+        found.append(max(time, found[-1] + base) if found else time)
     assert found, f"{path}: no frame decoded"
     return [t - found[0] for t in found]
 
