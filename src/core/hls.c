@@ -196,8 +196,13 @@ static bool allocate(struct avsp_hls_reader *r, const char *bytes, size_t len)
     r->maps_cap = AVSP_MIN(count_lines(bytes, len, "#EXT-X-MAP:"), (size_t)AVSP_SEGMENTS_MAX);
     out->segments = avsp_arena_array(r->arena, r->segments_cap, sizeof *out->segments);
     out->maps = avsp_arena_array(r->arena, r->maps_cap, sizeof *out->maps);
-    out->variants = avsp_arena_array(r->arena, AVSP_HLS_RENDITIONS_MAX, sizeof *out->variants);
-    out->media = avsp_arena_array(r->arena, AVSP_HLS_RENDITIONS_MAX, sizeof *out->media);
+    size_t n_variants = count_lines(bytes, len, "#EXT-X-STREAM-INF:") +
+                        count_lines(bytes, len, "#EXT-X-I-FRAME-STREAM-INF:");
+    size_t n_media = count_lines(bytes, len, "#EXT-X-MEDIA:");
+    out->variants = avsp_arena_array(
+        r->arena, AVSP_MIN(n_variants, (size_t)AVSP_HLS_RENDITIONS_MAX), sizeof *out->variants);
+    out->media = avsp_arena_array(r->arena, AVSP_MIN(n_media, (size_t)AVSP_HLS_RENDITIONS_MAX),
+                                  sizeof *out->media);
     return out->segments != NULL && out->maps != NULL && out->variants != NULL &&
            out->media != NULL;
 }

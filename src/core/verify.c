@@ -114,7 +114,6 @@ static struct avsp_verify_rendition *get_rendition(struct avsp_verify *v, const 
     for (size_t i = 0; i < v->n_renditions; i++)
         if (strcmp(v->renditions[i].path, path) == 0)
             return &v->renditions[i];
-    AVSP_ASSERT(v->n_renditions < AVSP_VERIFY_RENDITIONS_MAX);
     struct avsp_verify_rendition *r = &v->renditions[v->n_renditions++];
     *r = (struct avsp_verify_rendition){.path = path};
     return r;
@@ -168,9 +167,6 @@ static enum avsp_code check_multivariant(struct avsp_verify *v, const char *path
 enum avsp_code avsp_verify_run(struct avsp_verify *v, const char *path, struct avsp_err *err)
 {
     avsp_arena_init(&v->arena, ARENA_BYTES);
-    v->renditions = avsp_arena_array(&v->arena, AVSP_VERIFY_RENDITIONS_MAX, sizeof *v->renditions);
-    if (v->renditions == NULL)
-        return avsp_arena_failed(&v->arena, err);
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) text;
     avsp_buf_init(&text, AVSP_HLS_PLAYLIST_MAX_BYTES);
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
@@ -187,6 +183,10 @@ enum avsp_code avsp_verify_run(struct avsp_verify *v, const char *path, struct a
         rc = avsp_hls_parse(&arena, text.data, text.len, path, &unsaid, &playlist, err);
     if (rc != AVSP_OK || !is_read)
         return rc;
+    size_t n_max = 1 + playlist.n_variants + playlist.n_media;
+    v->renditions = avsp_arena_array(&v->arena, n_max, sizeof *v->renditions);
+    if (v->renditions == NULL)
+        return avsp_arena_failed(&v->arena, err);
     if (!playlist.is_multivariant) {
         avsp_buf_deinit(&text);
         avsp_arena_clear(&arena);

@@ -19,7 +19,6 @@
 
 #define AVSP_VERIFY_SEGMENT_MAX_BYTES ((uint64_t)2 << 30)
 #define AVSP_VERIFY_INIT_MAX_BYTES ((uint64_t)4 << 20)
-#define AVSP_VERIFY_RENDITIONS_MAX ((size_t)2 * AVSP_HLS_RENDITIONS_MAX)
 
 struct avsp_verify_files {
     void *opaque;
