@@ -1,4 +1,5 @@
 """Real clips, where a folder of them is at hand: AVSPL1T_TEST_MEDIA with dev/. Hostile ones: test_hostile.py."""
+import json
 import os
 import pathlib
 
@@ -64,3 +65,5 @@ def test_a_real_clip(build, source, tmp_path):
     playlists.check(found, depth)
     assert playlists.all_files(tmp_path / "out") == playlists.named_files(found)
     assert media.warnings(manifest) == ""
+    verified = json.loads(build.run("verify", "--json", tmp_path / "out").stdout)
+    assert verified["findings"] == [] and verified["facts"]["frames"] == len(wanted)
