@@ -6,6 +6,8 @@
 
 /// Longer than any range of a file.
 #define OFFSET_MAX (INT64_MAX / 4)
+/// Longer than any segment, and short enough that a million of them can be added up.
+#define EXTINF_MAX_US (INT64_C(1000000) * 1000000)
 
 bool avsp_hls_take_attrs(struct avsp_hls_reader *r, const char *value,
                          struct avsp_hls_attrs *ret_attrs)
@@ -25,7 +27,8 @@ bool avsp_hls_take_extinf(struct avsp_hls_reader *r, const char *value)
 {
     const char *rest;
     r->has_extinf = true;
-    r->has_duration = avsp_hls_decimal(value, 1000000, &r->duration_us, &rest);
+    r->has_duration =
+        avsp_hls_decimal(value, 1000000, &r->duration_us, &rest) && r->duration_us <= EXTINF_MAX_US;
     if (!r->has_duration)
         return false;
     if (memchr(value, '.', (size_t)(rest - value)) != NULL)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #define ARENA_BYTES ((size_t)1 << 30)
+#define RATE_MAX 1e12 ///< thousandths of frames a second: absurd, and no overflow
 #define WINDOW_MAX_BYTES ((size_t)32 << 20)
 
 /// A segment's place in the order of (file, offset), to find those that are listed twice.
@@ -105,8 +106,8 @@ static void keep_rates(struct avsp_verify_work *w)
         return;
     int64_t timescale = r->init.tracks[r->primary].timescale;
     if (w->ticks > 0 && r->n_samples > 1)
-        r->average_milli_fps =
-            (int64_t)((double)r->n_samples * 1000.0 * (double)timescale / (double)w->ticks);
+        r->average_milli_fps = (int64_t)AVSP_MIN(
+            (double)r->n_samples * 1000.0 * (double)timescale / (double)w->ticks, RATE_MAX);
     if (w->shortest_ticks > 0)
         r->fastest_milli_fps = timescale * 1000 / w->shortest_ticks;
 }

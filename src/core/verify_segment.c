@@ -396,7 +396,8 @@ static void keep_facts(struct walk *k)
         if (i != w->primary && w->init.tracks[i].kind == AVSP_MEDIA_AUDIO)
             s->n_samples_audio = k->facts.runs[i].n_samples;
     w->r->n_samples += run->n_samples;
-    w->ticks += run->duration_ticks;
+    if (__builtin_add_overflow(w->ticks, run->duration_ticks, &w->ticks))
+        w->ticks = INT64_MAX;
     // A sample without duration says nothing of the rate.
     if (run->shortest_ticks > 0 &&
         (w->shortest_ticks == 0 || (int64_t)run->shortest_ticks < w->shortest_ticks))
@@ -444,6 +445,11 @@ enum avsp_code avsp_verify_measure(struct avsp_verify_work *w, size_t i, struct 
     enum avsp_code rc = open_segment(&k, &is_there, err);
     if (rc != AVSP_OK || !is_there || w->playlist.segments[i].encrypted)
         return rc;
+    // The range of an I-frame ends with it, in the middle of its mdat.
+    if (w->playlist.iframes_only) {
+        s->is_sound = true;
+        return AVSP_OK;
+    }
     struct avsp_bytes head;
     rc = look(&k, 0, HEAD_BYTES, &head, err);
     if (rc != AVSP_OK)

@@ -5,13 +5,15 @@
 #include <string.h>
 
 #define TOLERANCE_US 50000 ///< of one length: what packagers' rounding and priming come to
-#define RUN_MAX 512        ///< segments in one and a half target durations that are looked at
+#define TIME_MAX_US INT64_C(1000000000000000) ///< thirty years: what is beyond counts as that
+#define RUN_MAX 512 ///< segments in one and a half target durations that are looked at
 
 __extension__ typedef __int128 wide;
 
 static int64_t ticks_us(const struct avsp_verify_segment *s, int64_t ticks)
 {
-    return (int64_t)((wide)ticks * 1000000 / s->timescale);
+    wide us = (wide)ticks * 1000000 / s->timescale;
+    return (int64_t)AVSP_MIN(AVSP_MAX(us, (wide)-TIME_MAX_US), (wide)TIME_MAX_US);
 }
 
 static int64_t end_of(const struct avsp_verify_segment *s)
@@ -121,62 +123,70 @@ static int64_t shown_us(const struct avsp_verify_segment *s)
     return ticks_us(s, s->duration_ticks - AVSP_MIN(hidden, s->duration_ticks));
 }
 
-/// By how much EXTINF differs from the media; 0 within tolerance. A packager may also measure to the next segment's begin.
-static int64_t extinf_error(const struct avsp_verify_work *w, size_t i, int64_t *ret_tolerance)
+/// By how much EXTINF differs from the media: from the segment's own length, or from the next one's begin, to which a
+/// packager may measure too.
+static int64_t extinf_off(const struct avsp_verify_work *w, size_t i)
 {
     const struct avsp_verify_segment *s = &w->segments[i];
     const struct avsp_verify_segment *next = i + 1 < w->playlist.n_segments ? s + 1 : NULL;
-    int64_t tolerance = AVSP_MAX(ticks_us(s, sample_ticks(s)) * 3 / 2, (int64_t)TOLERANCE_US);
     int64_t off = s->duration_us - shown_us(s);
-    *ret_tolerance = tolerance;
-    if (off <= tolerance && off >= -tolerance)
-        return 0;
-    if (next != NULL && next->is_measured && !next->discontinuity &&
-        next->start_ticks > s->start_ticks) {
-        int64_t to_next = s->duration_us - ticks_us(s, next->start_ticks - s->start_ticks);
-        if (to_next <= tolerance && to_next >= -tolerance)
-            return 0;
+    if (next == NULL || !next->is_measured || next->discontinuity ||
+        next->start_ticks <= s->start_ticks)
+        return off;
+    int64_t to_next = s->duration_us - ticks_us(s, next->start_ticks - s->start_ticks);
+    return llabs(to_next) < llabs(off) ? to_next : off;
+}
+
+static int64_t tolerance_of(const struct avsp_verify_segment *s)
+{
+    return AVSP_MAX(ticks_us(s, sample_ticks(s)) / 2 * 3, (int64_t)TOLERANCE_US);
+}
+
+/// Is the length there, and known, and wrong?
+static bool is_wrong(const struct avsp_verify_work *w, size_t i)
+{
+    const struct avsp_verify_segment *s = &w->segments[i];
+    return s->is_measured && s->has_duration && llabs(extinf_off(w, i)) > tolerance_of(s);
+}
+
+/// What all lengths together are off, where each of them is within tolerance.
+static void check_sum(struct avsp_verify_work *w)
+{
+    int64_t sum = 0, n = 0;
+    for (size_t i = 0; i < w->playlist.n_segments; i++) {
+        const struct avsp_verify_segment *s = &w->segments[i];
+        if (!s->is_measured || !s->has_duration || is_wrong(w, i))
+            continue;
+        sum += extinf_off(w, i);
+        if (llabs(sum) <= tolerance_of(s) + 2 * ++n)
+            continue;
+        avsp_findings_add(w->v->found, AVSP_RULE_EXTINF_SUM, w->r->path, s->line,
+                          "up to here the EXTINFs add up to %.6f s %s than the media",
+                          (double)llabs(sum) / 1e6, sum < 0 ? "less" : "more");
+        return;
     }
-    return off;
 }
 
 static void check_extinf(struct avsp_verify_work *w)
 {
-    size_t n_wrong = 0, n_measured = 0, first = 0;
-    int64_t sum = 0, tolerance = 0;
-    bool said_sum = false;
+    size_t n_wrong = 0, n_measured = 0;
     for (size_t i = 0; i < w->playlist.n_segments; i++) {
-        const struct avsp_verify_segment *s = &w->segments[i];
-        if (!s->is_measured || !s->has_duration)
-            continue;
-        n_measured++;
-        if (extinf_error(w, i, &tolerance) != 0) {
-            first = n_wrong == 0 ? i : first;
-            n_wrong++;
-            continue;
-        }
-        sum += s->duration_us - shown_us(s);
-        int64_t allowed = tolerance + 2 * (int64_t)n_measured;
-        if ((sum > allowed || sum < -allowed) && !said_sum) {
-            avsp_findings_add(w->v->found, AVSP_RULE_EXTINF_SUM, w->r->path, s->line,
-                              "up to here the EXTINFs add up to %.6f s %s than the media",
-                              (double)(sum < 0 ? -sum : sum) / 1e6, sum < 0 ? "less" : "more");
-            said_sum = true;
-        }
+        n_measured += w->segments[i].is_measured;
+        n_wrong += is_wrong(w, i);
     }
     w->r->unmeasured |= n_wrong > 0;
     // Where most of them are off, that is one mistake.
     bool most = n_wrong > 2 && n_wrong > n_measured / 2;
-    for (size_t i = first; n_wrong > 0 && i < w->playlist.n_segments; i++) {
+    for (size_t i = 0; n_wrong > 0 && i < w->playlist.n_segments; i++) {
         const struct avsp_verify_segment *s = &w->segments[i];
-        if (!s->is_measured || !s->has_duration || extinf_error(w, i, &tolerance) == 0)
+        if (!is_wrong(w, i))
             continue;
         avsp_findings_add(w->v->found, AVSP_RULE_EXTINF, w->r->path, s->line,
                           "EXTINF is %.6f s, and %s lasts %.6f s%s", (double)s->duration_us / 1e6,
                           s->part.path, (double)shown_us(s) / 1e6,
                           most ? "; it is the same with most segments" : "");
         if (most)
-            break;
+            return;
     }
 }
 
@@ -241,6 +251,7 @@ enum avsp_code avsp_verify_timeline(struct avsp_verify_work *w, struct avsp_err 
     if (rc != AVSP_OK)
         return rc;
     check_extinf(w);
+    check_sum(w);
     keep_range(w);
     return AVSP_OK;
 }

@@ -185,6 +185,37 @@ static void segments_are_looked_into(void **state)
     EXPECT(w, AVSP_RULE_AV1_SEQUENCE);
 }
 
+static uint64_t beyond_time(uint32_t i)
+{
+    return (uint64_t)INT64_MAX / 4 - 100000 + i;
+}
+
+static void absurd_times_are_harmless(void **state)
+{
+    (void)state;
+    struct world *w = new_world(3);
+    w->start_of = beyond_time;
+    w->init.len = 0;
+    kit_init(&w->init, 1, 1, 640, 360);
+    EXPECT(w, AVSP_RULE_TFDT_OVERLAP, AVSP_RULE_TFDT_OVERLAP, AVSP_RULE_EXTINF);
+    w = new_world(3);
+    snprintf(w->playlist, sizeof w->playlist,
+             "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MAP:URI=\"init.mp4\"\n"
+             "#EXTINF:999999999.9,\n0.m4s\n#EXT-X-ENDLIST\n");
+    EXPECT(w, AVSP_RULE_TAG);
+}
+
+static void only_the_keyframes_of_an_iframe_playlist_are_there(void **state)
+{
+    (void)state;
+    struct world *w = new_world(0);
+    snprintf(w->playlist, sizeof w->playlist,
+             "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-I-FRAMES-ONLY\n"
+             "#EXT-X-MAP:URI=\"init.mp4\"\n#EXTINF:2.0,\n#EXT-X-BYTERANGE:200@0\n0.m4s\n"
+             "#EXTINF:2.0,\n#EXT-X-BYTERANGE:200@0\n1.m4s\n#EXT-X-ENDLIST\n");
+    expect(w, NULL, 0);
+}
+
 static void the_cost_is_linear_and_small(void **state)
 {
     (void)state;
@@ -207,6 +238,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(timelines_are_followed),
         cmocka_unit_test(segments_are_looked_into),
+        cmocka_unit_test(absurd_times_are_harmless),
+        cmocka_unit_test(only_the_keyframes_of_an_iframe_playlist_are_there),
         cmocka_unit_test(the_cost_is_linear_and_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
