@@ -3,6 +3,7 @@
 #include "core/record.h"
 #include "core/report_stream.h"
 #include "util/fd.h"
+#include "util/parse.h"
 #include "util/programs.h"
 #include "util/spawn.h"
 #include "util/time.h"
@@ -184,8 +185,11 @@ const char *avsp_media_child_log(const struct avsp_media_child *child, struct av
     off_t from = st.st_size > LOG_TAIL_BYTES ? st.st_size - LOG_TAIL_BYTES : 0;
     if (avsp_fd_pread_all(child->log, tail, sizeof tail, (uint64_t)from, &len, &ignored) != AVSP_OK)
         return "";
-    const char *text = avsp_arena_strndup(arena, tail, len);
-    return text != NULL ? text : "";
+    char *text = avsp_arena_strndup(arena, tail, len);
+    if (text == NULL)
+        return "";
+    avsp_text_tame(text, '?', true);
+    return text;
 }
 
 static enum avsp_code open_input(const char *path, int *ret_fd, struct avsp_err *err)

@@ -2,6 +2,7 @@
 
 #include "core/naming.h"
 #include "core/record.h"
+#include "util/parse.h"
 
 #include <limits.h>
 #include <string.h>
@@ -224,30 +225,16 @@ static const char *take_sha256(struct avsp_record *rec, const char *key)
     return text;
 }
 
-/// Length of the control character at @p c, 0 where there is none: C0, DEL, and C1 as UTF-8 has it.
-static size_t control_character(const unsigned char *c)
-{
-    if (c[0] < 0x20 || c[0] == 0x7f)
-        return 1;
-    return c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f ? 2 : 0;
-}
-
 /// Text that people will see, on a terminal too: much of it comes out of the file, so control characters become spaces.
 static const char *take_text(struct avsp_record *rec, const char *key)
 {
     // The value is the record's own copy; "" where there is none.
-    unsigned char *text = (unsigned char *)(uintptr_t)avsp_record_str(rec, key);
-    size_t n = 0;
-    for (unsigned char *c = text; *c != '\0'; c++) {
-        size_t len = control_character(c);
-        if (len > 0)
-            memset(c, ' ', len);
-        n++;
-    }
-    if (n > AVSP_TEXT_MAX_BYTES && rec->problem.code == AVSP_OK)
+    char *text = (char *)(uintptr_t)avsp_record_str(rec, key);
+    avsp_text_tame(text, ' ', false);
+    if (strlen(text) > AVSP_TEXT_MAX_BYTES && rec->problem.code == AVSP_OK)
         (void)avsp_err_set(&rec->problem, AVSP_INVALID, "record \"%.40s\": %s is too long",
                            rec->verb, key);
-    return (const char *)text;
+    return text;
 }
 
 /// A fraction that is above 0.

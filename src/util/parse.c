@@ -63,6 +63,25 @@ static size_t utf8_sequence(const unsigned char *s)
     return n;
 }
 
+/// Length of the control character at @p c, 0 where there is none.
+static size_t control_character(const unsigned char *c)
+{
+    if (c[0] < 0x20 || c[0] == 0x7f)
+        return 1;
+    // C1, which some terminals obey, as UTF-8 has it.
+    return c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f ? 2 : 0;
+}
+
+void avsp_text_tame(char *text, char instead, bool keep_lines)
+{
+    bool is_utf8 = avsp_utf8_is_valid(text);
+    for (unsigned char *c = (unsigned char *)text; *c != '\0'; c++) {
+        size_t n = !is_utf8 && *c >= 0x80 ? 1 : control_character(c);
+        if (!(keep_lines && *c == '\n'))
+            memset(c, instead, n);
+    }
+}
+
 bool avsp_utf8_is_valid(const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;

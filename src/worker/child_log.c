@@ -36,11 +36,7 @@ void avsp_child_log_tail(const struct avsp_child_log *log,
     memcpy(ret_tail, from, len);
     ret_tail[len] = '\0';
     for (size_t i = 0; i < len; i++)
-        if ((unsigned char)ret_tail[i] < 0x20 ? ret_tail[i] != '\n' : ret_tail[i] == 0x7f)
+        if (ret_tail[i] == '\0')
             ret_tail[i] = '?';
-    // What is not UTF-8 as a whole is shown as ASCII: a log is for people, and rarely has more.
-    if (!avsp_utf8_is_valid(ret_tail))
-        for (size_t i = 0; i < len; i++)
-            if ((unsigned char)ret_tail[i] >= 0x80)
-                ret_tail[i] = '?';
+    avsp_text_tame(ret_tail, '?', true);
 }

@@ -58,12 +58,40 @@ static void utf8_is_checked_as_rfc_3629_says(void **state)
         assert_false(avsp_utf8_is_valid(bad[i]));
 }
 
+static void tames(const char *from, const char *to)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s", from);
+    avsp_text_tame(text, '?', true);
+    assert_string_equal(text, to);
+    // Once more changes nothing.
+    avsp_text_tame(text, '?', true);
+    assert_string_equal(text, to);
+}
+
+static void text_of_strangers_is_tamed(void **state)
+{
+    (void)state;
+    tames("", "");
+    tames("plain, and \xc3\xa9\n", "plain, and \xc3\xa9\n");
+    tames("a\x1b[31mb\rc\x7f", "a?[31mb?c?");
+    tames("a\xc2\x9b"
+          "31mb",
+          "a??31mb");
+    tames("not \xff UTF-8 \xc3\xa9", "not ? UTF-8 ??");
+    tames("cut off \xc2", "cut off ?");
+    char lines[] = "a\nb";
+    avsp_text_tame(lines, ' ', false);
+    assert_string_equal(lines, "a b");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_numbers_or_nothing),
         cmocka_unit_test(sizes_have_units),
         cmocka_unit_test(utf8_is_checked_as_rfc_3629_says),
+        cmocka_unit_test(text_of_strangers_is_tamed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
