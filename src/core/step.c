@@ -255,6 +255,7 @@ static enum avsp_code take_code(struct avsp_record *rec, const char *key)
     switch (code) {
     case AVSP_INVALID:
     case AVSP_LIMIT:
+    case AVSP_NO_SPACE:
     case AVSP_UNAVAILABLE:
     case AVSP_TIMEOUT:
     case AVSP_CORRUPT:

@@ -12,7 +12,7 @@
 /// once it has moved the file away. A CHECKED report waits for its "ack" in the same way: it means that the input file now
 /// holds the next segment (its init segment in front). The parent treats every report as hostile: ranges are checked here, names by
 /// avsp_name_is_safe (core/naming.h), text has no control characters, and FAILED has only codes that speak of the file or of
-/// this machine (INVALID, LIMIT, UNAVAILABLE, TIMEOUT, CORRUPT, UNSUPPORTED, NO_MEMORY; else INTERNAL).
+/// this machine (INVALID, LIMIT, NO_SPACE, UNAVAILABLE, TIMEOUT, CORRUPT, UNSUPPORTED, NO_MEMORY; else INTERNAL).
 #ifndef AVSP_CORE_STEP_H
 #define AVSP_CORE_STEP_H
 

@@ -153,6 +153,7 @@ static void a_failure_is_never_ok_nor_acts_as_something_else(void **state)
     assert_int_equal(failure_code(&arena, "corrupt"), AVSP_CORRUPT);
     assert_int_equal(failure_code(&arena, "unsupported"), AVSP_UNSUPPORTED);
     assert_int_equal(failure_code(&arena, "no-memory"), AVSP_NO_MEMORY);
+    assert_int_equal(failure_code(&arena, "no-space"), AVSP_NO_SPACE);
 }
 
 static void text_cannot_command_a_terminal(void **state)
