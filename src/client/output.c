@@ -63,8 +63,11 @@ static bool visit_entry(void *opaque, int folder, const char *name)
         return true;
     int AVSP_CLEANUP(avsp_fd_cleanup) fd =
         openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    // No folder, or one that is not to be read: nothing in there will be removed either.
+    if (fd < 0)
+        return errno == ENOTDIR || errno == ELOOP || errno == ENOENT || errno == EACCES;
     struct visit visit = {.output = outer->output, .rendition = name, .each = outer->each};
-    return fd < 0 || avsp_tree_each(fd, visit_file, &visit);
+    return avsp_tree_each(fd, visit_file, &visit);
 }
 
 /// Calls @p each for every file of ours in the folders of renditions. @return false where it stopped.

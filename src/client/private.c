@@ -97,8 +97,12 @@ static enum avsp_code make_and_lock(struct avsp_private *priv, struct avsp_err *
             open(priv->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (folder < 0 && errno == ENOENT)
             continue;
-        if (folder < 0)
-            return avsp_err_set_errno(err, errno, "open %s", priv->path);
+        if (folder < 0) {
+            avsp_err_set_errno(err, errno, "open %s", priv->path);
+            if (made)
+                rmdir(priv->path);
+            return err->code;
+        }
         rc = made ? AVSP_OK : check_owner(folder, priv->path, err);
         if (rc == AVSP_OK)
             rc = try_lock(folder, priv->path, &priv->lock_fd, err);
@@ -129,6 +133,8 @@ enum avsp_code avsp_private_open(struct avsp_private *priv, const char *output,
         rc == AVSP_CORRUPT || (rc == AVSP_NOT_FOUND && !avsp_tree_holds_only(priv->fd, LOCK_NAME));
     if (rc == AVSP_OK || rc == AVSP_NOT_FOUND || rc == AVSP_CORRUPT)
         return AVSP_OK;
+    if (avsp_tree_holds_only(priv->fd, LOCK_NAME))
+        undo_making(priv->path, priv->fd);
     avsp_private_close(priv);
     return rc;
 }

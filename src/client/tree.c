@@ -3,6 +3,7 @@
 #include "util/fd.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -25,12 +26,15 @@ bool avsp_tree_each(int folder, bool (*each)(void *opaque, int folder, const cha
     if (dir == NULL)
         return false;
     avsp_fd_take(&fd);
-    for (const struct dirent *entry = readdir(dir); entry != NULL; entry = readdir(dir)) {
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL)
+            return errno == 0; // else there is more that cannot be read
         const char *name = entry->d_name;
         if (strcmp(name, ".") != 0 && strcmp(name, "..") != 0 && !each(opaque, folder, name))
             return false;
     }
-    return true;
 }
 
 struct clearing {
