@@ -56,6 +56,8 @@ class Server:
         try:
             self.run("initdb", "-D", self.data, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
                      "--no-instructions")
+            hba = self.data / "pg_hba.conf"
+            hba.write_text("local all locked scram-sha-256\n" + hba.read_text())  # one role that needs its password
             self.start()
         except BaseException:
             self.close()

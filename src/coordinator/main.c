@@ -18,6 +18,9 @@
 #define LAME_DUCK_MS 700
 #define GRACE_MS 5000
 
+#define DATABASE_WAIT_MIN_MS 500
+#define DATABASE_WAIT_MAX_MS 10000
+
 /// Blocks what ends us, in this thread and all that it starts: sigtimedwait takes them.
 static void block_signals(sigset_t *ret_ends)
 {
@@ -109,6 +112,25 @@ static enum avsp_code serve(const struct avsp_config *config, struct avsp_servic
     return AVSP_OK;
 }
 
+/// Opens the database, and waits for it where that can help. @return false: it failed, with @p err, or a signal came, without.
+static bool open_database(struct avsp_service *service, const struct avsp_config *config,
+                          const sigset_t *ends, struct avsp_err *err)
+{
+    for (int64_t wait_ms = DATABASE_WAIT_MIN_MS;; wait_ms *= 2) {
+        if (avsp_service_open(service, config, err) == AVSP_OK)
+            return true;
+        if (err->code != AVSP_UNAVAILABLE)
+            return false;
+        avsp_log(AVSP_LOG_WARN, "coordinator.waiting", "why=%s", AVSP_LOG_Q(err->text));
+        *err = (struct avsp_err){0};
+        wait_ms = AVSP_MIN(wait_ms, (int64_t)DATABASE_WAIT_MAX_MS);
+        const struct timespec wait = {.tv_sec = wait_ms / 1000,
+                                      .tv_nsec = wait_ms % 1000 * 1000000};
+        if (sigtimedwait(ends, NULL, &wait) > 0)
+            return false;
+    }
+}
+
 static int complain(const struct avsp_err *err, int status)
 {
     fprintf(stderr, "%s: %s\n", avsp_coordinator_program.name, err->text);
@@ -134,8 +156,7 @@ int main(int argc, char **argv)
     sigset_t ends;
     block_signals(&ends);
     struct avsp_service AVSP_CLEANUP(avsp_service_close) service = {0};
-    if (avsp_service_open(&service, &config, &err) != AVSP_OK ||
-        serve(&config, &service, &ends, &err) != AVSP_OK)
-        return complain(&err, EXIT_FAILED);
-    return 0;
+    if (open_database(&service, &config, &ends, &err))
+        (void)serve(&config, &service, &ends, &err);
+    return err.code == AVSP_OK ? 0 : complain(&err, EXIT_FAILED);
 }

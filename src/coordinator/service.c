@@ -303,6 +303,10 @@ void avsp_service_sweep(struct avsp_service *service)
         avsp_log(AVSP_LOG_WARN, "coordinator.sweep_failed", "why=%s", AVSP_LOG_Q(err.text));
     else if (!failed && failed_before)
         avsp_log(AVSP_LOG_INFO, "coordinator.sweep_works_again", "n=1");
+    if (!failed)
+        changed(
+            service,
+            1); // one who waits looks for himself: word of another coordinator may have been lost
 }
 
 void avsp_service_stopping(struct avsp_service *service)

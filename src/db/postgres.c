@@ -3,6 +3,7 @@
 /// connection and their rows fetched whole, which LIMITs bound.
 
 #include "db/driver.h"
+#include "db/postgres_bus.h"
 #include "db/postgres_error.h"
 #include "db/postgres_target.h"
 #include "util/buf.h"
@@ -71,12 +72,6 @@ static void pg_close(struct avsp_db *base)
     free(db);
 }
 
-static void no_notice(void *opaque, const PGresult *result)
-{
-    (void)opaque;
-    (void)result;
-}
-
 static enum avsp_code check_server(PGconn *conn, struct avsp_err *err)
 {
     const char *encoding = PQparameterStatus(conn, "server_encoding");
@@ -98,8 +93,7 @@ static enum avsp_code pg_open(const char *url, struct avsp_db **ret_db, struct a
     if (db == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "open the database: memory ran out");
     db->base.driver = &avsp_db_postgres;
-    db->conn = PQconnectdbParams(target.keywords, target.values, 0);
-    PQsetNoticeReceiver(db->conn, no_notice, NULL);
+    db->conn = avsp_pg_connect(&target);
     rc = PQstatus(db->conn) == CONNECTION_OK ? check_server(db->conn, err)
                                              : avsp_pg_connect_error(db->conn, err);
     if (rc != AVSP_OK) {
@@ -119,7 +113,7 @@ static enum avsp_code pg_begin(struct avsp_db *base, enum avsp_db_mode mode, int
                                struct avsp_err *err)
 {
     const char *sql = mode == AVSP_DB_WRITE
-                          ? "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; " CLOCK
+                          ? "BEGIN ISOLATION LEVEL READ COMMITTED; " CLOCK
                           : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " CLOCK;
     return run(pg_of(base), sql, "begin", ret_now_us, err);
 }
@@ -129,7 +123,7 @@ static enum avsp_code pg_begin_migration(struct avsp_db *base, int64_t *ret_now_
                                          struct avsp_err *err)
 {
     return run(pg_of(base),
-               "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;"
+               "BEGIN ISOLATION LEVEL READ COMMITTED;"
                "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
                "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
                "SET LOCAL lock_timeout = 10000; " CLOCK,
@@ -280,4 +274,7 @@ const struct avsp_db_driver avsp_db_postgres = {
     .text = pg_text,
     .changed = pg_changed,
     .rows_end = pg_rows_end,
+    .bus_open = avsp_pg_bus_open,
+    .bus_tell = avsp_pg_bus_tell,
+    .bus_close = avsp_pg_bus_close,
 };

@@ -143,3 +143,16 @@ void avsp_pg_target_deinit(struct avsp_pg_target *target)
     free(target->options);
     *target = (struct avsp_pg_target){0};
 }
+
+static void no_notice(void *opaque, const PGresult *result)
+{
+    (void)opaque;
+    (void)result;
+}
+
+PGconn *avsp_pg_connect(const struct avsp_pg_target *target)
+{
+    PGconn *conn = PQconnectdbParams(target->keywords, target->values, 0);
+    PQsetNoticeReceiver(conn, no_notice, NULL);
+    return conn;
+}

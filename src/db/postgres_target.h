@@ -27,4 +27,7 @@ enum avsp_code avsp_pg_target_init(struct avsp_pg_target *target, const char *ur
                                    struct avsp_err *err) AVSP_CHECKED;
 void avsp_pg_target_deinit(struct avsp_pg_target *target);
 
+/// Connects, and keeps libpq from writing to standard error. @return libpq's connection, to be asked how it went.
+struct pg_conn *avsp_pg_connect(const struct avsp_pg_target *target);
+
 #endif

@@ -94,11 +94,11 @@ class Daemon:
 
 
 class Coordinator(Daemon):
-    def __init__(self, build, folder, *options, name="coordinator"):
+    def __init__(self, build, folder, *options, name="coordinator", db=None, wait=True):
         self.db = folder / "jobs.db"
-        args = [build.coordinator, "--listen", "127.0.0.1:0", "--db", f"sqlite://{self.db}", *options]
+        args = [build.coordinator, "--listen", "127.0.0.1:0", "--db", db or f"sqlite://{self.db}", *options]
         super().__init__(args, folder / f"{name}.log")
-        self.address = self.find_address()
+        self.address = self.find_address() if wait else None
 
     def find_address(self):
         return self.wait_for(r"event=coordinator\.listening .*?address=\"?([\w.:\[\]]+)")[1]

@@ -1,0 +1,100 @@
+"""Coordinators that share one PostgreSQL database, also on bad days."""
+import pathlib
+import subprocess
+import sys
+
+import pytest
+from harness import programs
+from harness.programs import fingerprint, wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import postgres  # noqa: E402
+
+OPTIONS = ("--preset", 12, "--segment-seconds", 1)
+
+
+@pytest.fixture(scope="module")
+def server():
+    with postgres.Server() as started:
+        yield started
+
+
+@pytest.fixture
+def database(server, request):
+    """A database of its own for each test."""
+    name = request.node.name
+    server.sql(f'CREATE DATABASE "{name}"')
+    return server.url_of(name)
+
+
+@pytest.fixture(scope="module")
+def film(clip):
+    return clip("film").path
+
+
+@pytest.fixture(scope="module")
+def wanted(presentation):
+    return fingerprint(presentation("film"))
+
+
+def wait_for_segments(output, n):
+    wait_until(lambda: len(list(output.glob("v*/*.m4s"))) >= n, f"{n} segments in {output}", 60)
+
+
+def test_two_coordinators_do_one_job(farm, database, film, wanted, tmp_path):
+    one = farm.coordinator(name="c1", db=database)
+    two = farm.coordinator(name="c2", db=database)
+    # The workers wait already: the second coordinator's must hear of work that the first one was given.
+    workers = [farm.worker(one.address, name="w1"), farm.worker(two.address, name="w2")]
+    output = tmp_path / "out"
+    job = farm.submit(one.address, film, output, *OPTIONS)
+    watch = farm.build.run("watch", job, "--coordinator", two.address, timeout=240)
+    assert watch.returncode == 0, watch.stderr
+    assert fingerprint(output) == wanted
+    for coordinator in (one, two):
+        assert "event=task.claimed" in coordinator.text(), coordinator.name
+        assert farm.status(coordinator.address, job)["state"] == "finished"
+    for daemon in (*workers, one, two):
+        assert daemon.stop() == 0
+
+
+def test_dead_coordinator_and_restarted_database_change_no_byte(farm, server, database, film, wanted, tmp_path):
+    one = farm.coordinator(name="c1", db=database)
+    two = farm.coordinator(name="c2", db=database)
+    workers = [farm.worker(one.address, name="w1"), farm.worker(two.address, name="w2")]
+    output = tmp_path / "out"
+    job = farm.submit(one.address, film, output, *OPTIONS)
+    wait_for_segments(output, 2)
+    one.kill()
+    server.restart("immediate")
+    wait_for_segments(output, 4)
+    one.restart()
+    server.restart("immediate")
+    for coordinator in (two, one):
+        wait_until(lambda c=coordinator: farm.build.run("status", job, "--coordinator", c.address).returncode == 0,
+                   f"{coordinator.log} to be back", 30, every=0.2)
+    assert farm.wait_over(two.address, job)["state"] == "finished", farm.logs()
+    assert fingerprint(output) == wanted
+    assert all(w.process.poll() is None for w in workers), "a worker gave up"
+
+
+def test_database_out_of_reach_at_the_start(build, database, server, tmp_path):
+    """What waiting cannot help ends at once, in one line; what it can is waited for."""
+    def start(url):
+        return subprocess.run([build.coordinator, "--listen", "127.0.0.1:0", "--db", url], capture_output=True, text=True,
+                              timeout=20)
+    done = start(server.url_of("no-such-database"))
+    assert done.returncode == 1
+    assert "createdb" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    server.stop("fast")
+    try:
+        late = programs.Coordinator(build, tmp_path, db=database, wait=False)
+        late.wait_for(r"event=coordinator\.waiting .*does PostgreSQL run")
+    finally:
+        server.start()
+    try:
+        late.find_address()
+        assert late.stop() == 0
+    finally:
+        if late.process.poll() is None:
+            late.kill()
