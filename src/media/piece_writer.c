@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libavcodec/avcodec.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -104,6 +105,14 @@ static uint32_t tag_for(const struct avsp_piece_writer *w, const AVCodecParamete
     return tag != 0 ? tag : NO_TAG;
 }
 
+/// The tag that a decoder goes by. Y4M and others have none, but know the pixel format.
+static uint32_t own_tag(const AVCodecParameters *par)
+{
+    return par->codec_tag == 0 && par->codec_id == AV_CODEC_ID_RAWVIDEO
+               ? avcodec_pix_fmt_to_codec_tag(par->format)
+               : par->codec_tag;
+}
+
 static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
 {
     AVStream *stream = avformat_new_stream(w->mux, NULL);
@@ -115,7 +124,7 @@ static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
     stream->codecpar->codec_tag = tag_for(w, source->codecpar);
     w->codec = (struct avsp_piece_codec){
         .name = avcodec_get_name(source->codecpar->codec_id),
-        .tag = source->codecpar->codec_tag,
+        .tag = own_tag(source->codecpar),
         .block_align = AVSP_MAX(source->codecpar->block_align, 0),
         .bits = AVSP_MAX(source->codecpar->bits_per_coded_sample, 0),
         .bit_rate = AVSP_MAX(source->codecpar->bit_rate, 0),

@@ -205,7 +205,6 @@ static int look_at_streams(AVFormatContext *ctx)
     return rc;
 }
 
-/// Opens what @p io shows; takes it on success only.
 /// Tells the demuxer of a piece what it cannot know.
 static void name_codec(AVFormatContext *ctx, const struct avsp_piece_codec *codec)
 {
@@ -217,14 +216,17 @@ static void name_codec(AVFormatContext *ctx, const struct avsp_piece_codec *code
         par->codec_id = named->id;
         par->codec_tag = codec->tag;
     }
+    // Of pictures without compression, Ut Video and the like the tag is the pixel format, and QuickTime's have the depth.
+    if (codec->tag != 0 && par->codec_id == named->id)
+        par->codec_tag = codec->tag;
+    par->bits_per_coded_sample = codec->bits;
     if (named->type != AVMEDIA_TYPE_AUDIO)
         return;
     par->block_align = codec->block_align;
-    par->bits_per_coded_sample = codec->bits;
     par->bit_rate = codec->bit_rate;
 }
 
-/// @param codec  of a piece; NULL = the container knows.
+/// Opens what @p io shows; takes it on success only. @param codec  of a piece; NULL = the container knows.
 static enum avsp_code open_demuxer(struct avsp_source_io *io, const AVInputFormat *format,
                                    const struct avsp_piece_codec *codec,
                                    struct avsp_source *ret_source, struct avsp_err *err)

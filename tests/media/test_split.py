@@ -171,6 +171,18 @@ def test_exact(clips, name, seconds, tmp_path):
     assert result.of("warning") == []
 
 
+# Decoders that go by the tag or the depth that the container says, which a piece's own container does not keep.
+@pytest.mark.parametrize("name, options", [
+    ("a.avi", ["-c:v", "rawvideo", "-pix_fmt", "yuv420p"]), ("b.avi", ["-c:v", "rawvideo", "-pix_fmt", "bgr24"]),
+    ("a.y4m", ["-pix_fmt", "yuv422p"]), ("b.y4m", ["-strict", "-1", "-pix_fmt", "yuv420p10le"]),
+    ("u.avi", ["-c:v", "utvideo", "-pix_fmt", "yuv420p"]), ("a.mov", ["-c:v", "qtrle", "-pix_fmt", "rgb24"]),
+    ("r.mov", ["-c:v", "rawvideo", "-pix_fmt", "uyvy422"]), ("h.avi", ["-c:v", "huffyuv"])])
+def test_pictures_whose_decoders_need_the_tag(name, options, tmp_path):
+    source = tmp_path / name
+    ffmpeg(*picture(5, 3, "64x64"), *options, source)
+    check_pieces(source, child.run(source, tmp_path, seconds=2), tmp_path, 2)
+
+
 def test_runs_bound_the_overlap(clips, tmp_path):
     """A GOP of ten seconds in segments of two: runs, and no more than half of the bytes twice."""
     source = clips("long_gop.mp4")
