@@ -123,6 +123,12 @@ static bool is_time_base(struct avsp_rational tb)
     return tb.num >= 1 && tb.den >= 1;
 }
 
+/// Does every time of the piece have a tick of its own?
+static bool is_exact(const struct avsp_piece_header *h)
+{
+    return (uint64_t)h->timescale * (uint64_t)h->time_base.num % (uint64_t)h->time_base.den == 0;
+}
+
 /// What the getters' ranges do not say.
 static bool is_sound(const struct avsp_piece_header *h)
 {
@@ -130,9 +136,10 @@ static bool is_sound(const struct avsp_piece_header *h)
         return false;
     if (h->kind == AVSP_MEDIA_AUDIO)
         return h->end_pts > h->origin_pts && h->in_pts < h->out_pts;
-    return h->origin_pts <= h->in_pts && h->in_pts < h->out_pts && h->next_pts > h->in_pts &&
-           h->rotation % 90 == 0 && h->idx + (uint64_t)h->n_segments <= AVSP_SEGMENTS_MAX &&
-           is_time_base(h->frame_rate) && h->sample_aspect.num >= 0;
+    return is_exact(h) && h->origin_pts <= h->in_pts && h->in_pts < h->out_pts &&
+           h->next_pts > h->in_pts && h->rotation % 90 == 0 &&
+           h->idx + (uint64_t)h->n_segments <= AVSP_SEGMENTS_MAX && is_time_base(h->frame_rate) &&
+           h->sample_aspect.num >= 0;
 }
 
 enum avsp_code avsp_piece_header_parse(struct avsp_arena *arena,

@@ -99,9 +99,9 @@ static void damage_is_refused(void **state)
 static void contradictions_are_refused(void **state)
 {
     (void)state;
-    struct avsp_piece_header cases[8];
+    struct avsp_piece_header cases[9];
     for (size_t i = 0; i < AVSP_ARRAY_LEN(cases); i++)
-        cases[i] = i < 6 ? video : audio;
+        cases[i] = i < 7 ? video : audio;
     cases[0].out_pts = cases[0].in_pts;
     cases[1].next_pts = cases[1].in_pts;
     cases[2].rotation = 45;
@@ -109,8 +109,9 @@ static void contradictions_are_refused(void **state)
     cases[3].time_base.num = 0;
     cases[4].n_segments = AVSP_SEGMENTS_MAX;
     cases[5].origin_pts = cases[5].in_pts + 1;
-    cases[6].end_pts = cases[6].origin_pts;
-    cases[7].out_pts = cases[7].in_pts;
+    cases[6].timescale -= 1;
+    cases[7].end_pts = cases[7].origin_pts;
+    cases[8].out_pts = cases[8].in_pts;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(cases); i++) {
         struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
         avsp_arena_init(&arena, 1 << 16);
