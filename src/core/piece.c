@@ -43,6 +43,7 @@ static void put_audio(struct avsp_buf *buf, const struct avsp_piece_header *h)
     avsp_record_put_i64(buf, "end", h->end_pts);
     avsp_record_put_i64(buf, "in", h->in_pts);
     avsp_record_put_i64(buf, "out", h->out_pts);
+    avsp_record_put_i64(buf, "alone", h->alone);
     avsp_record_put_str(buf, "language", h->language);
     avsp_record_put_str(buf, "title", h->title);
 }
@@ -54,6 +55,7 @@ static void put_codec(struct avsp_buf *buf, const struct avsp_piece_codec *codec
     avsp_record_put_i64(buf, "align", codec->block_align);
     avsp_record_put_i64(buf, "bits", codec->bits);
     avsp_record_put_i64(buf, "bit_rate", codec->bit_rate);
+    avsp_record_put_i64(buf, "channels", codec->channels);
 }
 
 enum avsp_code avsp_piece_header_write(const struct avsp_piece_header *header,
@@ -114,6 +116,7 @@ static void take_audio(struct avsp_record *rec, struct avsp_piece_header *h)
     h->end_pts = avsp_record_i64(rec, "end", INT64_MIN, INT64_MAX);
     h->in_pts = avsp_record_i64(rec, "in", INT64_MIN, INT64_MAX);
     h->out_pts = avsp_record_i64(rec, "out", INT64_MIN, INT64_MAX);
+    h->alone = avsp_record_i64(rec, "alone", 0, 1) != 0;
     h->language = avsp_record_str(rec, "language");
     h->title = avsp_record_str(rec, "title");
 }
@@ -169,6 +172,7 @@ enum avsp_code avsp_piece_header_parse(struct avsp_arena *arena,
         .block_align = (int32_t)avsp_record_i64(&rec, "align", 0, BLOCK_ALIGN_MAX),
         .bits = (int32_t)avsp_record_i64(&rec, "bits", 0, SAMPLE_BITS_MAX),
         .bit_rate = avsp_record_i64(&rec, "bit_rate", 0, INT64_MAX),
+        .channels = avsp_record_i64(&rec, "channels", 0, INT64_MAX),
     };
     if (h.kind == AVSP_MEDIA_VIDEO)
         take_video(&rec, &h);

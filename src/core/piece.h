@@ -23,6 +23,7 @@ struct avsp_piece_codec {
     int32_t block_align; ///< of some sound: bytes
     int32_t bits;        ///< likewise: of a coded sample
     int64_t bit_rate;    ///< some decoders of sound go by it
+    int64_t channels;    ///< libavutil's mask of the sound's channels; 0 = not known
 };
 
 struct avsp_piece_header {
@@ -62,6 +63,7 @@ struct avsp_piece_header {
     // where there is no such limit
     int64_t
         end_pts; ///< presentation end, in origin_time_base: sound is cut or padded with silence to it
+    bool alone; ///< the presentation has no picture
     const char *language;
     const char *title;
 };

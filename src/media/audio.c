@@ -26,14 +26,17 @@ struct run {
     struct avsp_fmp4 *mux; ///< opened with the first packet
     AVPacket *pkt;
     AVFrame *frame;
-    char name[16];    ///< of the rendition
-    uint32_t idx;     ///< of the segment in the making
-    int64_t last_idx; ///< the last segment's
-    int64_t n_in_it;  ///< its packets
-    int64_t start;    ///< presentation time of its first packet, in samples
-    int64_t end;      ///< where its last packet ends
-    int64_t priming;  ///< samples that the encoder puts before presentation time 0
-    bool told;        ///< the rendition was reported
+    char name[16];               ///< of the rendition
+    uint32_t idx;                ///< of the segment in the making
+    int64_t last_idx;            ///< the last segment's
+    int64_t n_in_it;             ///< its packets
+    int64_t start;               ///< presentation time of its first packet, in samples
+    int64_t end;                 ///< where its last packet ends
+    int64_t priming;             ///< samples that the encoder puts before presentation time 0
+    bool told;                   ///< the rendition was reported
+    uint64_t n_decoded;          ///< frames
+    uint64_t n_refused;          ///< of these, in a form that cannot be converted
+    struct avsp_err undecodable; ///< why nothing can be decoded; all zeros where that is not so
 };
 
 static void run_deinit(struct run *run)
@@ -164,25 +167,44 @@ static void tell_progress(struct run *run)
     avsp_control_progress(run->ctl, done, total);
 }
 
-static enum avsp_code encode_all(struct run *run, struct avsp_err *err)
+/// Adds the frame that was decoded. What cannot be converted is as lost as what cannot be decoded.
+static enum avsp_code take_frame(struct run *run, struct avsp_err *err)
 {
-    for (;;) {
-        bool got = false;
+    bool lost = run->decoder.damaged;
+    run->decoder.damaged = false;
+    run->n_decoded++;
+    enum avsp_code rc = avsp_audio_track_add(run->track, run->frame, lost, err);
+    av_frame_unref(run->frame);
+    if (rc != AVSP_UNSUPPORTED)
+        return rc;
+    run->n_refused++;
+    run->decoder.damaged = true;
+    return AVSP_OK;
+}
+
+static enum avsp_code decode_all(struct run *run, struct avsp_err *err)
+{
+    for (bool got = true; run->undecodable.code == AVSP_OK;) {
         enum avsp_code rc =
             avsp_decoder_read(&run->decoder, run->source.ctx, run->pkt, run->frame, &got, err);
-        if (rc != AVSP_OK)
-            return rc;
-        if (!got)
-            break;
-        bool lost = run->decoder.damaged;
-        run->decoder.damaged = false;
-        rc = avsp_audio_track_add(run->track, run->frame, lost, err);
-        av_frame_unref(run->frame);
-        if (rc != AVSP_OK)
+        if (rc == AVSP_OK && got)
+            rc = take_frame(run, err);
+        if (rc != AVSP_OK || !got)
             return rc;
         tell_progress(run);
     }
-    enum avsp_code rc = avsp_audio_track_end(run->track, err);
+    return AVSP_OK;
+}
+
+static enum avsp_code encode_all(struct run *run, struct avsp_err *err)
+{
+    enum avsp_code rc = decode_all(run, err);
+    // A picture is worth showing without its sound; sound that is nothing but silence is not a presentation.
+    if (rc == AVSP_OK && run->header.alone && run->n_decoded == run->n_refused)
+        rc = avsp_err_set(err, AVSP_CORRUPT, "none of it can be decoded%s%s",
+                          run->undecodable.code != AVSP_OK ? ": " : "", run->undecodable.text);
+    if (rc == AVSP_OK)
+        rc = avsp_audio_track_end(run->track, err);
     return rc == AVSP_OK ? cut(run, err) : rc;
 }
 
@@ -191,7 +213,15 @@ static enum avsp_code warn_of_repairs(struct run *run, struct avsp_err *err)
     struct avsp_audio_track_repairs r = avsp_audio_track_get_repairs(run->track);
     int64_t rate = avsp_audio_track_encoder(run->track)->sample_rate;
     enum avsp_code rc = AVSP_OK;
-    if (run->decoder.n_damaged > 0)
+    if (run->undecodable.code != AVSP_OK)
+        rc =
+            avsp_control_warn(run->ctl, err, "the sound became silence: %s", run->undecodable.text);
+    if (rc == AVSP_OK && run->n_refused > 0)
+        rc = avsp_control_warn(run->ctl, err,
+                               "sound: %" PRIu64 " frames of a form that cannot be converted "
+                               "became silence",
+                               run->n_refused);
+    if (rc == AVSP_OK && run->decoder.n_damaged > 0)
         rc = avsp_control_warn(run->ctl, err, "sound: %" PRIu64 " damaged packets became silence",
                                run->decoder.n_damaged);
     if (rc == AVSP_OK && r.n_holes > 0)
@@ -230,6 +260,10 @@ static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_arena 
         .out_pts = run->header.out_pts,
     };
     rc = avsp_decoder_open(&run->decoder, st, 1, err);
+    if (rc == AVSP_CORRUPT || rc == AVSP_UNSUPPORTED) {
+        run->undecodable = *err;
+        rc = AVSP_OK;
+    }
     if (rc == AVSP_OK)
         rc = avsp_audio_track_new(&options, &run->track, err);
     if (rc != AVSP_OK)

@@ -129,6 +129,9 @@ static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
         .bits = AVSP_MAX(source->codecpar->bits_per_coded_sample, 0),
         .bit_rate = AVSP_MAX(source->codecpar->bit_rate, 0),
     };
+    const AVChannelLayout *layout = &source->codecpar->ch_layout;
+    if (layout->order == AV_CHANNEL_ORDER_NATIVE && layout->u.mask <= INT64_MAX)
+        w->codec.channels = (int64_t)layout->u.mask;
     stream->time_base = source->time_base;
     w->source_time_base = source->time_base;
     // Nobody seeks in a piece; and the muxer aborts while it writes an index of keyframes whose times do not grow.

@@ -224,6 +224,11 @@ static void name_codec(AVFormatContext *ctx, const struct avsp_piece_codec *code
         return;
     par->block_align = codec->block_align;
     par->bit_rate = codec->bit_rate;
+    AVChannelLayout layout = {0}; // a native one owns nothing
+    if (codec->channels > 0 &&
+        av_channel_layout_from_mask(&layout, (uint64_t)codec->channels) == 0 &&
+        layout.nb_channels == par->ch_layout.nb_channels)
+        par->ch_layout = layout;
 }
 
 /// Opens what @p io shows; takes it on success only. @param codec  of a piece; NULL = the container knows.

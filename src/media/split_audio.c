@@ -147,6 +147,7 @@ enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct av
         .end_pts = extent->end_pts * tb.num + shift_s * tb.den,
         .in_pts = INT64_MIN,
         .out_pts = INT64_MAX,
+        .alone = alone,
         .language = avsp_tracks_language(audio->stream),
         .title = avsp_tracks_title(audio->stream),
     };

@@ -10,7 +10,7 @@ static const struct avsp_piece_header video = {
     .segment_seconds = 4,
     .time_base = {1, 30000},
     .origin_pts = -1001,
-    .codec = {"prores", 0x6863706f, 0, 24, 1000000},
+    .codec = {"prores", 0x6863706f, 0, 24, 1000000, 0},
     .origin_time_base = {1, 30000},
     .idx = 7,
     .n_segments = 3,
@@ -44,6 +44,8 @@ static const struct avsp_piece_header audio = {
     .end_pts = 90005,
     .in_pts = -20,
     .out_pts = INT64_MAX,
+    .alone = true,
+    .codec = {"pcm_s16le", 1, 6, 16, 2116800, 7},
     .language = "deu",
     .title = "Ton = \"laut\"\nund mehr",
 };

@@ -6,7 +6,9 @@ them in dev/ (must be exact) and bad-dev/ (must end, in words).
 
 import os
 import re
+import struct
 import subprocess
+import wave
 from fractions import Fraction
 from pathlib import Path
 
@@ -399,6 +401,67 @@ def test_sound_of_any_codec_goes_through_a_piece(name, codec, tmp_path):
     assert result.failure is None and result.of("warning") == [], result.log
     segments = result.of("segment")
     assert sum(int(s["duration"]) for s in segments) >= length * 48000
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_sound_that_cannot_be_decoded(alone, tmp_path):
+    """Beside a picture it becomes silence, with a warning; alone it is nothing."""
+    source, encoded = tmp_path / "a.mkv", tmp_path / "encoded"
+    ffmpeg(*([] if alone else picture(25, 3)), *sound(3), *([] if alone else x264("keyint=25")), "-c:a", "libvorbis", source)
+    data = source.read_bytes()
+    assert data.count(b"\x05vorbis") == 1
+    source.write_bytes(data.replace(b"\x05vorbis", b"\x05morbid"))
+    result = child.run(source, tmp_path)
+    sound_piece(result, tmp_path)
+    encoded.mkdir()
+    result = child.run(tmp_path / "a0.piece", encoded, kind="audio", pending=100)
+    if alone:
+        assert result.failure["code"] == "corrupt" and "none of it can be decoded" in result.failure["text"]
+    else:
+        (warning,) = result.of("warning")
+        assert "the sound became silence" in warning["text"]
+        assert sum(int(s["duration"]) for s in result.of("segment")) >= 3 * 48000
+
+
+LAYOUTS = ["mono", "stereo", "2.1", "3.0", "quad", "4.0", "5.0", "5.1", "5.1(side)", "6.1", "7.1", "7.1(wide)", "octagonal", "3 channels",
+           "10 channels", "16 channels"]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_layout(layout, tmp_path):
+    """Mono, stereo or 5.1 of it, and heard: no channel is lost."""
+    source, encoded = tmp_path / "a.wav", tmp_path / "encoded"
+    if "channels" in layout:  # in no order that is known
+        with wave.open(str(source), "wb") as file:
+            file.setparams((int(layout.split()[0]), 2, 48000, 0, "NONE", ""))
+            file.writeframes(b"".join(struct.pack("<h", i % 100 * 80) * file.getnchannels() for i in range(48000)))
+    else:
+        ffmpeg(*sound(1), "-af", f"aformat=channel_layouts={layout}", source)
+    child.run(source, tmp_path)
+    encoded.mkdir()
+    result = child.run(tmp_path / "a0.piece", encoded, kind="audio", pending=100)
+    assert result.failure is None and result.of("warning") == [], result.log
+    assert result.of("rendition")[0]["channels"] in ("1", "2", "6")
+    whole = b"".join((encoded / n).read_bytes() for n in ("init.mp4", result.of("segment")[0]["name"]))
+    done = subprocess.run(["ffmpeg", "-v", "error", "-i", "pipe:0", "-af", "volumedetect", "-loglevel", "info", "-f", "null", "-"],
+                          input=whole, stderr=subprocess.PIPE, check=True)
+    loudness = float(done.stderr.decode().split("max_volume: ")[1].split(" ")[0])
+    assert -60 < loudness <= 0.1, loudness
+
+
+@pytest.mark.parametrize("rate", [6000, 8000, 11025, 16000, 37800, 44100, 64000, 96000, 192000])
+def test_any_rate(rate, tmp_path):
+    source, encoded = tmp_path / "a.wav", tmp_path / "encoded"
+    ffmpeg(*sound("2.5", rate), source)
+    child.run(source, tmp_path)
+    encoded.mkdir()
+    result = child.run(tmp_path / "a0.piece", encoded, kind="audio", pending=100)
+    assert result.failure is None and result.of("warning") == [], result.log
+    (rendition,), segments = result.of("rendition"), result.of("segment")
+    scale = int(rendition["timescale"])
+    assert scale == (rate if rate in (8000, 11025, 16000, 44100) else 48000)
+    ticks = sum(int(s["duration"]) for s in segments) - int(rendition["priming"])
+    assert 0 <= ticks - Fraction("2.5") * scale < 1024
 
 
 def test_nothing_to_play(tmp_path):
