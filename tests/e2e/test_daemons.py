@@ -99,14 +99,14 @@ def test_a_killed_coordinator_changes_no_byte(farm, film, wanted, tmp_path):
 
 
 def test_a_worker_told_to_stop_hands_over(farm, film, wanted, tmp_path):
-    coordinator = farm.coordinator()  # a lease of 30 s: what is not handed back would be missed
+    coordinator = farm.coordinator("--lease-seconds", 600)  # what is not handed back would be missed
     first = farm.worker(coordinator.address, name="first", slots=2)
     output = tmp_path / "out"
     job = farm.submit(coordinator.address, film, output, *OPTIONS)
     wait_for_segments(output, 1)
     assert first.stop() == 0
     farm.worker(coordinator.address, name="second", slots=2)
-    assert farm.wait_over(coordinator.address, job, 25)["state"] == "finished", farm.logs()
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
     assert fingerprint(output) == wanted
 
 

@@ -42,6 +42,7 @@ class Balanced:
         assert checked.returncode == 0, checked.stderr
         self.proxy = Daemon(["haproxy", "-f", config], folder / "haproxy.log")
         farm.daemons.append(self.proxy)
+        wait_until(lambda: farm.build.run("list", "--coordinator", self.address).returncode == 0, "an answer through haproxy")
 
 
 @pytest.fixture
@@ -61,7 +62,6 @@ def test_a_job_outlives_its_coordinators(farm, balanced, clip, build, tmp_path):
     build.encode(film, alone, *OPTIONS)
     workers = [farm.worker(balanced.address, name=f"worker-{i}") for i in range(4)]
     output = tmp_path / "out"
-    wait_until(lambda: build.run("list", "--coordinator", balanced.address).returncode == 0, "an answer through haproxy")
     job = farm.submit(balanced.address, film, output, *OPTIONS)
     state, silent_since, longest = None, None, 0
     turns = itertools.cycle(balanced.coordinators)
