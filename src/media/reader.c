@@ -228,13 +228,15 @@ static enum avsp_code take_video(struct avsp_reader *reader, AVPacket *packet, b
 static enum avsp_code let_wait(struct avsp_reader *reader, AVPacket *packet, struct avsp_err *err)
 {
     if (reader->n_given == reader->n_waiting)
-        reader->n_given = reader->n_waiting = 0;
+        reader->n_given = reader->n_waiting = reader->waiting_bytes = 0;
     AVPacket *kept = av_packet_alloc();
     if (kept == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for a packet");
     av_packet_move_ref(kept, packet);
     reader->waiting[reader->n_waiting++] = kept;
-    if (reader->n_waiting == AVSP_READER_WAITING_MAX)
+    reader->waiting_bytes += (size_t)kept->size;
+    if (reader->n_waiting == AVSP_READER_WAITING_MAX ||
+        reader->waiting_bytes >= AVSP_READER_WAITING_BYTES)
         avsp_joins_wait_no_longer(&reader->joins, reader->waiting[reader->n_given]);
     return AVSP_OK;
 }

@@ -17,8 +17,10 @@
 #include "media/watch.h"
 
 #define AVSP_READER_SECONDS_MAX (1LL << 31)
-#define AVSP_READER_WAITING_MAX 1024 ///< packets of sound that wait for the picture's clock
-#define AVSP_READER_RECENT 32        ///< pictures whose times are compared
+#define AVSP_READER_WAITING_MAX 1024 ///< packets of sound that wait for the picture's clock …
+#define AVSP_READER_WAITING_BYTES                                                                  \
+    (16 << 20)                ///< … and their data: no more wait once it is this much
+#define AVSP_READER_RECENT 32 ///< pictures whose times are compared
 
 struct avsp_reader {
     AVFormatContext *ctx; ///< borrowed
@@ -31,6 +33,7 @@ struct avsp_reader {
     const char *doubt;              ///< why video cannot be copied any further; NULL = it can
     AVPacket *waiting[AVSP_READER_WAITING_MAX]; ///< owned
     size_t n_waiting;
+    size_t waiting_bytes;
     size_t n_given; ///< of these
     int64_t recent[AVSP_READER_RECENT];
     uint64_t n_recent;
