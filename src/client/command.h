@@ -60,6 +60,8 @@ int avsp_cmd_pause(const struct avsp_cli_parsed *args);
 int avsp_cmd_resume(const struct avsp_cli_parsed *args);
 int avsp_cmd_priority(const struct avsp_cli_parsed *args);
 int avsp_cmd_delete(const struct avsp_cli_parsed *args);
+int avsp_cmd_workers(const struct avsp_cli_parsed *args);
+int avsp_cmd_drain(const struct avsp_cli_parsed *args);
 int avsp_cmd_probe(const struct avsp_cli_parsed *args);
 int avsp_cmd_verify(const struct avsp_cli_parsed *args);
 

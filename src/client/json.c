@@ -157,6 +157,49 @@ enum avsp_code avsp_cmd_json_deleted(const char *job_id, struct avsp_err *err)
     return print(whole(&object), err);
 }
 
+static json_t *worker_tasks(const struct avsp_worker_record *worker)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < worker->n_tasks; i++) {
+        struct object object = {.json = json_object()};
+        put(&object, "job", text_or_null(worker->tasks[i].job_id));
+        put(&object, "kind", json_string(avsp_task_kind_name(worker->tasks[i].kind)));
+        put(&object, "index", json_integer(worker->tasks[i].idx));
+        if (json_array_append_new(array, whole(&object)) != 0) {
+            json_decref(array);
+            return NULL;
+        }
+    }
+    return array;
+}
+
+static json_t *worker_object(const struct avsp_worker_record *worker)
+{
+    struct object object = {.json = json_object()};
+    put(&object, "id", text_or_null(worker->id));
+    put(&object, "state", json_string(avsp_worker_state_name(worker->state)));
+    put(&object, "drains", json_boolean(worker->drains));
+    put(&object, "host", text_or_null(worker->host));
+    put(&object, "version", text_or_null(worker->version));
+    put(&object, "slots", json_integer(worker->slots));
+    put(&object, "first_seen_at", time_or_null(worker->first_us));
+    put(&object, "last_seen_at", time_or_null(worker->seen_us));
+    put(&object, "tasks", worker_tasks(worker));
+    return whole(&object);
+}
+
+enum avsp_code avsp_cmd_json_workers(const struct avsp_worker_record *workers, size_t n_workers,
+                                     struct avsp_err *err)
+{
+    struct object object = {.json = json_object()};
+    json_t *array = json_array();
+    for (size_t i = 0; array != NULL && i < n_workers; i++)
+        if (json_array_append_new(array, worker_object(&workers[i])) != 0)
+            object.failed = true;
+    put(&object, "workers", array);
+    return print(whole(&object), err);
+}
+
 enum avsp_code avsp_cmd_json_jobs(const struct avsp_job *jobs, size_t n_jobs, struct avsp_err *err)
 {
     struct object object = {.json = json_object()};

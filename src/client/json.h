@@ -18,6 +18,10 @@ enum avsp_code avsp_cmd_json_history(const struct avsp_job *job,
 /// Prints what is left to say of a job that was deleted: its id, and "state": "deleted".
 enum avsp_code avsp_cmd_json_deleted(const char *job_id, struct avsp_err *err) AVSP_CHECKED;
 
+/// Prints {"workers": […]}.
+enum avsp_code avsp_cmd_json_workers(const struct avsp_worker_record *workers, size_t n_workers,
+                                     struct avsp_err *err) AVSP_CHECKED;
+
 /// Prints {"jobs": […]}.
 enum avsp_code avsp_cmd_json_jobs(const struct avsp_job *jobs, size_t n_jobs,
                                   struct avsp_err *err) AVSP_CHECKED;

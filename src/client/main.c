@@ -39,6 +39,11 @@ static const struct avsp_cli_option status_options[] = {
     AVSP_OPTION_JSON,
 };
 
+static const struct avsp_cli_option drain_options[] = {
+    {"undo", NULL, NULL, NULL, "It may take tasks again, where it still runs or is started anew."},
+    AVSP_OPTION_COORDINATOR,
+};
+
 static const struct avsp_cli_option delete_options[] = {
     {"force", NULL, NULL, NULL, "Cancel the job first where it is not over."},
     AVSP_OPTION_COORDINATOR,
@@ -175,6 +180,21 @@ static const struct avsp_cli_command commands[] = {
      .help = "Makes the coordinator forget a job that is over, and its credentials. The "
              "presentation that it made stays.",
      OPTIONS(delete_options)},
+    {.name = "workers",
+     .arguments = "",
+     .summary = "list workers",
+     .help = "Lists the workers that were seen within a day: how each stands (working, idle, "
+             "draining, or away, which is not heard of for a minute), and what it does now.",
+     OPTIONS(job_options)},
+    {.name = "drain",
+     .arguments = "WORKER",
+     .min_args = 1,
+     .max_args = 1,
+     .summary = "take a worker out of service",
+     .help = "Asks a worker to take no new task, to finish what it runs, and to end with exit "
+             "status 0. It is asked again whenever it is started under the same name, until "
+             "--undo.",
+     OPTIONS(drain_options)},
     {.name = "probe",
      .arguments = "INPUT",
      .min_args = 1,
@@ -200,9 +220,9 @@ static const struct avsp_cli_command commands[] = {
 };
 
 static int (*const actions[])(const struct avsp_cli_parsed *args) = {
-    avsp_cmd_encode, avsp_cmd_submit, avsp_cmd_status, avsp_cmd_watch,  avsp_cmd_list,
-    avsp_cmd_cancel, avsp_cmd_retry,  avsp_cmd_pause,  avsp_cmd_resume, avsp_cmd_priority,
-    avsp_cmd_delete, avsp_cmd_probe,  avsp_cmd_verify,
+    avsp_cmd_encode, avsp_cmd_submit,  avsp_cmd_status, avsp_cmd_watch,  avsp_cmd_list,
+    avsp_cmd_cancel, avsp_cmd_retry,   avsp_cmd_pause,  avsp_cmd_resume, avsp_cmd_priority,
+    avsp_cmd_delete, avsp_cmd_workers, avsp_cmd_drain,  avsp_cmd_probe,  avsp_cmd_verify,
 };
 _Static_assert(AVSP_ARRAY_LEN(actions) == AVSP_ARRAY_LEN(commands), "one action a command");
 

@@ -171,6 +171,58 @@ enum avsp_code avsp_cmd_report_jobs(const struct avsp_job *jobs, size_t n_jobs,
     return print(&buf, err);
 }
 
+/// "encode 3 of JOB, and 2 more", or "-".
+static void put_tasks(struct avsp_buf *buf, const struct avsp_worker_record *worker)
+{
+    if (worker->n_tasks == 0) {
+        avsp_buf_puts(buf, "-");
+        return;
+    }
+    const struct avsp_worker_task *task = &worker->tasks[0];
+    avsp_buf_puts(buf, avsp_task_kind_name(task->kind));
+    if (task->kind == AVSP_TASK_ENCODE)
+        avsp_buf_printf(buf, " %" PRIu32, task->idx);
+    avsp_buf_puts(buf, " of ");
+    put_printable(buf, task->job_id);
+    if (worker->n_tasks > 1)
+        avsp_buf_printf(buf, ", and %zu more", worker->n_tasks - 1);
+}
+
+/// As a column of @p width.
+static void put_column(struct avsp_buf *buf, const char *text, size_t width)
+{
+    put_printable(buf, text[0] != '\0' ? text : "-");
+    size_t n = AVSP_MAX(strlen(text), (size_t)1);
+    avsp_buf_printf(buf, "%*s", (int)(n < width ? width - n : 0) + 2, "");
+}
+
+enum avsp_code avsp_cmd_report_workers(const struct avsp_worker_record *workers, size_t n_workers,
+                                       struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, REPORT_MAX_BYTES);
+    size_t width = strlen("WORKER");
+    for (size_t i = 0; i < n_workers; i++)
+        width = AVSP_MAX(width, AVSP_MIN(strlen(workers[i].id), (size_t)60));
+    put_column(&buf, "WORKER", width);
+    avsp_buf_printf(&buf, "%-8s  %5s  %-8s  %-20s  %-16s  %s\n", "STATE", "SLOTS", "VERSION",
+                    "SEEN", "HOST", "NOW");
+    for (size_t i = 0; i < n_workers; i++) {
+        const struct avsp_worker_record *worker = &workers[i];
+        char seen[AVSP_WALL_TEXT_BYTES];
+        avsp_wall_format((struct avsp_wall){worker->seen_us}, seen);
+        put_column(&buf, worker->id, width);
+        avsp_buf_printf(&buf, "%-8s  %5" PRIu32 "  ", avsp_worker_state_name(worker->state),
+                        worker->slots);
+        put_column(&buf, worker->version, 8);
+        avsp_buf_printf(&buf, "%.19sZ  ", seen);
+        put_column(&buf, worker->host, 16);
+        put_tasks(&buf, worker);
+        avsp_buf_puts(&buf, "\n");
+    }
+    return print(&buf, err);
+}
+
 void avsp_cmd_say_warnings(const struct avsp_job *job)
 {
     for (size_t i = 0; i < job->n_warnings; i++)

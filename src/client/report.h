@@ -16,6 +16,10 @@ enum avsp_code avsp_cmd_report_history(const struct avsp_job *job,
 enum avsp_code avsp_cmd_report_jobs(const struct avsp_job *jobs, size_t n_jobs,
                                     struct avsp_err *err) AVSP_CHECKED;
 
+/// Prints one line a worker to standard output. @return as above.
+enum avsp_code avsp_cmd_report_workers(const struct avsp_worker_record *workers, size_t n_workers,
+                                       struct avsp_err *err) AVSP_CHECKED;
+
 /// Says a job's warnings to standard error.
 void avsp_cmd_say_warnings(const struct avsp_job *job);
 

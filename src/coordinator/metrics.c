@@ -119,8 +119,18 @@ static void write_stats(const struct avsp_store_stats *stats, struct avsp_buf *b
     avsp_buf_puts(buf, "avspl1t_queue_age_seconds ");
     write_seconds(buf, (uint64_t)AVSP_MAX(stats->oldest_ready_us, (int64_t)0));
     avsp_buf_puts(buf, "\n");
-    begin(buf, "avspl1t_workers", "gauge", "Workers that hold a task.");
-    avsp_buf_printf(buf, "avspl1t_workers{state=\"working\"} %" PRId64 "\n", stats->n_working);
+    begin(buf, "avspl1t_workers", "gauge",
+          "Workers: that hold a task; that could; that are asked to end; not heard of lately.");
+    const struct {
+        const char *state;
+        int64_t n;
+    } workers[] = {{"working", stats->n_working},
+                   {"idle", stats->n_idle},
+                   {"draining", stats->n_draining},
+                   {"away", stats->n_away}};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(workers); i++)
+        avsp_buf_printf(buf, "avspl1t_workers{state=\"%s\"} %" PRId64 "\n", workers[i].state,
+                        workers[i].n);
 }
 
 void avsp_metrics_write(const struct avsp_metrics *metrics, const struct avsp_store_stats *stats,

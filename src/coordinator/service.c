@@ -152,11 +152,45 @@ static enum avsp_code delete_job(void *opaque, const char *job_id, bool force, s
                 "job.deleted", job_id);
 }
 
+static enum avsp_code list_workers(void *opaque, const struct avsp_workers_query *query,
+                                   struct avsp_arena *arena, struct avsp_worker_page *ret_page,
+                                   struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    return noted(service, avsp_store_list_workers(service->store, query, arena, ret_page, err));
+}
+
+/// Who is newly to drain, and waits for work, is told at once.
+static void refresh_fleet(struct avsp_service *service)
+{
+    struct avsp_server *server = atomic_load(&service->server);
+    if (avsp_fleet_refresh(&service->fleet, service->store) && server != NULL)
+        avsp_server_wake(server, WAKE_ALL);
+}
+
+static enum avsp_code drain(void *opaque, const char *worker_id, bool drain, struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    enum avsp_code rc = noted(service, avsp_store_drain(service->store, worker_id, drain, err));
+    if (rc != AVSP_OK)
+        return rc;
+    refresh_fleet(service);
+    avsp_log(AVSP_LOG_INFO, drain ? "worker.drain" : "worker.drain_undone", "worker=%s",
+             AVSP_LOG_Q(worker_id));
+    return AVSP_OK;
+}
+
 static enum avsp_code claim(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,
                             struct avsp_task *ret_task, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
     const int64_t began_us = avsp_mono_now().us;
+    avsp_fleet_note(&service->fleet, service->store, &claim->worker);
+    if (avsp_fleet_drains(&service->fleet, claim->worker.id)) {
+        // A base worker knows no such word: it finds nothing, for ever.
+        *ret_task = (struct avsp_task){.kind = AVSP_TASK_NONE, .drain = claim->own};
+        return AVSP_OK;
+    }
     enum avsp_code rc =
         noted(service, avsp_store_claim(service->store, claim, arena, ret_task, err));
     if (rc != AVSP_OK || ret_task->kind == AVSP_TASK_NONE)
@@ -176,7 +210,12 @@ static enum avsp_code heartbeat(void *opaque, const char *worker_id, const char 
     struct avsp_service *service = opaque;
     enum avsp_code rc = noted(service, avsp_store_heartbeat(service->store, worker_id, task_id,
                                                             token, progress, ret_status, err));
-    if (rc != AVSP_OK || !ret_status->lease_lost)
+    if (rc != AVSP_OK)
+        return rc;
+    ret_status->drain = avsp_fleet_drains(&service->fleet, worker_id);
+    const struct avsp_worker_info worker = {.id = worker_id, .host = "", .version = ""};
+    avsp_fleet_note(&service->fleet, service->store, &worker);
+    if (!ret_status->lease_lost)
         return rc;
     avsp_metrics_count(&service->metrics, AVSP_COUNT_LEASE_LOST);
     avsp_log(AVSP_LOG_WARN, "task.lease_lost", "task=%s attempt=%" PRId64 " worker=%s",
@@ -263,6 +302,8 @@ const struct avsp_service_ops avsp_coordinator_ops = {
     .resume = resume,
     .set_priority = set_priority,
     .delete_job = delete_job,
+    .list_workers = list_workers,
+    .drain = drain,
     .claim = claim,
     .heartbeat = heartbeat,
     .report = report,
@@ -282,6 +323,7 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
         .committed = committed,
         .opaque = service,
     };
+    avsp_fleet_init(&service->fleet);
     service->store = avsp_store_open(config->db_url, &options, err);
     if (service->store == NULL)
         return err->code;
@@ -298,6 +340,8 @@ void avsp_service_sweep(struct avsp_service *service)
 {
     struct avsp_err err = {0};
     bool failed = noted(service, avsp_store_sweep(service->store, &err)) != AVSP_OK;
+    if (!failed)
+        refresh_fleet(service);
     bool failed_before = atomic_exchange(&service->sweep_failed, failed);
     if (failed && !failed_before)
         avsp_log(AVSP_LOG_WARN, "coordinator.sweep_failed", "why=%s", AVSP_LOG_Q(err.text));
@@ -355,4 +399,5 @@ void avsp_service_close(struct avsp_service *service)
 {
     avsp_store_close(service->store);
     service->store = NULL;
+    avsp_fleet_deinit(&service->fleet);
 }

@@ -13,6 +13,7 @@
 #define AVSP_COORDINATOR_SERVICE_H
 
 #include "coordinator/config.h"
+#include "coordinator/fleet.h"
 #include "coordinator/http.h"
 #include "coordinator/metrics.h"
 #include "db/store.h"
@@ -24,6 +25,7 @@ struct avsp_service {
     struct avsp_store *store;
     _Atomic(struct avsp_server *) server; ///< borrowed; NULL until attached
     struct avsp_metrics metrics;
+    struct avsp_fleet fleet;
     atomic_bool sweep_failed; ///< the last one
     atomic_bool is_stopping;
 };
@@ -48,7 +50,7 @@ extern const size_t avsp_coordinator_n_pages;
 /// From now on it says that it stops.
 void avsp_service_stopping(struct avsp_service *service);
 
-/// Call after the server has stopped; safe on a zeroed value.
+/// Call after the server has stopped, whatever avsp_service_open said.
 void avsp_service_close(struct avsp_service *service);
 
 #endif

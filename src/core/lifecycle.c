@@ -112,6 +112,15 @@ int64_t avsp_window_end(int64_t released, int64_t idx, int64_t n)
     return end >= released + WINDOW_STEP ? end : released;
 }
 
+enum avsp_worker_state avsp_worker_state(bool drains, size_t n_tasks, int64_t silent_us)
+{
+    if (silent_us > AVSP_WORKER_AWAY_US)
+        return AVSP_WORKER_AWAY;
+    if (drains)
+        return AVSP_WORKER_DRAINING;
+    return n_tasks > 0 ? AVSP_WORKER_WORKING : AVSP_WORKER_IDLE;
+}
+
 /// The first wait, doubled with each further attempt up to the last; both far below a person's patience, and above what a
 /// restart of a coordinator or a file server takes.
 #define BACKOFF_FIRST_MS 1000

@@ -51,6 +51,12 @@ enum avsp_task_state avsp_task_waits(enum avsp_job_state job, enum avsp_task_kin
 /// of it is used up, so that a job's own row changes once in many claims.
 int64_t avsp_window_end(int64_t released, int64_t idx, int64_t n);
 
+/// A waiting worker of ours asks again every 20 s, and is written down some seconds late: after this it is gone.
+#define AVSP_WORKER_AWAY_US 60000000
+
+/// How a worker stands. @param silent_us  since it was last heard of.
+enum avsp_worker_state avsp_worker_state(bool drains, size_t n_tasks, int64_t silent_us);
+
 /// What an attempt that did not succeed costs.
 struct avsp_verdict {
     bool job_fails;     ///< no attempt is left, or none would help

@@ -62,6 +62,21 @@ const char *avsp_task_state_name(enum avsp_task_state state)
     return "?";
 }
 
+const char *avsp_worker_state_name(enum avsp_worker_state state)
+{
+    switch (state) {
+    case AVSP_WORKER_IDLE:
+        return "idle";
+    case AVSP_WORKER_WORKING:
+        return "working";
+    case AVSP_WORKER_DRAINING:
+        return "draining";
+    case AVSP_WORKER_AWAY:
+        return "away";
+    }
+    return "?";
+}
+
 /// Control characters never belong in a path, a key or a name; they could forge log lines and playlists.
 static bool has_control(const char *text)
 {

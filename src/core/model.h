@@ -133,6 +133,7 @@ struct avsp_task {
     struct avsp_token token;
     int64_t created_us; ///< wall clock of the database
     int64_t lease_ms;   ///< a heartbeat must come within this; send one every quarter
+    bool drain;         ///< kind NONE: the worker is asked to take no new task, and to end
     uint32_t
         n_waiting; ///< ENCODE: encodes that wait behind this one, or are about to, at most AVSP_WAITING_MAX
 
@@ -259,6 +260,48 @@ struct avsp_claim {
 struct avsp_attempt_status {
     bool canceled;   ///< stop it; nothing more is wanted
     bool lease_lost; ///< somebody else has the task now: drop it
+    bool drain;      ///< the worker is asked to take no new task, and to end
+};
+
+/// The numbers are sent: never change one.
+enum avsp_worker_state {
+    AVSP_WORKER_IDLE = 1,
+    AVSP_WORKER_WORKING,
+    AVSP_WORKER_DRAINING, ///< asked to take no new task, and to end
+    AVSP_WORKER_AWAY,     ///< not heard of for a while
+};
+
+/// What a worker does now.
+struct avsp_worker_task {
+    const char *job_id;
+    enum avsp_task_kind kind;
+    uint32_t idx; ///< first segment of an ENCODE
+};
+
+/// A worker that was heard of lately.
+struct avsp_worker_record {
+    const char *id;
+    enum avsp_worker_state state;
+    const char *host; ///< "" for a base worker, like version; 0 slots
+    const char *version;
+    uint32_t slots;
+    bool drains;
+    int64_t first_us; ///< wall clock of the database
+    int64_t seen_us;  ///< give or take some seconds
+    struct avsp_worker_task *tasks;
+    size_t n_tasks;
+};
+
+/// Which workers to list: by id.
+struct avsp_workers_query {
+    uint32_t limit; ///< 1..AVSP_BATCH_MAX
+    const char *page;
+};
+
+struct avsp_worker_page {
+    struct avsp_worker_record *workers;
+    size_t n_workers;
+    const char *next_page;
 };
 
 /// A task that runs now, for displays.
@@ -350,6 +393,7 @@ struct avsp_outputs_page {
 const char *avsp_job_state_name(enum avsp_job_state state);
 const char *avsp_task_kind_name(enum avsp_task_kind kind);
 const char *avsp_task_state_name(enum avsp_task_state state);
+const char *avsp_worker_state_name(enum avsp_worker_state state);
 
 /// Fills defaults (0 → default) and checks every field of a spec that came from outside. A missing work folder
 /// becomes the folder ".avspl1t-work" inside the output.

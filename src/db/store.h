@@ -39,6 +39,9 @@ struct avsp_store_stats {
     struct avsp_task_stats tasks[AVSP_TASK_N_KINDS];
     int64_t oldest_ready_us; ///< age of the oldest claimable task; 0 = none
     int64_t n_working;       ///< workers that hold a task
+    int64_t n_idle;          ///< workers heard of lately that hold none, and are not to drain
+    int64_t n_draining;      ///< heard of lately
+    int64_t n_away;          ///< not heard of lately
 };
 
 struct avsp_store_options {
@@ -166,6 +169,32 @@ enum avsp_code avsp_store_take_over(struct avsp_store *store, struct avsp_err *e
 enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
                                        const struct avsp_outputs_query *query,
                                        struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
+                                       struct avsp_err *err) AVSP_CHECKED;
+
+/// Notes that a worker was heard of, and what it is. @p worker  slots 0: nothing but its id is known. What was written some
+/// seconds ago is not written again.
+enum avsp_code avsp_store_note_worker(struct avsp_store *store,
+                                      const struct avsp_worker_info *worker,
+                                      struct avsp_err *err) AVSP_CHECKED;
+
+/// Asks a worker to take no new task and to end, until that is undone (@p drain false) or it is forgotten.
+/// @return OK; NOT_FOUND no worker of that id was heard of.
+enum avsp_code avsp_store_drain(struct avsp_store *store, const char *worker_id, bool drain,
+                                struct avsp_err *err) AVSP_CHECKED;
+
+/// The ids of workers that are to drain, in @p arena.
+enum avsp_code avsp_store_list_draining(struct avsp_store *store, struct avsp_arena *arena,
+                                        const char ***ret_ids, size_t *ret_n,
+                                        struct avsp_err *err) AVSP_CHECKED;
+
+/// Forgets workers that were not seen for a day.
+enum avsp_code avsp_store_forget_workers(struct avsp_store *store,
+                                         struct avsp_err *err) AVSP_CHECKED;
+
+/// Workers that were seen within a day, with what they do.
+enum avsp_code avsp_store_list_workers(struct avsp_store *store,
+                                       const struct avsp_workers_query *query,
+                                       struct avsp_arena *arena, struct avsp_worker_page *ret_page,
                                        struct avsp_err *err) AVSP_CHECKED;
 
 /// Counts what is not over: one pass over the open tasks, for monitoring. @return OK.

@@ -38,6 +38,30 @@ static enum avsp_code count_tasks(struct avsp_tx *tx, struct avsp_store_stats *s
     return rc;
 }
 
+/// Workers that hold no task, by how they stand.
+static enum avsp_code count_workers(struct avsp_tx *tx, struct avsp_store_stats *stats,
+                                    struct avsp_err *err)
+{
+    static const char sql[] =
+        "SELECT sum(CASE WHEN w.seen_us < $1 THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN w.seen_us >= $1 AND w.drain = 1 THEN 1 ELSE 0 END),"
+        " sum(CASE WHEN w.seen_us >= $1 AND w.drain = 0 AND b.worker_id IS NULL THEN 1 ELSE 0 END)"
+        " FROM workers w LEFT JOIN (SELECT DISTINCT worker_id FROM tasks WHERE state = 2) b"
+        " ON b.worker_id = w.id HAVING count(*) > 0";
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(
+        tx->db, sql, AVSP_DB_ARGS(avsp_i64(tx->now_us - AVSP_WORKER_AWAY_US)), &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc != AVSP_OK || !more)
+        return rc;
+    stats->n_away = avsp_db_i64(&rows, 0);
+    stats->n_draining = avsp_db_i64(&rows, 1);
+    stats->n_idle = avsp_db_i64(&rows, 2);
+    return AVSP_OK;
+}
+
 static enum avsp_code get_stats_once(struct avsp_store *store, struct avsp_store_stats *ret_stats,
                                      struct avsp_err *err)
 {
@@ -53,6 +77,8 @@ static enum avsp_code get_stats_once(struct avsp_store *store, struct avsp_store
         rc = avsp_tx_i64(&tx, paused, AVSP_DB_NO_ARGS, &stats.n_paused, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_i64(&tx, working, AVSP_DB_NO_ARGS, &stats.n_working, err);
+    if (rc == AVSP_OK)
+        rc = count_workers(&tx, &stats, err);
     if (rc == AVSP_OK)
         rc = count_tasks(&tx, &stats, err);
     if (rc == AVSP_OK)

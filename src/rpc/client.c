@@ -242,6 +242,32 @@ enum avsp_code avsp_client_delete(struct avsp_client *cli, const char *job_id, b
     return call_for_status(cli, SERVICE "DeleteJob", &arena, &request, NULL, deadline, err);
 }
 
+enum avsp_code avsp_client_list_workers(struct avsp_client *cli,
+                                        const struct avsp_workers_query *query,
+                                        struct avsp_arena *arena, struct avsp_worker_page *ret_page,
+                                        struct avsp_mono deadline, struct avsp_err *err)
+{
+    ProtobufCMessage *msg;
+    enum avsp_code rc =
+        call(cli, SERVICE "ListWorkers", arena, avsp_wire_make_workers_query(arena, query),
+             &com__avspl1t__worker_page__descriptor, arena, &msg, deadline, err);
+    if (rc != AVSP_OK)
+        return rc;
+    rc = avsp_wire_read_worker_page(arena, (Com__Avspl1t__WorkerPage *)msg, ret_page, err);
+    return rc == AVSP_OK ? rc : avsp_client_bad_answer(err);
+}
+
+enum avsp_code avsp_client_drain(struct avsp_client *cli, const char *worker_id, bool drain,
+                                 struct avsp_mono deadline, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, REQUEST_ARENA_BYTES);
+    Com__Avspl1t__DrainWorkerMessage request = COM__AVSPL1T__DRAIN_WORKER_MESSAGE__INIT;
+    request.worker_id = (char *)worker_id;
+    request.undo = !drain;
+    return call_for_status(cli, SERVICE "DrainWorker", &arena, &request, NULL, deadline, err);
+}
+
 enum avsp_code avsp_client_claim(struct avsp_client *cli, const struct avsp_claim *claim,
                                  struct avsp_arena *arena, struct avsp_task *ret_task,
                                  struct avsp_mono deadline, struct avsp_err *err)

@@ -61,6 +61,15 @@ enum avsp_code avsp_client_set_priority(struct avsp_client *cli, const char *job
 enum avsp_code avsp_client_delete(struct avsp_client *cli, const char *job_id, bool force,
                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 
+enum avsp_code avsp_client_list_workers(struct avsp_client *cli,
+                                        const struct avsp_workers_query *query,
+                                        struct avsp_arena *arena, struct avsp_worker_page *ret_page,
+                                        struct avsp_mono deadline,
+                                        struct avsp_err *err) AVSP_CHECKED;
+/// @param drain  false: takes it back.
+enum avsp_code avsp_client_drain(struct avsp_client *cli, const char *worker_id, bool drain,
+                                 struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+
 /// Follows a job: @p each gets it at once and after every change (at most about 10 a second) until it is over, @p each
 /// returns false, or the deadline. The job is valid during the call of @p each only.
 /// @return OK the job is over or @p each stopped it; UNAVAILABLE the stream broke: watch again.

@@ -41,6 +41,10 @@ struct avsp_service_ops {
                                    struct avsp_err *err);
     enum avsp_code (*delete_job)(void *opaque, const char *job_id, bool force,
                                  struct avsp_err *err);
+    enum avsp_code (*list_workers)(void *opaque, const struct avsp_workers_query *query,
+                                   struct avsp_arena *arena, struct avsp_worker_page *ret_page,
+                                   struct avsp_err *err);
+    enum avsp_code (*drain)(void *opaque, const char *worker_id, bool drain, struct avsp_err *err);
     enum avsp_code (*claim)(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,
                             struct avsp_task *ret_task, struct avsp_err *err);
     enum avsp_code (*heartbeat)(void *opaque, const char *worker_id, const char *task_id,

@@ -129,6 +129,32 @@ static void delete_job(struct avsp_call *call)
     answer(call, srv->ops.delete_job(srv->opaque, from->id, from->force, &err), &msg.base, &err);
 }
 
+static void list_workers(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    struct avsp_err err = {0};
+    struct avsp_workers_query query;
+    struct avsp_worker_page page;
+    Com__Avspl1t__WorkerPage *msg = NULL;
+    enum avsp_code rc = avsp_wire_read_workers_query(
+        (Com__Avspl1t__ListWorkersMessage *)call->request, &query, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.list_workers(srv->opaque, &query, &call->arena, &page, &err);
+    if (rc == AVSP_OK)
+        msg = avsp_wire_make_worker_page(&call->arena, &page);
+    answer(call, rc, (ProtobufCMessage *)msg, &err);
+}
+
+static void drain_worker(struct avsp_call *call)
+{
+    struct avsp_server *srv = call->srv;
+    const Com__Avspl1t__DrainWorkerMessage *from =
+        (Com__Avspl1t__DrainWorkerMessage *)call->request;
+    struct avsp_err err = {0};
+    Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
+    answer(call, srv->ops.drain(srv->opaque, from->worker_id, !from->undo, &err), &msg.base, &err);
+}
+
 static void heartbeat(struct avsp_call *call)
 {
     struct avsp_server *srv = call->srv;
@@ -233,6 +259,8 @@ const struct avsp_method avsp_ops_methods[] = {
     METHOD("ResumeJob", SMALL_MAX_BYTES, job_id, resume_job),
     METHOD("SetJobPriority", SMALL_MAX_BYTES, job_priority_message, set_priority),
     METHOD("DeleteJob", SMALL_MAX_BYTES, delete_job_message, delete_job),
+    METHOD("ListWorkers", SMALL_MAX_BYTES, list_workers_message, list_workers),
+    METHOD("DrainWorker", SMALL_MAX_BYTES, drain_worker_message, drain_worker),
     METHOD("Heartbeat", SMALL_MAX_BYTES, heartbeat_message, heartbeat),
     METHOD("ReportOutputs", AVSP_RPC_REQUEST_MAX_BYTES, report_outputs_message, report_outputs),
     METHOD("FinishTask", AVSP_RPC_REQUEST_MAX_BYTES, finish_task_message, finish_task),

@@ -126,9 +126,10 @@ static struct parked *heir(struct avsp_parking *parking, uint64_t tried)
     return NULL;
 }
 
-static void reply_none(struct avsp_call *call)
+static void reply_none(struct avsp_call *call, bool drain)
 {
     Com__Avspl1t__Task none = COM__AVSPL1T__TASK__INIT;
+    none.drain = drain;
     avsp_call_reply(call, &none.base);
 }
 
@@ -141,15 +142,18 @@ static void nothing_found(struct parked *p)
     struct avsp_server *srv = call->srv;
     struct avsp_parking *parking = srv->parking;
     struct avsp_mono due = p->due;
+    const bool drain = p->task.drain;
     enum next_step step = STEP_PARKED;
     struct parked *next = NULL;
     pthread_mutex_lock(&parking->lock);
     if (p->is_gone)
         step = STEP_DROP;
-    else if (p->is_last || parking->is_closed)
+    else if (p->is_last || p->task.drain || parking->is_closed)
         step = STEP_REPLY;
     else if (parking->generation != p->seen)
         step = STEP_ASK_AGAIN;
+    if (p->task.drain)
+        p->tried &= ~kinds_bit(p); // it was given nothing: its like may find something
     if (p->is_woken && step != STEP_ASK_AGAIN) {
         next = heir(parking, p->tried);
         p->is_woken = false;
@@ -165,7 +169,7 @@ static void nothing_found(struct parked *p)
     else if (step == STEP_ASK_AGAIN)
         avsp_call_push(call, ask);
     else if (step == STEP_REPLY)
-        reply_none(call);
+        reply_none(call, drain);
     else
         avsp_call_drop(call);
 }
@@ -320,7 +324,7 @@ void avsp_parking_close(struct avsp_server *srv)
     pthread_mutex_unlock(&parking->lock);
     for (struct parked *p = list, *next; p != NULL; p = next) {
         next = p->next;
-        reply_none(p->call);
+        reply_none(p->call, false);
     }
 }
 

@@ -131,6 +131,21 @@ enum avsp_code avsp_wire_read_attempt_page(struct avsp_arena *arena,
                                            struct avsp_attempt_page *ret_page,
                                            struct avsp_err *err) AVSP_CHECKED;
 
+// wire_fleet.c
+Com__Avspl1t__ListWorkersMessage *
+avsp_wire_make_workers_query(struct avsp_arena *arena,
+                             const struct avsp_workers_query *query) AVSP_CHECKED;
+enum avsp_code avsp_wire_read_workers_query(const Com__Avspl1t__ListWorkersMessage *msg,
+                                            struct avsp_workers_query *ret_query,
+                                            struct avsp_err *err) AVSP_CHECKED;
+Com__Avspl1t__WorkerPage *
+avsp_wire_make_worker_page(struct avsp_arena *arena,
+                           const struct avsp_worker_page *page) AVSP_CHECKED;
+enum avsp_code avsp_wire_read_worker_page(struct avsp_arena *arena,
+                                          const Com__Avspl1t__WorkerPage *msg,
+                                          struct avsp_worker_page *ret_page,
+                                          struct avsp_err *err) AVSP_CHECKED;
+
 // wire_task.c
 Com__Avspl1t__GetTaskMessage *avsp_wire_make_claim(struct avsp_arena *arena,
                                                    const struct avsp_claim *claim) AVSP_CHECKED;

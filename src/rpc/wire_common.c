@@ -129,6 +129,7 @@ Com__Avspl1t__Empty *avsp_wire_make_status(struct avsp_arena *arena,
         return NULL;
     msg->status->canceled = status->canceled;
     msg->status->lease_lost = status->lease_lost;
+    msg->status->drain = status->drain;
     return msg;
 }
 
@@ -136,7 +137,8 @@ void avsp_wire_read_status(const Com__Avspl1t__Empty *msg, struct avsp_attempt_s
 {
     *ret_status = (struct avsp_attempt_status){false, false};
     if (msg->status != NULL)
-        *ret_status = (struct avsp_attempt_status){msg->status->canceled, msg->status->lease_lost};
+        *ret_status = (struct avsp_attempt_status){msg->status->canceled, msg->status->lease_lost,
+                                                   msg->status->drain};
 }
 
 char **avsp_wire_make_warnings(struct avsp_arena *arena, const char *const *warnings, size_t n)

@@ -174,8 +174,12 @@ static bool fill_kind(struct avsp_arena *arena, const struct avsp_task *task,
 Com__Avspl1t__Task *avsp_wire_make_task(struct avsp_arena *arena, const struct avsp_task *task)
 {
     Com__Avspl1t__Task *msg = avsp_wire_new(arena, &com__avspl1t__task__descriptor);
-    if (msg == NULL || task->kind == AVSP_TASK_NONE)
+    if (msg == NULL)
+        return NULL;
+    if (task->kind == AVSP_TASK_NONE) {
+        msg->drain = task->drain;
         return msg;
+    }
     msg->id = (char *)task->id;
     msg->job_id = (char *)task->job_id;
     msg->lease_ms = task->lease_ms;
@@ -284,6 +288,8 @@ enum avsp_code avsp_wire_read_task(struct avsp_arena *arena, const Com__Avspl1t_
         rc = avsp_wire_read_token(msg->token, &task.token, err);
         if (rc == AVSP_OK)
             rc = read_kind(arena, msg, &task, err);
+    } else {
+        task.drain = msg->drain;
     }
     if (rc == AVSP_OK)
         *ret_task = task;

@@ -115,6 +115,8 @@ static void *run(void *opaque)
         struct avsp_err err = {0};
         bool there = beat_once(beats, &copy, &status, &err);
         note_contact(beats, there, &err);
+        if (status.drain)
+            atomic_store(&beats->is_drain_asked, true);
         pthread_mutex_lock(&beats->lock);
         beat = find(beats, copy.serial);
         if (beat == NULL)

@@ -40,7 +40,8 @@ struct avsp_beats {
     struct avsp_beat *first;
     uint64_t last_serial;
     bool is_over;
-    bool is_away; ///< the last beat did not get through
+    bool is_away;               ///< the last beat did not get through
+    atomic_bool is_drain_asked; ///< a coordinator asks the worker to take no new task
     pthread_t thread;
 };
 

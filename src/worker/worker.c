@@ -76,7 +76,9 @@ static int supervise(struct avsp_worker *worker, int (*next_signal)(int ms))
                    avsp_mono_passed(drain_ends)) {
             stop(worker, "drain-seconds");
         } else if (phase == AVSP_PHASE_RUN) {
-            const char *why = batch_end(worker, &status);
+            const char *why = atomic_load(&worker->beats.is_drain_asked)
+                                  ? "asked by the coordinator"
+                                  : batch_end(worker, &status);
             if (why != NULL)
                 drain(worker, why);
         }

@@ -66,6 +66,8 @@ def test_a_job_is_counted(farm, clip, tmp_path):
     assert after["avspl1t_claim_seconds_count"] == after['avspl1t_claim_seconds_bucket{le="+Inf"}'] == done
     assert after["avspl1t_commit_seconds_count"] > done
     assert after['avspl1t_jobs{state="running"}'] == 0
+    assert after['avspl1t_workers{state="idle"}'] == 1
+    assert after['avspl1t_workers{state="draining"}'] == 0
     assert after["avspl1t_queue_age_seconds"] == 0
 
 

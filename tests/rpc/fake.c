@@ -108,6 +108,22 @@ static enum avsp_code delete_job(void *opaque, const char *job_id, bool force, s
     return see(opaque, force ? "delete!" : "delete", job_id, err);
 }
 
+static enum avsp_code list_workers(void *opaque, const struct avsp_workers_query *query,
+                                   struct avsp_arena *arena, struct avsp_worker_page *ret_page,
+                                   struct avsp_err *err)
+{
+    (void)arena;
+    struct fake *fake = begin(opaque);
+    avsp_buf_printf(&fake->seen, "%u %s", query->limit, query->page);
+    *ret_page = fake->workers;
+    return end(fake, err);
+}
+
+static enum avsp_code drain(void *opaque, const char *worker_id, bool drain, struct avsp_err *err)
+{
+    return see(opaque, drain ? "drain" : "undo", worker_id, err);
+}
+
 static enum avsp_code claim(void *opaque, const struct avsp_claim *from, struct avsp_arena *arena,
                             struct avsp_task *ret_task, struct avsp_err *err)
 {
@@ -115,7 +131,9 @@ static enum avsp_code claim(void *opaque, const struct avsp_claim *from, struct 
     struct fake *fake = begin(opaque);
     dump_claim(&fake->seen, from);
     fake->n_claims++;
-    bool fits = fake->only_kinds == 0 || (from->worker.kinds & fake->only_kinds) != 0;
+    ret_task->drain = fake->drains;
+    bool fits =
+        !fake->drains && (fake->only_kinds == 0 || (from->worker.kinds & fake->only_kinds) != 0);
     if (fake->n_ready > 0 && fits) {
         fake->n_ready--;
         *ret_task = fake->task;
@@ -193,6 +211,8 @@ const struct avsp_service_ops fake_ops = {
     .resume = resume,
     .set_priority = set_priority,
     .delete_job = delete_job,
+    .list_workers = list_workers,
+    .drain = drain,
     .claim = claim,
     .heartbeat = heartbeat,
     .report = report,
@@ -216,6 +236,7 @@ static void fill(struct fake *fake)
     };
     fake->jobs.next_page = "";
     fake->attempts.next_page = "";
+    fake->workers.next_page = "";
     fake->task = (struct avsp_task){
         .id = "task1",
         .job_id = "job1",

@@ -17,6 +17,8 @@ struct fake {
     struct avsp_job job;
     struct avsp_job_page jobs;
     struct avsp_attempt_page attempts;
+    struct avsp_worker_page workers;
+    bool drains; ///< a claim is told so
     struct avsp_task task;
     struct avsp_attempt_status status;
     struct avsp_outputs_page outputs;

@@ -193,6 +193,27 @@ struct avsp_attempt_record sample_attempt(struct sampler *s)
     };
 }
 
+struct avsp_worker_record sample_worker(struct sampler *s)
+{
+    struct avsp_worker_record worker = {
+        .id = sample_text(s, 40),
+        .state = (enum avsp_worker_state)(1 + next(s) % AVSP_WORKER_AWAY),
+        .host = sample_text(s, 40),
+        .version = sample_text(s, 10),
+        .slots = (uint32_t)sample_number(s, UINT32_MAX),
+        .drains = coin(s),
+        .first_us = (int64_t)sample_number(s, 253402300799000000),
+        .seen_us = (int64_t)sample_number(s, 253402300799000000),
+        .n_tasks = (size_t)sample_number(s, 4),
+    };
+    worker.tasks = must(avsp_arena_array(s->arena, worker.n_tasks, sizeof *worker.tasks));
+    for (size_t i = 0; i < worker.n_tasks; i++)
+        worker.tasks[i] = (struct avsp_worker_task){
+            sample_text(s, 40), (enum avsp_task_kind)(1 + next(s) % AVSP_TASK_CLEANUP),
+            (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX - 1)};
+    return worker;
+}
+
 struct avsp_claim sample_claim(struct sampler *s)
 {
     return (struct avsp_claim){
@@ -424,6 +445,16 @@ void dump_attempt(struct avsp_buf *buf, const struct avsp_attempt_record *attemp
                     attempt->task_id, (int)attempt->kind, attempt->idx, attempt->attempt,
                     attempt->worker_id, attempt->claimed_us, attempt->ended_us, attempt->outcome);
     dump_failure(buf, &attempt->failure);
+}
+
+void dump_worker(struct avsp_buf *buf, const struct avsp_worker_record *worker)
+{
+    avsp_buf_printf(buf, "worker %s %d %s|%s %" PRIu32 " %d %" PRId64 " %" PRId64 "\n", worker->id,
+                    (int)worker->state, worker->host, worker->version, worker->slots,
+                    worker->drains, worker->first_us, worker->seen_us);
+    for (size_t i = 0; i < worker->n_tasks; i++)
+        avsp_buf_printf(buf, "does %s %d %" PRIu32 "\n", worker->tasks[i].job_id,
+                        (int)worker->tasks[i].kind, worker->tasks[i].idx);
 }
 
 void dump_claim(struct avsp_buf *buf, const struct avsp_claim *claim)

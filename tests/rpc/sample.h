@@ -16,6 +16,7 @@ struct avsp_label *sample_labels(struct sampler *s, size_t n);
 struct avsp_job_spec sample_spec(struct sampler *s);
 struct avsp_job sample_job(struct sampler *s, bool with_running);
 struct avsp_attempt_record sample_attempt(struct sampler *s);
+struct avsp_worker_record sample_worker(struct sampler *s);
 struct avsp_claim sample_claim(struct sampler *s);
 struct avsp_task sample_task(struct sampler *s, enum avsp_task_kind kind);
 struct avsp_progress sample_progress(struct sampler *s);
@@ -28,6 +29,7 @@ void dump_labels(struct avsp_buf *buf, const struct avsp_label *labels, size_t n
 void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec);
 void dump_job(struct avsp_buf *buf, const struct avsp_job *job);
 void dump_attempt(struct avsp_buf *buf, const struct avsp_attempt_record *attempt);
+void dump_worker(struct avsp_buf *buf, const struct avsp_worker_record *worker);
 void dump_claim(struct avsp_buf *buf, const struct avsp_claim *claim);
 void dump_task(struct avsp_buf *buf, const struct avsp_task *task);
 void dump_progress(struct avsp_buf *buf, const struct avsp_progress *progress);

@@ -198,6 +198,52 @@ static void lists_attempts(void **state)
     }
 }
 
+static void lists_and_drains_workers(void **state)
+{
+    struct bench *b = *state;
+    struct avsp_err err = {0};
+    for (int i = 0; i < 20; i++) {
+        struct avsp_worker_record workers[10];
+        b->fake.workers = (struct avsp_worker_page){workers, (size_t)sample_number(&b->s, 10),
+                                                    sample_text(&b->s, 30)};
+        for (size_t k = 0; k < b->fake.workers.n_workers; k++) {
+            workers[k] = sample_worker(&b->s);
+            dump_worker(&b->want, &workers[k]);
+        }
+        struct avsp_workers_query query = {1 + (uint32_t)sample_number(&b->s, 499),
+                                           sample_text(&b->s, 30)};
+        struct avsp_worker_page page;
+        ok(avsp_client_list_workers(b->cli, &query, &b->arena, &page, soon(), &err), &err);
+        assert_string_equal(page.next_page, b->fake.workers.next_page);
+        for (size_t k = 0; k < page.n_workers; k++)
+            dump_worker(&b->got, &page.workers[k]);
+        check_got(b);
+        avsp_buf_printf(&b->want, "%u %s", query.limit, query.page);
+        check_seen(b);
+    }
+    ok(avsp_client_drain(b->cli, "w1", true, soon(), &err), &err);
+    avsp_buf_puts(&b->want, "drain w1");
+    check_seen(b);
+    ok(avsp_client_drain(b->cli, "w1", false, soon(), &err), &err);
+    avsp_buf_puts(&b->want, "undo w1");
+    check_seen(b);
+}
+
+/// Who is to drain is told at once, however long it would have waited.
+static void a_claim_hears_that_it_is_to_drain(void **state)
+{
+    struct bench *b = *state;
+    struct avsp_err err = {0};
+    b->fake.drains = true;
+    struct avsp_claim claim = sample_claim(&b->s);
+    claim.own = true;
+    claim.wait_ms = 60000;
+    struct avsp_task task;
+    ok(avsp_client_claim(b->cli, &claim, &b->arena, &task, avsp_mono_in_ms(10000), &err), &err);
+    assert_int_equal(task.kind, AVSP_TASK_NONE);
+    assert_true(task.drain);
+}
+
 static void claims_tasks_of_every_kind(void **state)
 {
     struct bench *b = *state;
@@ -240,12 +286,13 @@ static void beats_and_releases(void **state)
         const char *worker = sample_text(&b->s, 40), *task = sample_text(&b->s, 40);
         struct avsp_token token = i % 3 == 0 ? (struct avsp_token){0, 0} : sample_token(&b->s);
         struct avsp_progress progress = sample_progress(&b->s);
-        b->fake.status = (struct avsp_attempt_status){i % 2 == 0, i % 4 < 2};
+        b->fake.status = (struct avsp_attempt_status){i % 2 == 0, i % 4 < 2, i % 3 == 0};
         struct avsp_attempt_status status;
         ok(avsp_client_heartbeat(b->cli, worker, task, token, &progress, &status, soon(), &err),
            &err);
         assert_int_equal(status.canceled, b->fake.status.canceled);
         assert_int_equal(status.lease_lost, b->fake.status.lease_lost);
+        assert_int_equal(status.drain, b->fake.status.drain);
         avsp_buf_printf(&b->want, "%s %s\n", worker, task);
         dump_token(&b->want, token);
         dump_progress(&b->want, &progress);
@@ -374,7 +421,8 @@ static void long_texts_are_clipped_not_refused(void **state)
 #define ON(place, name) cmocka_unit_test_setup_teardown(name, set_up_##place, tear_down)
 #define ALL(place)                                                                                 \
     ON(place, submits), ON(place, gets_jobs_without_secrets), ON(place, lists_jobs),               \
-        ON(place, lists_attempts), ON(place, claims_tasks_of_every_kind),                          \
+        ON(place, lists_attempts), ON(place, lists_and_drains_workers),                            \
+        ON(place, a_claim_hears_that_it_is_to_drain), ON(place, claims_tasks_of_every_kind),       \
         ON(place, claims_as_a_base_worker), ON(place, beats_and_releases),                         \
         ON(place, reports_and_lists_outputs), ON(place, finishes_and_cancels),                     \
         ON(place, controls_jobs), ON(place, every_code_comes_back),                                \

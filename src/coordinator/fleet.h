@@ -1,0 +1,48 @@
+/// What this coordinator knows of the workers, so that the database is not asked at every call: when each was last written
+/// down, and which are to drain.
+///
+///     avsp_fleet_init(&fleet);
+///     if (avsp_fleet_drains(&fleet, id)) …                 // at a claim or a heartbeat: no database
+///     avsp_fleet_note(&fleet, store, &worker);             // there too: writes now and then
+///     if (avsp_fleet_refresh(&fleet, store)) …             // once a second: somebody is newly to drain
+///     avsp_fleet_deinit(&fleet);
+///
+/// A worker's row is written at most once in some seconds by each coordinator. Any thread.
+#ifndef AVSP_COORDINATOR_FLEET_H
+#define AVSP_COORDINATOR_FLEET_H
+
+#include "db/store.h"
+
+#include <pthread.h>
+
+#define AVSP_FLEET_PLACES                                                                          \
+    4096 ///< workers whose last note is remembered; others are noted more often
+
+struct avsp_fleet {
+    pthread_mutex_t lock;
+    struct {
+        uint64_t hash; ///< of the worker's id
+        int64_t us;    ///< monotonic; 0 = none
+    } noted[AVSP_FLEET_PLACES];
+    int64_t swept_us;        ///< monotonic: when those were forgotten that are long gone
+    struct avsp_arena arena; ///< of what follows
+    const char **draining;
+    size_t n_draining;
+};
+
+void avsp_fleet_init(struct avsp_fleet *fleet);
+void avsp_fleet_deinit(struct avsp_fleet *fleet);
+
+/// Notes that a worker was heard of, unless that was done a moment ago. @p worker  slots 0: nothing but its id is known.
+/// A failure is of no consequence: the next call tries again.
+void avsp_fleet_note(struct avsp_fleet *fleet, struct avsp_store *store,
+                     const struct avsp_worker_info *worker);
+
+/// Is the worker to take no new task?
+bool avsp_fleet_drains(struct avsp_fleet *fleet, const char *worker_id);
+
+/// Asks the database who is to drain, and now and then forgets workers that were not seen for a day.
+/// @return true: there is one that was not before.
+bool avsp_fleet_refresh(struct avsp_fleet *fleet, struct avsp_store *store);
+
+#endif

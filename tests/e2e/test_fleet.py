@@ -1,0 +1,57 @@
+"""The workers that there are, and how one goes out of service."""
+import json
+
+from harness.programs import wait_until
+
+
+def workers(farm, address):
+    done = farm.build.run("workers", "--json", "--coordinator", address)
+    assert done.returncode == 0, done.stderr
+    return {w["id"]: w for w in json.loads(done.stdout)["workers"]}
+
+
+def drain(farm, address, *args):
+    return farm.build.run("drain", *args, "--coordinator", address)
+
+
+def test_a_drained_worker_finishes_and_ends(farm, clip, tmp_path):
+    coordinator = farm.coordinator()
+    address = coordinator.address
+    busy = farm.worker(address, name="busy")
+    film = clip("film")
+    job = farm.submit(address, film.path, tmp_path / "out", "--preset", 10, "--segment-seconds", film.segment_seconds)
+
+    def encoding():
+        shown = workers(farm, address)["busy"]
+        return shown if any(task["kind"] == "encode" for task in shown["tasks"]) else None
+
+    shown = wait_until(encoding, "an encode on busy")
+    assert (shown["state"], shown["slots"]) == ("working", 1)
+    assert shown["host"] and shown["version"]
+    assert {task["job"] for task in shown["tasks"]} == {job}
+    idle = farm.worker(address, name="idle", slots=3)
+    wait_until(lambda: "idle" in workers(farm, address), "the second worker")
+    table = farm.build.run("workers", "--coordinator", address).stdout
+    assert "busy" in table and "WORKER" in table
+    assert drain(farm, address, "busy").returncode == 0
+    assert busy.process.wait(30) == 0, busy.text()
+    assert "task.released" not in busy.text()
+    assert workers(farm, address)["busy"]["state"] == "draining"
+    assert farm.wait_over(address, job)["state"] == "finished", farm.logs()
+    # One that only waits hears of it at once.
+    assert workers(farm, address)["idle"]["state"] == "idle"
+    assert drain(farm, address, "idle").returncode == 0
+    assert idle.process.wait(10) == 0, idle.text()
+    # It stays out of service until that is undone.
+    idle.start()
+    assert idle.process.wait(10) == 0, idle.text()
+    assert drain(farm, address, "idle", "--undo").returncode == 0
+    idle.start()
+    again = farm.submit(address, clip("silent").path, tmp_path / "again", "--preset", 13)
+    assert farm.wait_over(address, again)["state"] == "finished", farm.logs()
+
+
+def test_an_unknown_worker_cannot_drain(farm):
+    done = drain(farm, farm.coordinator().address, "nobody")
+    assert done.returncode == 2
+    assert 'there is no worker "nobody"' in done.stderr
