@@ -16,6 +16,8 @@ union model {
     struct avsp_progress progress;
     struct avsp_attempts_query attempts_query;
     struct avsp_attempt_page attempts;
+    struct avsp_workers_query workers_query;
+    struct avsp_worker_page workers;
 };
 
 typedef enum avsp_code reader(struct avsp_arena *arena, const ProtobufCMessage *msg,
@@ -108,6 +110,21 @@ static enum avsp_code read_task(struct avsp_arena *arena, const ProtobufCMessage
     return rc;
 }
 
+static enum avsp_code read_workers_query(struct avsp_arena *arena, const ProtobufCMessage *msg,
+                                         union model *model, struct avsp_err *err)
+{
+    (void)arena;
+    return avsp_wire_read_workers_query((const Com__Avspl1t__ListWorkersMessage *)msg,
+                                        &model->workers_query, err);
+}
+
+static enum avsp_code read_worker_page(struct avsp_arena *arena, const ProtobufCMessage *msg,
+                                       union model *model, struct avsp_err *err)
+{
+    return avsp_wire_read_worker_page(arena, (const Com__Avspl1t__WorkerPage *)msg, &model->workers,
+                                      err);
+}
+
 static enum avsp_code read_status(struct avsp_arena *arena, const ProtobufCMessage *msg,
                                   union model *model, struct avsp_err *err)
 {
@@ -158,6 +175,8 @@ MAKER(page, page)
 MAKER(task, task)
 MAKER(attempts_query, attempts_query)
 MAKER(attempt_page, attempts)
+MAKER(workers_query, workers_query)
+MAKER(worker_page, workers)
 
 static const struct {
     const ProtobufCMessageDescriptor *type;
@@ -181,6 +200,9 @@ static const struct {
     {&com__avspl1t__attempt_page__descriptor, read_attempt_page, make_attempt_page},
     {&com__avspl1t__job_priority_message__descriptor, read_nothing, NULL},
     {&com__avspl1t__delete_job_message__descriptor, read_nothing, NULL},
+    {&com__avspl1t__list_workers_message__descriptor, read_workers_query, make_workers_query},
+    {&com__avspl1t__worker_page__descriptor, read_worker_page, make_worker_page},
+    {&com__avspl1t__drain_worker_message__descriptor, read_nothing, NULL},
 };
 
 static grpc_byte_buffer *buffer_of(const uint8_t *data, size_t size)
