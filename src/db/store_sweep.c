@@ -68,6 +68,9 @@ static enum avsp_code count_ready(struct avsp_tx *tx, int64_t last_us, bool leas
     return rc;
 }
 
+/// Each a probe of one index, however much the job holds.
+#define HELD(alias) " WHERE " alias ".job_id = j.id AND " alias ".state = 6"
+
 /// Judges the clock, tells who waits, and makes manifest tasks that a crash left out.
 static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
 {
@@ -78,10 +81,16 @@ static enum avsp_code look(struct avsp_tx *tx, struct avsp_err *err)
         " AND NOT EXISTS (SELECT 1 FROM tasks h WHERE h.job_id = j.id AND h.state = 6) LIMIT $1";
     // Held beyond the window, and nothing within it: places without a frame lie between.
     static const char held_sql[] =
-        "SELECT j.id FROM jobs j WHERE j.state = 1 AND EXISTS (SELECT 1 FROM tasks h"
-        " WHERE h.job_id = j.id AND h.state = 6 AND (h.kind <> 2 OR h.idx < j.released"
-        " OR h.idx < $1 OR NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id"
-        " AND u.state IN (1, 2)))) LIMIT $2";
+        "SELECT j.id FROM jobs j WHERE j.state = 1 AND (EXISTS (SELECT 1 FROM tasks "
+        "o" HELD("o") " AND o.kind IN (1, 3, 4)) OR EXISTS (SELECT 1 FROM tasks w" HELD(
+            "w") " AND w.kind = 2 AND w.track = 0 AND w.idx < j.released)"
+                 " OR EXISTS (SELECT 1 FROM tasks f" HELD(
+                     "f") " AND f.kind = 2 AND f.track = 0 AND f.idx < $1)"
+                          " OR (EXISTS (SELECT 1 FROM tasks h" HELD(
+                              "h") " AND h.kind = 2)"
+                                   " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id "
+                                   "= j.id AND u.state IN (1, 2)))) "
+                                   "LIMIT $2";
     struct avsp_store *store = tx->store;
     const int64_t last_us = store->last_sweep_us; // written after the commit alone
     const int64_t lease_us = store->options.lease_ms * 1000;

@@ -78,7 +78,7 @@ static enum avsp_code let_go_others(struct avsp_tx *tx, const char *job_id, stru
     static const char sql[] =
         "UPDATE tasks SET state = $2, fair_key = CASE WHEN fair_key > $3 THEN fair_key ELSE $3 END,"
         " priority = (SELECT j.priority FROM jobs j WHERE j.id = $1)"
-        " WHERE job_id = $1 AND state = 6 AND kind <> 2";
+        " WHERE job_id = $1 AND state = 6 AND kind IN (1, 3, 4)";
     int64_t virtual_time = 0;
     int64_t changed = 0;
     enum avsp_code rc = avsp_virtual_time(tx, &virtual_time, err);

@@ -10,8 +10,8 @@
 #define DRAINING_MAX 10000 ///< workers that may be asked to drain at once
 #define TASKS_MAX 20000    ///< running tasks that one page of workers shows
 
-enum avsp_code avsp_store_note_worker(struct avsp_store *store,
-                                      const struct avsp_worker_info *worker, struct avsp_err *err)
+static enum avsp_code note_worker_once(struct avsp_store *store,
+                                       const struct avsp_worker_info *worker, struct avsp_err *err)
 {
     // A heartbeat knows the id alone.
     static const char sql[] =
@@ -36,8 +36,19 @@ enum avsp_code avsp_store_note_worker(struct avsp_store *store,
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
-enum avsp_code avsp_store_drain(struct avsp_store *store, const char *worker_id, bool drain,
-                                struct avsp_err *err)
+enum avsp_code avsp_store_note_worker(struct avsp_store *store,
+                                      const struct avsp_worker_info *worker, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = note_worker_once(store, worker, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
+static enum avsp_code drain_once(struct avsp_store *store, const char *worker_id, bool drain,
+                                 struct avsp_err *err)
 {
     static const char sql[] = "UPDATE workers SET drain = $2 WHERE id = $1";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
@@ -51,8 +62,19 @@ enum avsp_code avsp_store_drain(struct avsp_store *store, const char *worker_id,
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
-enum avsp_code avsp_store_list_draining(struct avsp_store *store, struct avsp_arena *arena,
-                                        const char ***ret_ids, size_t *ret_n, struct avsp_err *err)
+enum avsp_code avsp_store_drain(struct avsp_store *store, const char *worker_id, bool drain,
+                                struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = drain_once(store, worker_id, drain, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
+static enum avsp_code list_draining_once(struct avsp_store *store, struct avsp_arena *arena,
+                                         const char ***ret_ids, size_t *ret_n, struct avsp_err *err)
 {
     static const char count_sql[] = "SELECT count(*) FROM workers WHERE drain = 1";
     static const char sql[] = "SELECT id FROM workers WHERE drain = 1 LIMIT $1";
@@ -79,7 +101,18 @@ enum avsp_code avsp_store_list_draining(struct avsp_store *store, struct avsp_ar
     return rc;
 }
 
-enum avsp_code avsp_store_forget_workers(struct avsp_store *store, struct avsp_err *err)
+enum avsp_code avsp_store_list_draining(struct avsp_store *store, struct avsp_arena *arena,
+                                        const char ***ret_ids, size_t *ret_n, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = list_draining_once(store, arena, ret_ids, ret_n, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
+static enum avsp_code forget_workers_once(struct avsp_store *store, struct avsp_err *err)
 {
     static const char sql[] = "DELETE FROM workers WHERE seen_us < $1";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
@@ -88,6 +121,16 @@ enum avsp_code avsp_store_forget_workers(struct avsp_store *store, struct avsp_e
     if (rc == AVSP_OK)
         rc = avsp_tx_exec(&tx, sql, AVSP_DB_ARGS(avsp_i64(tx.now_us - FORGET_US)), &changed, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+}
+
+enum avsp_code avsp_store_forget_workers(struct avsp_store *store, struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = forget_workers_once(store, err);
+    while (avsp_tx_again(&tries, rc, err));
+    return rc;
 }
 
 // --- the list
@@ -186,10 +229,10 @@ static enum avsp_code read_page(struct avsp_tx *tx, const struct avsp_workers_qu
     return rc;
 }
 
-enum avsp_code avsp_store_list_workers(struct avsp_store *store,
-                                       const struct avsp_workers_query *query,
-                                       struct avsp_arena *arena, struct avsp_worker_page *ret_page,
-                                       struct avsp_err *err)
+static enum avsp_code list_workers_once(struct avsp_store *store,
+                                        const struct avsp_workers_query *query,
+                                        struct avsp_arena *arena, struct avsp_worker_page *ret_page,
+                                        struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_worker_page page = {.next_page = ""};
@@ -204,5 +247,18 @@ enum avsp_code avsp_store_list_workers(struct avsp_store *store,
         rc = read_page(&tx, query, arena, &page, err);
     if (rc == AVSP_OK)
         *ret_page = page;
+    return rc;
+}
+
+enum avsp_code avsp_store_list_workers(struct avsp_store *store,
+                                       const struct avsp_workers_query *query,
+                                       struct avsp_arena *arena, struct avsp_worker_page *ret_page,
+                                       struct avsp_err *err)
+{
+    unsigned tries = 0;
+    enum avsp_code rc;
+    do
+        rc = list_workers_once(store, query, arena, ret_page, err);
+    while (avsp_tx_again(&tries, rc, err));
     return rc;
 }
