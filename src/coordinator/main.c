@@ -16,6 +16,9 @@
 
 /// Clients that watch our health stop coming within this; without it some calls would be lost (notes/grpc 3.6).
 #define LAME_DUCK_MS 700
+/// Load balancers ask the side port every so often, and hear of the end before clients do: a client behind one would take our
+/// word for that of all coordinators.
+#define BALANCER_MS 500
 #define GRACE_MS 5000
 
 #define DATABASE_WAIT_MIN_MS 500
@@ -107,6 +110,8 @@ static enum avsp_code serve(const struct avsp_config *config, struct avsp_servic
     int sig = sweep_until_signal(service, config->lease_ms, ends);
     avsp_log(AVSP_LOG_INFO, "coordinator.stopping", "signal=%s", sigabbrev_np(sig));
     avsp_service_stopping(service);
+    if (http != NULL)
+        usleep(BALANCER_MS * 1000);
     avsp_server_stop(server, port > 0 ? LAME_DUCK_MS : 0, GRACE_MS);
     avsp_log(AVSP_LOG_INFO, "coordinator.stopped", "address=%s", address);
     return AVSP_OK;
