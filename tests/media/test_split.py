@@ -347,8 +347,8 @@ def test_not_media(tmp_path, kind):
     cases = {
         b"": ("corrupt", "empty"),
         b"Dear diary,\n" * 100: ("corrupt", "no demuxer recognises it"),
-        b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n": ("unsupported", "kind of file"),
-        b"ffconcat version 1.0\nfile other.mp4\n": ("unsupported", "kind of file"),
+        b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nfile:///etc/passwd\n": ("unsupported", "a playlist (HLS) that names other files"),
+        b"ffconcat version 1.0\nfile other.mp4\n": ("unsupported", "never followed"),
     }
     for content, (code, text) in cases.items():
         source = tmp_path / "video.mp4"
