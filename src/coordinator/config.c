@@ -156,5 +156,10 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
         return avsp_err_set(err, AVSP_INVALID,
                             "--log-level: \"%.64s\" is not error, warn, info or debug", level);
     ret_config->db_url = avsp_cli_str(args, "db");
+    if (ret_config->take_over && ret_config->db_url != NULL &&
+        strncmp(ret_config->db_url, "sqlite:", 7) != 0)
+        return avsp_err_set(err, AVSP_INVALID,
+                            "--take-over is for a database that nobody else uses, in a file of "
+                            "this machine: --db sqlite:///PATH");
     return ret_config->db_url != NULL ? AVSP_OK : default_db(arena, &ret_config->db_url, err);
 }

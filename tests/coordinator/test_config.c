@@ -68,6 +68,16 @@ static void numbers_and_levels_are_checked(void **state)
     assert_int_equal(READ("--db=sqlite:///x", "an argument"), AVSP_INVALID);
 }
 
+static void what_others_use_is_not_taken_over(void **state)
+{
+    (void)state;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 16);
+    assert_int_equal(READ("--db=sqlite:///x", "--take-over"), AVSP_OK);
+    assert_int_equal(READ("--db=postgresql:///x", "--take-over"), AVSP_INVALID);
+    assert_non_null(strstr(err.text, "--take-over"));
+}
+
 static void the_default_database_is_private(void **state)
 {
     (void)state;
@@ -104,6 +114,7 @@ int main(void)
         cmocka_unit_test(only_this_machine_is_loopback),
         cmocka_unit_test(beyond_it_only_when_told),
         cmocka_unit_test(numbers_and_levels_are_checked),
+        cmocka_unit_test(what_others_use_is_not_taken_over),
         cmocka_unit_test(the_default_database_is_private),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
