@@ -20,8 +20,7 @@ static const struct avsp_cli_option options[] = {
     {"slots", "N", "AVSPL1T_SLOTS", NULL,
      "Encodes at once. Default: one a processor, fewer where memory is short."},
     {"threads", "N", "AVSPL1T_THREADS", NULL,
-     "Threads of one encode. Default: processors divided by slots, and two where memory allows "
-     "it."},
+     "Threads of one encode. Default: processors divided by slots."},
     {"work-dir", "FOLDER", "AVSPL1T_WORK_DIR", NULL,
      "Where temporary files go. Default: avspl1t-UID in $TMPDIR or /tmp."},
     {"work-limit", "BYTES", "AVSPL1T_WORK_LIMIT", NULL,
@@ -141,15 +140,12 @@ static enum avsp_code read_sizes(const struct avsp_cli_parsed *args,
         avsp_cli_i64(args, "slots", 1, SLOTS_MAX, &slots, err) != AVSP_OK)
         return err->code;
     config->slots = (unsigned)slots;
-    int64_t threads = avsp_machine_threads(&machine, config->slots);
-    int64_t all = AVSP_MAX((int64_t)machine.n_cpus, slots);
-    if (avsp_cli_str(args, "threads") != NULL) {
-        if (avsp_cli_i64(args, "threads", 1, THREADS_MAX, &threads, err) != AVSP_OK)
-            return err->code;
-        all = threads * slots;
-    }
-    config->threads = (unsigned)AVSP_MIN(threads, THREADS_MAX);
-    config->all_threads = (unsigned)AVSP_MIN(all, THREADS_MAX);
+    int64_t threads = AVSP_MIN(AVSP_MAX(machine.n_cpus / config->slots, 1u), THREADS_MAX);
+    if (avsp_cli_str(args, "threads") != NULL &&
+        avsp_cli_i64(args, "threads", 1, THREADS_MAX, &threads, err) != AVSP_OK)
+        return err->code;
+    config->threads = (unsigned)threads;
+    config->all_threads = (unsigned)AVSP_MIN(threads * slots, (int64_t)THREADS_MAX);
     config->memory_bytes = avsp_machine_memory_limit(&machine, config->slots);
     enum avsp_code rc =
         read_bytes(args, "memory-limit", (uint64_t)64 << 20, &config->memory_bytes, err);

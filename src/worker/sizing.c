@@ -7,8 +7,6 @@
 
 /// An encode of 4K in 10 bit with one thread (measured: 1.6 GB resident).
 #define SLOT_BYTES ((uint64_t)1536 << 20)
-/// What a second thread takes there (measured: 3.4 GB with both).
-#define SECOND_THREAD_BYTES ((uint64_t)1792 << 20)
 #define STEP_MIN_BYTES ((uint64_t)2 << 30)
 #define SLOTS_MAX 256
 
@@ -121,13 +119,6 @@ unsigned avsp_machine_slots(const struct avsp_machine *machine)
 {
     uint64_t by_memory = AVSP_MAX(machine->available_bytes / SLOT_BYTES, (uint64_t)1);
     return (unsigned)AVSP_MIN(AVSP_MIN((uint64_t)machine->n_cpus, by_memory), (uint64_t)SLOTS_MAX);
-}
-
-unsigned avsp_machine_threads(const struct avsp_machine *machine, unsigned n_slots)
-{
-    unsigned share = AVSP_MAX(machine->n_cpus / n_slots, 1u);
-    bool has_room = machine->available_bytes / n_slots >= SLOT_BYTES + SECOND_THREAD_BYTES;
-    return share == 1 && machine->n_cpus > 1 && has_room ? 2 : share;
 }
 
 uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned n_slots)

@@ -15,10 +15,6 @@ void avsp_machine_look(struct avsp_machine *ret_machine);
 /// One slot a processor where memory allows it. 1..
 unsigned avsp_machine_slots(const struct avsp_machine *machine);
 
-/// Threads of one encode with @p n_slots at once: its share of the processors, and two where memory allows it. Encoders that
-/// share processors lose nothing by that (measured: SVT-AV1 1.4.1, 720p), and the last ones leave no processor idle. 1..
-unsigned avsp_machine_threads(const struct avsp_machine *machine, unsigned n_slots);
-
 /// Resident memory that one media step may use with @p n_slots of them.
 uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned n_slots);
 

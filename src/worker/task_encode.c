@@ -92,10 +92,12 @@ static enum avsp_code check_made(const struct avsp_run *run, struct avsp_err *er
 }
 
 /// The last encodes of all get the threads that those behind them would have had: the end of a job comes sooner, and the
-/// bytes do not depend on it.
+/// bytes do not depend on it. Twice as many, for those beside them end sooner or later: two encoders that share the processors
+/// lose less (4 %, measured with SVT-AV1 1.4.1 on two of them) than one that leaves some idle.
 static unsigned threads_for(const struct avsp_worker_config *config, const struct avsp_task *task)
 {
-    return AVSP_MAX(config->threads, config->all_threads / (task->n_waiting + 1));
+    unsigned share = AVSP_MIN(2 * config->all_threads / (task->n_waiting + 1), config->all_threads);
+    return AVSP_MAX(config->threads, share);
 }
 
 /// The part that needs a slot.
