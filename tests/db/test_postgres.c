@@ -229,8 +229,10 @@ static void test_busy_connections_break(void **state)
         assert_int_equal(pthread_create(&s->thread, NULL, work_stubbornly, s), 0);
     }
     int n_rounds = 0;
-    for (; n_left > 0; n_rounds++)
+    while (atomic_load(&n_left) > 0) {
         terminate_all(fx);
+        n_rounds++;
+    }
     for (size_t i = 0; i < AVSP_ARRAY_LEN(workers); i++) {
         pthread_join(workers[i].thread, NULL);
         assert_string_equal(workers[i].err.text, "");
