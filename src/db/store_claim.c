@@ -299,21 +299,27 @@ static enum avsp_code load_resume(struct avsp_tx *tx, struct avsp_task *task, st
     return rc;
 }
 
-/// How many encodes wait. While a split runs, more are about to.
-static enum avsp_code count_waiting(struct avsp_tx *tx, struct avsp_task *task,
+/// How many encodes wait. While a split runs more are about to: at least one for each other slot of who asks.
+static enum avsp_code count_waiting(struct avsp_tx *tx, uint32_t slots, struct avsp_task *task,
                                     struct avsp_err *err)
 {
-    static const char sql[] =
-        "SELECT CASE WHEN EXISTS (SELECT 1 FROM tasks WHERE state = 2 AND kind = 1) THEN $1"
-        " ELSE (SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 1 AND pool IN (1, 2)"
-        " AND kind = 2 LIMIT $1) AS waiting) END";
+    static const char waiting[] =
+        "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 1 AND pool IN (1, 2)"
+        " AND kind = 2 LIMIT $1) AS waiting";
+    static const char splitting[] =
+        "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 2 AND kind = 1 LIMIT 1) AS splits";
     int64_t n = 0;
-    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_i64(AVSP_WAITING_MAX)), &n, err);
+    int64_t n_splits = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, waiting, AVSP_DB_ARGS(avsp_i64(AVSP_WAITING_MAX)), &n, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_i64(tx, splitting, AVSP_DB_NO_ARGS, &n_splits, err);
+    if (n_splits > 0 && slots > 1)
+        n = AVSP_MAX(n, (int64_t)AVSP_MIN(slots - 1, (uint32_t)AVSP_WAITING_MAX));
     task->n_waiting = (uint32_t)n;
     return rc;
 }
 
-static enum avsp_code fill_task(struct avsp_tx *tx, struct avsp_db_rows *rows,
+static enum avsp_code fill_task(struct avsp_tx *tx, struct avsp_db_rows *rows, uint32_t slots,
                                 struct avsp_arena *arena, struct avsp_task *task,
                                 struct avsp_err *err)
 {
@@ -337,14 +343,15 @@ static enum avsp_code fill_task(struct avsp_tx *tx, struct avsp_db_rows *rows,
     if (rc == AVSP_OK && task->kind == AVSP_TASK_SPLIT)
         rc = load_resume(tx, task, err);
     if (rc == AVSP_OK && task->kind == AVSP_TASK_ENCODE)
-        rc = count_waiting(tx, task, err);
+        rc = count_waiting(tx, slots, task, err);
     if (rc == AVSP_OK && task->kind == AVSP_TASK_MANIFEST && !ours)
         rc = load_files(tx, arena, task, err);
     return rc;
 }
 
-static enum avsp_code hand_out(struct avsp_tx *tx, const char *task_id, struct avsp_arena *arena,
-                               struct avsp_task *ret_task, struct avsp_err *err)
+static enum avsp_code hand_out(struct avsp_tx *tx, const char *task_id, uint32_t slots,
+                               struct avsp_arena *arena, struct avsp_task *ret_task,
+                               struct avsp_err *err)
 {
     static const char sql[] =
         "SELECT " HANDOUT_COLUMNS " FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1";
@@ -355,7 +362,7 @@ static enum avsp_code hand_out(struct avsp_tx *tx, const char *task_id, struct a
         rc = avsp_db_next(&rows, &more, err);
     if (rc == AVSP_OK && !more)
         rc = avsp_err_set(err, AVSP_INTERNAL, "task %s went away", task_id);
-    return rc == AVSP_OK ? fill_task(tx, &rows, arena, ret_task, err) : rc;
+    return rc == AVSP_OK ? fill_task(tx, &rows, slots, arena, ret_task, err) : rc;
 }
 
 static enum avsp_code claim_once(struct avsp_store *store, const struct avsp_claim *claim,
@@ -372,7 +379,7 @@ static enum avsp_code claim_once(struct avsp_store *store, const struct avsp_cla
     if (rc == AVSP_OK && id[0] == '\0')
         rc = take_next(&tx, claim, id, ret_again, err);
     if (rc == AVSP_OK && id[0] != '\0')
-        rc = hand_out(&tx, id, arena, &task, err);
+        rc = hand_out(&tx, id, claim->worker.slots, arena, &task, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_commit(&tx, err);
     if (rc == AVSP_OK)
