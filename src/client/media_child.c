@@ -129,7 +129,7 @@ enum avsp_code avsp_media_child_start(struct avsp_media_child *child, int input_
     return rc == AVSP_OK ? say(child, line.data, line.len, err) : rc;
 }
 
-/// Waits for more to read. @return INTERNAL where the child has gone without a last word.
+/// Waits for more to read. @return avsp_spawn_died's where the child has gone without a last word.
 static enum avsp_code read_more(struct avsp_media_child *child, struct avsp_mono deadline,
                                 struct avsp_err *err)
 {
@@ -144,12 +144,13 @@ static enum avsp_code read_more(struct avsp_media_child *child, struct avsp_mono
     if (len > 0)
         return avsp_report_stream_add(&child->in, bytes, (size_t)len, err);
     int status = 0;
-    char text[AVSP_SPAWN_STATUS_BYTES] = "still running";
-    if (avsp_spawn_wait(child->pid, avsp_mono_in_ms(KILL_MS), &status)) {
-        child->pid = 0;
-        avsp_spawn_status_text(status, text);
-    }
-    return avsp_err_set(err, AVSP_INTERNAL, "avspl1t-media ended without an answer: %s", text);
+    if (!avsp_spawn_wait(child->pid, avsp_mono_in_ms(KILL_MS), &status))
+        return avsp_err_set(err, AVSP_INTERNAL,
+                            "avspl1t-media closed its channel without an answer");
+    child->pid = 0;
+    if (avsp_spawn_died(status, err) == AVSP_INTERNAL)
+        return avsp_err_wrap(err, "avspl1t-media");
+    return err->code;
 }
 
 enum avsp_code avsp_media_child_next(struct avsp_media_child *child, struct avsp_arena *arena,

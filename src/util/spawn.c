@@ -149,3 +149,21 @@ const char *avsp_spawn_status_text(int status, char ret_text[AVSP_SPAWN_STATUS_B
         snprintf(ret_text, AVSP_SPAWN_STATUS_BYTES, "exit status %d", WEXITSTATUS(status));
     return ret_text;
 }
+
+enum avsp_code avsp_spawn_died(int status, struct avsp_err *err)
+{
+    int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    if (sig == SIGXCPU)
+        return avsp_err_set(err, AVSP_TIMEOUT, "it used more processor time than it may");
+    // Not to be tried again: what made it do so is in the file, or in the libraries here (the kernel's log names the call).
+    if (sig == SIGSYS)
+        return avsp_err_set(err, AVSP_CORRUPT,
+                            "it tried what it must not (a system call outside its sandbox) and was "
+                            "ended: the file may be made to do harm");
+    if (sig == SIGKILL)
+        return avsp_err_set(err, AVSP_NO_MEMORY,
+                            "it was killed from outside: the machine may have run out of memory");
+    char text[AVSP_SPAWN_STATUS_BYTES];
+    return avsp_err_set(err, AVSP_INTERNAL, "it ended with %s",
+                        avsp_spawn_status_text(status, text));
+}

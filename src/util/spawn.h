@@ -51,4 +51,8 @@ bool avsp_spawn_wait(pid_t pid, struct avsp_mono deadline, int *ret_status) AVSP
 /// "exit status 1", "signal 9 (Killed)". @return @p ret_text.
 const char *avsp_spawn_status_text(int status, char ret_text[AVSP_SPAWN_STATUS_BYTES]);
 
+/// What the end of a child means that owed us a last word, and that we did not end: the signal of a limit or of a sandbox (seccomp's SIGSYS) has words.
+/// @return TIMEOUT (processor time), CORRUPT (SIGSYS), NO_MEMORY (SIGKILL), INTERNAL.
+enum avsp_code avsp_spawn_died(int status, struct avsp_err *err);
+
 #endif

@@ -310,23 +310,10 @@ static enum avsp_code judge(const struct running *run, int status, struct avsp_e
     }
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && run->is_over)
         return AVSP_OK;
-    int sig = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    if (sig == SIGXCPU)
-        return avsp_err_set(err, AVSP_TIMEOUT, "it used more processor time than it may");
-    if (sig == SIGXFSZ)
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ)
         return avsp_err_set(err, AVSP_LIMIT, "it wrote a file of more than %" PRIu64 " MiB",
                             run->child->limits.file_bytes >> 20);
-    // Not tried again: what made it do so is in the file, or in the libraries here (the kernel's log names the call).
-    if (sig == SIGSYS)
-        return avsp_err_set(err, AVSP_CORRUPT,
-                            "it tried what it must not (a system call outside its sandbox) and was "
-                            "ended: the file may be made to do harm");
-    if (sig == SIGKILL)
-        return avsp_err_set(err, AVSP_NO_MEMORY,
-                            "it was killed from outside: the machine may have run out of memory");
-    char text[AVSP_SPAWN_STATUS_BYTES];
-    return avsp_err_set(err, AVSP_INTERNAL, "the media step ended with %s",
-                        avsp_spawn_status_text(status, text));
+    return avsp_spawn_died(status, err);
 }
 
 enum avsp_code avsp_child_run(const struct avsp_child *child,

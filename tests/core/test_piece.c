@@ -2,6 +2,8 @@
 
 #include "core/piece.h"
 
+#include <glob.h>
+#include <stdio.h>
 #include <string.h>
 
 static const struct avsp_piece_header video = {
@@ -126,12 +128,37 @@ static void contradictions_are_refused(void **state)
     }
 }
 
+/// A fuzz target whose seeds are refused at once learns nothing.
+static void the_seeds_of_the_fuzz_targets_are_headers_of_today(void **state)
+{
+    (void)state;
+    glob_t seeds;
+    assert_int_equal(glob(PIECE_SEEDS "/*", 0, NULL, &seeds), 0);
+    for (size_t i = 0; i < seeds.gl_pathc; i++) {
+        struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+        avsp_arena_init(&arena, 1 << 16);
+        char block[AVSP_PIECE_HEADER_BYTES];
+        struct avsp_piece_header back;
+        struct avsp_err err = {0};
+        memset(block, '\n', sizeof block);
+        FILE *f = fopen(seeds.gl_pathv[i], "rbe");
+        assert_non_null(f);
+        assert_true(fread(block, 1, sizeof block, f) > 0);
+        fclose(f);
+        if (avsp_piece_header_parse(&arena, block, &back, &err) != AVSP_OK)
+            fail_msg("%s: %s (make them anew: fuzz/make_piece_seeds.py)", seeds.gl_pathv[i],
+                     err.text);
+    }
+    globfree(&seeds);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(round_trips),
         cmocka_unit_test(damage_is_refused),
         cmocka_unit_test(contradictions_are_refused),
+        cmocka_unit_test(the_seeds_of_the_fuzz_targets_are_headers_of_today),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

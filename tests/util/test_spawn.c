@@ -98,6 +98,20 @@ static void a_deadline_leaves_the_child(void **state)
     assert_string_equal(avsp_spawn_status_text(status, text), "signal 9 (Killed)");
 }
 
+static void the_end_of_a_child_has_words(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_spawn_died(SIGSYS, &err), AVSP_CORRUPT);
+    assert_non_null(strstr(err.text, "outside its sandbox"));
+    assert_int_equal(avsp_spawn_died(SIGXCPU, &err), AVSP_TIMEOUT);
+    assert_int_equal(avsp_spawn_died(SIGKILL, &err), AVSP_NO_MEMORY);
+    assert_int_equal(avsp_spawn_died(SIGSEGV, &err), AVSP_INTERNAL);
+    assert_non_null(strstr(err.text, "signal 11"));
+    assert_int_equal(avsp_spawn_died(7 << 8, &err), AVSP_INTERNAL);
+    assert_non_null(strstr(err.text, "exit status 7"));
+}
+
 /// A process in between starts a child that is to die with it, and dies.
 static void a_child_dies_with_its_parent(void **state)
 {
@@ -136,6 +150,7 @@ int main(void)
         cmocka_unit_test(folder_limits_environment_and_signals_are_set),
         cmocka_unit_test(a_missing_program_is_told_at_once),
         cmocka_unit_test(a_deadline_leaves_the_child),
+        cmocka_unit_test(the_end_of_a_child_has_words),
         cmocka_unit_test(a_child_dies_with_its_parent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
