@@ -41,8 +41,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 /// The worker's folder is empty: nothing can be found.
 static void check_storage(struct avsp_arena *arena, const char *text)
 {
-    const struct avsp_location file = {AVSP_LOCATION_FS, text, "", "", "", "", {""}};
-    const struct avsp_location folder = {AVSP_LOCATION_FS, "/folder", "", "", "", "", {""}};
+    const struct avsp_location file = avsp_location_fs(text);
+    const struct avsp_location folder = avsp_location_fs("/folder");
     struct avsp_location joined;
     struct avsp_stat st;
     struct avsp_err err = {0};
@@ -68,7 +68,7 @@ static void check_typed(struct avsp_arena *arena, const char *text)
     else
         AVSP_ASSERT(loc.kind == AVSP_LOCATION_S3 && loc.bucket[0] != '\0');
     struct avsp_job_spec spec = {
-        .input = loc, .output = loc, .work = avsp_cmd_no_location(), .idempotency_key = ""};
+        .input = loc, .output = loc, .work = avsp_location_none(), .idempotency_key = ""};
     (void)!avsp_job_spec_check(&spec, arena, &err);
 }
 

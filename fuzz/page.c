@@ -34,9 +34,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     AVSP_ASSERT(store != NULL);
     atexit(remove_database);
     const struct avsp_job_spec spec = {
-        .input = {AVSP_LOCATION_FS, "/in", "", "", "", "", {""}},
-        .work = {AVSP_LOCATION_FS, "/work", "", "", "", "", {""}},
-        .output = {AVSP_LOCATION_FS, "/out", "", "", "", "", {""}},
+        .input = avsp_location_fs("/in"),
+        .work = avsp_location_fs("/work"),
+        .output = avsp_location_fs("/out"),
         .segment_seconds = 4,
         .crf = 30,
         .preset = 8,

@@ -91,7 +91,7 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
 {
     const char *work = avsp_cli_str(args, "work");
     *ret_spec = (struct avsp_job_spec){
-        .work = avsp_cmd_no_location(),
+        .work = avsp_location_none(),
         .overwrite = avsp_cli_flag(args, "overwrite"),
         .idempotency_key = "",
         .priority = AVSP_PRIORITY_DEFAULT,

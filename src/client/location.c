@@ -7,19 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-struct avsp_location avsp_cmd_no_location(void)
-{
-    return (struct avsp_location){
-        .kind = AVSP_LOCATION_NONE,
-        .path = "",
-        .bucket = "",
-        .region = "",
-        .endpoint = "",
-        .access_key_id = "",
-        .secret_access_key = {""},
-    };
-}
-
 /// "BUCKET/KEY", after "s3://".
 static enum avsp_code parse_s3(struct avsp_arena *arena, const char *text,
                                struct avsp_location *ret_loc, struct avsp_err *err)
@@ -27,10 +14,8 @@ static enum avsp_code parse_s3(struct avsp_arena *arena, const char *text,
     size_t len = strcspn(text, "/");
     if (len == 0)
         return avsp_err_set(err, AVSP_INVALID, "s3://%.200s: the bucket is missing", text);
-    *ret_loc = avsp_cmd_no_location();
-    ret_loc->kind = AVSP_LOCATION_S3;
-    ret_loc->bucket = avsp_arena_strndup(arena, text, len);
-    ret_loc->path = avsp_arena_strdup(arena, text + len + (text[len] == '/'));
+    *ret_loc = avsp_location_s3(avsp_arena_strndup(arena, text, len),
+                                avsp_arena_strdup(arena, text + len + (text[len] == '/')));
     if (ret_loc->bucket == NULL || ret_loc->path == NULL)
         return avsp_arena_failed(arena, err);
     return AVSP_OK;
@@ -87,8 +72,6 @@ enum avsp_code avsp_cmd_location(struct avsp_arena *arena, const char *text,
         rc = avsp_buf_check(&path, err);
     if (rc != AVSP_OK)
         return avsp_err_wrap(err, "%.200s", text);
-    *ret_loc = avsp_cmd_no_location();
-    ret_loc->kind = AVSP_LOCATION_FS;
-    ret_loc->path = avsp_arena_strdup(arena, path.len > 0 ? path.data : "/");
+    *ret_loc = avsp_location_fs(avsp_arena_strdup(arena, path.len > 0 ? path.data : "/"));
     return ret_loc->path != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
 }

@@ -6,9 +6,6 @@
 
 #include "core/model.h"
 
-/// The absent location.
-struct avsp_location avsp_cmd_no_location(void);
-
 /// A local path becomes absolute, without "." and empty parts; links stay links, except before a "..", which stands for
 /// the parent of where they lead. "s3://BUCKET/KEY" becomes an S3 location without credentials.
 /// @return OK; INVALID an empty path or bucket; NOT_FOUND, DENIED a folder before ".." that cannot be resolved; NO_MEMORY.

@@ -116,8 +116,14 @@ static enum avsp_code check_location(const struct avsp_location *loc, const char
 {
     if (loc->kind == AVSP_LOCATION_NONE)
         return avsp_err_set(err, AVSP_INVALID, "%s: missing", field);
-    const char *texts[] = {loc->path,     loc->bucket,        loc->region,
-                           loc->endpoint, loc->access_key_id, loc->secret_access_key.text};
+    const char *texts[] = {loc->path,
+                           loc->bucket,
+                           loc->region,
+                           loc->endpoint,
+                           loc->access_key_id,
+                           loc->secret_access_key.text,
+                           loc->session_token.text,
+                           loc->cache_control};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++) {
         if (strlen(texts[i]) >= AVSP_PATH_MAX_BYTES)
             return avsp_err_set(err, AVSP_INVALID, "%s: longer than %d bytes", field,
@@ -210,6 +216,44 @@ enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena
     return check_labels(spec, err);
 }
 
+struct avsp_location avsp_location_none(void)
+{
+    return (struct avsp_location){
+        .kind = AVSP_LOCATION_NONE,
+        .path = "",
+        .bucket = "",
+        .region = "",
+        .endpoint = "",
+        .access_key_id = "",
+        .secret_access_key = {""},
+        .session_token = {""},
+        .cache_control = "",
+    };
+}
+
+struct avsp_location avsp_location_fs(const char *path)
+{
+    struct avsp_location loc = avsp_location_none();
+    loc.kind = AVSP_LOCATION_FS;
+    loc.path = path;
+    return loc;
+}
+
+struct avsp_location avsp_location_s3(const char *bucket, const char *path)
+{
+    struct avsp_location loc = avsp_location_none();
+    loc.kind = AVSP_LOCATION_S3;
+    loc.bucket = bucket;
+    loc.path = path;
+    return loc;
+}
+
+void avsp_location_blank(struct avsp_location *loc)
+{
+    loc->secret_access_key.text = "";
+    loc->session_token.text = "";
+}
+
 enum avsp_code avsp_location_join(struct avsp_arena *arena, const struct avsp_location *folder,
                                   const char *name, struct avsp_location *ret_file,
                                   struct avsp_err *err)
@@ -256,7 +300,8 @@ bool avsp_location_equal(const struct avsp_location *a, const struct avsp_locati
 enum avsp_code avsp_location_copy(struct avsp_arena *arena, const struct avsp_location *from,
                                   struct avsp_location *ret_copy, struct avsp_err *err)
 {
-    struct avsp_location copy = {.kind = from->kind};
+    struct avsp_location copy = {
+        .kind = from->kind, .style = from->style, .anonymous = from->anonymous};
     const struct {
         const char *from;
         const char **to;
@@ -267,6 +312,8 @@ enum avsp_code avsp_location_copy(struct avsp_arena *arena, const struct avsp_lo
         {from->endpoint, &copy.endpoint},
         {from->access_key_id, &copy.access_key_id},
         {from->secret_access_key.text, &copy.secret_access_key.text},
+        {from->session_token.text, &copy.session_token.text},
+        {from->cache_control, &copy.cache_control},
     };
     for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++) {
         *texts[i].to = avsp_arena_strdup(arena, texts[i].from != NULL ? texts[i].from : "");

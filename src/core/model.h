@@ -50,16 +50,39 @@ enum avsp_location_kind {
     AVSP_LOCATION_S3,
 };
 
+/// How a bucket stands in the address of its store. The numbers are stored and sent: never change one.
+enum avsp_s3_style {
+    AVSP_S3_STYLE_AUTO = 0,
+    AVSP_S3_STYLE_PATH = 1,    ///< https://HOST/BUCKET/KEY
+    AVSP_S3_STYLE_VIRTUAL = 2, ///< https://BUCKET.HOST/KEY
+};
+
 /// One file or one folder, wherever it is.
 struct avsp_location {
     enum avsp_location_kind kind;
-    const char *path;   ///< FS: absolute path. S3: key, or key prefix of a folder
-    const char *bucket; ///< S3 only, like all that follow
-    const char *region;
-    const char *endpoint;
-    const char *access_key_id;
+    const char *path;          ///< FS: absolute path. S3: key, or key prefix of a folder
+    const char *bucket;        ///< S3 only, like all that follow
+    const char *region;        ///< "" = found out
+    const char *endpoint;      ///< URL or host; "" = Amazon, or what the reader's surroundings say
+    const char *access_key_id; ///< "" = the reader's own credentials
     struct avsp_secret secret_access_key;
+    struct avsp_secret session_token; ///< "" = the credentials have none
+    const char *cache_control;        ///< a folder's: of what is put there; "" = none
+    enum avsp_s3_style style;
+    bool anonymous; ///< nothing is signed: only what everybody may
 };
+
+/// The absent location.
+struct avsp_location avsp_location_none(void);
+
+/// A local one. @p path is borrowed.
+struct avsp_location avsp_location_fs(const char *path);
+
+/// An S3 one without credentials. The strings are borrowed.
+struct avsp_location avsp_location_s3(const char *bucket, const char *path);
+
+/// Takes out what is secret in it.
+void avsp_location_blank(struct avsp_location *loc);
 
 /// What its submitter says about a job, for people and their programs.
 struct avsp_label {

@@ -209,6 +209,7 @@ static const struct {
     {"bucket", offsetof(struct avsp_location, bucket)},
     {"region", offsetof(struct avsp_location, region)},
     {"endpoint", offsetof(struct avsp_location, endpoint)},
+    {"cache", offsetof(struct avsp_location, cache_control)},
 };
 
 #define KEY_BYTES 64
@@ -227,11 +228,17 @@ void avsp_record_put_location(struct avsp_buf *buf, const char *prefix,
         snprintf(key, sizeof key, "%s_%s", prefix, location_fields[i].suffix);
         avsp_record_put_str(buf, key, text);
     }
+    snprintf(key, sizeof key, "%s_style", prefix);
+    if (loc->style != AVSP_S3_STYLE_AUTO)
+        avsp_record_put_i64(buf, key, loc->style);
+    snprintf(key, sizeof key, "%s_anonymous", prefix);
+    if (loc->anonymous)
+        avsp_record_put_i64(buf, key, 1);
 }
 
 struct avsp_location avsp_record_location(struct avsp_record *rec, const char *prefix)
 {
-    struct avsp_location loc = {.access_key_id = "", .secret_access_key = {""}};
+    struct avsp_location loc = avsp_location_none();
     char key[KEY_BYTES];
     snprintf(key, sizeof key, "%s_kind", prefix);
     const char *kind = avsp_record_str(rec, key);
@@ -246,5 +253,10 @@ struct avsp_location avsp_record_location(struct avsp_record *rec, const char *p
         *(const char **)((char *)&loc + location_fields[i].offset) =
             avsp_record_str_or(rec, key, "");
     }
+    snprintf(key, sizeof key, "%s_style", prefix);
+    loc.style = (enum avsp_s3_style)avsp_record_i64_or(rec, key, AVSP_S3_STYLE_AUTO,
+                                                       AVSP_S3_STYLE_VIRTUAL, AVSP_S3_STYLE_AUTO);
+    snprintf(key, sizeof key, "%s_anonymous", prefix);
+    loc.anonymous = avsp_record_i64_or(rec, key, 0, 1, 0) == 1;
     return loc;
 }

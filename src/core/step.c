@@ -280,7 +280,7 @@ static struct avsp_piece take_piece(struct avsp_record *rec)
         .time_base = take_time_base(rec, "tb"),
         .frames = (uint64_t)avsp_record_i64(rec, "frames", 0, FRAMES_MAX),
         .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, BYTES_MAX),
-        .file = {AVSP_LOCATION_FS, take_name(rec, "file"), "", "", "", "", {""}},
+        .file = avsp_location_fs(take_name(rec, "file")),
     };
     if (p.kind == AVSP_TASK_MANIFEST && rec->problem.code == AVSP_OK)
         (void)avsp_err_set(&rec->problem, AVSP_INVALID, "record \"piece\": not a task for a piece");

@@ -31,7 +31,7 @@ enum avsp_code avsp_location_load(struct avsp_arena *arena, const char *text,
                                   struct avsp_location *ret_loc, struct avsp_err *err)
 {
     if (text[0] == '\0') {
-        *ret_loc = (struct avsp_location){AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
+        *ret_loc = avsp_location_none();
         return AVSP_OK;
     }
     struct avsp_record rec;
@@ -92,16 +92,18 @@ const char *avsp_output_key(struct avsp_arena *arena, const struct avsp_location
 static enum avsp_code store_secret(struct avsp_tx *tx, const char *job_id, enum avsp_role role,
                                    const struct avsp_location *loc, struct avsp_err *err)
 {
-    static const char sql[] = "INSERT INTO secrets (job_id, role, access_key_id, secret_access_key)"
-                              " VALUES ($1, $2, $3, $4)";
+    static const char sql[] = "INSERT INTO secrets (job_id, role, access_key_id, secret_access_key,"
+                              " session_token) VALUES ($1, $2, $3, $4, $5)";
     const char *id = text_of(loc->access_key_id);
     const char *secret = text_of(loc->secret_access_key.text);
     int64_t changed = 0;
     if (loc->kind != AVSP_LOCATION_S3 || (id[0] == '\0' && secret[0] == '\0'))
         return AVSP_OK;
-    return avsp_tx_exec(
-        tx, sql, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(role), avsp_text(id), avsp_text(secret)),
-        &changed, err);
+    return avsp_tx_exec(tx, sql,
+                        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(role), avsp_text(id),
+                                     avsp_text(secret),
+                                     avsp_text(text_of(loc->session_token.text))),
+                        &changed, err);
 }
 
 enum avsp_code avsp_secrets_store(struct avsp_tx *tx, const char *job_id,
@@ -120,9 +122,10 @@ enum avsp_code avsp_secrets_load(struct avsp_tx *tx, const char *job_id, bool wi
                                  struct avsp_err *err)
 {
     static const char public_sql[] =
-        "SELECT role, access_key_id, '' FROM secrets WHERE job_id = $1";
+        "SELECT role, access_key_id, '', '' FROM secrets WHERE job_id = $1";
     static const char secret_sql[] =
-        "SELECT role, access_key_id, secret_access_key FROM secrets WHERE job_id = $1";
+        "SELECT role, access_key_id, secret_access_key, session_token FROM secrets"
+        " WHERE job_id = $1";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     enum avsp_code rc = avsp_db_query(tx->db, with_secret ? secret_sql : public_sql,
                                       AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
@@ -133,7 +136,8 @@ enum avsp_code avsp_secrets_load(struct avsp_tx *tx, const char *job_id, bool wi
             continue;
         struct avsp_location *loc = &places->at[role];
         if (!avsp_column(arena, &rows, 1, &loc->access_key_id) ||
-            !avsp_column(arena, &rows, 2, &loc->secret_access_key.text))
+            !avsp_column(arena, &rows, 2, &loc->secret_access_key.text) ||
+            !avsp_column(arena, &rows, 3, &loc->session_token.text))
             return avsp_arena_failed(arena, err);
     }
     return rc;
@@ -141,7 +145,7 @@ enum avsp_code avsp_secrets_load(struct avsp_tx *tx, const char *job_id, bool wi
 
 enum avsp_code avsp_secrets_forget(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
 {
-    static const char sql[] = "UPDATE secrets SET secret_access_key = '' "
+    static const char sql[] = "UPDATE secrets SET secret_access_key = '', session_token = '' "
                               "WHERE job_id = $1 AND secret_access_key <> ''";
     int64_t changed = 0;
     return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
@@ -160,4 +164,7 @@ void avsp_location_inherit(struct avsp_location *loc, const struct avsp_location
         return;
     loc->access_key_id = folder->access_key_id;
     loc->secret_access_key = folder->secret_access_key;
+    loc->session_token = folder->session_token;
+    loc->style = folder->style;
+    loc->anonymous = folder->anonymous;
 }

@@ -93,9 +93,9 @@ static Com__Avspl1t__JobDetails *make_blank_spec(struct avsp_arena *arena,
                                                  const struct avsp_job_spec *spec)
 {
     struct avsp_job_spec blank = *spec;
-    blank.input.secret_access_key.text = "";
-    blank.work.secret_access_key.text = "";
-    blank.output.secret_access_key.text = "";
+    avsp_location_blank(&blank.input);
+    avsp_location_blank(&blank.work);
+    avsp_location_blank(&blank.output);
     return avsp_wire_make_spec(arena, &blank);
 }
 
@@ -118,7 +118,7 @@ static Com__Avspl1t__RunningTask *make_running(struct avsp_arena *arena,
 static bool fill_job(struct avsp_arena *arena, const struct avsp_job *job, Com__Avspl1t__Job *msg)
 {
     struct avsp_location manifest = job->manifest;
-    manifest.secret_access_key.text = "";
+    avsp_location_blank(&manifest);
     if (!avsp_wire_make_file(arena, &manifest, &msg->generated_manifest))
         return false;
     if (job->state == AVSP_JOB_FAILED) {

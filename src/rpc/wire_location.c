@@ -5,23 +5,29 @@
 static void read_s3(const char *bucket, const char *path,
                     const Com__Avspl1t__S3Credentials *credentials, struct avsp_location *ret)
 {
-    *ret = (struct avsp_location){AVSP_LOCATION_S3, path, bucket, "", "", "", {""}};
+    *ret = avsp_location_s3(bucket, path);
     if (credentials == NULL)
         return;
     ret->region = credentials->region;
     ret->endpoint = credentials->endpoint;
     ret->access_key_id = credentials->access_key_id;
     ret->secret_access_key.text = credentials->secret_access_key;
+    ret->session_token.text = credentials->session_token;
+    ret->anonymous = credentials->anonymous;
+    if (credentials->style == COM__AVSPL1T__S3_STYLE__S3_STYLE_PATH)
+        ret->style = AVSP_S3_STYLE_PATH;
+    else if (credentials->style == COM__AVSPL1T__S3_STYLE__S3_STYLE_VIRTUAL)
+        ret->style = AVSP_S3_STYLE_VIRTUAL;
 }
 
 static void read_fs(const char *path, struct avsp_location *ret)
 {
-    *ret = (struct avsp_location){AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+    *ret = avsp_location_fs(path);
 }
 
 static void read_none(struct avsp_location *ret)
 {
-    *ret = (struct avsp_location){AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
+    *ret = avsp_location_none();
 }
 
 void avsp_wire_read_file(const Com__Avspl1t__File *msg, struct avsp_location *ret_file)
@@ -34,10 +40,16 @@ void avsp_wire_read_file(const Com__Avspl1t__File *msg, struct avsp_location *re
         read_none(ret_file);
 }
 
+static void read_s3_folder(const Com__Avspl1t__S3Folder *msg, struct avsp_location *ret)
+{
+    read_s3(msg->bucket, msg->path, msg->credentials, ret);
+    ret->cache_control = msg->cache_control;
+}
+
 void avsp_wire_read_folder(const Com__Avspl1t__Folder *msg, struct avsp_location *ret_folder)
 {
     if (msg != NULL && msg->folder_case == COM__AVSPL1T__FOLDER__FOLDER_S3FOLDER)
-        read_s3(msg->s3folder->bucket, msg->s3folder->path, msg->s3folder->credentials, ret_folder);
+        read_s3_folder(msg->s3folder, ret_folder);
     else if (msg != NULL && msg->folder_case == COM__AVSPL1T__FOLDER__FOLDER_FSFOLDER)
         read_fs(msg->fsfolder->path, ret_folder);
     else
@@ -55,6 +67,9 @@ static Com__Avspl1t__S3Credentials *make_credentials(struct avsp_arena *arena,
     msg->endpoint = (char *)loc->endpoint;
     msg->access_key_id = (char *)loc->access_key_id;
     msg->secret_access_key = (char *)loc->secret_access_key.text;
+    msg->session_token = (char *)loc->session_token.text;
+    msg->style = (Com__Avspl1t__S3Style)loc->style;
+    msg->anonymous = loc->anonymous;
     return msg;
 }
 
@@ -105,6 +120,7 @@ static bool fill_s3folder(struct avsp_arena *arena, const struct avsp_location *
     msg->folder_case = COM__AVSPL1T__FOLDER__FOLDER_S3FOLDER;
     msg->s3folder->bucket = (char *)folder->bucket;
     msg->s3folder->path = (char *)folder->path;
+    msg->s3folder->cache_control = (char *)folder->cache_control;
     msg->s3folder->credentials = make_credentials(arena, folder);
     return msg->s3folder->credentials != NULL;
 }

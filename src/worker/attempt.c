@@ -15,7 +15,7 @@
 
 static struct avsp_location folder_at(const char *path)
 {
-    return (struct avsp_location){AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+    return avsp_location_fs(path);
 }
 
 static void remove_tree(const struct avsp_workdir *dir, const char *path)

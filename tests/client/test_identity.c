@@ -22,9 +22,9 @@ static int teardown(void **state)
 static struct avsp_job_spec spec_of(const char *input)
 {
     return (struct avsp_job_spec){
-        .input = {AVSP_LOCATION_FS, input, "", "", "", "", {""}},
-        .output = {AVSP_LOCATION_FS, "/out", "", "", "", "", {""}},
-        .work = {AVSP_LOCATION_NONE, "", "", "", "", "", {""}},
+        .input = avsp_location_fs(input),
+        .output = avsp_location_fs("/out"),
+        .work = avsp_location_none(),
         .segment_seconds = 4,
         .crf = 30,
         .preset = 8,

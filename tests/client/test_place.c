@@ -31,9 +31,9 @@ static struct avsp_identity asked_of(const char *output, int crf, bool overwrite
     struct avsp_identity asked;
     snprintf(path, sizeof path, "%s", in_folder(output));
     const struct avsp_job_spec spec = {
-        .input = {AVSP_LOCATION_FS, in_folder("film.mkv"), "", "", "", "", {""}},
-        .output = {AVSP_LOCATION_FS, path, "", "", "", "", {""}},
-        .work = {AVSP_LOCATION_NONE, "", "", "", "", "", {""}},
+        .input = avsp_location_fs(in_folder("film.mkv")),
+        .output = avsp_location_fs(path),
+        .work = avsp_location_none(),
         .segment_seconds = 4,
         .crf = crf,
         .preset = 8,

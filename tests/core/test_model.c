@@ -22,7 +22,7 @@ static int teardown(void **state)
 
 static struct avsp_location fs(const char *path)
 {
-    return (struct avsp_location){AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+    return avsp_location_fs(path);
 }
 
 static struct avsp_job_spec good(void)
@@ -118,7 +118,7 @@ static void bad_fields_are_named(void **state)
     spec.work = fs("work");
     expect_refused(spec, "working_directory");
     spec = good();
-    spec.output = (struct avsp_location){AVSP_LOCATION_S3, "p", "", "", "", "", {""}};
+    spec.output = avsp_location_s3("", "p");
     expect_refused(spec, "output_directory");
     spec = good();
     spec.output = fs("/a/..b/c..");
@@ -137,7 +137,7 @@ static void join_stays_inside(void **state)
     folder = fs("/");
     assert_int_equal(avsp_location_join(&arena, &folder, "c", &file, &err), AVSP_OK);
     assert_string_equal(file.path, "/c");
-    folder = (struct avsp_location){AVSP_LOCATION_S3, "", "b", "", "", "", {""}};
+    folder = avsp_location_s3("b", "");
     assert_int_equal(avsp_location_join(&arena, &folder, "c", &file, &err), AVSP_OK);
     assert_string_equal(file.path, "c");
     static const char *const bad[] = {"", "/x", "..", "a/../b", "a//b", "a/", "./a", "a\nb"};

@@ -48,8 +48,15 @@ static void round_trip(void **state)
 static void locations_come_back_without_secrets(void **state)
 {
     (void)state;
-    struct avsp_location s3 = {AVSP_LOCATION_S3, "a b/ü%", "bucket",           "eu-1",
-                               "http://h:1",     "AKID",   {"top secret text"}};
+    struct avsp_location s3 = avsp_location_s3("bucket", "a b/ü%");
+    s3.region = "eu-1";
+    s3.endpoint = "http://h:1";
+    s3.access_key_id = "AKID";
+    s3.secret_access_key.text = "top secret text";
+    s3.session_token.text = "another secret text";
+    s3.cache_control = "max-age=60, public";
+    s3.style = AVSP_S3_STYLE_VIRTUAL;
+    s3.anonymous = true;
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 4096);
     avsp_record_begin(&buf, "x");
@@ -65,6 +72,10 @@ static void locations_come_back_without_secrets(void **state)
     assert_true(avsp_location_equal(&s3, &back));
     assert_string_equal(back.region, "eu-1");
     assert_string_equal(back.secret_access_key.text, "");
+    assert_string_equal(back.session_token.text, "");
+    assert_string_equal(back.cache_control, s3.cache_control);
+    assert_int_equal(back.style, AVSP_S3_STYLE_VIRTUAL);
+    assert_true(back.anonymous);
 }
 
 static void malformed_lines_are_refused(void **state)

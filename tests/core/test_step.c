@@ -42,7 +42,7 @@ static const struct avsp_report reports[] = {
                {1, 90000},
                6,
                7,
-               {AVSP_LOCATION_FS, "v0-00002.piece", "", "", "", "", {""}}}},
+               {AVSP_LOCATION_FS, "v0-00002.piece"}}},
     {.kind = AVSP_REPORT_RENDITION,
      .rendition = {"v0",
                    AVSP_MEDIA_VIDEO,

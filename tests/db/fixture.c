@@ -136,18 +136,15 @@ static const char *text(struct fixture *fx, const char *fmt, ...)
 
 struct avsp_location fs_file(struct fixture *fx, const char *path)
 {
-    return (struct avsp_location){AVSP_LOCATION_FS, text(fx, "%s", path), "", "", "", "", {""}};
+    return avsp_location_fs(text(fx, "%s", path));
 }
 
 struct avsp_location s3_file(struct fixture *fx, const char *key)
 {
-    return (struct avsp_location){AVSP_LOCATION_S3,
-                                  text(fx, "%s", key),
-                                  "bucket",
-                                  "eu-north-1",
-                                  "http://s3.test:9000",
-                                  "",
-                                  {""}};
+    struct avsp_location file = avsp_location_s3("bucket", text(fx, "%s", key));
+    file.region = "eu-north-1";
+    file.endpoint = "http://s3.test:9000";
+    return file;
 }
 
 struct avsp_job_spec local_spec(struct fixture *fx, const char *name)
@@ -174,6 +171,7 @@ struct avsp_job_spec s3_spec(struct fixture *fx, const char *name)
     for (size_t i = 0; i < AVSP_ARRAY_LEN(all); i++) {
         all[i]->access_key_id = text(fx, "key-%s", names[i]);
         all[i]->secret_access_key.text = text(fx, SECRET "-%s", names[i]);
+        all[i]->session_token.text = text(fx, SECRET "-token-%s", names[i]);
     }
     return spec;
 }

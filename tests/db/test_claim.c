@@ -29,6 +29,8 @@ static void test_split_is_handed_out_whole(void **state)
     assert_string_equal(task.input.secret_access_key.text, SECRET "-input");
     assert_string_equal(task.work.secret_access_key.text, SECRET "-work");
     assert_string_equal(task.output.secret_access_key.text, SECRET "-output");
+    assert_string_equal(task.input.session_token.text, SECRET "-token-input");
+    assert_string_equal(task.work.session_token.text, SECRET "-token-work");
     assert_int_equal(task.segment_seconds, 4);
     assert_int_equal(task.resume_idx, 0);
     assert_int_equal(claim(fx, "w2").kind, AVSP_TASK_NONE);
@@ -52,6 +54,7 @@ static void test_encode_inherits_the_work_folders_key(void **state)
     assert_string_equal(encode.input.path, "work/a/v0-00000-a1.piece");
     assert_string_equal(encode.input.endpoint, "http://s3.test:9000");
     assert_string_equal(encode.input.secret_access_key.text, SECRET "-work");
+    assert_string_equal(encode.input.session_token.text, SECRET "-token-work");
     encode = claim(fx, "e"); // a worker cannot send the key to a host of its choice
     assert_string_equal(encode.input.endpoint, "http://elsewhere.test");
     assert_string_equal(encode.input.secret_access_key.text, "");

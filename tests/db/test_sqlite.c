@@ -249,7 +249,7 @@ static void test_secrets_stand_apart(void **state)
         assert_string_equal(all[i]->secret_access_key.text, "");
         assert_string_not_equal(all[i]->access_key_id, ""); // no secret: shown to its owner
     }
-    assert_int_equal(count_secrets(fx), 3);
+    assert_int_equal(count_secrets(fx), 6);
     struct avsp_task encode = claim(fx, "w");
     finish_ok(fx, "w", &encode);
     struct avsp_task manifest = claim(fx, "w");
@@ -275,7 +275,7 @@ static void test_cleanup_forgets_secrets(void **state)
     struct avsp_job_spec spec = s3_spec(fx, "a");
     const char *job_id = submit_spec(fx, &spec);
     ASSERT_OK(avsp_store_cancel(fx->store, job_id, &err), err);
-    assert_int_equal(count_secrets(fx), 3);
+    assert_int_equal(count_secrets(fx), 6);
     wait_ms(fx, 6000);
     struct avsp_task cleanup = claim(fx, "w");
     assert_int_equal(cleanup.kind, AVSP_TASK_CLEANUP);

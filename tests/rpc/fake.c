@@ -224,8 +224,8 @@ const struct avsp_service_ops fake_ops = {
 /// Something valid for every answer.
 static void fill(struct fake *fake)
 {
-    struct avsp_location none = {AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
-    struct avsp_location fs = {AVSP_LOCATION_FS, "/in", "", "", "", "", {""}};
+    struct avsp_location none = avsp_location_none();
+    struct avsp_location fs = avsp_location_fs("/in");
     fake->job = (struct avsp_job){
         .id = "job1",
         .state = AVSP_JOB_RUNNING,

@@ -71,12 +71,18 @@ static const char *sample_path(struct sampler *s)
 struct avsp_location sample_location(struct sampler *s, bool may_be_none)
 {
     if (may_be_none && next(s) % 3 == 0)
-        return (struct avsp_location){AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
+        return avsp_location_none();
     if (coin(s))
-        return (struct avsp_location){AVSP_LOCATION_FS, sample_path(s), "", "", "", "", {""}};
-    return (struct avsp_location){AVSP_LOCATION_S3,    sample_path(s),     "bucket",
-                                  sample_text(s, 20),  sample_text(s, 50), sample_text(s, 40),
-                                  {sample_text(s, 40)}};
+        return avsp_location_fs(sample_path(s));
+    struct avsp_location s3 = avsp_location_s3("bucket", sample_path(s));
+    s3.region = sample_text(s, 20);
+    s3.endpoint = sample_text(s, 50);
+    s3.access_key_id = sample_text(s, 40);
+    s3.secret_access_key.text = sample_text(s, 40);
+    s3.session_token.text = sample_text(s, 40);
+    s3.style = (enum avsp_s3_style)(next(s) % (AVSP_S3_STYLE_VIRTUAL + 1));
+    s3.anonymous = coin(s);
+    return s3;
 }
 
 struct avsp_label *sample_labels(struct sampler *s, size_t n)
@@ -228,7 +234,7 @@ struct avsp_claim sample_claim(struct sampler *s)
 
 static void sample_task_places(struct sampler *s, struct avsp_task *task)
 {
-    struct avsp_location none = {AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
+    struct avsp_location none = avsp_location_none();
     task->input = task->work = none;
     task->output = sample_location(s, true);
     if (task->kind != AVSP_TASK_MANIFEST && task->kind != AVSP_TASK_CLEANUP)
@@ -376,8 +382,9 @@ struct avsp_finish sample_finish(struct sampler *s)
 
 static void dump_location(struct avsp_buf *buf, const struct avsp_location *l)
 {
-    avsp_buf_printf(buf, "{%d %s|%s|%s|%s|%s|%s}\n", (int)l->kind, l->path, l->bucket, l->region,
-                    l->endpoint, l->access_key_id, l->secret_access_key.text);
+    avsp_buf_printf(buf, "{%d %s|%s|%s|%s|%s|%s|%s|%s|%d|%d}\n", (int)l->kind, l->path, l->bucket,
+                    l->region, l->endpoint, l->access_key_id, l->secret_access_key.text,
+                    l->session_token.text, l->cache_control, (int)l->style, l->anonymous);
 }
 
 void dump_labels(struct avsp_buf *buf, const struct avsp_label *labels, size_t n)

@@ -121,7 +121,7 @@ static void blank(struct avsp_job *job)
     struct avsp_location *locations[] = {&job->spec.input, &job->spec.work, &job->spec.output,
                                          &job->manifest};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(locations); i++)
-        locations[i]->secret_access_key.text = "";
+        avsp_location_blank(locations[i]);
 }
 
 static void gets_jobs_without_secrets(void **state)

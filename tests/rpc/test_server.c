@@ -310,7 +310,7 @@ static void what_is_too_large_is_refused(void **state)
     path[0] = '/';
     static struct avsp_location files[2000];
     for (size_t i = 0; i < AVSP_ARRAY_LEN(files); i++)
-        files[i] = (struct avsp_location){AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+        files[i] = avsp_location_fs(path);
     struct avsp_finish finish = {
         .worker_id = "w",
         .task_id = "t",
@@ -333,8 +333,8 @@ static void bad_fields_are_named(void **state)
     struct avsp_err err = {0};
     struct avsp_client *cli = avsp_client_new(fake.listen, true, &err);
     assert_non_null(cli);
-    struct avsp_location none = {AVSP_LOCATION_NONE, "", "", "", "", "", {""}};
-    struct avsp_location fs = {AVSP_LOCATION_FS, "/in", "", "", "", "", {""}};
+    struct avsp_location none = avsp_location_none();
+    struct avsp_location fs = avsp_location_fs("/in");
     struct avsp_job_spec good = {.input = fs, .work = none, .output = fs, .idempotency_key = ""};
     struct {
         struct avsp_job_spec spec;

@@ -84,7 +84,7 @@ struct avsp_location location(struct sim *sim, const char *folder, const char *n
 {
     char *path = avsp_arena_printf(&sim->arena, "/%s/%s%s", folder, name, file);
     AVSP_ASSERT(path != NULL);
-    return (struct avsp_location){AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+    return avsp_location_fs(path);
 }
 
 /// Submits the job, or does so again where the answer was lost.

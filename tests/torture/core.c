@@ -21,8 +21,8 @@ static void drop(void *fixture)
     (void)fixture;
 }
 
-static const struct avsp_location folder = {AVSP_LOCATION_S3, "out", "bucket", "r",
-                                            "http://e",       "key", {"s"}};
+static const struct avsp_location folder = {
+    AVSP_LOCATION_S3, "out", "bucket", "r", "http://e", "key", {"s"}, {"t"}, "c"};
 
 static enum avsp_code run_record(void *fixture, struct avsp_err *err)
 {

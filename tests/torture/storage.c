@@ -28,7 +28,7 @@ static void *make(void)
     snprintf(fx->second, sizeof fx->second, "%s/second", fx->folder);
     torture_put_file(fx->folder, "made", NEW);
     torture_put_file(fx->folder, "second", NEW);
-    fx->out = (struct avsp_location){AVSP_LOCATION_FS, fx->path, "", "", "", "", {""}};
+    fx->out = avsp_location_fs(fx->path);
     const char *roots[] = {fx->folder};
     fx->store = avsp_storage_new(
         &(struct avsp_storage_options){.allow_roots = roots, .n_allow_roots = 1}, &err);
@@ -144,7 +144,7 @@ static enum avsp_code run_read(void *opaque, struct avsp_err *err)
     struct fixture *fx = opaque;
     char path[512], bytes[64];
     snprintf(path, sizeof path, "%s/v0/name", fx->path);
-    const struct avsp_location file = {AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+    const struct avsp_location file = avsp_location_fs(path);
     struct avsp_stat st;
     enum avsp_code rc = avsp_storage_stat(fx->store, &file, &st, err);
     struct avsp_reader *reader = rc == AVSP_OK ? avsp_storage_open(fx->store, &file, err) : NULL;
@@ -193,7 +193,7 @@ static enum avsp_code run_delete(void *opaque, struct avsp_err *err)
     struct fixture *fx = opaque;
     char path[512];
     snprintf(path, sizeof path, "%s/v0/name", fx->path);
-    const struct avsp_location file = {AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+    const struct avsp_location file = avsp_location_fs(path);
     return avsp_storage_delete(fx->store, &file, err);
 }
 

@@ -75,7 +75,7 @@ static unsigned n_descriptors(void)
 static struct avsp_location fs(struct avsp_arena *arena, const char *name, const char *ending)
 {
     const char *path = avsp_arena_printf(arena, "%s/%s%s", co.root, name, ending);
-    return (struct avsp_location){AVSP_LOCATION_FS, path, "", "", "", "", {""}};
+    return avsp_location_fs(path);
 }
 
 static void make_task(struct avsp_arena *arena, unsigned i, struct avsp_task *ret_task)
