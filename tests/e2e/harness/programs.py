@@ -56,10 +56,10 @@ class Daemon:
         self.process = None
         self.start()
 
-    def start(self):
+    def start(self, stdout=subprocess.DEVNULL):
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=log,
-                                            env=self.env, start_new_session=True)
+            self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log, env=self.env,
+                                            start_new_session=True)
 
     @property
     def pid(self):

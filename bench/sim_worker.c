@@ -1,0 +1,355 @@
+/// Workers that only pretend: they claim splits and encodes over the wire as real ones do, wait as long as an encode would take,
+/// beat once a second, and report what was never made (sim_facts.h). Everything behind them is real. For bench/scale and for the
+/// tests of large jobs; manifests and clean-ups are left to a real worker. Runs until SIGTERM; then prints one line of JSON.
+#include "rpc/client.h"
+#include "sim_facts.h"
+#include "util/cli.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+
+#define WORKERS_MAX 5000
+#define STACK_BYTES ((size_t)256 << 10)
+#define CLAIM_WAIT_MS 20000
+#define CLAIM_SLACK_MS 10000
+#define CALL_MS 10000
+#define PAUSE_MS 100
+#define BEAT_MS 1000
+#define TASK_ARENA_BYTES ((size_t)32 << 20)
+#define SEPARATE_TARGETS_MAX 8
+
+static const struct avsp_cli_option options[] = {
+    {"coordinator", "TARGET", NULL, "127.0.0.1:50051",
+     "The coordinator; may be given several times, and workers take turns.", true},
+    {"workers", "N", NULL, "1", "How many, each with one slot and a connection of its own."},
+    {"encode-ms", "N", NULL, "0", "How long an encode takes."},
+    {"pieces", "N", NULL, "1000", "What a split reports."},
+    {"init", "FILE", NULL, NULL, "A real init segment; with --segment, files are written."},
+    {"segment", "FILE", NULL, NULL, "A real segment that goes with it."},
+    {"id", "NAME", NULL, "sim", "The workers' names begin with it."},
+};
+
+static const struct avsp_cli_command whole = {
+    .name = "",
+    .arguments = "",
+    .summary = "pretend to work",
+    .help = "",
+    .options = options,
+    .n_options = AVSP_ARRAY_LEN(options),
+};
+
+static const struct avsp_cli_program program = {
+    .name = "sim_worker",
+    .summary = "pretend to work",
+    .description = "For benchmarks and tests.",
+    .commands = &whole,
+    .n_commands = 1,
+    .notes = "",
+};
+
+/// What all have done, under the lock.
+struct totals {
+    pthread_mutex_t lock;
+    uint64_t n_splits, n_encodes, n_errors;
+    int64_t claim_us, finish_us; ///< sums, of encodes
+    int64_t first_us, last_us;   ///< the first encode was claimed, the last one recorded; 0 = none
+    char last_error[AVSP_TEXT_MAX_BYTES];
+};
+
+struct simulation {
+    struct sim_facts facts;
+    uint32_t n_workers;
+    int64_t encode_ms;
+    uint32_t n_pieces;
+    const char *id;
+    const char *targets[SEPARATE_TARGETS_MAX];
+    size_t n_targets;
+    _Atomic bool is_over;
+    struct totals totals;
+};
+
+struct sim_worker {
+    struct simulation *sim;
+    pthread_t thread;
+    char id[AVSP_ANY_ID_BYTES];
+    struct avsp_client *client;
+    struct avsp_arena arena; ///< of one task
+};
+
+static void nap_ms(int64_t ms)
+{
+    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}, NULL);
+}
+
+static struct avsp_mono soon(void)
+{
+    return avsp_mono_in_ms(CALL_MS);
+}
+
+static void note_error(struct sim_worker *w, const struct avsp_err *err)
+{
+    struct totals *totals = &w->sim->totals;
+    if (w->sim->is_over)
+        return;
+    pthread_mutex_lock(&totals->lock);
+    totals->n_errors++;
+    snprintf(totals->last_error, sizeof totals->last_error, "%s", err->text);
+    pthread_mutex_unlock(&totals->lock);
+}
+
+/// A question that was not answered is repeated with the same id, as real workers do. @return false: it is over.
+static bool claim(struct sim_worker *w, struct avsp_task *ret_task)
+{
+    char claim_id[AVSP_ID_BYTES];
+    avsp_id_new(claim_id);
+    const struct avsp_claim question = {
+        .worker = {.id = w->id,
+                   .host = "simulated",
+                   .version = AVSP_VERSION,
+                   .slots = 1,
+                   .kinds = 1u << AVSP_TASK_SPLIT | 1u << AVSP_TASK_ENCODE},
+        .own = true,
+        .claim_id = claim_id,
+        .wait_ms = CLAIM_WAIT_MS,
+    };
+    while (!w->sim->is_over) {
+        struct avsp_err err = {0};
+        avsp_arena_clear(&w->arena);
+        *ret_task = (struct avsp_task){0};
+        if (avsp_client_claim(w->client, &question, &w->arena, ret_task,
+                              avsp_mono_in_ms(CLAIM_WAIT_MS + CLAIM_SLACK_MS), &err) == AVSP_OK)
+            return true;
+        note_error(w, &err);
+        nap_ms(PAUSE_MS);
+    }
+    return false;
+}
+
+static enum avsp_code beat(struct sim_worker *w, const struct avsp_task *task, uint64_t frames,
+                           bool *ret_goes_on, struct avsp_err *err)
+{
+    const struct avsp_progress progress = {frames, w->sim->facts.frames, 0};
+    struct avsp_attempt_status status = {0};
+    enum avsp_code rc = avsp_client_heartbeat(w->client, w->id, task->id, task->token, &progress,
+                                              &status, soon(), err);
+    *ret_goes_on = rc == AVSP_OK && !status.canceled && !status.lease_lost;
+    return rc;
+}
+
+static enum avsp_code split(struct sim_worker *w, const struct avsp_task *task,
+                            struct avsp_err *err)
+{
+    static const uint32_t batch = AVSP_BATCH_MAX;
+    enum avsp_code rc = AVSP_OK;
+    for (uint32_t from = task->resume_idx; rc == AVSP_OK && from < w->sim->n_pieces;) {
+        struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+        avsp_arena_init(&arena, TASK_ARENA_BYTES);
+        struct avsp_piece pieces[AVSP_BATCH_MAX];
+        struct avsp_attempt_status status = {0};
+        const uint32_t n = AVSP_MIN(w->sim->n_pieces - from, batch);
+        for (uint32_t i = 0; rc == AVSP_OK && i < n; i++)
+            rc = sim_facts_piece(&w->sim->facts, &arena, &task->work, from + i, &pieces[i], err);
+        const struct avsp_outputs outputs = {.pieces = pieces, .n_pieces = n};
+        if (rc == AVSP_OK)
+            rc = avsp_client_report(w->client, w->id, task->id, task->token, &outputs, &status,
+                                    soon(), err);
+        if (rc == AVSP_OK && (status.canceled || status.lease_lost))
+            rc = avsp_err_set(err, AVSP_CANCELED, "the split is not ours any more");
+        from += n;
+    }
+    const struct avsp_finish finish = {
+        .worker_id = w->id, .task_id = task->id, .token = task->token, .succeeded = true};
+    return rc == AVSP_OK ? avsp_client_finish(w->client, &finish, soon(), err) : rc;
+}
+
+static enum avsp_code encode(struct sim_worker *w, const struct avsp_task *task,
+                             int64_t *ret_finish_us, struct avsp_err *err)
+{
+    struct sim_facts *facts = &w->sim->facts;
+    struct avsp_segment segment = {0};
+    bool goes_on = true;
+    enum avsp_code rc = AVSP_OK;
+    for (int64_t left_ms = w->sim->encode_ms; left_ms > 0 && !w->sim->is_over; left_ms -= BEAT_MS) {
+        // The time that a beat takes is part of the encode's: a real worker's beats have a thread of their own.
+        const struct avsp_mono next = avsp_mono_in_ms(AVSP_MIN(left_ms, (int64_t)BEAT_MS));
+        rc = beat(w, task, 0, &goes_on, err);
+        if (rc != AVSP_OK || !goes_on)
+            return rc;
+        nap_ms(avsp_mono_left_ms(next));
+    }
+    if (rc == AVSP_OK)
+        rc = sim_facts_encode(facts, &w->arena, &task->output, task->idx, &segment, err);
+    const struct avsp_finish finish = {
+        .worker_id = w->id,
+        .task_id = task->id,
+        .token = task->token,
+        .succeeded = true,
+        .outputs = {.renditions = &facts->rendition,
+                    .n_renditions = 1,
+                    .segments = &segment,
+                    .n_segments = 1},
+    };
+    const int64_t began_us = avsp_mono_now().us;
+    if (rc == AVSP_OK)
+        rc = avsp_client_finish(w->client, &finish, soon(), err);
+    *ret_finish_us = avsp_mono_now().us - began_us;
+    return rc;
+}
+
+static void count_encode(struct totals *totals, int64_t claimed_us, int64_t claim_us,
+                         int64_t finish_us)
+{
+    pthread_mutex_lock(&totals->lock);
+    totals->n_encodes++;
+    totals->claim_us += claim_us;
+    totals->finish_us += finish_us;
+    if (totals->first_us == 0 || claimed_us < totals->first_us)
+        totals->first_us = claimed_us;
+    totals->last_us = AVSP_MAX(totals->last_us, avsp_mono_now().us);
+    pthread_mutex_unlock(&totals->lock);
+}
+
+static void *work(void *opaque)
+{
+    struct sim_worker *w = opaque;
+    struct totals *totals = &w->sim->totals;
+    struct avsp_task task;
+    for (;;) {
+        const int64_t began_us = avsp_mono_now().us;
+        if (!claim(w, &task))
+            return NULL;
+        const int64_t claimed_us = avsp_mono_now().us;
+        int64_t finish_us = 0;
+        struct avsp_err err = {0};
+        enum avsp_code rc = AVSP_OK;
+        if (task.kind == AVSP_TASK_SPLIT)
+            rc = split(w, &task, &err);
+        else if (task.kind == AVSP_TASK_ENCODE)
+            rc = encode(w, &task, &finish_us, &err);
+        if (rc != AVSP_OK) {
+            note_error(w, &err);
+        } else if (task.kind == AVSP_TASK_ENCODE) {
+            count_encode(totals, claimed_us, claimed_us - began_us, finish_us);
+        } else if (task.kind == AVSP_TASK_SPLIT) {
+            pthread_mutex_lock(&totals->lock);
+            totals->n_splits++;
+            pthread_mutex_unlock(&totals->lock);
+        }
+    }
+}
+
+static enum avsp_code start_worker(struct simulation *sim, struct sim_worker *w, uint32_t i,
+                                   struct avsp_err *err)
+{
+    pthread_attr_t attr;
+    w->sim = sim;
+    snprintf(w->id, sizeof w->id, "%.40s-%" PRIu32, sim->id, i);
+    avsp_arena_init(&w->arena, TASK_ARENA_BYTES);
+    w->client = avsp_client_new(sim->targets[i % sim->n_targets], false, err);
+    if (w->client == NULL)
+        return err->code;
+    AVSP_ASSERT(pthread_attr_init(&attr) == 0);
+    AVSP_ASSERT(pthread_attr_setstacksize(&attr, STACK_BYTES) == 0);
+    int rc = pthread_create(&w->thread, &attr, work, w);
+    pthread_attr_destroy(&attr);
+    if (rc == 0)
+        return AVSP_OK;
+    avsp_client_free(w->client);
+    return avsp_err_set_errno(err, rc, "start a thread");
+}
+
+static void print_totals(const struct totals *t)
+{
+    const double n = (double)AVSP_MAX(t->n_encodes, (uint64_t)1);
+    printf("{\"splits\": %" PRIu64 ", \"encodes\": %" PRIu64 ", \"errors\": %" PRIu64
+           ", \"span_s\": %.6f, \"claim_ms\": %.3f, \"finish_ms\": %.3f, \"last_error\": \"",
+           t->n_splits, t->n_encodes, t->n_errors, (double)(t->last_us - t->first_us) / 1e6,
+           (double)t->claim_us / n / 1e3, (double)t->finish_us / n / 1e3);
+    for (const char *c = t->last_error; *c != '\0'; c++)
+        putchar(*c == '"' || *c == '\\' || (unsigned char)*c < ' ' ? '\'' : *c);
+    printf("\"}\n");
+}
+
+static enum avsp_code run(struct simulation *sim, const sigset_t *ends, struct avsp_err *err)
+{
+    struct sim_worker *workers AVSP_CLEANUP(avsp_free_ptr) =
+        calloc(sim->n_workers, sizeof *workers);
+    if (workers == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    uint32_t n = 0;
+    enum avsp_code rc = AVSP_OK;
+    while (n < sim->n_workers && (rc = start_worker(sim, &workers[n], n, err)) == AVSP_OK)
+        n++;
+    if (rc == AVSP_OK) {
+        fprintf(stderr, "event=simulation.started workers=%" PRIu32 "\n", n);
+        sigwaitinfo(ends, NULL);
+    }
+    sim->is_over = true;
+    for (uint32_t i = 0; i < n; i++)
+        avsp_client_shutdown(workers[i].client);
+    for (uint32_t i = 0; i < n; i++) {
+        pthread_join(workers[i].thread, NULL);
+        avsp_client_free(workers[i].client);
+        avsp_arena_deinit(&workers[i].arena);
+    }
+    if (rc == AVSP_OK)
+        print_totals(&sim->totals);
+    return rc;
+}
+
+static enum avsp_code configure(const struct avsp_cli_parsed *args, struct simulation *sim,
+                                struct avsp_err *err)
+{
+    int64_t n_workers = 0, n_pieces = 0;
+    const char *init = avsp_cli_str(args, "init");
+    const char *segment = avsp_cli_str(args, "segment");
+    enum avsp_code rc = avsp_cli_i64(args, "workers", 1, WORKERS_MAX, &n_workers, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cli_i64(args, "encode-ms", 0, 3600000, &sim->encode_ms, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cli_i64(args, "pieces", 1, AVSP_SEGMENTS_MAX, &n_pieces, err);
+    if (rc == AVSP_OK && (init == NULL) != (segment == NULL))
+        rc = avsp_err_set(err, AVSP_INVALID, "--init and --segment go together");
+    sim->n_workers = (uint32_t)n_workers;
+    sim->n_pieces = (uint32_t)n_pieces;
+    sim->id = avsp_cli_str(args, "id");
+    for (unsigned i = 0; i < SEPARATE_TARGETS_MAX; i++) {
+        const char *target = avsp_cli_nth(args, "coordinator", i);
+        if (target == NULL)
+            break;
+        sim->targets[sim->n_targets++] = target;
+    }
+    if (sim->n_targets == 0)
+        sim->targets[sim->n_targets++] = avsp_cli_str(args, "coordinator");
+    return rc == AVSP_OK ? sim_facts_init(&sim->facts, init, segment, err) : rc;
+}
+
+int main(int argc, char **argv)
+{
+    struct avsp_err err = {0};
+    struct avsp_cli_parsed args;
+    bool is_answered = false;
+    if (avsp_cli_parse(&program, argc, argv, &args, &is_answered, &err) != AVSP_OK) {
+        fprintf(stderr, "%s: %s\n", program.name, err.text);
+        return 2;
+    }
+    if (is_answered)
+        return 0;
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGTERM);
+    sigaddset(&ends, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    struct simulation sim = {.totals = {.lock = PTHREAD_MUTEX_INITIALIZER}};
+    enum avsp_code rc = configure(&args, &sim, &err);
+    if (rc == AVSP_OK)
+        rc = run(&sim, &ends, &err);
+    sim_facts_deinit(&sim.facts);
+    if (rc != AVSP_OK)
+        fprintf(stderr, "%s: %s\n", program.name, err.text);
+    return rc == AVSP_OK ? 0 : 1;
+}
