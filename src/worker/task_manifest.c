@@ -12,6 +12,7 @@
 
 #define RENDITIONS_MAX 64
 #define PAGES_MAX (2 * AVSP_SEGMENTS_MAX)
+#define PAGE_ARENA_BYTES ((size_t)16 << 20)
 /// A playlist of a million segments.
 #define PLAYLIST_MAX_BYTES ((size_t)128 << 20)
 
@@ -40,20 +41,53 @@ static int by_rendition_and_index(const void *a, const void *b)
     return x->idx < y->idx ? -1 : x->idx > y->idx;
 }
 
-/// Adds one page. The strings live in the run's arena already.
+/// Keeps a rendition longer than the page that it stands on.
+static enum avsp_code keep_rendition(struct avsp_run *run, struct presentation *p,
+                                     const struct avsp_rendition *from, struct avsp_err *err)
+{
+    struct avsp_rendition *r = &p->renditions[p->n];
+    const char **const texts[] = {&r->name,        &r->init_name, &r->init_sha256, &r->codecs,
+                                  &r->video_range, &r->language,  &r->title};
+    if (p->n == RENDITIONS_MAX)
+        return avsp_err_set(err, AVSP_LIMIT, "more than %d renditions", RENDITIONS_MAX);
+    *r = *from;
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++) {
+        *texts[i] = avsp_arena_strdup(run->arena, *texts[i]);
+        if (*texts[i] == NULL)
+            return avsp_arena_failed(run->arena, err);
+    }
+    p->n++;
+    return AVSP_OK;
+}
+
 static enum avsp_code add_page(struct avsp_run *run, struct presentation *p,
                                const struct avsp_outputs *page, struct avsp_err *err)
 {
-    if (page->n_renditions > RENDITIONS_MAX - p->n)
-        return avsp_err_set(err, AVSP_LIMIT, "more than %d renditions", RENDITIONS_MAX);
-    for (size_t i = 0; i < page->n_renditions; i++)
-        p->renditions[p->n++] = page->renditions[i];
-    for (size_t i = 0; i < page->n_segments; i++) {
-        enum avsp_code rc = avsp_run_keep_segment(run, &page->segments[i], err);
-        if (rc != AVSP_OK)
-            return rc;
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && i < page->n_renditions; i++)
+        rc = keep_rendition(run, p, &page->renditions[i], err);
+    for (size_t i = 0; rc == AVSP_OK && i < page->n_segments; i++) {
+        struct avsp_segment segment = page->segments[i];
+        segment.sha256 = ""; // no playlist needs it, and there may be a million
+        rc = avsp_run_keep_segment(run, &segment, err);
     }
-    return AVSP_OK;
+    return rc;
+}
+
+/// Reads one page and adds it. @param page  its token; then that of the next one, in the run's arena.
+static enum avsp_code fetch_page(struct avsp_run *run, struct presentation *p, const char **page,
+                                 struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, PAGE_ARENA_BYTES);
+    struct avsp_outputs_page answer = {0};
+    enum avsp_code rc = avsp_upstream_outputs(run, *page, &arena, &answer, err);
+    if (rc == AVSP_OK)
+        rc = add_page(run, p, &answer.outputs, err);
+    if (rc != AVSP_OK)
+        return rc;
+    *page = avsp_arena_strdup(run->arena, answer.next_page);
+    return *page != NULL ? AVSP_OK : avsp_arena_failed(run->arena, err);
 }
 
 static enum avsp_code fetch_facts(struct avsp_run *run, struct presentation *p,
@@ -62,13 +96,9 @@ static enum avsp_code fetch_facts(struct avsp_run *run, struct presentation *p,
     const char *page = "";
     unsigned n_pages = 0;
     do {
-        struct avsp_outputs_page answer = {0};
-        enum avsp_code rc = avsp_upstream_outputs(run, page, &answer, err);
-        if (rc == AVSP_OK)
-            rc = add_page(run, p, &answer.outputs, err);
+        enum avsp_code rc = fetch_page(run, p, &page, err);
         if (rc != AVSP_OK)
             return rc;
-        page = answer.next_page;
         if (++n_pages > PAGES_MAX)
             return avsp_err_set(err, AVSP_LIMIT, "the list of segments does not end");
     } while (page[0] != '\0');

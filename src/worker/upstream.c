@@ -99,14 +99,15 @@ void avsp_upstream_release(struct avsp_run *run)
 }
 
 enum avsp_code avsp_upstream_outputs(struct avsp_run *run, const char *page,
-                                     struct avsp_outputs_page *ret_page, struct avsp_err *err)
+                                     struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
+                                     struct avsp_err *err)
 {
     struct avsp_outputs_query query = {
         .task_id = run->task->id, .token = run->task->token, .page = page};
     struct patience patience = patience_begin();
     enum avsp_code rc;
     do
-        rc = avsp_client_list_outputs(run->worker->reports, &query, run->arena, ret_page,
+        rc = avsp_client_list_outputs(run->worker->reports, &query, arena, ret_page,
                                       call_deadline(run), err);
     while (rc != AVSP_OK && !avsp_run_should_stop(run) && wait_again(run, &patience, rc));
     rc = lost(run, rc, err);

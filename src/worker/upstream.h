@@ -17,9 +17,9 @@ enum avsp_code avsp_upstream_finish(struct avsp_run *run, const struct avsp_fini
 /// Hands the task back. One short try: the lease runs out anyway.
 void avsp_upstream_release(struct avsp_run *run);
 
-/// One page of what the job made; strings in the run's arena. @return as avsp_upstream_report.
+/// One page of what the job made; strings in @p arena. @return as avsp_upstream_report.
 enum avsp_code avsp_upstream_outputs(struct avsp_run *run, const char *page,
-                                     struct avsp_outputs_page *ret_page,
+                                     struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
                                      struct avsp_err *err) AVSP_CHECKED;
 
 #endif
