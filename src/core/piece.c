@@ -8,11 +8,31 @@
 #define VERB "avspl1t-piece"
 
 /// Of this layout; a reader refuses another.
-#define LAYOUT 3
+#define LAYOUT 4
 
 /// More than any codec has.
 #define BLOCK_ALIGN_MAX (1 << 24)
 #define SAMPLE_BITS_MAX 128
+
+static void mastering_key(size_t i, char ret_key[16])
+{
+    snprintf(ret_key, 16, "mastering%zu", i);
+}
+
+static void put_hdr(struct avsp_buf *buf, const struct avsp_hdr *hdr)
+{
+    char key[16];
+    avsp_record_put_i64(buf, "mastering", hdr->has_mastering);
+    avsp_record_put_i64(buf, "light", hdr->has_light);
+    for (size_t i = 0; hdr->has_mastering && i < AVSP_MASTERING_VALUES; i++) {
+        mastering_key(i, key);
+        avsp_record_put_rational(buf, key, hdr->mastering[i]);
+    }
+    if (!hdr->has_light)
+        return;
+    avsp_record_put_i64(buf, "max_cll", hdr->max_cll);
+    avsp_record_put_i64(buf, "max_fall", hdr->max_fall);
+}
 
 static void put_video(struct avsp_buf *buf, const struct avsp_piece_header *h)
 {
@@ -35,6 +55,9 @@ static void put_video(struct avsp_buf *buf, const struct avsp_piece_header *h)
     avsp_record_put_i64(buf, "width", h->width_px);
     avsp_record_put_i64(buf, "height", h->height_px);
     avsp_record_put_i64(buf, "depth", h->bit_depth);
+    put_hdr(buf, &h->hdr);
+    avsp_record_put_i64(buf, "fields", h->fields);
+    avsp_record_put_i64(buf, "field_rate", h->field_rate);
 }
 
 static void put_audio(struct avsp_buf *buf, const struct avsp_piece_header *h)
@@ -84,6 +107,21 @@ enum avsp_code avsp_piece_header_write(const struct avsp_piece_header *header,
     return AVSP_OK;
 }
 
+static void take_hdr(struct avsp_record *rec, struct avsp_hdr *hdr)
+{
+    char key[16];
+    hdr->has_mastering = avsp_record_i64(rec, "mastering", 0, 1) != 0;
+    hdr->has_light = avsp_record_i64(rec, "light", 0, 1) != 0;
+    for (size_t i = 0; hdr->has_mastering && i < AVSP_MASTERING_VALUES; i++) {
+        mastering_key(i, key);
+        hdr->mastering[i] = avsp_record_rational(rec, key);
+    }
+    if (!hdr->has_light)
+        return;
+    hdr->max_cll = (uint32_t)avsp_record_i64(rec, "max_cll", 0, UINT16_MAX);
+    hdr->max_fall = (uint32_t)avsp_record_i64(rec, "max_fall", 0, UINT16_MAX);
+}
+
 static void take_video(struct avsp_record *rec, struct avsp_piece_header *h)
 {
     h->idx = (uint32_t)avsp_record_i64(rec, "idx", 0, AVSP_SEGMENTS_MAX - 1);
@@ -105,6 +143,10 @@ static void take_video(struct avsp_record *rec, struct avsp_piece_header *h)
     h->width_px = (uint32_t)avsp_record_i64(rec, "width", 1, 65535);
     h->height_px = (uint32_t)avsp_record_i64(rec, "height", 1, 65535);
     h->bit_depth = (uint32_t)avsp_record_i64(rec, "depth", 8, 10);
+    h->fields = (enum avsp_fields)avsp_record_i64(rec, "fields", AVSP_FIELDS_NONE,
+                                                  AVSP_FIELDS_BOTTOM_FIRST);
+    h->field_rate = avsp_record_i64(rec, "field_rate", 0, 1) != 0;
+    take_hdr(rec, &h->hdr);
     h->origin_time_base = h->time_base;
     h->language = "und";
     h->title = "";
@@ -132,6 +174,18 @@ static bool is_exact(const struct avsp_piece_header *h)
     return (uint64_t)h->timescale * (uint64_t)h->time_base.num % (uint64_t)h->time_base.den == 0;
 }
 
+/// Are the values those of a display that can be? In a bitstream they are unsigned, of 16 bits for colors.
+static bool is_sound_hdr(const struct avsp_hdr *hdr)
+{
+    for (size_t i = 0; hdr->has_mastering && i < AVSP_MASTERING_VALUES; i++) {
+        struct avsp_rational v = hdr->mastering[i];
+        if (v.den < 1 || v.num < 0 ||
+            v.num > (int64_t)v.den * (i < AVSP_MASTERING_COLORS ? 1 : AVSP_NITS_MAX))
+            return false;
+    }
+    return true;
+}
+
 /// What the getters' ranges do not say.
 static bool is_sound(const struct avsp_piece_header *h)
 {
@@ -142,7 +196,7 @@ static bool is_sound(const struct avsp_piece_header *h)
     return is_exact(h) && h->origin_pts <= h->in_pts && h->in_pts < h->out_pts &&
            h->next_pts > h->in_pts && h->rotation % 90 == 0 &&
            h->idx + (uint64_t)h->n_segments <= AVSP_SEGMENTS_MAX && is_time_base(h->frame_rate) &&
-           h->sample_aspect.num >= 0;
+           h->sample_aspect.num >= 0 && is_sound_hdr(&h->hdr);
 }
 
 enum avsp_code avsp_piece_header_parse(struct avsp_arena *arena,

@@ -15,6 +15,9 @@
 #include "util/buf.h"
 
 #define AVSP_PIECE_HEADER_BYTES 4096
+#define AVSP_MASTERING_VALUES 10
+#define AVSP_MASTERING_COLORS 8 ///< of these, coordinates from 0 to 1 …
+#define AVSP_NITS_MAX 10000     ///< … and luminances: PQ ends here (SMPTE ST 2084)
 
 /// What NUT does not keep of libavcodec's parameters, or only for codecs that it has a tag for.
 struct avsp_piece_codec {
@@ -24,6 +27,24 @@ struct avsp_piece_codec {
     int32_t bits;        ///< likewise: of a coded sample
     int64_t bit_rate;    ///< some decoders of sound go by it
     int64_t channels;    ///< libavutil's mask of the sound's channels; 0 = not known
+};
+
+/// Static metadata of HDR pictures: the display that they were made on (SMPTE ST 2086), and how bright they get (CTA-861.3).
+struct avsp_hdr {
+    bool has_mastering;
+    /// Red x, y; green x, y; blue x, y; white x, y (CIE 1931); least, greatest luminance (cd/m²).
+    struct avsp_rational mastering[AVSP_MASTERING_VALUES];
+    bool has_light;
+    uint32_t max_cll;  ///< cd/m²: of the brightest pixel …
+    uint32_t max_fall; ///< … and, on average, of the brightest frame; 0 = not known
+};
+
+/// Which frames of a video are two fields of different times.
+enum avsp_fields {
+    AVSP_FIELDS_NONE = 0,     ///< none, or they are left as they are
+    AVSP_FIELDS_FLAGGED,      ///< those that their decoder marks
+    AVSP_FIELDS_TOP_FIRST,    ///< all
+    AVSP_FIELDS_BOTTOM_FIRST, ///< all
 };
 
 struct avsp_piece_header {
@@ -57,6 +78,9 @@ struct avsp_piece_header {
     uint32_t width_px;       ///< of the coded picture
     uint32_t height_px;
     uint32_t bit_depth; ///< of the output: 8 or 10
+    struct avsp_hdr hdr;
+    enum avsp_fields fields; ///< of the frames from origin_pts on
+    bool field_rate;         ///< each field becomes a picture of its own
 
     // AUDIO
     // in_pts, out_pts: sound outside is priming or padding of its encoder, or hidden by an edit list; INT64_MIN and INT64_MAX

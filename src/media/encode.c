@@ -16,9 +16,6 @@
 /// More frames than a segment can have, so that it is one GOP.
 #define GOP_FRAMES (1 << 20)
 #define MS_PER_S 1000
-#define CROPPED_WARNING "the picture loses a row or a column: 4:2:0 takes even sizes only"
-#define PADDED_WARNING                                                                             \
-    "the picture is put on a black ground of 64 pixels: AV1 encoders take no less"
 
 /// The work on one piece.
 struct run {
@@ -280,18 +277,6 @@ static enum avsp_code warn_of_damage(struct run *run, struct avsp_err *err)
         run->n_left_out);
 }
 
-/// What concerns the whole job is said once, with its first piece.
-static enum avsp_code warn_of_format(struct run *run, struct avsp_err *err)
-{
-    const struct avsp_picture_format *fmt = avsp_picture_get_format(run->picture);
-    enum avsp_code rc = AVSP_OK;
-    if (run->header.idx == 0 && fmt->cropped)
-        rc = avsp_control_warn(run->ctl, err, CROPPED_WARNING);
-    if (rc == AVSP_OK && run->header.idx == 0 && fmt->padded)
-        rc = avsp_control_warn(run->ctl, err, PADDED_WARNING);
-    return rc;
-}
-
 static enum avsp_code check_header(const struct avsp_piece_header *h, struct avsp_err *err)
 {
     if (h->kind != AVSP_MEDIA_VIDEO)
@@ -341,8 +326,6 @@ static enum avsp_code encode_described(int input_fd, const struct avsp_step *ste
     struct run AVSP_CLEANUP(run_deinit) run = {.step = step, .ctl = ctl};
     avsp_buf_init(&run.init, ARENA_BYTES);
     enum avsp_code rc = run_open(&run, input_fd, &arena, err);
-    if (rc == AVSP_OK)
-        rc = warn_of_format(&run, err);
     if (rc == AVSP_OK)
         rc = encode_all(&run, err);
     if (rc == AVSP_OK)

@@ -1,10 +1,12 @@
 #include "media/encode_av1.h"
 
 #include "media/averr.h"
+#include "media/hdr.h"
 
 #include <libavutil/opt.h>
 
 #define ENCODER "libsvtav1"
+#define PARAMS_MAX_BYTES 512
 
 static void describe(AVCodecContext *enc, const struct avsp_av1_options *options)
 {
@@ -27,13 +29,18 @@ static void describe(AVCodecContext *enc, const struct avsp_av1_options *options
 
 static int set_private(AVCodecContext *enc, const struct avsp_av1_options *options)
 {
-    char params[32];
-    snprintf(params, sizeof params, "lp=%u", options->threads);
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) params;
+    avsp_buf_init(&params, PARAMS_MAX_BYTES);
+    avsp_buf_printf(&params, "lp=%u", options->threads);
+    avsp_hdr_put_params(&options->format->hdr, &params);
+    struct avsp_err full = {0};
+    if (avsp_buf_check(&params, &full) != AVSP_OK)
+        return AVERROR(ENOMEM);
     int rc = av_opt_set_int(enc->priv_data, "crf", options->crf, 0);
     if (rc >= 0)
         rc = av_opt_set_int(enc->priv_data, "preset", options->preset, 0);
     if (rc >= 0)
-        rc = av_opt_set(enc->priv_data, "svtav1-params", params, 0);
+        rc = av_opt_set(enc->priv_data, "svtav1-params", avsp_buf_text(&params), 0);
     return rc;
 }
 

@@ -39,7 +39,11 @@ enum avsp_code avsp_encode_segment_begin(const struct avsp_av1_options *options,
     if (rc != AVSP_OK)
         return rc;
     struct avsp_fmp4_track track = {
-        .encoder = seg->encoder, .timescale = options->timescale, .sequence = idx + 1};
+        .encoder = seg->encoder,
+        .timescale = options->timescale,
+        .sequence = idx + 1,
+        .hdr = &options->format->hdr,
+    };
     rc = avsp_fmp4_open(&track, &seg->mux, err);
     if (rc != AVSP_OK)
         return rc;

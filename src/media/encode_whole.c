@@ -232,7 +232,9 @@ static void describe(struct whole *w)
     AVStream *video = w->tracks.video;
     struct avsp_piece_header *h = &w->header;
     bool odd_rotation = false;
-    avsp_tracks_describe(w->source.ctx, video, h, &odd_rotation);
+    struct avsp_glance glance;
+    avsp_glance_init(&glance);
+    avsp_tracks_describe(w->source.ctx, video, &glance, h, &odd_rotation);
     h->time_base = (struct avsp_rational){video->time_base.num, video->time_base.den};
     h->origin_pts = video->start_time != AV_NOPTS_VALUE ? video->start_time : 0;
     h->timescale = avsp_plan_timescale(h->time_base);

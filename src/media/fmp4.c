@@ -1,6 +1,7 @@
 #include "media/fmp4.h"
 
 #include "media/averr.h"
+#include "media/hdr.h"
 #include "media/sink.h"
 
 #include <libavcodec/avcodec.h>
@@ -83,6 +84,10 @@ static int add_stream(struct avsp_fmp4 *mux, const struct avsp_fmp4_track *track
     st->time_base = mux->time_base;
     st->avg_frame_rate = track->encoder->framerate;
     st->sample_aspect_ratio = track->encoder->sample_aspect_ratio;
+    if (track->hdr != NULL)
+        rc = avsp_hdr_attach(track->hdr, st);
+    if (rc < 0)
+        return rc;
     if (track->language != NULL && strlen(track->language) == 3)
         return av_dict_set(&st->metadata, "language", track->language, 0);
     return 0;

@@ -14,7 +14,7 @@
 #ifndef AVSP_MEDIA_FMP4_H
 #define AVSP_MEDIA_FMP4_H
 
-#include "core/model.h"
+#include "core/piece.h"
 #include "util/buf.h"
 
 #include <libavcodec/packet.h>
@@ -25,6 +25,7 @@ struct AVCodecContext;
 struct avsp_fmp4_track {
     const struct AVCodecContext *encoder; ///< open, with global headers; borrowed for the call
     uint32_t timescale;                   ///< of the packets and of the file
+    const struct avsp_hdr *hdr;           ///< of a video track; NULL = none. Borrowed for the call
     const char *language;                 ///< ISO 639-2, three letters; anything else is left out
     uint32_t sequence;                    ///< mfhd's number of the first segment, from 1
 };

@@ -1,5 +1,7 @@
 #include "media/keyframe.h"
 
+#include "media/nal.h"
+
 #define NAL_SLICE 1
 #define NAL_IDR 5
 #define NAL_SEI 6
@@ -11,76 +13,13 @@
 #define NOT_CODED_VOP_MAX_BYTES                                                                    \
     8 ///< with its start code; a coded one has a bit for each 16 by 16 pixels
 
-/// A view of bytes that shrinks as it is read.
-struct view {
-    const uint8_t *data;
-    size_t len;
-};
-
-static struct view view_from(struct view v, size_t n)
-{
-    n = AVSP_MIN(n, v.len);
-    return (struct view){v.data + n, v.len - n};
-}
-
-/// Takes the next NAL unit of an Annex B stream. @return false at the end.
-static bool next_annexb(struct view *v, struct view *ret_nal)
-{
-    size_t i = 0;
-    while (i + 3 <= v->len && !(v->data[i] == 0 && v->data[i + 1] == 0 && v->data[i + 2] == 1))
-        i++;
-    if (i + 3 >= v->len)
-        return false;
-    size_t begin = i + 3;
-    size_t end = begin;
-    while (end + 3 <= v->len &&
-           !(v->data[end] == 0 && v->data[end + 1] == 0 && v->data[end + 2] <= 1))
-        end++;
-    if (end + 3 > v->len)
-        end = v->len;
-    *ret_nal = (struct view){v->data + begin, end - begin};
-    *v = view_from(*v, end);
-    return true;
-}
-
-/// Takes the next NAL unit behind a length of @p n_size bytes. @return false at the end or where it is damaged.
-static bool next_sized(struct view *v, size_t n_size, struct view *ret_nal)
-{
-    if (v->len <= n_size)
-        return false;
-    size_t len = 0;
-    for (size_t i = 0; i < n_size; i++)
-        len = len << 8 | v->data[i];
-    if (len == 0 || len > v->len - n_size)
-        return false;
-    *ret_nal = (struct view){v->data + n_size, len};
-    *v = view_from(*v, n_size + len);
-    return true;
-}
-
-/// Copies without the emulation prevention bytes (H.264, 7.3.1). @return the length.
-static size_t unescape(struct view nal, uint8_t *ret_bytes, size_t cap)
-{
-    size_t len = 0;
-    unsigned zeros = 0;
-    for (size_t i = 0; i < nal.len && len < cap; i++) {
-        if (zeros >= 2 && nal.data[i] == 3) {
-            zeros = 0;
-            continue;
-        }
-        zeros = nal.data[i] == 0 ? zeros + 1 : 0;
-        ret_bytes[len++] = nal.data[i];
-    }
-    return len;
-}
-
 /// Reads a SEI payload type or size: 255s and a last byte.
-static bool take_sei_number(struct view *v, size_t *ret_value)
+static bool take_sei_number(struct avsp_view *v, size_t *ret_value)
 {
     size_t value = 0;
     while (v->len > 0) {
         uint8_t byte = v->data[0];
-        *v = view_from(*v, 1);
+        *v = avsp_view_from(*v, 1);
         value += byte;
         if (byte != 255) {
             *ret_value = value;
@@ -92,16 +31,16 @@ static bool take_sei_number(struct view *v, size_t *ret_value)
 
 /// Does an SEI NAL unit tell of a recovery that takes some frames? recovery_frame_cnt is the payload's first ue(v): 0 is the
 /// single bit 1.
-static bool sei_is_gradual(struct view nal)
+static bool sei_is_gradual(struct avsp_view nal)
 {
     uint8_t bytes[SEI_SCAN_MAX_BYTES];
-    struct view v = {bytes, unescape(view_from(nal, 1), bytes, sizeof bytes)};
+    struct avsp_view v = {bytes, avsp_nal_unescape(avsp_view_from(nal, 1), bytes, sizeof bytes)};
     size_t type = 0;
     size_t size = 0;
     while (v.len > 2 && take_sei_number(&v, &type) && take_sei_number(&v, &size)) {
         if (type == SEI_RECOVERY_POINT)
             return v.len > 0 && (v.data[0] & 0x80) == 0;
-        v = view_from(v, size);
+        v = avsp_view_from(v, size);
     }
     return false;
 }
@@ -112,9 +51,9 @@ bool avsp_keyframe_is_gradual(const AVCodecParameters *par, const uint8_t *data,
         return false;
     bool sized = par->extradata_size >= 7 && par->extradata[0] == 1;
     size_t n_size = sized ? (par->extradata[4] & 3u) + 1u : 0;
-    struct view v = {data, len};
-    struct view nal;
-    while (sized ? next_sized(&v, n_size, &nal) : next_annexb(&v, &nal)) {
+    struct avsp_view v = {data, len};
+    struct avsp_view nal;
+    while (sized ? avsp_nal_next_sized(&v, n_size, &nal) : avsp_nal_next_annexb(&v, &nal)) {
         unsigned type = nal.data[0] & 0x1fu;
         if (type >= NAL_SLICE && type <= NAL_IDR)
             return false;

@@ -52,28 +52,41 @@ static int compare_i64(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/// Decodes until the first picture comes out: those before it lean on pictures that are not in the file, or are refreshed bit
-/// by bit. @param ret_pts AV_NOPTS_VALUE where none comes, or one without a time.
-static enum avsp_code find_first_picture(const struct avsp_lookahead *ahead, const AVStream *video,
-                                         int64_t *ret_pts, struct avsp_err *err)
+/// Takes the pictures that the decoder has ready, as many as are looked at.
+static enum avsp_code take_pictures(struct avsp_glance *glance, struct avsp_decoder *decoder,
+                                    AVFrame *frame, struct avsp_err *err)
 {
-    *ret_pts = AV_NOPTS_VALUE;
+    enum avsp_code rc = AVSP_OK;
+    for (bool got = true; rc == AVSP_OK && got && glance->n_pictures < AVSP_GLANCE_PICTURES;) {
+        rc = avsp_decoder_receive(decoder, frame, &got, err);
+        if (rc == AVSP_OK && got)
+            avsp_glance_at(glance, frame);
+        av_frame_unref(frame);
+    }
+    return rc;
+}
+
+/// Decodes the first pictures that come out: those before them lean on pictures that are not in the file, or are refreshed bit
+/// by bit.
+static enum avsp_code glance(struct avsp_lookahead *ahead, const AVStream *video,
+                             struct avsp_err *err)
+{
+    avsp_glance_init(&ahead->glance);
     AVFrame *AVSP_CLEANUP(av_frame_free) frame = av_frame_alloc();
     if (frame == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for a picture");
     struct avsp_decoder AVSP_CLEANUP(avsp_decoder_close) decoder = {0};
     enum avsp_code rc = avsp_decoder_open(&decoder, video, 1, err);
-    bool got = false;
-    for (size_t i = 0; i <= ahead->n_items && rc == AVSP_OK && !got; i++) {
+    for (size_t i = 0;
+         i <= ahead->n_items && rc == AVSP_OK && ahead->glance.n_pictures < AVSP_GLANCE_PICTURES;
+         i++) {
         const AVPacket *packet = i < ahead->n_items ? ahead->items[i].packet : NULL;
         if (packet != NULL && packet->stream_index != video->index)
             continue;
         rc = avsp_decoder_send(&decoder, packet, err);
         if (rc == AVSP_OK)
-            rc = avsp_decoder_receive(&decoder, frame, &got, err);
+            rc = take_pictures(&ahead->glance, &decoder, frame, err);
     }
-    if (got)
-        *ret_pts = frame->pts;
     return rc;
 }
 
@@ -124,12 +137,9 @@ static enum avsp_code look_at_pictures(struct avsp_lookahead *ahead,
                                        const struct avsp_reader *reader, struct avsp_err *err)
 {
     const AVStream *video = avsp_reader_video(reader);
-    int64_t first_pts = AV_NOPTS_VALUE;
-    enum avsp_code rc = AVSP_OK;
-    if (reader->lossless == NULL)
-        rc = find_first_picture(ahead, video, &first_pts, err);
+    enum avsp_code rc = glance(ahead, video, err);
     if (rc == AVSP_OK)
-        collect(ahead, video, first_pts);
+        collect(ahead, video, reader->lossless == NULL ? ahead->glance.first_pts : AV_NOPTS_VALUE);
     return rc;
 }
 

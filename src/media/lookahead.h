@@ -1,8 +1,9 @@
 /// The first packets of a source, kept back until they have told what the whole split needs to know: when the first frame is
-/// shown and the first sound heard, how frames follow each other, how far back times reach. One thread at a time.
+/// shown and the first sound heard, what the first pictures show, how frames follow each other, how far back times reach. One thread at a time.
 #ifndef AVSP_MEDIA_LOOKAHEAD_H
 #define AVSP_MEDIA_LOOKAHEAD_H
 
+#include "media/glance.h"
 #include "media/reader.h"
 
 #define AVSP_LOOKAHEAD_FRAMES 256        ///< shown video frames that are looked at
@@ -19,8 +20,9 @@ struct avsp_lookahead {
     size_t bytes;
     int64_t pts[AVSP_LOOKAHEAD_FRAMES]; ///< of shown video frames, from the origin on, in order
     size_t n_pts;
-    int64_t origin_pts; ///< the first shown frame that can be decoded; valid where n_pts > 0
-    uint64_t n_leading; ///< frames before it: not decodable, not shown
+    int64_t origin_pts;        ///< the first shown frame that can be decoded; valid where n_pts > 0
+    uint64_t n_leading;        ///< frames before it: not decodable, not shown
+    struct avsp_glance glance; ///< at the first pictures
     struct {
         bool heard;     ///< the rest is valid
         int64_t from;   ///< the earliest sound that is heard, in its stream's time base

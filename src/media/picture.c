@@ -60,6 +60,8 @@ static void set_format(struct avsp_picture *pic, const struct avsp_piece_header 
                      : (AVRational){header->sample_aspect.num, header->sample_aspect.den};
     avsp_picture_colours(header, fmt);
     fmt->chroma_location = chroma_location(header);
+    if (fmt->transfer == AVCOL_TRC_SMPTE2084 || fmt->transfer == AVCOL_TRC_ARIB_STD_B67)
+        fmt->hdr = header->hdr;
 }
 
 enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,

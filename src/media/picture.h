@@ -28,6 +28,7 @@ struct avsp_picture_format {
     enum AVColorSpace matrix;
     enum AVColorRange range;
     enum AVChromaLocation chroma_location;
+    struct avsp_hdr hdr;
     bool cropped; ///< a row or a column of the source is left out, because 4:2:0 cannot take it
     bool padded;  ///< black was put around a picture that is too small
 };

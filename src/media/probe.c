@@ -4,12 +4,13 @@
 #include "media/left_out.h"
 #include "media/libraries.h"
 #include "media/lookahead.h"
+#include "media/notes.h"
 
 #include <inttypes.h>
 #include <libavutil/pixdesc.h>
 #include <sys/stat.h>
 
-#define TEXT_MAX_BYTES 1024
+#define TEXT_MAX_BYTES 4096
 
 struct probe {
     const struct avsp_step *step;
@@ -19,6 +20,7 @@ struct probe {
     struct avsp_lookahead ahead;
     struct avsp_err obstacle; ///< why the file cannot be encoded; all zeros where it can
     struct avsp_piece_header facts;
+    struct avsp_notes notes;
 };
 
 static void probe_deinit(struct probe *probe)
@@ -44,7 +46,12 @@ static enum avsp_code look(struct probe *probe)
                    ? AVSP_OK
                    : avsp_err_set(why, AVSP_CORRUPT, "nothing of its sound can be heard");
     bool odd_rotation = false;
-    avsp_tracks_describe(probe->source.ctx, video, &probe->facts, &odd_rotation);
+    avsp_tracks_describe(probe->source.ctx, video, &probe->ahead.glance, &probe->facts,
+                         &odd_rotation);
+    rc =
+        avsp_notes_of(video, &probe->facts, &probe->ahead.glance, odd_rotation, &probe->notes, why);
+    if (rc != AVSP_OK)
+        return rc;
     if (probe->ahead.n_pts == 0 && probe->reader.doubt == NULL)
         return avsp_err_set(why, AVSP_CORRUPT, "not one picture can be shown");
     int64_t distances[AVSP_LOOKAHEAD_FRAMES];
@@ -129,6 +136,9 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
         avsp_buf_puts(buf, tracks->video != NULL ? "→ AAC, a0" : "→ AAC, a0, without a picture");
     else
         avsp_buf_printf(buf, "left out: %s", avsp_left_out_why(tracks, stream));
+    bool shown = stream == tracks->video && probe->obstacle.code == AVSP_OK;
+    for (size_t i = 0; shown && i < probe->notes.n; i++)
+        avsp_buf_printf(buf, "; %s", probe->notes.texts[i]);
 }
 
 static enum avsp_code report_stream(const struct probe *probe, const AVStream *stream,

@@ -4,6 +4,7 @@
 #include "media/extent.h"
 #include "media/left_out.h"
 #include "media/lookahead.h"
+#include "media/notes.h"
 #include "media/split_audio.h"
 #include "media/split_video.h"
 
@@ -19,6 +20,7 @@ struct split {
     struct avsp_source source;
     struct avsp_reader reader;
     struct avsp_lookahead ahead;
+    struct avsp_glance glance; ///< at the source's first pictures, however they are read later
     struct avsp_split_video video;
     struct avsp_split_audio audio;
     struct avsp_extent extent;
@@ -50,6 +52,18 @@ static enum avsp_code open_input(struct split *split, struct avsp_err *err)
     return rc == AVSP_OK ? avsp_reader_init(&split->reader, split->source.ctx, err) : rc;
 }
 
+/// Says what becomes of the picture.
+static enum avsp_code warn_of_changes(struct split *split, const AVStream *video,
+                                      const struct avsp_piece_header *facts, bool odd_rotation,
+                                      struct avsp_err *err)
+{
+    struct avsp_notes notes;
+    enum avsp_code rc = avsp_notes_of(video, facts, &split->glance, odd_rotation, &notes, err);
+    for (size_t i = 0; rc == AVSP_OK && i < notes.n; i++)
+        rc = avsp_control_warn(split->ctl, err, "%s", notes.texts[i]);
+    return rc;
+}
+
 /// What all pieces of the video share.
 static enum avsp_code gather_facts(struct split *split, struct avsp_piece_header *ret_facts,
                                    struct avsp_err *err)
@@ -62,17 +76,13 @@ static enum avsp_code gather_facts(struct split *split, struct avsp_piece_header
         .title = "",
     };
     bool odd_rotation = false;
-    avsp_tracks_describe(split->source.ctx, video, &facts, &odd_rotation);
+    avsp_tracks_describe(split->source.ctx, video, &split->glance, &facts, &odd_rotation);
     int64_t distances[AVSP_LOOKAHEAD_FRAMES];
     size_t n = avsp_lookahead_distances(&split->ahead, distances);
     struct avsp_rational time_base = {video->time_base.num, video->time_base.den};
     facts.frame_rate = avsp_plan_frame_rate(distances, n, time_base);
     *ret_facts = facts;
-    if (!odd_rotation)
-        return AVSP_OK;
-    return avsp_control_warn(split->ctl, err,
-                             "the picture is turned by something else than a quarter turn: it is "
-                             "left as it is");
+    return warn_of_changes(split, video, &facts, odd_rotation, err);
 }
 
 static enum avsp_code begin_video(struct split *split, struct avsp_err *err)
@@ -113,6 +123,7 @@ static enum avsp_code reopen_decoded(struct split *split, uint64_t n_skip, struc
 static enum avsp_code look_ahead(struct split *split, struct avsp_err *err)
 {
     enum avsp_code rc = avsp_lookahead_init(&split->ahead, &split->reader, err);
+    split->glance = split->ahead.glance;
     if (rc != AVSP_OK || split->reader.doubt == NULL)
         return rc;
     rc = warn_of_lossless(split, split->reader.doubt, 0, err);
@@ -120,6 +131,7 @@ static enum avsp_code look_ahead(struct split *split, struct avsp_err *err)
         rc = reopen_decoded(split, 0, err);
     if (rc == AVSP_OK)
         rc = avsp_lookahead_init(&split->ahead, &split->reader, err);
+    avsp_glance_merge(&split->glance, &split->ahead.glance);
     return rc;
 }
 

@@ -1,6 +1,8 @@
 #include "media/tracks.h"
 
 #include "media/allow.h"
+#include "media/dolby.h"
+#include "media/hdr.h"
 #include "media/language.h"
 #include "util/parse.h"
 
@@ -101,6 +103,13 @@ static enum avsp_code check_video(const AVStream *video, struct avsp_err *err)
     const AVCodecParameters *par = video->codecpar;
     if (avsp_tracks_is_encrypted(video))
         return avsp_err_set(err, AVSP_UNSUPPORTED, "the video is encrypted");
+    struct avsp_dolby dolby = avsp_dolby_of(video);
+    if (dolby.present && dolby.base == NULL)
+        return avsp_err_set(
+            err, AVSP_UNSUPPORTED,
+            "the video is Dolby Vision of profile %d, which has no base layer that other "
+            "players understand",
+            dolby.profile);
     if (avsp_allow_decoder(par->codec_id) == NULL) {
         char what[128];
         avsp_allow_why_not(par, what, sizeof what);
@@ -232,9 +241,10 @@ static bool is_full_range(const AVCodecParameters *par)
     }
 }
 
-void avsp_tracks_describe(AVFormatContext *ctx, AVStream *video,
+void avsp_tracks_describe(AVFormatContext *ctx, AVStream *video, const struct avsp_glance *glance,
                           struct avsp_piece_header *ret_header, bool *ret_odd_rotation)
 {
+    struct avsp_dolby dolby = avsp_dolby_of(video);
     const AVCodecParameters *par = video->codecpar;
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(par->format);
     struct avsp_piece_header *h = ret_header;
@@ -247,6 +257,9 @@ void avsp_tracks_describe(AVFormatContext *ctx, AVStream *video,
     h->color_matrix = par->color_space;
     h->full_range = is_full_range(par);
     h->chroma_location = par->chroma_location;
+    avsp_hdr_of_stream(video, &h->hdr);
+    avsp_hdr_add(&h->hdr, &glance->hdr);
+    avsp_dolby_colors(&dolby, h);
     describe_rotation(video, h, ret_odd_rotation);
 }
 

@@ -3,6 +3,7 @@
 #ifndef AVSP_MEDIA_TRACKS_H
 #define AVSP_MEDIA_TRACKS_H
 
+#include "media/glance.h"
 #include "media/source.h"
 
 /// Ceilings on the coded picture: SVT-AV1's largest side, and the area of AV1's highest level.
@@ -28,9 +29,10 @@ bool avsp_tracks_is_still(const AVStream *stream);
 
 bool avsp_tracks_is_encrypted(const AVStream *stream);
 
-/// Fills what a piece's header says about the picture: size, depth, colour, aspect, rotation.
+/// Fills what a piece's header says about the picture: size, depth, colour, HDR metadata, aspect, rotation.
+/// @param glance            at its first pictures.
 /// @param ret_odd_rotation  true: turned by something else than a quarter turn; the header says 0.
-void avsp_tracks_describe(AVFormatContext *ctx, AVStream *video,
+void avsp_tracks_describe(AVFormatContext *ctx, AVStream *video, const struct avsp_glance *glance,
                           struct avsp_piece_header *ret_header, bool *ret_odd_rotation);
 
 /// The language as BCP 47, "und" where it is unknown; static storage or the stream's own memory.

@@ -33,6 +33,22 @@ static const struct avsp_piece_header video = {
     .width_px = 1920,
     .height_px = 1080,
     .bit_depth = 10,
+    .hdr = {.has_mastering = true,
+            .mastering = {{34000, 50000},
+                          {16000, 50000},
+                          {13250, 50000},
+                          {34500, 50000},
+                          {7500, 50000},
+                          {3000, 50000},
+                          {15635, 50000},
+                          {16450, 50000},
+                          {50, 10000},
+                          {10000000, 10000}},
+            .has_light = true,
+            .max_cll = 1000,
+            .max_fall = 400},
+    .fields = AVSP_FIELDS_FLAGGED,
+    .field_rate = true,
     .language = "und",
     .title = "",
 };
@@ -66,6 +82,7 @@ static void round_trip_of(const struct avsp_piece_header *header)
     assert_memory_equal(block, again, sizeof block);
     assert_int_equal(back.in_pts, header->in_pts);
     assert_int_equal(back.end_pts, header->end_pts);
+    assert_memory_equal(&back.hdr, &header->hdr, sizeof back.hdr);
     assert_string_equal(back.title, header->title);
 }
 
@@ -103,9 +120,9 @@ static void damage_is_refused(void **state)
 static void contradictions_are_refused(void **state)
 {
     (void)state;
-    struct avsp_piece_header cases[9];
+    struct avsp_piece_header cases[10];
     for (size_t i = 0; i < AVSP_ARRAY_LEN(cases); i++)
-        cases[i] = i < 7 ? video : audio;
+        cases[i] = i < 8 ? video : audio;
     cases[0].out_pts = cases[0].in_pts;
     cases[1].next_pts = cases[1].in_pts;
     cases[2].rotation = 45;
@@ -114,8 +131,9 @@ static void contradictions_are_refused(void **state)
     cases[4].n_segments = AVSP_SEGMENTS_MAX;
     cases[5].origin_pts = cases[5].in_pts + 1;
     cases[6].timescale -= 1;
-    cases[7].end_pts = cases[7].origin_pts;
-    cases[8].out_pts = cases[8].in_pts;
+    cases[7].hdr.mastering[2].num = 50001;
+    cases[8].end_pts = cases[8].origin_pts;
+    cases[9].out_pts = cases[9].in_pts;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(cases); i++) {
         struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
         avsp_arena_init(&arena, 1 << 16);

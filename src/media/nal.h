@@ -1,0 +1,30 @@
+/// NAL units of H.264, as they stand in packets and in libavcodec's extradata. Any bytes are safe. Pure; any thread.
+#ifndef AVSP_MEDIA_NAL_H
+#define AVSP_MEDIA_NAL_H
+
+#include "util/base.h"
+
+#include <libavcodec/codec_par.h>
+
+/// A view of bytes that shrinks as it is read.
+struct avsp_view {
+    const uint8_t *data;
+    size_t len;
+};
+
+/// What is left behind the first @p n bytes, which may be more than there are.
+struct avsp_view avsp_view_from(struct avsp_view v, size_t n);
+
+/// Takes the next NAL unit of an Annex B stream. @return false at the end.
+bool avsp_nal_next_annexb(struct avsp_view *v, struct avsp_view *ret_nal);
+
+/// Takes the next NAL unit behind a length of @p n_size bytes. @return false at the end or where it is damaged.
+bool avsp_nal_next_sized(struct avsp_view *v, size_t n_size, struct avsp_view *ret_nal);
+
+/// Copies without the emulation prevention bytes (H.264, 7.3.1). @return the length.
+size_t avsp_nal_unescape(struct avsp_view nal, uint8_t *ret_bytes, size_t cap);
+
+/// The first sequence parameter set of H.264's extradata, in either form; empty where there is none. Borrowed from @p par.
+struct avsp_view avsp_nal_sps(const AVCodecParameters *par);
+
+#endif
