@@ -168,6 +168,16 @@ static void refresh_fleet(struct avsp_service *service)
         avsp_server_wake(server, WAKE_ALL);
 }
 
+/// Is a worker that asks for work to drain? Another coordinator may have undone it a moment ago, and a worker that is told ends: so
+/// the database is asked before that.
+static bool is_to_drain(struct avsp_service *service, const char *worker_id)
+{
+    if (!avsp_fleet_drains(&service->fleet, worker_id))
+        return false;
+    refresh_fleet(service);
+    return avsp_fleet_drains(&service->fleet, worker_id);
+}
+
 static enum avsp_code drain(void *opaque, const char *worker_id, bool drain, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
@@ -186,7 +196,7 @@ static enum avsp_code claim(void *opaque, const struct avsp_claim *claim, struct
     struct avsp_service *service = opaque;
     const int64_t began_us = avsp_mono_now().us;
     avsp_fleet_note(&service->fleet, service->store, &claim->worker);
-    if (avsp_fleet_drains(&service->fleet, claim->worker.id)) {
+    if (is_to_drain(service, claim->worker.id)) {
         // A base worker knows no such word: it finds nothing, for ever.
         *ret_task = (struct avsp_task){.kind = AVSP_TASK_NONE, .drain = claim->own};
         return AVSP_OK;

@@ -55,3 +55,16 @@ def test_an_unknown_worker_cannot_drain(farm):
     done = drain(farm, farm.coordinator().address, "nobody")
     assert done.returncode == 2
     assert 'there is no worker "nobody"' in done.stderr
+
+
+def test_an_undone_drain_counts_at_once(farm, clip, tmp_path):
+    """Also where another coordinator was told: it reads who is to drain once a second, and would end a worker that comes back."""
+    told, asked = (farm.coordinator(name=name) for name in ("told", "asked"))
+    worker = farm.worker(asked.address, name="w")
+    wait_until(lambda: "w" in workers(farm, told.address), "the worker")
+    assert drain(farm, told.address, "w").returncode == 0
+    assert worker.process.wait(10) == 0, worker.text()
+    assert drain(farm, told.address, "w", "--undo").returncode == 0
+    worker.start()
+    job = farm.submit(told.address, clip("silent").path, tmp_path / "out", "--preset", 13)
+    assert farm.wait_over(told.address, job, seconds=30)["state"] == "finished", farm.logs()
