@@ -7,6 +7,8 @@ or, in Python:
 
     with postgres.Server() as server:
         server.url, server.restart(), server.sql("SELECT 1")
+    with postgres.Server() as primary, postgres.Server(primary=primary) as standby:
+        primary.wait_for(standby), primary.kill(), standby.promote(), primary.follow(standby)
 
 Nothing that it holds is worth keeping, so it does not wait for its disk. PostgreSQL refuses to run as root: root runs it as the
 user that Debian's package made.
@@ -17,9 +19,11 @@ import os
 import pathlib
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 USER = "tester"
 
@@ -39,8 +43,24 @@ class NotInstalled(Exception):
     pass
 
 
+def url_of(servers, database="postgres", user=USER):
+    """A URL that names several servers; one that takes writes is to be found among them."""
+    hosts = ",".join(str(server.folder).replace("/", "%2F") for server in servers)
+    return f"postgresql://{user}@{hosts}/{database}"
+
+
+def parent_of(pid):
+    """The process that started another; 0 where there is none, or it is dead."""
+    with contextlib.suppress(OSError):
+        state, parent = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+        return 0 if state == "Z" else int(parent)
+    return 0
+
+
 class Server:
-    def __init__(self, options=()):
+    """@param primary: the server that it is to be a standby of."""
+
+    def __init__(self, options=(), primary=None):
         self.bin = programs()
         self.user = None  # who runs it: whoever we are
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="avspl1t-pg-"))
@@ -52,23 +72,63 @@ class Server:
         os.chmod(self.folder, 0o755)
         self.options = ["-c", "listen_addresses=", "-c", f"unix_socket_directories={self.folder}", "-c", "fsync=off",
                         "-c", "full_page_writes=off", "-c", "log_min_messages=fatal", "-c", "shared_buffers=32MB",
+                        "-c", "wal_retrieve_retry_interval=200ms",
                         *(part for option in options for part in ("-c", option))]
         try:
-            self.run("initdb", "-D", self.data, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
-                     "--no-instructions")
-            hba = self.data / "pg_hba.conf"
-            hba.write_text("local all locked scram-sha-256\n" + hba.read_text())  # one role that needs its password
-            self.start()
+            if primary is None:
+                self.make()
+                self.start()
+            else:
+                self.follow(primary)
         except BaseException:
             self.close()
             raise
+
+    def make(self):
+        self.run("initdb", "-D", self.data, "-U", USER, "--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync",
+                 "--no-instructions")
+        hba = self.data / "pg_hba.conf"
+        hba.write_text("local all locked scram-sha-256\n" + hba.read_text())  # one role that needs its password
+
+    def follow(self, primary):
+        """Begins anew as a streaming standby; what it held is gone."""
+        shutil.rmtree(self.data, ignore_errors=True)
+        self.run("pg_basebackup", "-D", self.data, "-d", f"host={primary.folder} user={USER} application_name={self.folder.name}",
+                 "-R", "-X", "stream", "-c", "fast", "--no-sync")
+        with open(self.data / "postgresql.auto.conf", "a") as settings:
+            settings.write("synchronous_standby_names = ''\n")  # the primary's; nobody follows us yet
+        self.start()
+
+    def wait_for(self, *standbys):
+        """From here on a commit is acknowledged once it is on the disk of a standby too; none given: no more."""
+        names = ",".join(f'"{standby.folder.name}"' for standby in standbys)
+        self.sql(f"ALTER SYSTEM SET synchronous_standby_names = '{names}'")
+        self.sql("SELECT pg_reload_conf()")
+        deadline = time.monotonic() + 30
+        while standbys and "sync" not in self.sql("SELECT sync_state FROM pg_stat_replication").split():
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"no standby follows:\n{self.log()}\n{standbys[0].log()}")
+            time.sleep(0.05)
+
+    def promote(self):
+        self.run("pg_ctl", "-D", self.data, "-w", "-s", "promote")
+
+    def kill(self):
+        """Its machine goes dark: all of its processes at once."""
+        first = int((self.data / "postmaster.pid").read_text().split()[0])
+        pids = [first, *(int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and parent_of(p.name) == first)]
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        while any(map(parent_of, pids)):
+            time.sleep(0.01)
 
     @property
     def url(self):
         return self.url_of("postgres")
 
     def url_of(self, database, user=USER):
-        return f"postgresql://{user}@{str(self.folder).replace('/', '%2F')}/{database}"
+        return url_of([self], database, user)
 
     def run(self, program, *args):
         """Runs one of PostgreSQL's programs to its end. Its output."""
@@ -100,7 +160,7 @@ class Server:
         return self.run("psql", "-h", self.folder, "-U", USER, "-d", database, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text)
 
     def close(self):
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError):  # one that was killed says so
             if (self.data / "postmaster.pid").exists():
                 self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
