@@ -197,6 +197,16 @@ enum avsp_media_kind {
     AVSP_MEDIA_AUDIO = 2,
 };
 
+/// What a track is for beyond the plain picture, sound or text; bits of avsp_rendition.purposes. The numbers are stored and sent:
+/// never change one.
+enum avsp_purpose {
+    AVSP_PURPOSE_COMMENTARY = 1,  ///< by its makers
+    AVSP_PURPOSE_DESCRIPTION = 2, ///< AUDIO: says what is seen, for those who cannot see it
+    AVSP_PURPOSE_HEARING = 4,     ///< for the hard of hearing
+};
+#define AVSP_PURPOSES_ALL                                                                          \
+    (AVSP_PURPOSE_COMMENTARY | AVSP_PURPOSE_DESCRIPTION | AVSP_PURPOSE_HEARING)
+
 /// What all segments of one track in one quality share: an init segment, and the playlist's attributes.
 struct avsp_rendition {
     const char *name; ///< its folder in the output: "v0", "a0"
@@ -215,6 +225,7 @@ struct avsp_rendition {
     uint32_t channels;       ///< AUDIO
     const char *language;    ///< BCP 47, "und" where unknown
     const char *title;
+    uint32_t purposes; ///< bits of avsp_purpose
 };
 
 /// One segment as it was made: measured, not asked for.

@@ -90,6 +90,7 @@ struct avsp_piece_header {
     bool alone; ///< the presentation has no picture
     const char *language;
     const char *title;
+    uint32_t purposes; ///< bits of avsp_purpose
 };
 
 /// Writes the header, AVSP_PIECE_HEADER_BYTES bytes in all. @return OK; LIMIT a title or language too long.

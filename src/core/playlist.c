@@ -1,6 +1,7 @@
 #include "core/playlist.h"
 
 #include "core/naming.h"
+#include "core/playlist_group.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -144,29 +145,6 @@ static int64_t average_bps(const struct avsp_playlist_rendition *p)
     return bits_per_second(bytes, track_end_us(p));
 }
 
-/// A quoted string must not hold quotes, line feeds or control characters (RFC 8216 4.2); a title is anybody's text.
-static void put_quoted(struct avsp_buf *buf, const char *name, const char *text)
-{
-    avsp_buf_printf(buf, ",%s=\"", name);
-    for (const char *c = text; *c != '\0'; c++) {
-        char safe = *c == '"' ? '\'' : (unsigned char)*c < 0x20 || *c == 0x7f ? ' ' : *c;
-        avsp_buf_append(buf, &safe, 1);
-    }
-    avsp_buf_puts(buf, "\"");
-}
-
-static void put_audio(const struct avsp_rendition *r, const char *uri, bool is_default,
-                      struct avsp_buf *buf)
-{
-    avsp_buf_puts(buf, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\"");
-    put_quoted(buf, "NAME", r->title[0] != '\0' ? r->title : r->name);
-    put_quoted(buf, "LANGUAGE", r->language);
-    avsp_buf_puts(buf, is_default ? ",DEFAULT=YES,AUTOSELECT=YES" : ",DEFAULT=NO,AUTOSELECT=YES");
-    avsp_buf_printf(buf, ",CHANNELS=\"%" PRIu32 "\"", r->channels);
-    put_quoted(buf, "URI", uri);
-    avsp_buf_puts(buf, "\n");
-}
-
 /// What every variant has beside its picture: the dearest audio rendition.
 struct audio_sum {
     const char *codecs; ///< "" without audio
@@ -188,39 +166,44 @@ static void put_variant(const struct avsp_playlist_rendition *p, const char *uri
     avsp_buf_printf(buf, ",FRAME-RATE=%" PRId64 ".%03" PRId64, milli_fps / 1000, milli_fps % 1000);
     avsp_buf_printf(buf, ",VIDEO-RANGE=%s", r->video_range);
     if (audio->codecs[0] != '\0')
-        avsp_buf_puts(buf, ",AUDIO=\"audio\"");
+        avsp_buf_puts(buf, ",AUDIO=\"" AVSP_AUDIO_GROUP "\"");
     avsp_buf_printf(buf, ",CLOSED-CAPTIONS=NONE\n%s\n", uri);
 }
 
-/// Sound without a picture is a variant of its own, and all that is asked for of it is a bandwidth and its codec (RFC 8216 4.3.4.2,
-/// where the attributes of a picture are left out).
+/// Sound without a picture is a variant of its own, without what there is to say of a picture (RFC 8216 4.3.4.2). The variant is
+/// the default sound.
 static void put_sound_variant(const struct avsp_playlist_rendition *p, const char *uri,
-                              int64_t target_s, struct avsp_buf *buf)
+                              const struct audio_sum *audio, struct avsp_buf *buf)
 {
     avsp_buf_printf(buf,
                     "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64
-                    ",CODECS=\"%s\"\n%s\n",
-                    peak_bps(p, target_s), average_bps(p), p->rendition->codecs, uri);
+                    ",CODECS=\"%s\",AUDIO=\"" AVSP_AUDIO_GROUP "\"\n%s\n",
+                    audio->peak_bps, audio->average_bps, p->rendition->codecs, uri);
+}
+
+static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t target_s)
+{
+    struct audio_sum audio = {.codecs = ""};
+    for (size_t i = 0; i < set->n_renditions; i++) {
+        const struct avsp_playlist_rendition *p = &set->renditions[i];
+        if (p->rendition->kind != AVSP_MEDIA_AUDIO)
+            continue;
+        audio.codecs = p->rendition->codecs;
+        audio.peak_bps = AVSP_MAX(audio.peak_bps, peak_bps(p, target_s));
+        audio.average_bps = AVSP_MAX(audio.average_bps, average_bps(p));
+    }
+    return audio;
 }
 
 void avsp_playlist_multivariant(const struct avsp_playlist_set *set, const char *const *uris,
                                 struct avsp_buf *buf)
 {
     int64_t target_s = target_duration(set);
-    struct audio_sum audio = {.codecs = ""};
+    struct audio_sum audio = sum_audio(set, target_s);
     avsp_buf_puts(buf, VERSION_AND_ALL);
-    bool alone = set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO;
-    for (size_t i = 0; alone && i < set->n_renditions; i++)
-        put_sound_variant(&set->renditions[i], uris[i], target_s, buf);
-    for (size_t i = 0; !alone && i < set->n_renditions; i++) {
-        const struct avsp_playlist_rendition *p = &set->renditions[i];
-        if (p->rendition->kind != AVSP_MEDIA_AUDIO)
-            continue;
-        put_audio(p->rendition, uris[i], audio.codecs[0] == '\0', buf);
-        audio.codecs = p->rendition->codecs;
-        audio.peak_bps = AVSP_MAX(audio.peak_bps, peak_bps(p, target_s));
-        audio.average_bps = AVSP_MAX(audio.average_bps, average_bps(p));
-    }
+    avsp_playlist_put_group(set, uris, buf);
+    if (set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO)
+        put_sound_variant(&set->renditions[0], uris[0], &audio, buf);
     for (size_t i = 0; i < set->n_renditions; i++)
         if (set->renditions[i].rendition->kind == AVSP_MEDIA_VIDEO)
             put_variant(&set->renditions[i], uris[i], target_s, &audio, buf);

@@ -33,7 +33,7 @@ enum avsp_code avsp_playlist_check(const struct avsp_playlist_set *set,
 /// Writes the media playlist of rendition @p i.
 void avsp_playlist_media(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf);
 
-/// Writes the multivariant playlist. Without video each sound is a variant.
+/// Writes the multivariant playlist. Without video the first sound is the variant.
 /// @param uris  one for each rendition: its media playlist, relative ("v0/playlist-….m3u8").
 void avsp_playlist_multivariant(const struct avsp_playlist_set *set, const char *const *uris,
                                 struct avsp_buf *buf);

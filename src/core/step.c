@@ -107,6 +107,7 @@ static void put_rendition(struct avsp_buf *buf, const struct avsp_rendition *r)
     avsp_record_put_i64(buf, "channels", r->channels);
     avsp_record_put_str(buf, "language", r->language);
     avsp_record_put_str(buf, "title", r->title);
+    avsp_record_put_i64(buf, "purposes", r->purposes);
 }
 
 static void put_segment(struct avsp_buf *buf, const struct avsp_segment *s)
@@ -306,6 +307,7 @@ static struct avsp_rendition take_rendition(struct avsp_record *rec)
         .channels = (uint32_t)avsp_record_i64(rec, "channels", 0, 64),
         .language = take_text(rec, "language"),
         .title = take_text(rec, "title"),
+        .purposes = (uint32_t)avsp_record_i64(rec, "purposes", 0, AVSP_PURPOSES_ALL),
     };
 }
 

@@ -29,13 +29,16 @@ static enum avsp_code encode_has_segments(struct avsp_tx *tx, const struct avsp_
     static const char sql[] =
         "SELECT 1 FROM renditions r WHERE r.job_id = $1 AND r.kind = $2 AND EXISTS (SELECT 1"
         " FROM segments s WHERE s.job_id = r.job_id AND s.rendition = r.name AND s.idx >= $3"
-        " AND s.idx < $4) LIMIT 1";
+        " AND s.idx < $4) AND ($5 = '' OR substr(r.name, 2) = $5) LIMIT 1";
+    char track[16] = ""; // of sound: its renditions are named by it
     bool audio = row->kind == AVSP_TASK_AUDIO;
+    if (audio)
+        snprintf(track, sizeof track, "%" PRIu32, row->track);
     int64_t end = audio ? AVSP_SEGMENTS_MAX : (int64_t)row->idx + row->n_segments;
     return avsp_tx_i64(tx, sql,
                        AVSP_DB_ARGS(avsp_text(row->job_id),
                                     avsp_i64(audio ? AVSP_MEDIA_AUDIO : AVSP_MEDIA_VIDEO),
-                                    avsp_i64(row->idx), avsp_i64(end)),
+                                    avsp_i64(row->idx), avsp_i64(end), avsp_text(track)),
                        ret_n, err);
 }
 

@@ -39,7 +39,7 @@ static enum avsp_code read_renditions(struct avsp_tx *tx, const char *job_id, co
     static const char sql[] =
         "SELECT name, kind, init_name, init_bytes, init_sha256, codecs, timescale, priming_ticks,"
         " width_px, height_px, frame_rate_num, frame_rate_den, video_range, channels, language,"
-        " title FROM renditions WHERE job_id = $1 AND name > $2 ORDER BY name LIMIT $3";
+        " title, purposes FROM renditions WHERE job_id = $1 AND name > $2 ORDER BY name LIMIT $3";
     out->renditions = avsp_arena_array(arena, AVSP_BATCH_MAX, sizeof *out->renditions);
     if (out->renditions == NULL)
         return avsp_arena_failed(arena, err);
@@ -58,6 +58,7 @@ static enum avsp_code read_renditions(struct avsp_tx *tx, const char *job_id, co
         r->height_px = (uint32_t)avsp_db_i64(&rows, 9);
         r->frame_rate = (struct avsp_rational){(int32_t)avsp_db_i64(&rows, 10),
                                                (int32_t)avsp_db_i64(&rows, 11)};
+        r->purposes = (uint32_t)avsp_db_i64(&rows, 16);
         r->channels = (uint32_t)avsp_db_i64(&rows, 13);
         if (!rendition_texts(arena, &rows, r))
             return avsp_arena_failed(arena, err);

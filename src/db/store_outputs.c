@@ -147,14 +147,15 @@ static enum avsp_code store_rendition(struct avsp_tx *tx, const struct avsp_task
     static const char insert[] =
         "INSERT INTO renditions (job_id, name, kind, init_name, init_bytes, init_sha256, codecs,"
         " timescale, priming_ticks, width_px, height_px, frame_rate_num, frame_rate_den,"
-        " video_range, channels, language, title) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
-        " $11, $12, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING";
+        " video_range, channels, language, title, purposes) VALUES ($1, $2, $3, $4, $5, $6, $7, "
+        "$8, $9,"
+        " $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
     static const char same_sql[] =
         "SELECT count(*) FROM renditions WHERE job_id = $1 AND name = $2 AND kind = $3"
         " AND init_name = $4 AND init_bytes = $5 AND init_sha256 = $6 AND codecs = $7"
         " AND timescale = $8 AND priming_ticks = $9 AND width_px = $10 AND height_px = $11"
         " AND frame_rate_num = $12 AND frame_rate_den = $13 AND video_range = $14"
-        " AND channels = $15 AND language = $16 AND title = $17";
+        " AND channels = $15 AND language = $16 AND title = $17 AND purposes = $18";
     const struct avsp_db_value values[] = {avsp_text(row->job_id),
                                            avsp_text(r->name),
                                            avsp_i64(r->kind),
@@ -171,7 +172,8 @@ static enum avsp_code store_rendition(struct avsp_tx *tx, const struct avsp_task
                                            avsp_text(r->video_range),
                                            avsp_i64(r->channels),
                                            avsp_text(r->language),
-                                           avsp_text(r->title)};
+                                           avsp_text(r->title),
+                                           avsp_i64(r->purposes)};
     int64_t changed = 0;
     int64_t same = 0;
     enum avsp_code rc = check_rendition(row, r, err);

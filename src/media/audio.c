@@ -74,6 +74,7 @@ static enum avsp_code report_rendition(struct run *run, struct avsp_err *err)
                 .channels = (uint32_t)enc->ch_layout.nb_channels,
                 .language = run->header.language,
                 .title = run->header.title,
+                .purposes = run->header.purposes,
             },
     };
     return avsp_control_report(run->ctl, &report, err);

@@ -271,7 +271,7 @@ static enum avsp_code open_video(struct whole *w, struct avsp_err *err)
 
 static enum avsp_code open_sound(struct whole *w, struct avsp_err *err)
 {
-    const AVStream *audio = w->tracks.audio;
+    const AVStream *audio = w->tracks.n_audio > 0 ? w->tracks.audio[0] : NULL;
     if (audio == NULL)
         return AVSP_OK;
     AVRational base = {w->header.time_base.num, w->header.time_base.den};

@@ -10,14 +10,17 @@
 #define MS_PER_S 1000
 static const AVRational millisecond = {1, MS_PER_S};
 
-static enum avsp_code begin_with_sound(struct avsp_extent *extent,
+static enum avsp_code begin_with_sound(struct avsp_extent *extent, const struct avsp_tracks *tracks,
                                        const struct avsp_lookahead *ahead, struct avsp_err *err)
 {
-    if (!ahead->sound.heard)
+    size_t track = 0;
+    if (!avsp_lookahead_first_sound(ahead, tracks, &track))
         return avsp_err_set(err, AVSP_CORRUPT,
                             "there is no sound in the file that can be heard: it is damaged or "
                             "cut off");
-    extent->first_pts = extent->origin_pts = ahead->sound.from;
+    extent->first_pts = extent->origin_pts =
+        av_rescale_q_rnd(ahead->sound[track].from, tracks->audio[track]->time_base,
+                         extent->time_base, AV_ROUND_DOWN);
     return AVSP_OK;
 }
 
@@ -25,22 +28,22 @@ enum avsp_code avsp_extent_begin(struct avsp_extent *extent, const struct avsp_t
                                  const struct avsp_lookahead *ahead, struct avsp_control *ctl,
                                  struct avsp_err *err)
 {
-    *extent = (struct avsp_extent){.time_base = tracks->video != NULL ? tracks->video->time_base
-                                                                      : tracks->audio->time_base};
+    *extent = (struct avsp_extent){.time_base = avsp_tracks_leading(tracks)->time_base};
     if (tracks->video == NULL)
-        return begin_with_sound(extent, ahead, err);
+        return begin_with_sound(extent, tracks, ahead, err);
     if (ahead->n_pts == 0)
         return avsp_err_set(err, AVSP_CORRUPT,
                             "there is not one picture in the file that can be shown: it is damaged "
                             "or cut off");
     extent->first_pts = extent->origin_pts = ahead->origin_pts;
-    if (tracks->audio == NULL || !ahead->sound.heard)
+    size_t track = 0;
+    if (!avsp_lookahead_first_sound(ahead, tracks, &track))
         return AVSP_OK;
     AVRational tb = extent->time_base;
-    int64_t sound =
-        av_rescale_q_rnd(ahead->sound.from, tracks->audio->time_base, tb, AV_ROUND_DOWN);
+    AVRational sound_tb = tracks->audio[track]->time_base;
+    int64_t sound = av_rescale_q_rnd(ahead->sound[track].from, sound_tb, tb, AV_ROUND_DOWN);
     int64_t lead_ms = av_rescale_q(extent->first_pts - sound, tb, millisecond);
-    int64_t heard_ms = av_rescale_q(ahead->sound.before, tracks->audio->time_base, millisecond);
+    int64_t heard_ms = av_rescale_q(ahead->sound[track].before, sound_tb, millisecond);
     if (lead_ms <= LEAD_QUIET_MS)
         return AVSP_OK;
     // A stray time far ahead of all others is damage, not a picture that begins late.
@@ -61,9 +64,7 @@ enum avsp_code avsp_extent_end(struct avsp_extent *extent, const struct avsp_tra
                                struct avsp_control *ctl, struct avsp_err *err)
 {
     AVRational tb = extent->time_base;
-    int64_t sound = INT64_MIN;
-    if (ends->sound != INT64_MIN)
-        sound = av_rescale_q_rnd(ends->sound, tracks->audio->time_base, tb, AV_ROUND_UP);
+    int64_t sound = ends->sound;
     if (tracks->video == NULL) {
         extent->end_pts = sound;
         return sound > extent->origin_pts

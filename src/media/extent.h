@@ -1,7 +1,7 @@
 /// Where a presentation begins and ends, from where its picture and its sound do. docs/SOURCES.md says what follows for people,
 /// and why.
 ///
-/// Every track covers the same range, for players want that. Presentation time 0 is the first shown frame, or the first sound where
+/// Every track covers the same range, for players want that. Presentation time 0 is the first shown frame, or the first sound of any track where
 /// that is more than a second earlier: the first frame is then shown from there on. The end is the later one of both: the last frame is
 /// shown until the sound is over. What is shorter or begins later in the sound is silence. Without a picture the sound is all there is.
 #ifndef AVSP_MEDIA_EXTENT_H
@@ -24,11 +24,11 @@ enum avsp_code avsp_extent_begin(struct avsp_extent *extent, const struct avsp_t
                                  const struct avsp_lookahead *ahead, struct avsp_control *ctl,
                                  struct avsp_err *err) AVSP_CHECKED;
 
-/// What is known of the ends, each in its own stream's time base.
+/// What is known of the ends, in the extent's time base.
 struct avsp_extent_ends {
     int64_t picture;  ///< where the last frame would end by itself
     int64_t hold_max; ///< where it must end at the latest
-    int64_t sound;    ///< INT64_MIN = there is none
+    int64_t sound;    ///< where the longest track of it ends; INT64_MIN = there is none
 };
 
 /// Finds the end, and warns as above.

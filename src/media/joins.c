@@ -6,19 +6,20 @@
 /// Decode times never go back; so much is forgiven to clocks that are written by hand, as ffmpeg does.
 #define CLOCK_BACKWARD_MS 100
 
-void avsp_joins_init(struct avsp_joins *joins, bool clocks_jump, AVRational video_time_base,
-                     const AVRational *audio_time_base)
+void avsp_joins_init(struct avsp_joins *joins, bool clocks_jump, AVRational video_time_base)
 {
     *joins = (struct avsp_joins){
         .clocks_jump = clocks_jump,
-        .has_audio = audio_time_base != NULL,
         .video = {.time_base = video_time_base, .last = AV_NOPTS_VALUE},
-        .audio = {.time_base = video_time_base, .last = AV_NOPTS_VALUE},
         .shown_end = AV_NOPTS_VALUE,
         .lead_until = AV_NOPTS_VALUE,
     };
-    if (audio_time_base != NULL)
-        joins->audio.time_base = *audio_time_base;
+}
+
+void avsp_joins_add_audio(struct avsp_joins *joins, AVRational time_base)
+{
+    joins->audio[joins->n_audio++] =
+        (struct avsp_join_track){.time_base = time_base, .last = AV_NOPTS_VALUE};
 }
 
 static int64_t ticks_of_ms(const struct avsp_join_track *track, int64_t ms)
@@ -78,13 +79,19 @@ static void shift_packet(const struct avsp_join_track *track, AVPacket *packet)
         packet->dts += track->shift;
 }
 
-static void follow_video(struct avsp_joins *joins)
+static void note_waiting(struct avsp_joins *joins)
 {
-    joins->audio.shift =
-        av_rescale_q(joins->video.shift, joins->video.time_base, joins->audio.time_base);
-    joins->audio.epoch = joins->video.epoch;
-    joins->audio.last = AV_NOPTS_VALUE;
     joins->audio_waits = false;
+    for (size_t i = 0; i < joins->n_audio; i++)
+        joins->audio_waits |= joins->audio[i].waits;
+}
+
+static void follow_video(const struct avsp_joins *joins, struct avsp_join_track *audio)
+{
+    audio->shift = av_rescale_q(joins->video.shift, joins->video.time_base, audio->time_base);
+    audio->epoch = joins->video.epoch;
+    audio->last = AV_NOPTS_VALUE;
+    audio->waits = false;
 }
 
 /// Closes a jump of the picture's clock to @p now.
@@ -99,8 +106,19 @@ static void close_jump(struct avsp_joins *joins, const AVPacket *packet, int64_t
     joins->lead_until = key ? packet->pts + video->shift : AV_NOPTS_VALUE;
     video->epoch++;
     joins->n_jumps++;
-    if (joins->audio_waits)
-        follow_video(joins);
+    for (size_t i = 0; i < joins->n_audio; i++)
+        if (joins->audio[i].waits)
+            follow_video(joins, &joins->audio[i]);
+    joins->audio_waits = false;
+}
+
+/// Is there sound already where the picture jumps to?
+static bool sound_is_near(const struct avsp_joins *joins, int64_t now)
+{
+    for (size_t i = 0; i < joins->n_audio; i++)
+        if (!joins->audio[i].waits && is_near(&joins->video, now, &joins->audio[i]))
+            return true;
+    return false;
 }
 
 /// Where a presentation time is missing, libavformat takes the next packet's decode time, which a jump may lie before.
@@ -122,8 +140,7 @@ bool avsp_joins_video(struct avsp_joins *joins, AVPacket *packet)
     if (joins->clocks_jump)
         repair_made_up_time(video, packet);
     if (jumps(joins, video, packet, now)) {
-        bool away = now > video->last && joins->has_audio && !joins->audio_waits &&
-                    is_near(video, now, &joins->audio);
+        bool away = now > video->last && !joins->audio_waits && sound_is_near(joins, now);
         if (!away)
             close_jump(joins, packet, now);
     }
@@ -141,10 +158,10 @@ bool avsp_joins_video(struct avsp_joins *joins, AVPacket *packet)
     return true;
 }
 
-bool avsp_joins_audio(struct avsp_joins *joins, AVPacket *packet)
+bool avsp_joins_audio(struct avsp_joins *joins, size_t i, AVPacket *packet)
 {
-    struct avsp_join_track *audio = &joins->audio;
-    if (joins->audio_waits)
+    struct avsp_join_track *audio = &joins->audio[i];
+    if (audio->waits)
         return false;
     int64_t now = clock_of(packet);
     if (now == AV_NOPTS_VALUE)
@@ -153,10 +170,10 @@ bool avsp_joins_audio(struct avsp_joins *joins, AVPacket *packet)
         bool near = is_near(audio, now, &joins->video);
         bool away = near && now > audio->last && joins->video.epoch == audio->epoch;
         if (near && joins->video.epoch != audio->epoch) {
-            follow_video(joins);
+            follow_video(joins, audio);
         } else if (!away) {
             audio->epoch = joins->video.epoch;
-            joins->audio_waits = true;
+            audio->waits = joins->audio_waits = true;
             return false;
         }
     }
@@ -165,13 +182,14 @@ bool avsp_joins_audio(struct avsp_joins *joins, AVPacket *packet)
     return true;
 }
 
-void avsp_joins_wait_no_longer(struct avsp_joins *joins, const AVPacket *first_waiting)
+void avsp_joins_wait_no_longer(struct avsp_joins *joins, size_t i, const AVPacket *first_waiting)
 {
-    struct avsp_join_track *audio = &joins->audio;
+    struct avsp_join_track *audio = &joins->audio[i];
     int64_t now = clock_of(first_waiting);
     // Sound that is where the picture is has only stumbled.
     if (audio->last != AV_NOPTS_VALUE && !is_near(audio, now, &joins->video))
         audio->shift += audio->last + audio->duration - now;
     audio->last = AV_NOPTS_VALUE;
-    joins->audio_waits = false;
+    audio->waits = false;
+    note_waiting(joins);
 }

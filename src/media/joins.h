@@ -16,6 +16,7 @@
 
 #define AVSP_JOIN_FORWARD_S 10
 #define AVSP_JOIN_BACKWARD_S 10
+#define AVSP_JOIN_AUDIO_MAX 32
 
 struct avsp_join_track {
     AVRational time_base;
@@ -23,30 +24,35 @@ struct avsp_join_track {
     int64_t last;     ///< decode time of the last packet, as it came; AV_NOPTS_VALUE for none
     int64_t duration; ///< of the last packet
     uint64_t epoch;   ///< number of the picture's jump that `shift` belongs to
+    bool waits;       ///< of sound: its times have jumped, the picture's have not yet
 };
 
 struct avsp_joins {
-    bool clocks_jump; ///< in this kind of container
-    bool has_audio;
-    struct avsp_join_track video;
-    struct avsp_join_track audio;
+    bool clocks_jump;             ///< in this kind of container
+    struct avsp_join_track video; ///< or the default sound, where there is no picture
+    struct avsp_join_track audio[AVSP_JOIN_AUDIO_MAX];
+    size_t n_audio;
     int64_t shown_end; ///< where the latest picture ends, shifted; AV_NOPTS_VALUE for none
     int64_t
         lead_until; ///< pictures before it lean on what is on the other side of the join; AV_NOPTS_VALUE = none do
-    bool audio_waits; ///< its times have jumped, the picture's have not yet
+    bool audio_waits; ///< one track of it at least
     uint64_t n_jumps;
 };
 
-void avsp_joins_init(struct avsp_joins *joins, bool clocks_jump, AVRational video_time_base,
-                     const AVRational *audio_time_base);
+void avsp_joins_init(struct avsp_joins *joins, bool clocks_jump, AVRational video_time_base);
+
+/// Adds a track of sound, whose number is how many there were. @pre fewer than AVSP_JOIN_AUDIO_MAX.
+void avsp_joins_add_audio(struct avsp_joins *joins, AVRational time_base);
 
 /// Shifts a packet of the picture. @return false: behind a join, leans on what is before it, and cannot be shown.
 bool avsp_joins_video(struct avsp_joins *joins, AVPacket *packet);
 
-/// Shifts a packet of the sound. @return false: nothing was done, and it must be kept until `audio_waits` is false again.
-bool avsp_joins_audio(struct avsp_joins *joins, AVPacket *packet);
+/// Shifts a packet of track @p i of the sound. @return false: nothing was done, and it must be kept until `audio_waits` is false
+/// again.
+bool avsp_joins_audio(struct avsp_joins *joins, size_t i, AVPacket *packet);
 
-/// The picture does not come: the sound goes on by itself.
-void avsp_joins_wait_no_longer(struct avsp_joins *joins, const AVPacket *first_waiting);
+/// The picture does not come: track @p i of the sound goes on by itself. To be called for all tracks that wait, so that none's
+/// packets pass each other.
+void avsp_joins_wait_no_longer(struct avsp_joins *joins, size_t i, const AVPacket *first_waiting);
 
 #endif

@@ -21,7 +21,8 @@ const char *avsp_left_out_type(const AVStream *stream)
     }
 }
 
-static const char *why_unused(const AVStream *stream)
+static const char *why_unused(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
+                              const AVStream *stream)
 {
     if (avsp_tracks_is_still(stream))
         return "a still picture";
@@ -31,27 +32,34 @@ static const char *why_unused(const AVStream *stream)
         return "there is no decoder for it";
     if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
         return "one video track is used";
-    return stream->codecpar->sample_rate > 0 ? "the default sound track is used"
-                                             : "none of it could be decoded";
+    if (avsp_tracks_is_stranger(ctx, tracks, stream))
+        return "it belongs to another program";
+    return tracks->n_audio == AVSP_AUDIO_TRACKS_MAX && stream->codecpar->sample_rate > 0
+               ? "there are too many sound tracks"
+               : "none of it could be decoded";
 }
 
-const char *avsp_left_out_why(const struct avsp_tracks *tracks, const AVStream *stream)
+const char *avsp_left_out_why(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
+                              const AVStream *stream)
 {
     enum AVMediaType type = stream->codecpar->codec_type;
-    if (stream == tracks->video || stream == tracks->audio)
+    size_t track = 0;
+    if (stream == tracks->video || avsp_tracks_find_audio(tracks, stream->index, &track))
         return "";
-    return type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO ? why_unused(stream)
-                                                                    : "not supported yet";
+    return type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO
+               ? why_unused(ctx, tracks, stream)
+               : "not supported yet";
 }
 
-static void put_stream(const struct avsp_tracks *tracks, const AVStream *stream,
-                       const char *separator, struct avsp_buf *buf)
+static void put_stream(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
+                       const AVStream *stream, const char *separator, struct avsp_buf *buf)
 {
     const char *language = avsp_tracks_language(stream);
     bool known = strcmp(language, "und") != 0;
     avsp_buf_printf(buf, "%s%d %s, %s%s%s (%s)", separator, stream->index,
                     avsp_left_out_type(stream), avcodec_get_name(stream->codecpar->codec_id),
-                    known ? ", " : "", known ? language : "", avsp_left_out_why(tracks, stream));
+                    known ? ", " : "", known ? language : "",
+                    avsp_left_out_why(ctx, tracks, stream));
 }
 
 void avsp_left_out_list(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
@@ -61,12 +69,13 @@ void avsp_left_out_list(const AVFormatContext *ctx, const struct avsp_tracks *tr
     unsigned n_unnamed = 0;
     for (unsigned i = 0; i < ctx->nb_streams; i++) {
         const AVStream *stream = ctx->streams[i];
-        if (avsp_left_out_why(tracks, stream)[0] == '\0')
+        if (avsp_left_out_why(ctx, tracks, stream)[0] == '\0')
             continue;
         if (buf->len >= LIST_MAX_BYTES - 128)
             n_unnamed++;
         else
-            put_stream(tracks, stream, n++ == 0 ? "left out of the file's streams: " : "; ", buf);
+            put_stream(ctx, tracks, stream, n++ == 0 ? "left out of the file's streams: " : "; ",
+                       buf);
     }
     if (n_unnamed > 0)
         avsp_buf_printf(buf, "; and %u more", n_unnamed);

@@ -8,9 +8,10 @@
 /// What a stream is, in one word: "video", "audio", "subtitle", "data", "picture" (cover art).
 const char *avsp_left_out_type(const AVStream *stream);
 
-/// Why @p stream is not used. @param tracks both NULL where the file cannot be encoded at all.
+/// Why @p stream is not used. @param tracks all zeros where the file cannot be encoded at all.
 /// @return static text; "" for a stream that is used.
-const char *avsp_left_out_why(const struct avsp_tracks *tracks, const AVStream *stream);
+const char *avsp_left_out_why(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
+                              const AVStream *stream);
 
 /// One line that names them all, with their numbers; nothing where there is none.
 /// @param buf  with room for AVSP_TEXT_MAX_BYTES; more than fits is only counted.

@@ -24,8 +24,7 @@ static enum avsp_code keep(struct avsp_lookahead *ahead, AVPacket **packet, bool
 static enum avsp_code read_ahead(struct avsp_lookahead *ahead, struct avsp_reader *reader,
                                  struct avsp_err *err)
 {
-    const struct avsp_tracks *tracks = &reader->tracks;
-    int leading = tracks->video != NULL ? tracks->video->index : tracks->audio->index;
+    int leading = avsp_tracks_leading(&reader->tracks)->index;
     size_t n_shown = 0;
     while (n_shown < AVSP_LOOKAHEAD_FRAMES && ahead->bytes < AVSP_LOOKAHEAD_BYTES &&
            ahead->n_items < AVSP_LOOKAHEAD_PACKETS) {
@@ -113,23 +112,39 @@ static void collect(struct avsp_lookahead *ahead, const AVStream *video, int64_t
         ahead->origin_pts = ahead->pts[0];
 }
 
-/// Finds the first sound that is heard, and how much of it there is before the first frame.
-static void listen(struct avsp_lookahead *ahead, const struct avsp_tracks *tracks)
+/// Finds the first sound of a track that is heard, and how much of it there is before the first frame.
+static void listen(struct avsp_lookahead *ahead, const struct avsp_tracks *tracks, size_t track)
 {
-    struct avsp_hearing hearing = {.stream = tracks->audio};
+    const AVStream *stream = tracks->audio[track];
+    struct avsp_lookahead_sound *sound = &ahead->sound[track];
+    struct avsp_hearing hearing = {.stream = stream};
     for (size_t i = 0; i < ahead->n_items; i++) {
         const AVPacket *packet = ahead->items[i].packet;
         struct avsp_heard heard;
-        if (packet->stream_index != tracks->audio->index ||
-            !avsp_heard_of(&hearing, packet, &heard))
+        if (packet->stream_index != stream->index || !avsp_heard_of(&hearing, packet, &heard))
             continue;
-        bool first = !ahead->sound.heard;
-        ahead->sound.heard = true;
-        ahead->sound.from = first ? heard.from : AVSP_MIN(ahead->sound.from, heard.from);
-        if (tracks->video != NULL && av_compare_ts(heard.from, tracks->audio->time_base,
-                                                   ahead->origin_pts, tracks->video->time_base) < 0)
-            ahead->sound.before += heard.to - heard.from;
+        sound->from = sound->heard ? AVSP_MIN(sound->from, heard.from) : heard.from;
+        sound->heard = true;
+        if (tracks->video != NULL && av_compare_ts(heard.from, stream->time_base, ahead->origin_pts,
+                                                   tracks->video->time_base) < 0)
+            sound->before += heard.to - heard.from;
     }
+}
+
+bool avsp_lookahead_first_sound(const struct avsp_lookahead *ahead,
+                                const struct avsp_tracks *tracks, size_t *ret_track)
+{
+    bool found = false;
+    for (size_t i = 0; i < tracks->n_audio; i++) {
+        if (!ahead->sound[i].heard)
+            continue;
+        if (!found ||
+            av_compare_ts(ahead->sound[i].from, tracks->audio[i]->time_base,
+                          ahead->sound[*ret_track].from, tracks->audio[*ret_track]->time_base) < 0)
+            *ret_track = i;
+        found = true;
+    }
+    return found;
 }
 
 /// Finds the origin. Where pictures come from a decoder already, each of them can be shown.
@@ -164,8 +179,8 @@ enum avsp_code avsp_lookahead_init(struct avsp_lookahead *ahead, struct avsp_rea
         rc = look_at_pictures(ahead, reader, err);
     if (rc != AVSP_OK)
         return rc;
-    if (reader->tracks.audio != NULL)
-        listen(ahead, &reader->tracks);
+    for (size_t i = 0; i < reader->tracks.n_audio; i++)
+        listen(ahead, &reader->tracks, i);
     find_first(ahead, reader->ctx->streams);
     return AVSP_OK;
 }

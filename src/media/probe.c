@@ -41,8 +41,9 @@ static enum avsp_code look(struct probe *probe)
     if (rc != AVSP_OK)
         return rc;
     AVStream *video = probe->reader.tracks.video;
+    size_t first = 0;
     if (video == NULL)
-        return probe->ahead.sound.heard
+        return avsp_lookahead_first_sound(&probe->ahead, &probe->reader.tracks, &first)
                    ? AVSP_OK
                    : avsp_err_set(why, AVSP_CORRUPT, "nothing of its sound can be heard");
     bool odd_rotation = false;
@@ -124,6 +125,7 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
 {
     const struct avsp_tracks *tracks = &probe->reader.tracks;
     enum AVMediaType type = stream->codecpar->codec_type;
+    size_t track = 0;
     bool plays =
         (type == AVMEDIA_TYPE_VIDEO && !avsp_tracks_is_still(stream)) || type == AVMEDIA_TYPE_AUDIO;
     if (plays && probe->obstacle.code != AVSP_OK)
@@ -132,10 +134,11 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
         avsp_buf_printf(buf, "→ AV1, v0; decoded in the split, because %s", probe->reader.doubt);
     else if (stream == tracks->video)
         avsp_buf_puts(buf, "→ AV1, v0");
-    else if (stream == tracks->audio)
-        avsp_buf_puts(buf, tracks->video != NULL ? "→ AAC, a0" : "→ AAC, a0, without a picture");
+    else if (avsp_tracks_find_audio(tracks, stream->index, &track))
+        avsp_buf_printf(buf, "→ AAC, a%zu%s", track,
+                        tracks->video != NULL ? "" : ", without a picture");
     else
-        avsp_buf_printf(buf, "left out: %s", avsp_left_out_why(tracks, stream));
+        avsp_buf_printf(buf, "left out: %s", avsp_left_out_why(probe->source.ctx, tracks, stream));
     bool shown = stream == tracks->video && probe->obstacle.code == AVSP_OK;
     for (size_t i = 0; shown && i < probe->notes.n; i++)
         avsp_buf_printf(buf, "; %s", probe->notes.texts[i]);

@@ -29,13 +29,12 @@ enum avsp_code avsp_reader_init(struct avsp_reader *reader, AVFormatContext *ctx
         return rc;
     const struct avsp_tracks *tracks = &reader->tracks;
     bool clocks_jump = (ctx->iformat->flags & AVFMT_TS_DISCONT) != 0;
-    if (tracks->video == NULL) {
-        avsp_joins_init(&reader->joins, clocks_jump, tracks->audio->time_base, NULL);
+    avsp_joins_init(&reader->joins, clocks_jump, avsp_tracks_leading(tracks)->time_base);
+    for (size_t i = 0; i < tracks->n_audio; i++)
+        avsp_joins_add_audio(&reader->joins, tracks->audio[i]->time_base);
+    if (tracks->video == NULL)
         return AVSP_OK;
-    }
     distrust_made_up_times(reader);
-    avsp_joins_init(&reader->joins, clocks_jump, tracks->video->time_base,
-                    tracks->audio != NULL ? &tracks->audio->time_base : NULL);
     return avsp_watch_init(&reader->watch, tracks->video->codecpar, err);
 }
 
@@ -224,6 +223,17 @@ static enum avsp_code take_video(struct avsp_reader *reader, AVPacket *packet, b
     return avsp_lossless_send(reader->lossless, packet, err);
 }
 
+/// The sound that waits goes on by itself, every track of it.
+static void wait_no_longer(struct avsp_reader *reader)
+{
+    for (size_t i = reader->n_given; i < reader->n_waiting && reader->joins.audio_waits; i++) {
+        size_t track = 0;
+        if (avsp_tracks_find_audio(&reader->tracks, reader->waiting[i]->stream_index, &track) &&
+            reader->joins.audio[track].waits)
+            avsp_joins_wait_no_longer(&reader->joins, track, reader->waiting[i]);
+    }
+}
+
 /// Keeps a packet of sound until the picture's clock has jumped too. @return NO_MEMORY.
 static enum avsp_code let_wait(struct avsp_reader *reader, AVPacket *packet, struct avsp_err *err)
 {
@@ -237,7 +247,7 @@ static enum avsp_code let_wait(struct avsp_reader *reader, AVPacket *packet, str
     reader->waiting_bytes += (size_t)kept->size;
     if (reader->n_waiting == AVSP_READER_WAITING_MAX ||
         reader->waiting_bytes >= AVSP_READER_WAITING_BYTES)
-        avsp_joins_wait_no_longer(&reader->joins, reader->waiting[reader->n_given]);
+        wait_no_longer(reader);
     return AVSP_OK;
 }
 
@@ -250,26 +260,28 @@ static bool take_waiting(struct avsp_reader *reader, AVPacket *packet)
     av_packet_free(&reader->waiting[reader->n_given]);
     reader->n_given++;
     // Another jump so soon: each counts for itself.
-    if (!avsp_joins_audio(&reader->joins, packet)) {
-        avsp_joins_wait_no_longer(&reader->joins, packet);
-        (void)avsp_joins_audio(&reader->joins, packet);
+    size_t track = 0;
+    if (avsp_tracks_find_audio(&reader->tracks, packet->stream_index, &track) &&
+        !avsp_joins_audio(&reader->joins, track, packet)) {
+        avsp_joins_wait_no_longer(&reader->joins, track, packet);
+        (void)avsp_joins_audio(&reader->joins, track, packet);
     }
     return true;
 }
 
 /// @param ret_use  false: the packet is left out, or waits.
-static enum avsp_code take_audio(struct avsp_reader *reader, AVPacket *packet, bool *ret_use,
-                                 struct avsp_err *err)
+static enum avsp_code take_audio(struct avsp_reader *reader, size_t track, AVPacket *packet,
+                                 bool *ret_use, struct avsp_err *err)
 {
-    reader->n_audio++;
-    if (packet->size < 1 || is_untimed(packet, reader->tracks.audio->time_base))
+    reader->n_audio += track == 0;
+    if (packet->size < 1 || is_untimed(packet, reader->tracks.audio[track]->time_base))
         return AVSP_OK;
-    if (reader->tracks.video == NULL) {
+    if (reader->tracks.video == NULL && track == 0) {
         // Alone, it is what jumps of the clock are judged by.
         *ret_use = avsp_joins_video(&reader->joins, packet);
         return AVSP_OK;
     }
-    if (!avsp_joins_audio(&reader->joins, packet))
+    if (!avsp_joins_audio(&reader->joins, track, packet))
         return let_wait(reader, packet, err);
     *ret_use = true;
     return AVSP_OK;
@@ -281,7 +293,7 @@ static enum avsp_code end_of_file(struct avsp_reader *reader, bool *ret_end, str
 {
     *ret_end = true;
     if (reader->joins.audio_waits) {
-        avsp_joins_wait_no_longer(&reader->joins, reader->waiting[reader->n_given]);
+        wait_no_longer(reader);
         *ret_end = false;
     }
     if (reader->lossless != NULL && !reader->draining) {
@@ -314,11 +326,11 @@ static enum avsp_code read_one(struct avsp_reader *reader, AVPacket *packet, boo
     if (*ret_end)
         return end_of_file(reader, ret_end, err);
     const AVStream *video = reader->tracks.video;
-    const AVStream *audio = reader->tracks.audio;
+    size_t track = 0;
     if (video != NULL && packet->stream_index == video->index)
         rc = take_video(reader, packet, ret_use, ret_shown, err);
-    else if (audio != NULL && packet->stream_index == audio->index)
-        rc = take_audio(reader, packet, ret_use, err);
+    else if (avsp_tracks_find_audio(&reader->tracks, packet->stream_index, &track))
+        rc = take_audio(reader, track, packet, ret_use, err);
     *ret_end = reader->doubt != NULL;
     return rc;
 }
@@ -345,7 +357,7 @@ uint64_t avsp_reader_n_missing(const struct avsp_reader *reader)
 {
     // An index that is built while reading, as most formats', never has more entries than there were packets.
     const struct avsp_tracks *tracks = &reader->tracks;
-    const AVStream *stream = tracks->video != NULL ? tracks->video : tracks->audio;
+    const AVStream *stream = avsp_tracks_leading(tracks);
     uint64_t n_read = tracks->video != NULL ? reader->n_video : reader->n_audio;
     // Only MP4's index has an entry for each packet of sound; others' are for seeking, or estimates.
     if (tracks->video == NULL && strncmp(reader->ctx->iformat->name, "mov,", 4) != 0)

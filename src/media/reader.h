@@ -40,7 +40,7 @@ struct avsp_reader {
     bool began;             ///< a key of the video was seen
     bool in_damage;         ///< the last video packet was damaged
     uint64_t n_video;       ///< video packets read, whether they are used or not
-    uint64_t n_audio;       ///< packets of sound read
+    uint64_t n_audio;       ///< packets of the default sound read
     uint64_t n_used;        ///< of those of video, those that are copied
     uint64_t n_damaged;     ///< reads that failed, and stretches of video packets that are damaged
     uint64_t n_before_key;  ///< video packets before the first key: left out

@@ -22,12 +22,11 @@ struct split {
     struct avsp_lookahead ahead;
     struct avsp_glance glance; ///< at the source's first pictures, however they are read later
     struct avsp_split_video video;
-    struct avsp_split_audio audio;
+    struct avsp_split_audio audio[AVSP_AUDIO_TRACKS_MAX];
+    size_t n_audio; ///< of these
     struct avsp_extent extent;
     AVPacket *packet;
     int64_t shift_s;
-    uint64_t n_sound;      ///< packets of it that were written
-    uint64_t n_sound_past; ///< of those that are read again, how many are still to come
 };
 
 static void close_input(struct split *split)
@@ -40,7 +39,8 @@ static void close_input(struct split *split)
 static void split_deinit(struct split *split)
 {
     av_packet_free(&split->packet);
-    avsp_split_audio_deinit(&split->audio);
+    for (size_t i = 0; i < split->n_audio; i++)
+        avsp_split_audio_deinit(&split->audio[i]);
     if (split->video.ctl != NULL)
         avsp_split_video_deinit(&split->video);
     close_input(split);
@@ -150,7 +150,9 @@ static enum avsp_code begin(struct split *split, struct avsp_err *err)
     if (rc != AVSP_OK)
         return rc;
     split->shift_s = avsp_piece_shift_s(split->ahead.first_s);
-    avsp_split_audio_init(&split->audio, split->reader.tracks.audio);
+    for (; split->n_audio < split->reader.tracks.n_audio; split->n_audio++)
+        avsp_split_audio_init(&split->audio[split->n_audio], split->n_audio,
+                              split->reader.tracks.audio[split->n_audio]);
     return split->reader.tracks.video != NULL ? begin_video(split, err) : AVSP_OK;
 }
 
@@ -166,19 +168,17 @@ static enum avsp_code go_lossless(struct split *split, const char *why, struct a
     if (rc != AVSP_OK)
         return rc;
     split->video.stream = avsp_reader_video(&split->reader);
-    avsp_split_audio_move(&split->audio, split->reader.tracks.audio);
-    split->n_sound_past = split->n_sound;
+    for (size_t i = 0; i < split->n_audio; i++)
+        avsp_split_audio_move(&split->audio[i], split->reader.tracks.audio[i]);
     return AVSP_OK;
 }
 
 static enum avsp_code put_sound(struct split *split, struct avsp_err *err)
 {
-    if (split->n_sound_past > 0) {
-        split->n_sound_past--;
+    size_t track = 0;
+    if (!avsp_tracks_find_audio(&split->reader.tracks, split->packet->stream_index, &track))
         return AVSP_OK;
-    }
-    split->n_sound++;
-    return avsp_split_audio_put(&split->audio, split->packet, split->shift_s, err);
+    return avsp_split_audio_put(&split->audio[track], split->packet, split->shift_s, err);
 }
 
 static enum avsp_code put(struct split *split, bool shown, struct avsp_err *err)
@@ -222,9 +222,22 @@ static enum avsp_code copy_packets(struct split *split, struct avsp_err *err)
     }
 }
 
+/// Where the longest track of sound ends, in the extent's time base.
+static int64_t sound_end(const struct split *split)
+{
+    int64_t last = INT64_MIN;
+    for (size_t i = 0; i < split->n_audio; i++) {
+        int64_t end = avsp_split_audio_end(&split->audio[i]);
+        if (end != INT64_MIN)
+            last = AVSP_MAX(last, av_rescale_q_rnd(end, split->audio[i].stream->time_base,
+                                                   split->extent.time_base, AV_ROUND_UP));
+    }
+    return last;
+}
+
 static enum avsp_code find_end(struct split *split, struct avsp_err *err)
 {
-    struct avsp_extent_ends ends = {.sound = avsp_split_audio_end(&split->audio)};
+    struct avsp_extent_ends ends = {.sound = sound_end(split)};
     if (split->reader.tracks.video != NULL) {
         ends.picture = avsp_split_video_end(&split->video);
         ends.hold_max = avsp_split_video_hold_max(&split->video);
@@ -277,6 +290,9 @@ static enum avsp_code warn_of_pictures(struct split *split, struct avsp_err *err
 /// Tells of everything that was met and passed over.
 static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
 {
+    uint64_t n_sound_dropped = 0;
+    for (size_t i = 0; i < split->n_audio; i++)
+        n_sound_dropped += split->audio[i].n_dropped;
     const struct {
         uint64_t n;
         const char *what;
@@ -296,7 +312,7 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
          "frames at the start lean on pictures that are not in the file: left out"},
         {split->reader.n_untimed, "frames have impossible times: left out"},
         {split->video.n_late, "frames come far out of order: left out"},
-        {split->audio.n_dropped, "packets of sound have no usable time: left out"},
+        {n_sound_dropped, "packets of sound have no usable time: left out"},
     };
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(findings) && rc == AVSP_OK; i++)
@@ -306,15 +322,25 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
     return rc == AVSP_OK ? warn_of_left_out(split, err) : rc;
 }
 
+static enum avsp_code finish_sound(struct split *split, struct avsp_split_audio *audio, bool alone,
+                                   struct avsp_err *err)
+{
+    if (audio->n_packets == 0)
+        return avsp_control_warn(split->ctl, err,
+                                 "nothing came of sound track %d of the file: left out",
+                                 audio->stream->index);
+    return avsp_split_audio_finish(audio, split->ctl, split->step->segment_seconds, split->shift_s,
+                                   &split->extent, alone, err);
+}
+
 static enum avsp_code finish(struct split *split, struct avsp_err *err)
 {
     bool alone = split->reader.tracks.video == NULL;
     enum avsp_code rc = find_end(split, err);
     if (rc == AVSP_OK && !alone)
         rc = avsp_split_video_finish(&split->video, split->extent.end_pts, err);
-    if (rc == AVSP_OK)
-        rc = avsp_split_audio_finish(&split->audio, split->ctl, split->step->segment_seconds,
-                                     split->shift_s, &split->extent, alone, err);
+    for (size_t i = 0; i < split->n_audio && rc == AVSP_OK; i++)
+        rc = finish_sound(split, &split->audio[i], alone, err);
     return rc == AVSP_OK ? warn_of_damage(split, err) : rc;
 }
 

@@ -3,12 +3,18 @@
 #include "media/audio_convert.h"
 #include "media/tracks.h"
 
-#define PIECE_NAME "a0.piece"
+#define NAME_BYTES 24
 #define AAC_FRAME_SAMPLES 1024
 
-void avsp_split_audio_init(struct avsp_split_audio *audio, AVStream *stream)
+static void piece_name(const struct avsp_split_audio *audio, char ret_name[NAME_BYTES])
 {
-    *audio = (struct avsp_split_audio){.stream = stream, .hearing = {.stream = stream}};
+    snprintf(ret_name, NAME_BYTES, "a%zu.piece", audio->track);
+}
+
+void avsp_split_audio_init(struct avsp_split_audio *audio, size_t track, AVStream *stream)
+{
+    *audio =
+        (struct avsp_split_audio){.stream = stream, .track = track, .hearing = {.stream = stream}};
 }
 
 void avsp_split_audio_deinit(struct avsp_split_audio *audio)
@@ -21,6 +27,7 @@ void avsp_split_audio_move(struct avsp_split_audio *audio, AVStream *stream)
 {
     audio->stream = stream;
     audio->hearing.stream = stream;
+    audio->n_past = audio->n_put;
 }
 
 int64_t avsp_split_audio_end(const struct avsp_split_audio *audio)
@@ -78,13 +85,20 @@ static void note_heard(struct avsp_split_audio *audio, const struct avsp_heard *
 enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPacket *packet,
                                     int64_t shift_s, struct avsp_err *err)
 {
+    if (audio->n_past > 0) {
+        audio->n_past--;
+        return AVSP_OK;
+    }
+    audio->n_put++;
     struct avsp_heard heard;
     bool is_heard = avsp_heard_of(&audio->hearing, packet, &heard);
     // Behind the shown part an edit list hides sound that must not be heard; before it, it only warms the decoder up.
     if ((packet->flags & AV_PKT_FLAG_DISCARD) != 0 && audio->began)
         return AVSP_OK;
     if (audio->writer == NULL) {
-        audio->writer = avsp_piece_writer_open(PIECE_NAME, audio->stream, shift_s, err);
+        char name[NAME_BYTES];
+        piece_name(audio, name);
+        audio->writer = avsp_piece_writer_open(name, audio->stream, shift_s, err);
         if (audio->writer == NULL)
             return err->code;
     }
@@ -112,9 +126,12 @@ static uint64_t count_frames(const struct avsp_split_audio *audio, const struct 
     return (uint64_t)AVSP_MAX(samples, 0) / AAC_FRAME_SAMPLES + 1;
 }
 
-static enum avsp_code report(struct avsp_control *ctl, const struct avsp_piece_header *header,
-                             uint64_t frames, uint64_t bytes, struct avsp_err *err)
+static enum avsp_code report(const struct avsp_split_audio *audio, struct avsp_control *ctl,
+                             const struct avsp_piece_header *header, uint64_t frames,
+                             uint64_t bytes, struct avsp_err *err)
 {
+    char name[NAME_BYTES];
+    piece_name(audio, name);
     struct avsp_report report = {
         .kind = AVSP_REPORT_PIECE,
         .piece = {.kind = AVSP_TASK_AUDIO,
@@ -124,7 +141,7 @@ static enum avsp_code report(struct avsp_control *ctl, const struct avsp_piece_h
                   .time_base = header->origin_time_base,
                   .frames = frames,
                   .bytes = bytes,
-                  .file = {.kind = AVSP_LOCATION_FS, .path = PIECE_NAME}},
+                  .file = {.kind = AVSP_LOCATION_FS, .path = name}},
     };
     return avsp_control_report(ctl, &report, err);
 }
@@ -140,6 +157,7 @@ enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct av
     // In whole parts of a second, where the shift by seconds is exact too.
     struct avsp_piece_header header = {
         .kind = AVSP_MEDIA_AUDIO,
+        .track = (uint32_t)audio->track,
         .segment_seconds = segment_seconds,
         .time_base = avsp_piece_writer_time_base(audio->writer),
         .origin_time_base = {1, tb.den},
@@ -150,6 +168,7 @@ enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct av
         .alone = alone,
         .language = avsp_tracks_language(audio->stream),
         .title = avsp_tracks_title(audio->stream),
+        .purposes = avsp_tracks_purposes(audio->stream),
     };
     if (audio->began)
         header.in_pts = avsp_piece_writer_pts(audio->writer, audio->heard.from);
@@ -158,6 +177,6 @@ enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct av
     uint64_t bytes = 0;
     enum avsp_code rc = avsp_piece_writer_finish(audio->writer, &header, &bytes, err);
     if (rc == AVSP_OK)
-        rc = report(ctl, &header, alone ? count_frames(audio, extent) : 0, bytes, err);
+        rc = report(audio, ctl, &header, alone ? count_frames(audio, extent) : 0, bytes, err);
     return rc;
 }

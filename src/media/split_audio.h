@@ -1,4 +1,4 @@
-/// The default sound's packets → one piece, copied as they come. One thread at a time.
+/// The packets of one track of sound → one piece, copied as they come. One thread at a time.
 #ifndef AVSP_MEDIA_SPLIT_AUDIO_H
 #define AVSP_MEDIA_SPLIT_AUDIO_H
 
@@ -11,9 +11,12 @@
 #define AVSP_SPLIT_AUDIO_LEAP_S 10
 
 struct avsp_split_audio {
-    AVStream *stream;                 ///< borrowed; NULL = there is no sound
+    AVStream *stream; ///< borrowed
+    size_t track;
     struct avsp_piece_writer *writer; ///< NULL until the first packet
     uint64_t n_packets;
+    uint64_t n_put;  ///< packets that came, written or not
+    uint64_t n_past; ///< of those that are read again, how many are still to come
     struct avsp_hearing hearing;
     struct avsp_heard
         heard;  ///< from the first sound to the last, without leaps that were not believed
@@ -24,10 +27,11 @@ struct avsp_split_audio {
     uint64_t n_dropped; ///< packets whose time is not usable
 };
 
-void avsp_split_audio_init(struct avsp_split_audio *audio, AVStream *stream);
+/// @param track  names the piece "aN.piece".
+void avsp_split_audio_init(struct avsp_split_audio *audio, size_t track, AVStream *stream);
 void avsp_split_audio_deinit(struct avsp_split_audio *audio);
 
-/// The source was opened again, and its sound goes on as this stream.
+/// The source was opened again, and its sound goes on as this stream: what came already comes once more, and is passed over.
 void avsp_split_audio_move(struct avsp_split_audio *audio, AVStream *stream);
 
 /// Copies a packet (borrowed).

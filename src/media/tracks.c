@@ -86,7 +86,7 @@ static bool is_usable_audio(const AVStream *stream)
            stream->time_base.den > 0;
 }
 
-static AVStream *choose_audio(AVFormatContext *ctx, const AVStream *video)
+static AVStream *choose_default_audio(AVFormatContext *ctx, const AVStream *video)
 {
     AVStream *best = NULL;
     for (unsigned i = 0; i < ctx->nb_streams; i++) {
@@ -96,6 +96,44 @@ static AVStream *choose_audio(AVFormatContext *ctx, const AVStream *video)
             best = stream;
     }
     return best;
+}
+
+bool avsp_tracks_is_stranger(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
+                             const AVStream *stream)
+{
+    const AVStream *leading = avsp_tracks_leading(tracks);
+    return leading != NULL && are_of_two_programs(ctx, leading, stream);
+}
+
+static void choose_audio(AVFormatContext *ctx, struct avsp_tracks *tracks)
+{
+    AVStream *first = choose_default_audio(ctx, tracks->video);
+    if (first == NULL)
+        return;
+    tracks->audio[tracks->n_audio++] = first;
+    for (unsigned i = 0; i < ctx->nb_streams && tracks->n_audio < AVSP_AUDIO_TRACKS_MAX; i++) {
+        AVStream *stream = ctx->streams[i];
+        if (stream != first && is_usable_audio(stream) &&
+            !avsp_tracks_is_stranger(ctx, tracks, stream))
+            tracks->audio[tracks->n_audio++] = stream;
+    }
+}
+
+AVStream *avsp_tracks_leading(const struct avsp_tracks *tracks)
+{
+    if (tracks->video != NULL)
+        return tracks->video;
+    return tracks->n_audio > 0 ? tracks->audio[0] : NULL;
+}
+
+bool avsp_tracks_find_audio(const struct avsp_tracks *tracks, int stream_index, size_t *ret_track)
+{
+    for (size_t i = 0; i < tracks->n_audio; i++)
+        if (tracks->audio[i]->index == stream_index) {
+            *ret_track = i;
+            return true;
+        }
+    return false;
 }
 
 static enum avsp_code check_video(const AVStream *video, struct avsp_err *err)
@@ -189,16 +227,17 @@ enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_
                                   struct avsp_err *err)
 {
     struct avsp_tracks tracks = {.video = choose_video(ctx)};
-    tracks.audio = choose_audio(ctx, tracks.video);
+    choose_audio(ctx, &tracks);
     enum avsp_code rc = AVSP_OK;
     if (tracks.video != NULL)
         rc = check_video(tracks.video, err);
-    else if (tracks.audio == NULL)
+    else if (tracks.n_audio == 0)
         rc = nothing_to_play(ctx, err);
     if (rc != AVSP_OK)
         return rc;
+    size_t track = 0;
     for (unsigned i = 0; i < ctx->nb_streams; i++)
-        if (ctx->streams[i] != tracks.video && ctx->streams[i] != tracks.audio)
+        if (ctx->streams[i] != tracks.video && !avsp_tracks_find_audio(&tracks, (int)i, &track))
             ctx->streams[i]->discard = AVDISCARD_ALL;
     *ret_tracks = tracks;
     return AVSP_OK;
@@ -267,6 +306,18 @@ static const char *metadata(const AVStream *stream, const char *key)
 {
     const AVDictionaryEntry *entry = av_dict_get(stream->metadata, key, NULL, 0);
     return entry != NULL ? entry->value : "";
+}
+
+uint32_t avsp_tracks_purposes(const AVStream *stream)
+{
+    uint32_t purposes = 0;
+    if ((stream->disposition & AV_DISPOSITION_COMMENT) != 0)
+        purposes |= AVSP_PURPOSE_COMMENTARY;
+    if ((stream->disposition & (AV_DISPOSITION_VISUAL_IMPAIRED | AV_DISPOSITION_DESCRIPTIONS)) != 0)
+        purposes |= AVSP_PURPOSE_DESCRIPTION;
+    if ((stream->disposition & AV_DISPOSITION_HEARING_IMPAIRED) != 0)
+        purposes |= AVSP_PURPOSE_HEARING;
+    return purposes;
 }
 
 const char *avsp_tracks_language(const AVStream *stream)

@@ -10,15 +10,21 @@
 #define AVSP_PICTURE_SIDE_MAX_PX 16384
 #define AVSP_PICTURE_AREA_MAX_PX (16384 * 8704)
 
+/// Tracks of sound that are used: more than any file has for people to choose from.
+#define AVSP_AUDIO_TRACKS_MAX 32
+
 /// The streams that are used; borrowed from the source. At least one is not NULL.
 struct avsp_tracks {
     AVStream *video; ///< NULL = the presentation is sound alone
-    AVStream *audio; ///< NULL = the presentation has no sound
+    AVStream
+        *audio[AVSP_AUDIO_TRACKS_MAX]; ///< the default one first, the others in the file's order
+    size_t n_audio;                    ///< 0 = the presentation has no sound
 };
 
-/// Picks the picture and the sound, and discards the other streams: of several the one that can be decoded, then the one marked
-/// as default, then the largest picture, the plain sound of the picture's program, the first. Still pictures (cover art) are no
-/// video: a file with nothing but those and sound is sound alone.
+/// Picks the picture and all sound that goes with it, and discards the other streams. Of several pictures it is the one that can
+/// be decoded, then the one marked as default, then the largest; the default sound is plain, and marked as default if any is. Sound of
+/// another program than the picture's is left out. Still pictures (cover art) are no video: a file with nothing but those and sound
+/// is sound alone.
 /// @return OK; UNSUPPORTED nothing to play, no decoder for the video, encrypted, or larger than the ceilings; CORRUPT no picture
 /// could be found out about.
 enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_tracks,
@@ -34,6 +40,19 @@ bool avsp_tracks_is_encrypted(const AVStream *stream);
 /// @param ret_odd_rotation  true: turned by something else than a quarter turn; the header says 0.
 void avsp_tracks_describe(AVFormatContext *ctx, AVStream *video, const struct avsp_glance *glance,
                           struct avsp_piece_header *ret_header, bool *ret_odd_rotation);
+
+/// The stream whose times the presentation begins with: the picture, or the default sound where there is none.
+AVStream *avsp_tracks_leading(const struct avsp_tracks *tracks);
+
+/// @param ret_track  which of the sounds the stream is. @return false: it is none of them.
+bool avsp_tracks_find_audio(const struct avsp_tracks *tracks, int stream_index, size_t *ret_track);
+
+/// Does the stream belong to another program of the multiplex than the picture (or the default sound)?
+bool avsp_tracks_is_stranger(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
+                             const AVStream *stream);
+
+/// What the sound is for: avsp_purpose (core/model.h).
+uint32_t avsp_tracks_purposes(const AVStream *stream);
 
 /// The language as BCP 47, "und" where it is unknown; static storage or the stream's own memory.
 const char *avsp_tracks_language(const AVStream *stream);

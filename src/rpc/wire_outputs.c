@@ -58,6 +58,7 @@ static Com__Avspl1t__Rendition *make_rendition(struct avsp_arena *arena,
     msg->language = (char *)rendition->language;
     msg->frame_rate = make_rational(arena, rendition->frame_rate);
     msg->title = avsp_wire_clip(arena, rendition->title, AVSP_TEXT_MAX_BYTES);
+    msg->purposes = rendition->purposes;
     return msg->frame_rate != NULL && msg->title != NULL ? msg : NULL;
 }
 
@@ -224,6 +225,7 @@ static void read_rendition(struct judge *judge, const Com__Avspl1t__Rendition *m
         .channels = msg->channels,
         .language = msg->language,
         .title = msg->title,
+        .purposes = msg->purposes & AVSP_PURPOSES_ALL,
     };
     want(judge, avsp_name_is_safe(msg->name), "name", "not a plain name");
     want(judge, msg->media == AVSP_MEDIA_VIDEO || msg->media == AVSP_MEDIA_AUDIO, "media",

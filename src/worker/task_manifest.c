@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define RENDITIONS_MAX 64
+#define RENDITIONS_MAX 256
 #define PAGES_MAX (2 * AVSP_SEGMENTS_MAX)
 #define PAGE_ARENA_BYTES ((size_t)16 << 20)
 /// A playlist of a million segments.
@@ -29,7 +29,7 @@ static int by_kind_and_name(const void *a, const void *b)
     const struct avsp_rendition *x = a, *y = b;
     if (x->kind != y->kind)
         return x->kind < y->kind ? -1 : 1;
-    return strcmp(x->name, y->name);
+    return strverscmp(x->name, y->name); // "a2" before "a10"
 }
 
 static int by_rendition_and_index(const void *a, const void *b)

@@ -108,8 +108,60 @@ static void sound_alone_is_a_variant(void **state)
     assert_string_equal(
         avsp_buf_text(&buf),
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
-        "#EXT-X-STREAM-INF:BANDWIDTH=127660,AVERAGE-BANDWIDTH=127321,CODECS=\"mp4a.40.2\"\n"
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Say 'hi' #EXT-X-EVIL\",LANGUAGE=\"eng\","
+        "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\"\n"
+        "#EXT-X-STREAM-INF:BANDWIDTH=127660,AVERAGE-BANDWIDTH=127321,CODECS=\"mp4a.40.2\","
+        "AUDIO=\"audio\"\n"
         "a0/p.m3u8\n");
+}
+
+/// A sound like the one above, with another name, title, language and purposes.
+static struct avsp_rendition other_sound(const char *name, const char *title, const char *language,
+                                         uint32_t purposes)
+{
+    struct avsp_rendition r = sound;
+    r.name = name;
+    r.title = title;
+    r.language = language;
+    r.purposes = purposes;
+    return r;
+}
+
+static void sounds_can_be_told_apart(void **state)
+{
+    (void)state;
+    const struct avsp_rendition sounds[] = {
+        other_sound("a0", "Main", "en", 0),
+        other_sound("a1", "Main", "en", 0),
+        other_sound("a2", "Main (a1)", "en", AVSP_PURPOSE_DESCRIPTION),
+        other_sound("a3", "", "de", AVSP_PURPOSE_COMMENTARY),
+        other_sound("a4", "", "und", AVSP_PURPOSE_HEARING),
+    };
+    struct avsp_playlist_rendition members[1 + AVSP_ARRAY_LEN(sounds)] = {renditions[0]};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(sounds); i++)
+        members[1 + i] = (struct avsp_playlist_rendition){&sounds[i], audio_segments, 2};
+    struct avsp_playlist_set several = {members, AVSP_ARRAY_LEN(members)};
+    static const char *const uris[] = {"v0/p.m3u8", "a0/p.m3u8", "a1/p.m3u8",
+                                       "a2/p.m3u8", "a3/p.m3u8", "a4/p.m3u8"};
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 65536);
+    avsp_playlist_multivariant(&several, uris, &buf);
+#define TAG "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME="
+    static const char expected[] = TAG
+        "\"Main\",LANGUAGE=\"en\",DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"a0/p.m3u8\"\n" TAG
+        "\"Main "
+        "(a1)\",LANGUAGE=\"en\",DEFAULT=NO,AUTOSELECT=NO,CHANNELS=\"2\",URI=\"a1/p.m3u8\"\n" TAG
+        "\"Main (a1) (a2)\",LANGUAGE=\"en\",DEFAULT=NO,AUTOSELECT=YES,CHARACTERISTICS=\""
+        "public.accessibility.describes-video\",CHANNELS=\"2\",URI=\"a2/p.m3u8\"\n" TAG
+        "\"de\",LANGUAGE=\"de\",DEFAULT=NO,AUTOSELECT=NO,CHANNELS=\"2\",URI=\"a3/p.m3u8\"\n" TAG
+        "\"a4\",LANGUAGE=\"und\",DEFAULT=NO,AUTOSELECT=YES,CHARACTERISTICS=\"public.accessibility."
+        "enhances-speech-intelligibility\",CHANNELS=\"2\",URI=\"a4/p.m3u8\"\n"
+        "#EXT-X-STREAM-INF:";
+#undef TAG
+    const char *media = strstr(avsp_buf_text(&buf), "#EXT-X-MEDIA");
+    assert_non_null(media);
+    if (strncmp(media, expected, strlen(expected)) != 0)
+        assert_string_equal(media, expected);
 }
 
 static void a_track_shorter_than_a_segment_has_a_bandwidth(void **state)
@@ -193,6 +245,7 @@ int main(void)
         cmocka_unit_test(media_playlists),
         cmocka_unit_test(multivariant_playlist),
         cmocka_unit_test(sound_alone_is_a_variant),
+        cmocka_unit_test(sounds_can_be_told_apart),
         cmocka_unit_test(a_track_shorter_than_a_segment_has_a_bandwidth),
         cmocka_unit_test(broken_timelines_are_found),
         cmocka_unit_test(parts_are_joined_with_discontinuities),

@@ -190,7 +190,7 @@ static int64_t picture_at(struct avsp_joins *joins, int64_t ms)
 static int64_t sound_at(struct avsp_joins *joins, int64_t ms)
 {
     AVPacket packet = timed(ms, true);
-    return avsp_joins_audio(joins, &packet) ? packet.pts : -1;
+    return avsp_joins_audio(joins, 0, &packet) ? packet.pts : -1;
 }
 
 /// Two recordings: the sound's clock jumps first, and waits for the picture, which rules; then the other way round.
@@ -199,7 +199,8 @@ static void sound_follows_the_picture(void **state)
     (void)state;
     const AVRational ms = {1, 1000};
     struct avsp_joins joins;
-    avsp_joins_init(&joins, true, ms, &ms);
+    avsp_joins_init(&joins, true, ms);
+    avsp_joins_add_audio(&joins, ms);
     for (int64_t t = 0; t < 1000; t += 40) {
         assert_int_equal(picture_at(&joins, t), t);
         assert_int_equal(sound_at(&joins, t), t);
@@ -222,19 +223,20 @@ static void holes_are_no_jumps(void **state)
     (void)state;
     const AVRational ms = {1, 1000};
     struct avsp_joins joins;
-    avsp_joins_init(&joins, true, ms, &ms);
+    avsp_joins_init(&joins, true, ms);
+    avsp_joins_add_audio(&joins, ms);
     assert_int_equal(picture_at(&joins, 0), 0);
     for (int64_t t = 0; t <= 60000; t += 40)
         assert_int_equal(sound_at(&joins, t), t);
     assert_int_equal(picture_at(&joins, 60000), 60000);
     assert_int_equal(joins.n_jumps, 0);
 
-    avsp_joins_init(&joins, true, ms, NULL);
+    avsp_joins_init(&joins, true, ms);
     assert_int_equal(picture_at(&joins, 0), 0);
     assert_int_equal(picture_at(&joins, 9000), 9000);
     assert_int_equal(picture_at(&joins, 60000), 9040);
 
-    avsp_joins_init(&joins, false, ms, NULL);
+    avsp_joins_init(&joins, false, ms);
     assert_int_equal(picture_at(&joins, 0), 0);
     assert_int_equal(picture_at(&joins, 60000), 60000);
     assert_int_equal(picture_at(&joins, 1000), 60040);
@@ -247,12 +249,13 @@ static void sound_waits_no_longer(void **state)
     (void)state;
     const AVRational ms = {1, 1000};
     struct avsp_joins joins;
-    avsp_joins_init(&joins, true, ms, &ms);
+    avsp_joins_init(&joins, true, ms);
+    avsp_joins_add_audio(&joins, ms);
     assert_int_equal(picture_at(&joins, 0), 0);
     assert_int_equal(sound_at(&joins, 0), 0);
     assert_int_equal(sound_at(&joins, 900000), -1);
     AVPacket first = timed(900000, true);
-    avsp_joins_wait_no_longer(&joins, &first);
+    avsp_joins_wait_no_longer(&joins, 0, &first);
     assert_int_equal(sound_at(&joins, 900000), 40);
     assert_int_equal(sound_at(&joins, 900040), 80);
 }
@@ -263,7 +266,7 @@ static void leading_frames_behind_a_join(void **state)
     (void)state;
     const AVRational ms = {1, 1000};
     struct avsp_joins joins;
-    avsp_joins_init(&joins, true, ms, NULL);
+    avsp_joins_init(&joins, true, ms);
     AVPacket early = {.pts = 120, .dts = 0, .duration = 40, .flags = AV_PKT_FLAG_KEY};
     assert_true(avsp_joins_video(&joins, &early));
     AVPacket key = {.pts = 50080, .dts = 50000, .duration = 40, .flags = AV_PKT_FLAG_KEY};

@@ -317,6 +317,7 @@ static struct avsp_rendition sample_rendition(struct sampler *s)
         .video_range = sample_word(s),
         .channels = (uint32_t)sample_number(s, 64),
         .language = sample_word(s),
+        .purposes = (uint32_t)sample_number(s, AVSP_PURPOSES_ALL),
         .title = sample_text(s, AVSP_TEXT_MAX_BYTES),
     };
 }
@@ -502,9 +503,9 @@ static void dump_rendition(struct avsp_buf *buf, const struct avsp_rendition *r)
     avsp_buf_printf(buf, "rendition %s %d %s %" PRIu64 " %s %s %" PRIu32 " %" PRId64 "\n", r->name,
                     (int)r->kind, r->init_name, r->init_bytes, r->init_sha256, r->codecs,
                     r->timescale, r->priming_ticks);
-    avsp_buf_printf(buf, "%" PRIu32 "x%" PRIu32 " %d/%d %s %" PRIu32 " %s %s\n", r->width_px,
-                    r->height_px, r->frame_rate.num, r->frame_rate.den, r->video_range, r->channels,
-                    r->language, r->title);
+    avsp_buf_printf(buf, "%" PRIu32 "x%" PRIu32 " %d/%d %s %" PRIu32 " %s %s %" PRIu32 "\n",
+                    r->width_px, r->height_px, r->frame_rate.num, r->frame_rate.den, r->video_range,
+                    r->channels, r->language, r->title, r->purposes);
 }
 
 void dump_outputs(struct avsp_buf *buf, const struct avsp_outputs *outputs)

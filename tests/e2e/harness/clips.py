@@ -128,6 +128,23 @@ def late_sound(path):
     clicks_apart(path, sound_delay=2.3, picture_seconds=6, sound_seconds=2)
 
 
+def tracks(path):
+    """Clicks on each second of the timeline in five tracks: stereo, 5.1 that begins late, mono with a hole that comments, stereo
+    that describes what is seen and ends early, stereo in the first one's language. Two have the same title."""
+    def click(hz, begin=0, seconds=6, channels=2, extra=""):
+        at = f"mod(t+{begin},1)"
+        one = f"if(lt({at},0.01){extra},0.9*sin(2*PI*{hz}*{at}),0)"
+        return ["-f", "lavfi", "-i", f"aevalsrc='{'|'.join([one] * channels)}':sample_rate=48000:duration={seconds}"]
+    ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=30:duration=6", *click(1500), "-itsoffset", 1.5,
+           *click(1100, 1.5, 4.5, 6), *click(1300, channels=1), *click(1700, seconds=4.5), *click(1900),
+           *[word for i in range(6) for word in ("-map", i)], *x264(*fixed_gop(60)), "-c:a", "flac", "-c:a:1", "ac3",
+           "-filter:a:1", "channelmap=map=FL|FR|FC|LFE|BL|BR:channel_layout=5.1", "-filter:a:2", "aselect='not(between(t,2.2,2.8))'",
+           "-metadata:s:a:0", "language=eng", "-metadata:s:a:0", "title=Main \"mix\"", "-metadata:s:a:1", "language=ger",
+           "-metadata:s:a:2", "language=fre", "-metadata:s:a:3", "language=eng", "-metadata:s:a:3", "title=Main \"mix\"",
+           "-disposition:a:2", "comment", "-disposition:a:3", "visual_impaired", "-disposition:a:0", "default",
+           "-metadata:s:a:4", "language=eng", path)
+
+
 # name: (how, file name, seconds in a segment)
 CLIPS = {
     "open-gop": (open_gop, "open-gop.mp4", 2),
@@ -148,6 +165,7 @@ OTHERS = {
     "late-picture": (late_picture, "late-picture.mov", 2),
     "long-sound": (long_sound, "long-sound.mov", 2),
     "late-sound": (late_sound, "late-sound.mov", 2),
+    "tracks": (tracks, "tracks.mkv", 2),
 }
 
 

@@ -30,6 +30,7 @@ class Init:
     timescale: int
     edits: list  # (segment duration, media time)
     av1c: bytes  # payload of the configuration box; empty for sound
+    aac_channels: int  # channelConfiguration; 0 without AAC
 
 
 @dataclasses.dataclass
@@ -50,7 +51,9 @@ def read_init(data):
         edits += [struct.unpack_from(form, elst, 8 + i * struct.calcsize(form))[:2] for i in range(n)]
     at = data.find(b"av1C")
     av1c = data[at + 4:at - 4 + struct.unpack_from(">I", data, at - 4)[0]] if at > 0 else b""
-    return Init(timescale, edits, av1c)
+    # DecoderSpecificInfo (ISO/IEC 14496-1, 7.2.6.7) as FFmpeg writes its length; AudioSpecificConfig in it.
+    at = data.find(b"\x05\x80\x80\x80", data.find(b"esds")) if b"esds" in data else -1
+    return Init(timescale, edits, av1c, data[at + 6] >> 3 & 15 if at > 0 else 0)
 
 
 def read_segment(data):

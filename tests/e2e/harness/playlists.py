@@ -91,7 +91,8 @@ def read(manifest):
             found.variants.append({**pending, "URI": line})
     assert found.variants, f"{manifest}: no variant"
     for entry in found.variants + found.audio:
-        found.media[entry["URI"]] = read_media(folder / entry["URI"])
+        if "URI" in entry:
+            found.media[entry["URI"]] = read_media(folder / entry["URI"])
     return found
 
 
@@ -144,11 +145,26 @@ def av1_codec(av1c, bit_depth):
     return f"av01.{profile}.{level:02d}{tier}.{bit_depth:02d}"
 
 
+def check_audio_group(presentation):
+    """One default, names that differ, a language and a number of channels for each."""
+    sounds = presentation.audio
+    assert [a["DEFAULT"] for a in sounds] == ["YES", *["NO"] * (len(sounds) - 1)][:len(sounds)], sounds
+    assert len({a["NAME"] for a in sounds}) == len(sounds), sounds
+    chosen = [(a["LANGUAGE"], a.get("CHARACTERISTICS")) for a in sounds if a["AUTOSELECT"] == "YES"]
+    assert len(set(chosen)) == len(chosen), sounds
+    for sound in sounds:
+        assert re.fullmatch(r"[a-zA-Z]{2,3}(-[A-Za-z0-9]{1,8})*", sound["LANGUAGE"]), sound
+        init = presentation.media.get(sound.get("URI"), presentation.sound).init
+        assert int(sound["CHANNELS"]) == init.aac_channels > 0, f"{sound}: {init.aac_channels} in the init segment"
+
+
 def check_sound_alone(presentation):
     """A variant of sound says what it needs, and nothing of a picture."""
     (variant,) = presentation.variants
-    assert set(variant) == {"URI", "BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS"}, variant
-    assert variant["CODECS"] == "mp4a.40.2" and presentation.audio == []
+    assert set(variant) == {"URI", "BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "AUDIO"}, variant
+    assert variant["CODECS"] == "mp4a.40.2" and variant["AUDIO"] == presentation.audio[0]["GROUP-ID"]
+    # It is the default sound itself.
+    assert [a for a in presentation.audio if "URI" not in a] == presentation.audio[:1], presentation.audio
     peak, mean = bits_a_second(presentation.sound)
     assert peak * 0.9 <= int(variant["BANDWIDTH"]) <= max(peak, mean) * 1.5, f"{variant} for {peak}"
     assert abs(int(variant["AVERAGE-BANDWIDTH"]) - mean) <= mean * 0.1, f"{variant} for {mean}"
@@ -163,6 +179,7 @@ def check(presentation, bit_depth=8):
     targets = {m.tags["#EXT-X-TARGETDURATION"] for m in presentation.media.values()}
     assert len(targets) == 1, f"target durations differ: {targets}"
 
+    check_audio_group(presentation)
     if presentation.sound_alone:
         check_sound_alone(presentation)
         return
@@ -178,9 +195,10 @@ def check(presentation, bit_depth=8):
         if presentation.audio:
             assert variant["AUDIO"] == presentation.audio[0]["GROUP-ID"]
             assert "mp4a.40.2" in codecs, variant
-            sound_peak, sound_mean = bits_a_second(presentation.sound)
-            peak, mean = peak + sound_peak, mean + sound_mean
-            assert abs(ends[variant["URI"]] - ends[presentation.audio[0]["URI"]]) < fractions.Fraction(1, 20), ends
+            rates = [bits_a_second(presentation.media[a["URI"]]) for a in presentation.audio]
+            peak, mean = peak + max(r[0] for r in rates), mean + max(r[1] for r in rates)
+            for sound in presentation.audio:
+                assert abs(ends[variant["URI"]] - ends[sound["URI"]]) < fractions.Fraction(1, 20), ends
         # Within 10 % of the measured (Apple's authoring specification, 1.27).
         assert int(variant["BANDWIDTH"]) >= peak * 0.9, f"{variant} for {peak}"
         assert int(variant["BANDWIDTH"]) <= max(peak, mean) * 1.5, f"{variant} for {peak}"

@@ -1,0 +1,124 @@
+#include "core/playlist_group.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/// What may stand in a quoted string in place of @p c: no quotes, line feeds or control characters (RFC 8216 4.2).
+static char quotable(char c)
+{
+    if (c == '"')
+        return '\'';
+    return (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c;
+}
+
+static void put_quotable(struct avsp_buf *buf, const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++) {
+        char safe = quotable(*c);
+        avsp_buf_append(buf, &safe, 1);
+    }
+}
+
+static void put_quoted(struct avsp_buf *buf, const char *name, const char *text)
+{
+    avsp_buf_printf(buf, ",%s=\"", name);
+    put_quotable(buf, text);
+    avsp_buf_puts(buf, "\"");
+}
+
+/// What people are shown: the title, or the language, or what there is.
+static const char *shown_name(const struct avsp_rendition *r)
+{
+    if (r->title[0] != '\0')
+        return r->title;
+    return strcmp(r->language, "und") != 0 ? r->language : r->name;
+}
+
+static bool looks_same(const char *a, const char *b)
+{
+    while (*a != '\0' && quotable(*a) == quotable(*b)) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/// Does it end like the names that are made unique below?
+static bool ends_in_brackets(const char *name)
+{
+    size_t n = strlen(name);
+    return n > 0 && name[n - 1] == ')';
+}
+
+/// Is the name one that another member of the group could have too? NAME is unique in its group (RFC 8216 4.3.4.1.1).
+static bool needs_more(const struct avsp_playlist_set *set, size_t i)
+{
+    const struct avsp_rendition *r = set->renditions[i].rendition;
+    const char *name = shown_name(r);
+    for (size_t j = 0; j < i; j++) {
+        const struct avsp_rendition *other = set->renditions[j].rendition;
+        if (other->kind == r->kind && looks_same(shown_name(other), name))
+            return true;
+    }
+    return ends_in_brackets(name);
+}
+
+/// Rendition names are unique, so a name that ends with one in brackets is too, when all that end in brackets do.
+static void put_name(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf)
+{
+    const struct avsp_rendition *r = set->renditions[i].rendition;
+    avsp_buf_puts(buf, ",NAME=\"");
+    put_quotable(buf, shown_name(r));
+    if (needs_more(set, i))
+        avsp_buf_printf(buf, " (%s)", r->name);
+    avsp_buf_puts(buf, "\"");
+}
+
+/// May a player take it by itself, going by language and needs? Not where it cannot tell it from one before (RFC 8216
+/// 4.3.4.1.1), and a commentary only when it is asked for.
+static bool is_autoselected(const struct avsp_playlist_set *set, size_t i)
+{
+    const struct avsp_rendition *r = set->renditions[i].rendition;
+    if ((r->purposes & AVSP_PURPOSE_COMMENTARY) != 0)
+        return false;
+    for (size_t j = 0; j < i; j++) {
+        const struct avsp_rendition *other = set->renditions[j].rendition;
+        if (other->kind == r->kind && other->purposes == r->purposes &&
+            strcmp(other->language, r->language) == 0)
+            return false;
+    }
+    return true;
+}
+
+/// Uniform type identifiers of Apple's authoring specification.
+static void put_characteristics(const struct avsp_rendition *r, struct avsp_buf *buf)
+{
+    if ((r->purposes & AVSP_PURPOSE_DESCRIPTION) != 0)
+        put_quoted(buf, "CHARACTERISTICS", "public.accessibility.describes-video");
+    else if ((r->purposes & AVSP_PURPOSE_HEARING) != 0)
+        put_quoted(buf, "CHARACTERISTICS", "public.accessibility.enhances-speech-intelligibility");
+}
+
+void avsp_playlist_put_group(const struct avsp_playlist_set *set, const char *const *uris,
+                             struct avsp_buf *buf)
+{
+    bool alone = set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO;
+    bool first = true;
+    for (size_t i = 0; i < set->n_renditions; i++) {
+        const struct avsp_rendition *r = set->renditions[i].rendition;
+        if (r->kind != AVSP_MEDIA_AUDIO)
+            continue;
+        avsp_buf_puts(buf, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"" AVSP_AUDIO_GROUP "\"");
+        put_name(set, i, buf);
+        put_quoted(buf, "LANGUAGE", r->language);
+        bool automatic = first || is_autoselected(set, i);
+        avsp_buf_printf(buf, ",DEFAULT=%s,AUTOSELECT=%s", first ? "YES" : "NO",
+                        automatic ? "YES" : "NO");
+        put_characteristics(r, buf);
+        avsp_buf_printf(buf, ",CHANNELS=\"%" PRIu32 "\"", r->channels);
+        if (!alone || !first)
+            put_quoted(buf, "URI", uris[i]);
+        avsp_buf_puts(buf, "\n");
+        first = false;
+    }
+}

@@ -1,0 +1,16 @@
+/// The EXT-X-MEDIA tags of a multivariant playlist: which sounds there are to choose from. Private to core/playlist.h.
+///
+/// A title is anybody's text: it is told so that it can neither leave its quotes nor be taken for another member of its group.
+#ifndef AVSP_CORE_PLAYLIST_GROUP_H
+#define AVSP_CORE_PLAYLIST_GROUP_H
+
+#include "core/playlist.h"
+
+#define AVSP_AUDIO_GROUP "audio"
+
+/// Writes a tag for each sound. The first one is the default; without a picture it is the variant itself, and has no URI.
+/// @param uris  one for each rendition of the set.
+void avsp_playlist_put_group(const struct avsp_playlist_set *set, const char *const *uris,
+                             struct avsp_buf *buf);
+
+#endif
