@@ -248,7 +248,7 @@ static enum avsp_code start_worker(struct simulation *sim, struct sim_worker *w,
     w->sim = sim;
     snprintf(w->id, sizeof w->id, "%.40s-%" PRIu32, sim->id, i);
     avsp_arena_init(&w->arena, TASK_ARENA_BYTES);
-    w->client = avsp_client_new(sim->targets[i % sim->n_targets], false, err);
+    w->client = avsp_client_new(sim->targets[i % sim->n_targets], false, NULL, err);
     if (w->client == NULL)
         return err->code;
     AVSP_ASSERT(pthread_attr_init(&attr) == 0);

@@ -96,7 +96,7 @@ static enum avsp_code begin_job(struct encode *encode, struct avsp_err *err)
     // Short, whatever OUTPUT is: a socket's path has 107 bytes at most.
     snprintf(target, sizeof target, "unix:/proc/self/fd/%d/%s", encode->place.priv.state_fd,
              AVSP_STACK_SOCKET);
-    encode->cli = avsp_client_new(target, false, err);
+    encode->cli = avsp_client_new(target, false, NULL, err);
     if (encode->cli == NULL)
         return err->code;
     int errnum = pthread_create(&encode->follower, NULL, follow, encode);

@@ -135,7 +135,10 @@ enum avsp_code avsp_cmd_labels(const struct avsp_cli_parsed *args, struct avsp_a
 struct avsp_client *avsp_cmd_connect(const struct avsp_cli_parsed *args, bool fail_fast,
                                      struct avsp_err *err)
 {
-    return avsp_client_new(avsp_cli_str(args, "coordinator"), fail_fast, err);
+    struct avsp_client_security security;
+    if (avsp_client_security_read(args, &security, err) != AVSP_OK)
+        return NULL;
+    return avsp_client_new(avsp_cli_str(args, "coordinator"), fail_fast, &security, err);
 }
 
 void avsp_cmd_client_cleanup(struct avsp_client **cli)

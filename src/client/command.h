@@ -27,11 +27,10 @@ enum avsp_exit {
 #define AVSP_CMD_ARENA_BYTES (64 << 20)
 
 // One row of an option table each; several commands have the same.
-#define AVSP_OPTION_COORDINATOR                                                                    \
-    {                                                                                              \
-        "coordinator", "TARGET", "AVSPL1T_COORDINATOR", "127.0.0.1:50051",                         \
-            "The coordinator: HOST:PORT, several with commas, dns:///NAME:PORT or unix:PATH."      \
-    }
+#define AVSP_OPTIONS_OF_A_COORDINATOR                                                              \
+    {"coordinator", "TARGET", "AVSPL1T_COORDINATOR", "127.0.0.1:50051",                            \
+     "The coordinator: HOST:PORT, several with commas, dns:///NAME:PORT or unix:PATH."},           \
+        AVSP_CLIENT_SECURITY_OPTIONS
 #define AVSP_OPTION_JSON                                                                           \
     {                                                                                              \
         "json", NULL, "AVSPL1T_JSON", NULL, "Print the result as one JSON object."                 \

@@ -22,12 +22,12 @@ static const struct avsp_cli_option submit_options[] = {
      "0 to 9: tasks of a job with more come before all of those with less."},
     {"label", "KEY=VALUE", NULL, NULL, "Something for list to find the job by. Repeats.",
      .repeats = true},
-    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTIONS_OF_A_COORDINATOR,
     AVSP_OPTION_JSON,
 };
 
 static const struct avsp_cli_option job_options[] = {
-    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTIONS_OF_A_COORDINATOR,
     AVSP_OPTION_JSON,
 };
 
@@ -35,25 +35,25 @@ static const struct avsp_cli_option status_options[] = {
     {"attempts", NULL, NULL, NULL,
      "Also how each attempt at each of its tasks ended: worker, times, error, and the tail of the "
      "log."},
-    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTIONS_OF_A_COORDINATOR,
     AVSP_OPTION_JSON,
 };
 
 static const struct avsp_cli_option drain_options[] = {
     {"undo", NULL, NULL, NULL, "It may take tasks again, where it still runs or is started anew."},
-    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTIONS_OF_A_COORDINATOR,
 };
 
 static const struct avsp_cli_option delete_options[] = {
     {"force", NULL, NULL, NULL, "Cancel the job first where it is not over."},
-    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTIONS_OF_A_COORDINATOR,
     AVSP_OPTION_JSON,
 };
 
 static const struct avsp_cli_option watch_options[] = {
     {"timeout", "SECONDS", "AVSPL1T_TIMEOUT", "0",
      "Stop watching after this long, with exit status 4; 0 watches to the end."},
-    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTIONS_OF_A_COORDINATOR,
     AVSP_OPTION_JSON,
     {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Say more about a failure."},
 };
@@ -65,7 +65,7 @@ static const struct avsp_cli_option list_options[] = {
      "Only jobs that were submitted with this label. Repeats: all of them, at most 4.",
      .repeats = true},
     {"limit", "N", NULL, "100", "At most so many, newest first."},
-    AVSP_OPTION_COORDINATOR,
+    AVSP_OPTIONS_OF_A_COORDINATOR,
     AVSP_OPTION_JSON,
 };
 

@@ -19,6 +19,12 @@ static const struct avsp_cli_option options[] = {
      "PostgreSQL that any number of coordinators may share: postgresql://USER@HOST/DATABASE, and "
      "whatever else libpq knows. Others can see a command line: give passwords in the environment "
      "or in ~/.pgpass. Default: avspl1t/coordinator.db in $XDG_STATE_HOME or ~/.local/state."},
+    {"tls-cert", "FILE", "AVSPL1T_TLS_CERT", NULL,
+     "Speak TLS, with this certificate (PEM), which those follow that are between it and a root. "
+     "This file and the next two may be replaced at any time."},
+    {"tls-key", "FILE", "AVSPL1T_TLS_KEY", NULL, "The key of --tls-cert."},
+    {"tls-client-ca", "FILE", "AVSPL1T_TLS_CLIENT_CA", NULL,
+     "Callers may show a certificate that one of these authorities signed."},
     {"http", "ADDRESS", "AVSPL1T_HTTP", NULL,
      "Serve /healthz, /readyz and Prometheus /metrics over HTTP at HOST:PORT. Default: do not."},
     {"lease-seconds", "N", "AVSPL1T_LEASE_SECONDS", "30",
@@ -117,6 +123,24 @@ static enum avsp_code read_address(const struct avsp_cli_parsed *args, const cha
         option, *ret_address);
 }
 
+static enum avsp_code read_tls(const struct avsp_cli_parsed *args, struct avsp_server_tls *ret_tls,
+                               struct avsp_err *err)
+{
+    *ret_tls = (struct avsp_server_tls){
+        .cert = avsp_cli_str(args, "tls-cert"),
+        .key = avsp_cli_str(args, "tls-key"),
+        .client_ca = avsp_cli_str(args, "tls-client-ca"),
+    };
+    if ((ret_tls->cert == NULL) != (ret_tls->key == NULL))
+        return avsp_err_set(err, AVSP_INVALID,
+                            "--tls-cert and --tls-key belong together: one is missing");
+    if (ret_tls->cert == NULL && ret_tls->client_ca != NULL)
+        return avsp_err_set(err, AVSP_INVALID,
+                            "--tls-client-ca needs --tls-cert and --tls-key: nobody shows a "
+                            "certificate without TLS");
+    return AVSP_OK;
+}
+
 static enum avsp_code read_ready_fd(const struct avsp_cli_parsed *args,
                                     struct avsp_config *ret_config, struct avsp_err *err)
 {
@@ -140,6 +164,8 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
     enum avsp_code rc = read_address(args, "listen", &ret_config->listen, err);
     if (rc == AVSP_OK)
         rc = read_address(args, "http", &ret_config->http, err);
+    if (rc == AVSP_OK)
+        rc = read_tls(args, &ret_config->tls, err);
     if (rc == AVSP_OK)
         rc = read_ready_fd(args, ret_config, err);
     if (rc == AVSP_OK)

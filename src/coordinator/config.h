@@ -2,6 +2,7 @@
 #ifndef AVSP_COORDINATOR_CONFIG_H
 #define AVSP_COORDINATOR_CONFIG_H
 
+#include "rpc/security.h"
 #include "util/arena.h"
 #include "util/cli.h"
 #include "util/err.h"
@@ -9,6 +10,7 @@
 
 struct avsp_config {
     const char *listen;
+    struct avsp_server_tls tls;
     const char *http;   ///< NULL = not served
     const char *db_url; ///< in the arena
     int64_t lease_ms;

@@ -96,7 +96,7 @@ static enum avsp_code serve(const struct avsp_config *config, struct avsp_servic
     struct avsp_http *AVSP_CLEANUP(http_cleanup) http = NULL;
     if (start_http(config, service, &http, err) != AVSP_OK)
         return err->code;
-    struct avsp_server_options options = {.listen = config->listen};
+    struct avsp_server_options options = {.listen = config->listen, .tls = config->tls};
     struct avsp_server *server = avsp_server_start(&options, &avsp_coordinator_ops, service, err);
     if (server == NULL)
         return err->code;

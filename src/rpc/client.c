@@ -8,64 +8,37 @@
 #define SERVICE "/com.avspl1t.CoordinatorService/"
 #define REQUEST_ARENA_BYTES (32u << 20)
 
-/// Spreads calls over coordinators, and avoids one that says it is going down.
-#define SERVICE_CONFIG                                                                             \
-    "{\"loadBalancingConfig\":[{\"round_robin\":{}}],\"healthCheckConfig\":{\"serviceName\":\"\"}" \
-    "}"
-
-/// Plaintext for now; TLS will be chosen here.
-static grpc_channel_credentials *make_credentials(void)
+/// Fills in what the client keeps of its own.
+static enum avsp_code set_up(struct avsp_client *cli, const char *target,
+                             const struct avsp_client_security *security, struct avsp_err *err)
 {
-    return grpc_insecure_credentials_create();
+    cli->target = strdup(target);
+    if (cli->target == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    if (security != NULL)
+        cli->security = *security;
+    if (avsp_target_is_unix(target))
+        cli->security.tls = false;
+    enum avsp_code rc = avsp_target_parse(target, &cli->name, &cli->authority, err);
+    return rc == AVSP_OK ? avsp_link_begin(cli, err) : rc;
 }
 
-static grpc_channel *open_channel(const char *name)
+struct avsp_client *avsp_client_new(const char *target, bool fail_fast,
+                                    const struct avsp_client_security *security,
+                                    struct avsp_err *err)
 {
-    grpc_arg list[] = {
-        AVSP_GRPC_STR(GRPC_ARG_SERVICE_CONFIG, SERVICE_CONFIG),
-        AVSP_GRPC_INT(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1),
-        AVSP_GRPC_INT(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, AVSP_RPC_ANSWER_MAX_BYTES),
-        AVSP_GRPC_INT(GRPC_ARG_KEEPALIVE_TIME_MS, 30000),
-        AVSP_GRPC_INT(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10000),
-        // 0 = no limit: with the default of 2, a waiting call never learns that the other side is frozen.
-        AVSP_GRPC_INT(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
-        AVSP_GRPC_INT(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100),
-        AVSP_GRPC_INT(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS,
-                      5000), // how long one attempt to connect may take
-        AVSP_GRPC_INT(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 2000),
-        AVSP_GRPC_INT(GRPC_ARG_ENABLE_HTTP_PROXY, 0),
-        AVSP_GRPC_INT(GRPC_ARG_ENABLE_RETRIES, 0), // only the caller knows what may be repeated
-        AVSP_GRPC_INT(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1),
-    };
-    grpc_channel_args args = {AVSP_ARRAY_LEN(list), list};
-    grpc_channel_credentials *creds = make_credentials();
-    grpc_channel *channel = grpc_channel_create(name, creds, &args);
-    grpc_channel_credentials_release(creds);
-    return channel;
-}
-
-struct avsp_client *avsp_client_new(const char *target, bool fail_fast, struct avsp_err *err)
-{
-    char *AVSP_CLEANUP(avsp_free_ptr) name = NULL;
-    if (avsp_target_parse(target, &name, err) != AVSP_OK)
-        return NULL;
     struct avsp_client *cli = calloc(1, sizeof *cli);
-    char *copy = strdup(target);
-    if (cli == NULL || copy == NULL) {
-        free(cli);
-        free(copy);
+    if (cli == NULL) {
         avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
         return NULL;
     }
-    cli->target = copy;
     cli->fail_fast = fail_fast;
     pthread_mutex_init(&cli->lock, NULL);
     avsp_grpc_begin();
-    sigset_t before;
-    avsp_signals_block(&before);
-    cli->channel = open_channel(name);
-    avsp_signals_restore(&before);
-    return cli;
+    if (set_up(cli, target, security, err) == AVSP_OK)
+        return cli;
+    avsp_client_free(cli);
+    return NULL;
 }
 
 void avsp_client_free(struct avsp_client *cli)
@@ -73,9 +46,13 @@ void avsp_client_free(struct avsp_client *cli)
     if (cli == NULL)
         return;
     AVSP_ASSERT(cli->flights == NULL);
-    grpc_channel_destroy(cli->channel);
+    grpc_channel *channel = cli->link != NULL ? avsp_link_give(cli->link) : NULL;
+    if (channel != NULL)
+        grpc_channel_destroy(channel);
     pthread_mutex_destroy(&cli->lock);
     free(cli->target);
+    free(cli->name);
+    free(cli->authority);
     free(cli);
     avsp_grpc_end();
 }

@@ -1,6 +1,6 @@
 /// The service, called: what workers and clients say to a coordinator.
 ///
-///     struct avsp_client *cli = avsp_client_new("127.0.0.1:50051", err);
+///     struct avsp_client *cli = avsp_client_new("127.0.0.1:50051", true, NULL, err);
 ///     avsp_client_submit(cli, &spec, job_id, deadline, err);
 ///
 /// One client serves all threads of a process at once. Each call blocks until its answer or its deadline. A gRPC status
@@ -16,6 +16,7 @@
 #define AVSP_RPC_CLIENT_H
 
 #include "core/model.h"
+#include "rpc/security.h"
 #include "util/arena.h"
 #include "util/err.h"
 #include "util/id.h"
@@ -25,8 +26,11 @@ struct avsp_client;
 
 /// @param target     "host:port", several with commas, "unix:PATH" or a gRPC name ("dns:///name:port"); copied
 /// @param fail_fast  true: an unreachable coordinator is an error at once
-/// @return free with avsp_client_free; NULL with @p err: INVALID a target that is not one.
+/// @param security   its strings are borrowed as long as the client lives; NULL: plain text, and nobody in particular
+/// @return free with avsp_client_free; NULL with @p err: INVALID a target that is not one, a file that is no PEM; NOT_FOUND,
+///         DENIED, …: a file that cannot be read.
 struct avsp_client *avsp_client_new(const char *target, bool fail_fast,
+                                    const struct avsp_client_security *security,
                                     struct avsp_err *err) AVSP_CHECKED;
 void avsp_client_free(struct avsp_client *cli);
 

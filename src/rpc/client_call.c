@@ -27,8 +27,11 @@ enum avsp_code avsp_flight_open(struct avsp_client *cli, const char *method,
     *flight = (struct avsp_flight){.deadline = timespec_of(deadline)};
     flight->cq = grpc_completion_queue_create_for_pluck(NULL);
     grpc_slice path = grpc_slice_from_copied_string(method);
-    flight->call = grpc_channel_create_call(cli->channel, NULL, GRPC_PROPAGATE_DEFAULTS, flight->cq,
-                                            path, NULL, flight->deadline, NULL);
+    pthread_mutex_lock(&cli->lock);
+    flight->link = avsp_link_take(cli);
+    pthread_mutex_unlock(&cli->lock);
+    flight->call = grpc_channel_create_call(flight->link->channel, NULL, GRPC_PROPAGATE_DEFAULTS,
+                                            flight->cq, path, NULL, flight->deadline, NULL);
     grpc_slice_unref(path);
     pthread_mutex_lock(&cli->lock);
     bool is_shut_down = cli->is_shut_down;
@@ -49,8 +52,11 @@ void avsp_flight_close(struct avsp_client *cli, struct avsp_flight *flight)
     *(flight->prev != NULL ? &flight->prev->next : &cli->flights) = flight->next;
     if (flight->next != NULL)
         flight->next->prev = flight->prev;
+    grpc_channel *unused = avsp_link_give(flight->link);
     pthread_mutex_unlock(&cli->lock);
     grpc_call_unref(flight->call);
+    if (unused != NULL)
+        grpc_channel_destroy(unused);
     grpc_completion_queue_shutdown(flight->cq);
     // A pluck queue with nothing left is over at once; `next` on one is not allowed.
     grpc_completion_queue_destroy(flight->cq);
@@ -136,6 +142,8 @@ enum avsp_code avsp_client_call(struct avsp_client *cli, const char *method,
     avsp_outcome_init(&outcome);
     exchange(cli, &flight, sent, &answer, &outcome);
     avsp_flight_close(cli, &flight);
+    if (outcome.status == GRPC_STATUS_OK)
+        atomic_store(&cli->has_answered, true);
     if (outcome.status != GRPC_STATUS_OK)
         return avsp_outcome_error(cli, &outcome, err);
     rc = avsp_wire_unpack(arena, answer_type, answer, AVSP_RPC_ANSWER_MAX_BYTES, ret_msg, err);

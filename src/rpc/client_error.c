@@ -23,6 +23,12 @@ static const struct {
     {"GOAWAY", "it is shutting down"},
     {"imed out", "no answer in time"},
     {"Timeout occurred", "no answer in time"},
+    {"certificate verify failed",
+     "its certificate is signed by nobody whom we trust (--tls-ca), or is not valid now"},
+    {"not in peer certificate", "its certificate is for another host (--tls-name)"},
+    {"wrong version number", "it does not speak TLS"},
+    {"alert bad certificate", "it does not accept our certificate (--tls-cert)"},
+    {"empty address list", "--tls-cert and --tls-key do not belong together"},
 };
 
 void avsp_outcome_init(struct avsp_outcome *outcome)
@@ -68,8 +74,24 @@ static enum avsp_code out_of_reach(const struct avsp_client *cli, const char *de
             break;
         }
     }
-    return avsp_err_set(err, AVSP_UNAVAILABLE, "coordinator %s cannot be reached: %.200s",
-                        cli->target, reason);
+    // What a server that expects TLS does with plain text, and with a certificate that it does not accept.
+    const char *hint = "";
+    if (strcmp(reason, "the connection broke") == 0 && !atomic_load(&cli->has_answered))
+        hint = cli->security.cert != NULL         ? "; does it accept our certificate (--tls-cert)?"
+               : avsp_target_is_unix(cli->target) ? ""
+               : !cli->security.tls               ? "; does it speak TLS (--tls-ca)?"
+                                                  : "";
+    return avsp_err_set(err, AVSP_UNAVAILABLE, "coordinator %s cannot be reached: %.200s%s",
+                        cli->target, reason, hint);
+}
+
+/// Is there a connection now?
+static bool is_connected(struct avsp_client *cli)
+{
+    pthread_mutex_lock(&cli->lock);
+    bool is = grpc_channel_check_connectivity_state(cli->link->channel, 0) == GRPC_CHANNEL_READY;
+    pthread_mutex_unlock(&cli->lock);
+    return is;
 }
 
 static bool is_shut_down(struct avsp_client *cli)
@@ -91,7 +113,7 @@ static enum avsp_code transport_error(struct avsp_client *cli, const struct avsp
         // A coordinator that shuts down cancels what comes too late (grpc/grpc#41785).
         return out_of_reach(cli, "GOAWAY", err);
     case GRPC_STATUS_DEADLINE_EXCEEDED:
-        if (grpc_channel_check_connectivity_state(cli->channel, 0) != GRPC_CHANNEL_READY)
+        if (!is_connected(cli))
             return out_of_reach(cli, "no answer in time", err);
         return avsp_err_set(err, AVSP_TIMEOUT, "coordinator %s did not answer in time",
                             cli->target);

@@ -1,31 +1,46 @@
 /// The parts of a client; for src/rpc alone.
 ///
-/// client.c has a function a method, client_call.c makes one call, client_watch.c follows a stream, client_target.c
-/// understands addresses, client_error.c says for people what gRPC says for programmers.
+/// client.c has a function a method, client_call.c makes one call, client_watch.c follows a stream, client_link.c keeps the
+/// channel, client_target.c understands addresses, client_error.c says for people what gRPC says for programmers.
 #ifndef AVSP_RPC_CLIENT_PRIVATE_H
 #define AVSP_RPC_CLIENT_PRIVATE_H
 
 #include "rpc/client.h"
 #include "rpc/compat.h"
+#include "rpc/tls.h"
 
 #include <protobuf-c/protobuf-c.h>
 #include <pthread.h>
+#include <stdatomic.h>
+
+/// A channel and the calls that use it.
+struct avsp_link {
+    grpc_channel *channel;
+    unsigned n_uses; ///< under the client's lock; the client's own included
+};
 
 /// A call under way, in the client's list so that shutdown reaches it.
 struct avsp_flight {
     struct avsp_flight *prev, *next;
+    struct avsp_link *link;
     grpc_call *call;
     grpc_completion_queue *cq; ///< a pluck queue of its own
     gpr_timespec deadline;
 };
 
 struct avsp_client {
-    char *target; ///< as given: for people
-    grpc_channel *channel;
+    char *target;    ///< as given: for people
+    char *name;      ///< as gRPC understands it
+    char *authority; ///< what a certificate must be for; "" = what the name says
+    struct avsp_client_security security;
     bool fail_fast;
     pthread_mutex_t lock;
+    struct avsp_link *link;                      ///< for new calls; never NULL
+    struct avsp_file_mark marks[AVSP_TLS_FILES]; ///< of its files
+    struct avsp_mono look_again;                 ///< at the files
     struct avsp_flight *flights;
     bool is_shut_down;
+    atomic_bool has_answered; ///< there was a coordinator, and it took a call of ours
 };
 
 /// What a call ended with.
@@ -61,9 +76,19 @@ enum avsp_code avsp_client_call(struct avsp_client *cli, const char *method,
 /// An answer that is not what the protocol says: @p err gets what was wrong with it.
 enum avsp_code avsp_client_bad_answer(struct avsp_err *err);
 
+// client_link.c
+/// Opens the client's first channel. @return OK; as avsp_client_credentials.
+enum avsp_code avsp_link_begin(struct avsp_client *cli, struct avsp_err *err) AVSP_CHECKED;
+/// The channel for a new call: another one where the client's files have changed. Under the lock.
+struct avsp_link *avsp_link_take(struct avsp_client *cli);
+/// Under the lock. @return the channel to be destroyed without it, or NULL.
+grpc_channel *avsp_link_give(struct avsp_link *link) AVSP_CHECKED;
+
 // client_target.c
-/// The name gRPC understands; free() it. @return OK; INVALID; NO_MEMORY.
-enum avsp_code avsp_target_parse(const char *target, char **ret_name,
+bool avsp_target_is_unix(const char *target);
+/// The name gRPC understands, and the host that it stands for where the name itself does not say it, else "".
+/// free() both, whatever is returned. @return OK; INVALID; NO_MEMORY.
+enum avsp_code avsp_target_parse(const char *target, char **ret_name, char **ret_authority,
                                  struct avsp_err *err) AVSP_CHECKED;
 
 // client_error.c

@@ -92,9 +92,9 @@ static void write_addresses(const struct addresses *all, struct avsp_buf *name)
     }
 }
 
-/// A list of places, or one that needs no name service.
+/// A list of places, or one that needs no name service. @param authority  gets the first host.
 static enum avsp_code parse_list(const char *target, char *text, struct avsp_buf *name,
-                                 struct avsp_err *err)
+                                 struct avsp_buf *authority, struct avsp_err *err)
 {
     struct addresses *AVSP_CLEANUP(avsp_free_ptr) all = calloc(1, sizeof *all);
     if (all == NULL)
@@ -104,6 +104,8 @@ static enum avsp_code parse_list(const char *target, char *text, struct avsp_buf
         int64_t port;
         if (!split_place(part, &host, &port))
             return not_a_target(target, "not HOST:PORT, with commas between several", err);
+        if (authority->len == 0)
+            avsp_buf_puts(authority, host);
         resolve(all, host, port);
     }
     if (all->n == 0)
@@ -121,9 +123,10 @@ static enum avsp_code parse_unix(const char *target, struct avsp_buf *name, stru
     return AVSP_OK;
 }
 
-static enum avsp_code parse(const char *target, struct avsp_buf *name, struct avsp_err *err)
+static enum avsp_code parse(const char *target, struct avsp_buf *name, struct avsp_buf *authority,
+                            struct avsp_err *err)
 {
-    if (strncmp(target, "unix:", strlen("unix:")) == 0)
+    if (avsp_target_is_unix(target))
         return parse_unix(target, name, err);
     if (strncmp(target, "dns:", strlen("dns:")) == 0 ||
         strncmp(target, "ipv4:", strlen("ipv4:")) == 0 ||
@@ -141,18 +144,33 @@ static enum avsp_code parse(const char *target, struct avsp_buf *name, struct av
         avsp_buf_printf(name, "dns:///%s", target);
         return AVSP_OK;
     }
-    return parse_list(target, text, name, err);
+    return parse_list(target, text, name, authority, err);
 }
 
-enum avsp_code avsp_target_parse(const char *target, char **ret_name, struct avsp_err *err)
+bool avsp_target_is_unix(const char *target)
+{
+    return strncmp(target, "unix:", strlen("unix:")) == 0;
+}
+
+enum avsp_code avsp_target_parse(const char *target, char **ret_name, char **ret_authority,
+                                 struct avsp_err *err)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) name;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) authority;
     avsp_buf_init(&name, TARGET_MAX_BYTES);
-    enum avsp_code rc = parse(target, &name, err);
+    avsp_buf_init(&authority, TARGET_MAX_BYTES);
+    enum avsp_code rc = parse(target, &name, &authority, err);
     if (rc == AVSP_OK)
         rc = avsp_buf_check(&name, err);
+    if (rc == AVSP_OK)
+        rc = avsp_buf_check(&authority, err);
     if (rc != AVSP_OK)
         return rc;
-    *ret_name = strdup(avsp_buf_text(&name));
-    return *ret_name != NULL ? AVSP_OK : avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    char *AVSP_CLEANUP(avsp_free_ptr) copy = strdup(avsp_buf_text(&name));
+    *ret_authority = strdup(avsp_buf_text(&authority));
+    if (copy == NULL || *ret_authority == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    *ret_name = copy;
+    copy = NULL;
+    return AVSP_OK;
 }

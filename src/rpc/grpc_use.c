@@ -4,16 +4,21 @@
 #include <pthread.h>
 #include <string.h>
 
-static pthread_once_t silenced = PTHREAD_ONCE_INIT;
+/// While nobody waits in a call, a connection in the making goes on at these intervals alone. gRPC's own, 5 s, is also how long
+/// one may take: a handshake of TLS, which is several steps, would never come to its end.
+#define IDLE_POLL_MS "100"
 
-static void silence(void)
+static pthread_once_t configured = PTHREAD_ONCE_INIT;
+
+static void configure(void)
 {
     setenv("GRPC_VERBOSITY", "NONE", 0);
+    setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", IDLE_POLL_MS, 0);
 }
 
 void avsp_grpc_begin(void)
 {
-    pthread_once(&silenced, silence);
+    pthread_once(&configured, configure);
     sigset_t before;
     avsp_signals_block(&before);
     grpc_init();

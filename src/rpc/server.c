@@ -8,6 +8,7 @@
 #define SLOTS 8
 #define POOL_THREADS_MIN 4
 #define POOL_THREADS_MAX 32
+#define CONNECTION_AGE_MS (60 * 60 * 1000)
 
 static void *serve(void *opaque)
 {
@@ -38,6 +39,8 @@ static grpc_server *create(void)
         AVSP_GRPC_INT(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10000),
         // A second coordinator must not share the port silently.
         AVSP_GRPC_INT(GRPC_ARG_ALLOW_REUSEPORT, 0),
+        // Whoever keeps a connection must show now and then that its certificate is still good: calls under way go on.
+        AVSP_GRPC_INT(GRPC_ARG_MAX_CONNECTION_AGE_MS, CONNECTION_AGE_MS),
     };
     grpc_channel_args args = {AVSP_ARRAY_LEN(list), list};
     return grpc_server_create(&args, NULL);
@@ -132,7 +135,7 @@ static enum avsp_code start(struct avsp_server *srv, const struct avsp_server_op
         return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
     srv->grpc = create();
     create_queues(srv);
-    enum avsp_code rc = avsp_listen(srv->grpc, options->listen, &srv->port, err);
+    enum avsp_code rc = avsp_listen(srv, options, err);
     if (rc != AVSP_OK)
         return rc;
     rc = start_threads(srv, options->n_threads, err);

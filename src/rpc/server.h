@@ -14,6 +14,7 @@
 #define AVSP_RPC_SERVER_H
 
 #include "core/model.h"
+#include "rpc/security.h"
 #include "util/arena.h"
 #include "util/err.h"
 #include "util/id.h"
@@ -64,10 +65,11 @@ struct avsp_service_ops {
 struct avsp_server_options {
     const char *listen; ///< "HOST:PORT" (port 0 = any free one), "[::1]:PORT" or "unix:PATH"
     unsigned n_threads; ///< of the pool for operations; 0 = a sensible number
+    struct avsp_server_tls tls; ///< not of a unix socket, which is always plain text
 };
 
-/// Starts serving. @return NULL with @p err: INVALID an address that is not one; EXISTS in use by another program;
-///         DENIED; LIMIT.
+/// Starts serving. @return NULL with @p err: INVALID an address that is not one, a certificate and a key that do not fit;
+///         EXISTS in use by another program; DENIED; LIMIT; of the files of TLS also NOT_FOUND, ….
 struct avsp_server *avsp_server_start(const struct avsp_server_options *options,
                                       const struct avsp_service_ops *ops, void *opaque,
                                       struct avsp_err *err) AVSP_CHECKED;

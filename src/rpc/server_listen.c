@@ -14,8 +14,6 @@
 #include "util/fd.h"
 #include "util/parse.h"
 
-#define ADDRESSES_MAX 8
-
 /// "HOST:PORT" or "[v6]:PORT" in parts.
 struct place {
     char host[256];
@@ -72,31 +70,38 @@ static int try_bind(const struct sockaddr *addr, socklen_t len)
     return bind(fd, addr, len) == 0 ? 0 : errno;
 }
 
-/// Plaintext for now; TLS will be chosen here.
-static grpc_server_credentials *make_credentials(void)
+/// @return OK, with the port bound.
+static enum avsp_code add_port(struct avsp_server *srv, const struct avsp_server_tls *tls,
+                               const char *text, int *ret_port, struct avsp_err *err)
 {
-    return grpc_insecure_server_credentials_create();
-}
-
-/// @return the port bound, 0 where it failed.
-static int add_port(grpc_server *grpc, const char *text)
-{
-    grpc_server_credentials *creds = make_credentials();
-    int port = grpc_server_add_http2_port(grpc, text, creds);
+    AVSP_ASSERT(srv->n_ports < AVSP_ADDRESSES_MAX);
+    struct avsp_tls_port *port = &srv->ports[srv->n_ports++];
+    port->tls = *tls;
+    grpc_server_credentials *creds = avsp_server_credentials(port);
+    int bound = grpc_server_add_http2_port(srv->grpc, text, creds);
     grpc_server_credentials_release(creds);
-    return port;
+    *ret_port = bound;
+    if (bound == 0 && tls->cert != NULL)
+        return avsp_err_set(err, AVSP_INVALID,
+                            "listen on %.200s: the certificate %.200s and the key %.200s do not "
+                            "belong together, or they or --tls-client-ca are damaged",
+                            text, tls->cert, tls->key);
+    return bound != 0 ? AVSP_OK
+                      : avsp_err_set(err, AVSP_UNAVAILABLE, "listen on %.300s: failed", text);
 }
 
 /// Binds one address that a name stands for.
-static enum avsp_code add_address(grpc_server *grpc, const struct addrinfo *found, int port,
-                                  const char *address, int *ret_port, struct avsp_err *err)
+static enum avsp_code add_address(struct avsp_server *srv,
+                                  const struct avsp_server_options *options,
+                                  const struct addrinfo *found, int *port, struct avsp_err *err)
 {
+    const char *address = options->listen;
     struct sockaddr_storage addr = {0};
     memcpy(&addr, found->ai_addr, found->ai_addrlen);
     if (addr.ss_family == AF_INET6)
-        ((struct sockaddr_in6 *)&addr)->sin6_port = htons((uint16_t)port);
+        ((struct sockaddr_in6 *)&addr)->sin6_port = htons((uint16_t)*port);
     else
-        ((struct sockaddr_in *)&addr)->sin_port = htons((uint16_t)port);
+        ((struct sockaddr_in *)&addr)->sin_port = htons((uint16_t)*port);
     int errnum = try_bind((struct sockaddr *)&addr, found->ai_addrlen);
     if (errnum != 0)
         return explain(errnum, address, err);
@@ -105,12 +110,12 @@ static enum avsp_code add_address(grpc_server *grpc, const struct addrinfo *foun
                     NI_NUMERICHOST) != 0)
         return avsp_err_set(err, AVSP_INVALID, "listen on %s: not an address", address);
     char text[NI_MAXHOST + 16];
-    snprintf(text, sizeof text, addr.ss_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, port);
-    int bound = add_port(grpc, text);
-    if (bound == 0)
-        return avsp_err_set(err, AVSP_UNAVAILABLE, "listen on %s: failed", address);
-    *ret_port = bound;
-    return AVSP_OK;
+    snprintf(text, sizeof text, addr.ss_family == AF_INET6 ? "[%s]:%d" : "%s:%d", host, *port);
+    int bound = 0;
+    enum avsp_code rc = add_port(srv, &options->tls, text, &bound, err);
+    if (rc == AVSP_OK)
+        *port = bound;
+    return rc;
 }
 
 static void free_addresses(struct addrinfo **list)
@@ -120,11 +125,14 @@ static void free_addresses(struct addrinfo **list)
 }
 
 /// Binds every address of the name, all with one port; a kind of address that this machine lacks is left out.
-static enum avsp_code listen_tcp(grpc_server *grpc, const char *address, int *ret_port,
+static enum avsp_code listen_tcp(struct avsp_server *srv, const struct avsp_server_options *options,
                                  struct avsp_err *err)
 {
+    const char *address = options->listen;
     struct place place;
     enum avsp_code rc = parse_place(address, &place, err);
+    if (rc == AVSP_OK && options->tls.cert != NULL)
+        rc = avsp_server_tls_check(&options->tls, err);
     if (rc != AVSP_OK)
         return rc;
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
@@ -136,14 +144,15 @@ static enum avsp_code listen_tcp(grpc_server *grpc, const char *address, int *re
     int port = (int)place.port;
     bool is_bound = false;
     unsigned n = 0;
-    for (const struct addrinfo *at = list; at != NULL && n < ADDRESSES_MAX; at = at->ai_next, n++) {
-        rc = add_address(grpc, at, port, address, &port, err);
+    for (const struct addrinfo *at = list; at != NULL && n < AVSP_ADDRESSES_MAX;
+         at = at->ai_next, n++) {
+        rc = add_address(srv, options, at, &port, err);
         is_bound |= rc == AVSP_OK;
         if (rc != AVSP_OK && rc != AVSP_INVALID)
             return rc;
     }
     if (is_bound)
-        *ret_port = port;
+        srv->port = port;
     return is_bound ? AVSP_OK : rc;
 }
 
@@ -168,7 +177,8 @@ static enum avsp_code clear_stale(const struct sockaddr_un *addr, struct avsp_er
     return AVSP_OK;
 }
 
-static enum avsp_code listen_unix(grpc_server *grpc, const char *address, struct avsp_err *err)
+static enum avsp_code listen_unix(struct avsp_server *srv, const char *address,
+                                  struct avsp_err *err)
 {
     const char *path = address + strlen("unix:");
     struct sockaddr_un addr = {.sun_family = AF_UNIX};
@@ -188,16 +198,16 @@ static enum avsp_code listen_unix(grpc_server *grpc, const char *address, struct
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) name;
     avsp_buf_init(&name, 4 * sizeof addr.sun_path);
     avsp_unix_name(&name, path);
-    return avsp_buf_check(&name, err) == AVSP_OK && add_port(grpc, avsp_buf_text(&name)) != 0
-               ? AVSP_OK
-               : avsp_err_set(err, AVSP_UNAVAILABLE, "listen on %s: failed", path);
+    int unused;
+    const struct avsp_server_tls plain = {0};
+    rc = avsp_buf_check(&name, err);
+    return rc == AVSP_OK ? add_port(srv, &plain, avsp_buf_text(&name), &unused, err) : rc;
 }
 
-enum avsp_code avsp_listen(grpc_server *grpc, const char *address, int *ret_port,
+enum avsp_code avsp_listen(struct avsp_server *srv, const struct avsp_server_options *options,
                            struct avsp_err *err)
 {
-    *ret_port = 0;
-    return strncmp(address, "unix:", strlen("unix:")) == 0
-               ? listen_unix(grpc, address, err)
-               : listen_tcp(grpc, address, ret_port, err);
+    return strncmp(options->listen, "unix:", strlen("unix:")) == 0
+               ? listen_unix(srv, options->listen, err)
+               : listen_tcp(srv, options, err);
 }

@@ -8,10 +8,12 @@
 
 #include "rpc/call.h"
 #include "rpc/server.h"
+#include "rpc/tls.h"
 
 #include <pthread.h>
 
 #define AVSP_QUEUES_MAX 4
+#define AVSP_ADDRESSES_MAX 8 ///< that one name to listen at stands for
 /// Parked claims included; a farm of 5000 workers has about three calls each.
 #define AVSP_CALLS_MAX 20000
 
@@ -34,6 +36,8 @@ struct avsp_server {
     struct avsp_health *health;
     struct avsp_reflection *reflection;
     struct avsp_ticker *ticker;
+    struct avsp_tls_port ports[AVSP_ADDRESSES_MAX];
+    unsigned n_ports;
     int port;
     bool is_started;
     atomic_uint n_calls; ///< that clients made
@@ -45,8 +49,8 @@ struct avsp_server {
 };
 
 // server_listen.c
-/// Binds and says which port. @return as avsp_server_start.
-enum avsp_code avsp_listen(grpc_server *grpc, const char *address, int *ret_port,
+/// Binds, and says in the server which port. @return as avsp_server_start.
+enum avsp_code avsp_listen(struct avsp_server *srv, const struct avsp_server_options *options,
                            struct avsp_err *err) AVSP_CHECKED;
 
 // server_ops.c

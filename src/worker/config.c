@@ -17,6 +17,7 @@
 static const struct avsp_cli_option options[] = {
     {"coordinator", "TARGET", "AVSPL1T_COORDINATOR", "127.0.0.1:50051",
      "The coordinator: HOST:PORT, several with commas, unix:PATH or a gRPC name."},
+    AVSP_CLIENT_SECURITY_OPTIONS,
     {"slots", "N", "AVSPL1T_SLOTS", NULL,
      "Encodes at once. Default: one a processor, fewer where memory is short."},
     {"threads", "N", "AVSPL1T_THREADS", NULL,
@@ -192,7 +193,9 @@ enum avsp_code avsp_worker_config_read(const struct avsp_cli_parsed *args,
     *ret_config = (struct avsp_worker_config){.idle_ms = -1};
     ret_config->coordinator = avsp_cli_str(args, "coordinator");
     ret_config->once = avsp_cli_flag(args, "once");
-    enum avsp_code rc = read_id(args, ret_config, err);
+    enum avsp_code rc = avsp_client_security_read(args, &ret_config->security, err);
+    if (rc == AVSP_OK)
+        rc = read_id(args, ret_config, err);
     if (rc == AVSP_OK)
         rc = read_sizes(args, ret_config, err);
     if (rc == AVSP_OK)

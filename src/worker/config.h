@@ -2,6 +2,7 @@
 #ifndef AVSP_WORKER_CONFIG_H
 #define AVSP_WORKER_CONFIG_H
 
+#include "rpc/security.h"
 #include "util/cli.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -12,6 +13,7 @@
 
 struct avsp_worker_config {
     const char *coordinator;
+    struct avsp_client_security security;
     char id[65];
     char host[65];
     unsigned slots;

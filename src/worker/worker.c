@@ -142,9 +142,9 @@ static enum avsp_code open_parts(struct avsp_worker *worker, struct avsp_err *er
     enum avsp_code rc = avsp_workdir_open(config->work_dir, &worker->workdir, err);
     if (rc != AVSP_OK)
         return rc;
-    worker->claims = avsp_client_new(config->coordinator, true, err);
+    worker->claims = avsp_client_new(config->coordinator, true, &config->security, err);
     if (worker->claims != NULL)
-        worker->reports = avsp_client_new(config->coordinator, false, err);
+        worker->reports = avsp_client_new(config->coordinator, false, &config->security, err);
     return worker->reports != NULL ? AVSP_OK : avsp_err_wrap(err, "--coordinator");
 }
 

@@ -66,7 +66,7 @@ static int set_up(void **state)
     assert_non_null(b);
     fake_start(&b->fake, NULL);
     struct avsp_err err = {0};
-    b->cli = avsp_client_new(b->fake.listen, false, &err);
+    b->cli = avsp_client_new(b->fake.listen, false, NULL, &err);
     assert_non_null(b->cli);
     *state = b;
     return 0;
@@ -239,7 +239,7 @@ static bool lose_a_worker(struct bench *b, unsigned round)
 {
     struct claimer c;
     struct avsp_err err = {0};
-    struct avsp_client *cli = avsp_client_new(b->fake.listen, false, &err);
+    struct avsp_client *cli = avsp_client_new(b->fake.listen, false, NULL, &err);
     assert_non_null(cli);
     struct bench one = {.cli = cli};
     pthread_mutex_lock(&b->fake.lock);

@@ -40,7 +40,7 @@ static void start_bench(struct bench *b, bool on_socket)
     assert_non_null(mkdtemp(b->dir));
     fake_start(&b->fake, on_socket ? b->dir : NULL);
     struct avsp_err err = {0};
-    b->cli = avsp_client_new(b->fake.listen, true, &err);
+    b->cli = avsp_client_new(b->fake.listen, true, NULL, &err);
     assert_non_null(b->cli);
     avsp_arena_init(&b->arena, 256 << 20);
     avsp_buf_init(&b->want, 8 << 20);

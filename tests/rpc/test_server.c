@@ -94,7 +94,7 @@ static void names_and_ipv6_work(void **state)
         assert_non_null(srv);
         char target[64];
         snprintf(target, sizeof target, "%s:%d", hosts[i], avsp_server_port(srv));
-        struct avsp_client *cli = avsp_client_new(target, false, &err);
+        struct avsp_client *cli = avsp_client_new(target, false, NULL, &err);
         assert_non_null(cli);
         assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_OK);
         avsp_client_free(cli);
@@ -145,7 +145,7 @@ static void targets_are_checked(void **state)
                          "no.such.host.invalid:1,neither.this.invalid:2"};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(bad); i++) {
         struct avsp_err err = {0};
-        struct avsp_client *cli = avsp_client_new(bad[i], true, &err);
+        struct avsp_client *cli = avsp_client_new(bad[i], true, NULL, &err);
         if (cli != NULL)
             print_message("taken: \"%s\"\n", bad[i]);
         assert_null(cli);
@@ -171,21 +171,21 @@ static void out_of_reach_is_said_plainly(void **state)
     char target[64], want[200];
     snprintf(target, sizeof target, "127.0.0.1:%d", free_port());
     struct avsp_err err = {0};
-    struct avsp_client *cli = avsp_client_new(target, true, &err);
+    struct avsp_client *cli = avsp_client_new(target, true, NULL, &err);
     assert_non_null(cli);
     assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_UNAVAILABLE);
     snprintf(want, sizeof want, "coordinator %s cannot be reached: connection refused", target);
     assert_string_equal(err.text, want);
     avsp_client_free(cli);
 
-    cli = avsp_client_new("unix:/nonexistent/sock", true, &err);
+    cli = avsp_client_new("unix:/nonexistent/sock", true, NULL, &err);
     assert_non_null(cli);
     assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_UNAVAILABLE);
     assert_string_equal(
         err.text, "coordinator unix:/nonexistent/sock cannot be reached: there is no such socket");
     avsp_client_free(cli);
 
-    cli = avsp_client_new(target, false, &err); // a patient one, until its deadline
+    cli = avsp_client_new(target, false, NULL, &err); // a patient one, until its deadline
     assert_non_null(cli);
     assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(300), &err), AVSP_UNAVAILABLE);
     assert_non_null(strstr(err.text, "cannot be reached"));
@@ -199,7 +199,7 @@ static void a_list_survives_the_loss_of_one(void **state)
     char target[200];
     snprintf(target, sizeof target, "127.0.0.1:%d,%s", free_port(), fake.listen);
     struct avsp_err err = {0};
-    struct avsp_client *cli = avsp_client_new(target, false, &err);
+    struct avsp_client *cli = avsp_client_new(target, false, NULL, &err);
     assert_non_null(cli);
     for (int i = 0; i < 10; i++)
         assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_OK);
@@ -214,7 +214,7 @@ static void a_coordinator_that_comes_back_is_found(void **state)
     assert_non_null(mkdtemp(dir));
     fake_start(&fake, dir);
     struct avsp_err err = {0};
-    struct avsp_client *cli = avsp_client_new(fake.listen, false, &err);
+    struct avsp_client *cli = avsp_client_new(fake.listen, false, NULL, &err);
     assert_non_null(cli);
     for (int i = 0; i < 3; i++) {
         assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(20000), &err), AVSP_OK);
@@ -270,7 +270,7 @@ static void a_stop_ends_what_hangs(void **state)
     fake_start(&fake, NULL);
     struct avsp_err err = {0};
     struct hanger claims[4], watches[2];
-    struct avsp_client *cli = avsp_client_new(fake.listen, true, &err);
+    struct avsp_client *cli = avsp_client_new(fake.listen, true, NULL, &err);
     assert_non_null(cli);
     for (size_t i = 0; i < AVSP_ARRAY_LEN(claims); i++) {
         claims[i].cli = cli;
@@ -303,7 +303,7 @@ static void what_is_too_large_is_refused(void **state)
     (void)state;
     fake_start(&fake, NULL);
     struct avsp_err err = {0};
-    struct avsp_client *cli = avsp_client_new(fake.listen, true, &err);
+    struct avsp_client *cli = avsp_client_new(fake.listen, true, NULL, &err);
     assert_non_null(cli);
     static char path[3000];
     memset(path, 'p', sizeof path - 1);
@@ -331,7 +331,7 @@ static void bad_fields_are_named(void **state)
     (void)state;
     fake_start(&fake, NULL);
     struct avsp_err err = {0};
-    struct avsp_client *cli = avsp_client_new(fake.listen, true, &err);
+    struct avsp_client *cli = avsp_client_new(fake.listen, true, NULL, &err);
     assert_non_null(cli);
     struct avsp_location none = avsp_location_none();
     struct avsp_location fs = avsp_location_fs("/in");
@@ -400,7 +400,7 @@ static void one_life(void)
     assert_non_null(mkdtemp(dir));
     fake_start(&fake, dir);
     struct avsp_err err = {0};
-    struct avsp_client *cli = avsp_client_new(fake.listen, false, &err);
+    struct avsp_client *cli = avsp_client_new(fake.listen, false, NULL, &err);
     assert_non_null(cli);
     assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_OK);
     avsp_client_free(cli);
@@ -437,11 +437,11 @@ static void children_inherit_no_descriptor(void **state)
     unsigned before = count_inheritable();
     fake_start(&fake, NULL);
     struct avsp_err err = {0};
-    struct avsp_client *cli = avsp_client_new(fake.listen, false, &err);
+    struct avsp_client *cli = avsp_client_new(fake.listen, false, NULL, &err);
     char host[64] = "", target[128]; // a name: gRPC's resolver opens sockets of its own
     assert_int_equal(gethostname(host, sizeof host - 1), 0);
     snprintf(target, sizeof target, "dns:///%s:1", host);
-    struct avsp_client *by_name = avsp_client_new(target, true, &err);
+    struct avsp_client *by_name = avsp_client_new(target, true, NULL, &err);
     assert_non_null(cli);
     assert_non_null(by_name);
     assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_OK);

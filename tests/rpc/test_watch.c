@@ -85,7 +85,7 @@ static int set_up(void **state)
     assert_non_null(b);
     fake_start(&b->fake, NULL);
     struct avsp_err err = {0};
-    b->cli = avsp_client_new(b->fake.listen, true, &err);
+    b->cli = avsp_client_new(b->fake.listen, true, NULL, &err);
     assert_non_null(b->cli);
     *state = b;
     return 0;
