@@ -1,6 +1,7 @@
-/// What a packet's own bits say (media/keyframe.h). Input: codec, length of the extradata, extradata, packet.
+/// What a packet's own bits say (media/keyframe.h), and whether the headers of its sequence allow fields (media/fields.h). Input: codec, length of the extradata, extradata, packet.
 #include "media/keyframe.h"
 #include "fuzz.h"
+#include "media/fields.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -13,9 +14,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint8_t *AVSP_CLEANUP(avsp_free_ptr) packet = fuzz_bytes(data + 2 + extra, size - 2 - extra);
     const AVCodecParameters par = {.codec_type = AVMEDIA_TYPE_VIDEO,
                                    .codec_id = codecs[data[0] % AVSP_ARRAY_LEN(codecs)],
+                                   .width = 64,
+                                   .height = 64,
                                    .extradata = extradata,
                                    .extradata_size = (int)extra};
     (void)avsp_keyframe_is_gradual(&par, packet, size - 2 - extra);
     (void)avsp_keyframe_is_hidden(&par, packet, size - 2 - extra);
+    struct avsp_glance glance;
+    avsp_glance_init(&glance);
+    (void)avsp_fields_of(&par, &glance);
     return 0;
 }

@@ -1,12 +1,10 @@
 #include "core/av1.h"
 #include "core/plan.h"
-#include "media/averr.h"
-#include "media/decoder.h"
 #include "media/encode_segment.h"
 #include "media/encode_whole.h"
 #include "media/picture.h"
-#include "media/source.h"
 #include "media/steps.h"
+#include "media/window.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -15,36 +13,27 @@
 #define INIT_NAME "init.mp4"
 /// More frames than a segment can have, so that it is one GOP.
 #define GOP_FRAMES (1 << 20)
-#define MS_PER_S 1000
 
 /// The work on one piece.
 struct run {
     const struct avsp_step *step;
     struct avsp_control *ctl;
-    struct avsp_piece_header header;
-    struct avsp_source source;
-    struct avsp_decoder decoder;
+    struct avsp_window window;
+    const struct avsp_piece_header *header; ///< the window's
     struct avsp_picture *picture;
-    AVPacket *pkt;
-    AVFrame *decoded;
+    AVFrame *shown; ///< as it comes from the window
     AVFrame *made;
     char name[16];                       ///< of the rendition
     struct avsp_buf init;                ///< of the first segment; the others' must be the same
     struct avsp_encode_segment *segment; ///< the one in the making
-    uint64_t n_frames;                   ///< that were encoded
-    uint64_t n_left_out;                 ///< that a damaged source gave too many
-    int64_t last_pts; ///< of the last frame that was encoded, at first the window's start
-    bool late;        ///< the first frames are missing
 };
 
 static void run_deinit(struct run *run)
 {
     avsp_encode_segment_free(&run->segment);
     avsp_picture_free(&run->picture);
-    avsp_decoder_close(&run->decoder);
-    avsp_source_close(&run->source);
-    av_packet_free(&run->pkt);
-    av_frame_free(&run->decoded);
+    avsp_window_close(&run->window);
+    av_frame_free(&run->shown);
     av_frame_free(&run->made);
     avsp_buf_deinit(&run->init);
 }
@@ -86,10 +75,10 @@ static enum avsp_code report_rendition(struct run *run, struct avsp_err *err)
                 .init_bytes = file.bytes,
                 .init_sha256 = file.sha256,
                 .codecs = codecs,
-                .timescale = run->header.timescale,
+                .timescale = run->header->timescale,
                 .width_px = (uint32_t)fmt->width_px,
                 .height_px = (uint32_t)fmt->height_px,
-                .frame_rate = run->header.frame_rate,
+                .frame_rate = run->header->frame_rate,
                 .video_range = video_range(fmt->transfer),
                 .language = "und",
                 .title = "",
@@ -146,8 +135,8 @@ static enum avsp_code begin_segment(struct run *run, uint32_t idx, struct avsp_e
 {
     struct avsp_av1_options options = {
         .format = avsp_picture_get_format(run->picture),
-        .timescale = run->header.timescale,
-        .frame_rate = run->header.frame_rate,
+        .timescale = run->header->timescale,
+        .frame_rate = run->header->frame_rate,
         .crf = run->step->crf,
         .preset = run->step->preset,
         .threads = run->step->threads,
@@ -157,163 +146,80 @@ static enum avsp_code begin_segment(struct run *run, uint32_t idx, struct avsp_e
     return rc == AVSP_OK ? rc : avsp_err_wrap(err, "segment %" PRIu32, idx);
 }
 
-static int64_t ticks_of(const struct run *run, int64_t pts)
+/// Encodes one picture of the window.
+static enum avsp_code encode_picture(struct run *run, const struct avsp_window_shown *shown,
+                                     struct avsp_err *err)
 {
-    return avsp_plan_ticks(pts, run->header.origin_pts, run->header.time_base,
-                           run->header.timescale);
-}
-
-/// Where a frame begins on the timeline: at its own timestamp, but the first one where the first frame of the window should have
-/// been. So a damaged start leaves no hole between this piece and the one before.
-static int64_t start_ticks(struct run *run, int64_t pts)
-{
-    AVRational base = {run->header.time_base.num, run->header.time_base.den};
-    if (run->n_frames == 0 && run->decoder.first_pts != AV_NOPTS_VALUE) {
-        int64_t promised =
-            av_rescale_q(run->decoder.first_pts, run->decoder.stream->time_base, base);
-        run->late = promised < pts;
-        pts = AVSP_MIN(pts, promised);
-    }
-    return ticks_of(run, pts);
-}
-
-/// Encodes one frame of the window.
-static enum avsp_code encode_frame(struct run *run, int64_t pts, struct avsp_err *err)
-{
-    const struct avsp_piece_header *h = &run->header;
-    int64_t place = avsp_plan_place(h->origin_pts, h->time_base, h->segment_seconds, pts);
+    const struct avsp_piece_header *h = run->header;
+    int64_t place = avsp_plan_place(h->origin_pts, h->time_base, h->segment_seconds, shown->pts);
     if (place < h->idx || place >= (int64_t)h->idx + h->n_segments)
         return avsp_err_set(err, AVSP_CORRUPT,
                             "a frame at %" PRId64 " belongs to segment %" PRId64
                             ", which is not in this piece",
-                            pts, place);
-    int64_t ticks = start_ticks(run, pts);
+                            shown->pts, place);
     enum avsp_code rc = AVSP_OK;
     if (run->segment != NULL && avsp_encode_segment_idx(run->segment) != (uint32_t)place)
-        rc = end_segment(run, ticks, err);
+        rc = end_segment(run, shown->ticks, err);
     if (rc == AVSP_OK && run->segment == NULL)
         rc = begin_segment(run, (uint32_t)place, err);
     if (rc == AVSP_OK)
-        rc = avsp_picture_make(run->picture, run->decoded, run->made, err);
+        rc = avsp_picture_make(run->picture, run->shown, run->made, err);
     if (rc != AVSP_OK)
         return rc;
-    run->made->pts = ticks;
+    run->made->pts = shown->ticks;
     rc = avsp_encode_segment_add(run->segment, run->made, err);
     av_frame_unref(run->made);
-    run->n_frames++;
-    run->last_pts = pts;
-    avsp_control_progress(run->ctl, run->n_frames, h->frames);
+    avsp_control_progress(run->ctl, run->window.n_frames, h->frames);
     return rc;
-}
-
-/// A frame that does not fit: a damaged source may give one, which is left out and counted; else something is wrong with the
-/// piece, and nothing is guessed.
-static enum avsp_code doubt(struct run *run, int64_t pts, const char *what, struct avsp_err *err)
-{
-    if (run->decoder.n_damaged > 0) {
-        run->n_left_out++;
-        return AVSP_OK;
-    }
-    int64_t ms = avsp_plan_ticks(pts, run->header.origin_pts, run->header.time_base, MS_PER_S);
-    return avsp_err_set(err, AVSP_CORRUPT, "the frame at %" PRId64 ".%03" PRId64 " s %s",
-                        ms / MS_PER_S, ms % MS_PER_S, what);
-}
-
-/// Looks at one decoded frame. @param ret_past the window is over.
-static enum avsp_code take_frame(struct run *run, bool *ret_past, struct avsp_err *err)
-{
-    const struct avsp_piece_header *h = &run->header;
-    if (run->decoded->pts == AV_NOPTS_VALUE)
-        return doubt(run, run->last_pts, "is followed by one without a timestamp", err);
-    AVRational base = {h->time_base.num, h->time_base.den};
-    int64_t pts = av_rescale_q(run->decoded->pts, run->decoder.stream->time_base, base);
-    if (pts < h->in_pts)
-        return AVSP_OK;
-    if (pts >= h->out_pts) {
-        *ret_past = true;
-        return AVSP_OK;
-    }
-    if (run->n_frames > 0 && pts <= run->last_pts)
-        return doubt(run, pts, "is not after the one before", err);
-    if (run->n_frames >= h->frames)
-        return doubt(run, pts, "is one more than the piece promises", err);
-    return encode_frame(run, pts, err);
 }
 
 static enum avsp_code encode_all(struct run *run, struct avsp_err *err)
 {
-    bool past = false;
-    while (!past) {
-        bool got = false;
-        enum avsp_code rc =
-            avsp_decoder_read(&run->decoder, run->source.ctx, run->pkt, run->decoded, &got, err);
+    for (bool got = true; got;) {
+        struct avsp_window_shown shown;
+        enum avsp_code rc = avsp_window_next(&run->window, run->shown, &shown, &got, err);
         if (rc == AVSP_OK && got)
-            rc = take_frame(run, &past, err);
-        av_frame_unref(run->decoded);
+            rc = encode_picture(run, &shown, err);
+        av_frame_unref(run->shown);
         if (rc != AVSP_OK)
             return rc;
-        if (!got)
-            break;
     }
-    if (run->n_frames == 0)
+    if (run->segment == NULL)
         return avsp_err_set(err, AVSP_CORRUPT, "none of its %" PRIu64 " frames can be decoded",
-                            run->header.frames);
-    return end_segment(run, ticks_of(run, run->header.next_pts), err);
+                            run->header->frames);
+    return end_segment(run, avsp_window_ticks(&run->window, run->header->next_pts), err);
 }
 
 static enum avsp_code warn_of_damage(struct run *run, struct avsp_err *err)
 {
-    const struct avsp_piece_header *h = &run->header;
-    uint64_t n_missing = h->frames - run->n_frames;
+    const struct avsp_piece_header *h = run->header;
+    const struct avsp_window *w = &run->window;
+    uint64_t n_missing = h->frames - w->n_frames;
     // Damage before the window is told by the piece that it belongs to.
-    if (n_missing == 0 && run->n_left_out == 0 && run->decoder.n_watched == 0)
+    if (n_missing == 0 && w->n_left_out == 0 && w->decoder.n_watched == 0)
         return AVSP_OK;
     return avsp_control_warn(
         run->ctl, err,
         "video from %" PRId64 " s: the source is damaged: %" PRIu64 " errors, %" PRIu64
         " of %" PRIu64 " frames are missing%s, %" PRIu64 " out of order are left out",
-        (int64_t)h->idx * h->segment_seconds, run->decoder.n_watched, n_missing, h->frames,
-        run->late ? " (the first of them at the start: the next one is shown earlier)" : "",
-        run->n_left_out);
-}
-
-static enum avsp_code check_header(const struct avsp_piece_header *h, struct avsp_err *err)
-{
-    if (h->kind != AVSP_MEDIA_VIDEO)
-        return avsp_err_set(err, AVSP_INVALID, "not a piece of video");
-    if (h->in_pts >= h->out_pts || h->next_pts <= h->in_pts || h->frames == 0 ||
-        h->n_segments == 0 || h->timescale == 0 || h->timescale > INT32_MAX ||
-        h->frame_rate.num < 1 || h->frame_rate.den < 1 || h->rotation % 90 != 0)
-        return avsp_err_set(err, AVSP_INVALID, "the header of the piece contradicts itself");
-    return AVSP_OK;
+        (int64_t)h->idx * h->segment_seconds, w->decoder.n_watched, n_missing, h->frames,
+        w->late ? " (the first of them at the start: the next one is shown earlier)" : "",
+        w->n_left_out);
 }
 
 static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_arena *arena,
                                struct avsp_err *err)
 {
-    enum avsp_code rc = avsp_source_open_piece(input_fd, arena, &run->header, &run->source, err);
+    run->header = &run->window.header;
+    enum avsp_code rc = avsp_window_open(&run->window, input_fd, arena, run->step->threads, err);
     if (rc == AVSP_OK)
-        rc = check_header(&run->header, err);
+        rc = avsp_picture_new(run->header, &run->picture, err);
     if (rc != AVSP_OK)
         return rc;
-    int stream = av_find_best_stream(run->source.ctx, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
-    if (stream < 0)
-        return avsp_averr_set(err, stream, "find the video of the piece");
-    const AVStream *st = run->source.ctx->streams[stream];
-    rc = avsp_decoder_open(&run->decoder, st, run->step->threads, err);
-    if (rc == AVSP_OK)
-        rc = avsp_picture_new(&run->header, &run->picture, err);
-    if (rc != AVSP_OK)
-        return rc;
-    AVRational base = {run->header.time_base.num, run->header.time_base.den};
-    avsp_decoder_watch(&run->decoder, av_rescale_q(run->header.in_pts, base, st->time_base),
-                       av_rescale_q(run->header.out_pts, base, st->time_base));
-    run->last_pts = run->header.in_pts;
-    snprintf(run->name, sizeof run->name, "v%" PRIu32, run->header.track);
-    run->pkt = av_packet_alloc();
-    run->decoded = av_frame_alloc();
+    snprintf(run->name, sizeof run->name, "v%" PRIu32, run->header->track);
+    run->shown = av_frame_alloc();
     run->made = av_frame_alloc();
-    if (run->pkt == NULL || run->decoded == NULL || run->made == NULL)
+    if (run->shown == NULL || run->made == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for frames");
     return AVSP_OK;
 }

@@ -1,6 +1,7 @@
 #include "media/steps.h"
 
 #include "core/plan.h"
+#include "media/fields.h"
 #include "media/left_out.h"
 #include "media/libraries.h"
 #include "media/lookahead.h"
@@ -49,6 +50,7 @@ static enum avsp_code look(struct probe *probe)
     bool odd_rotation = false;
     avsp_tracks_describe(probe->source.ctx, video, &probe->ahead.glance, &probe->facts,
                          &odd_rotation);
+    probe->facts.fields = avsp_fields_of(video->codecpar, &probe->ahead.glance);
     rc =
         avsp_notes_of(video, &probe->facts, &probe->ahead.glance, odd_rotation, &probe->notes, why);
     if (rc != AVSP_OK)

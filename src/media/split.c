@@ -2,6 +2,7 @@
 
 #include "core/plan.h"
 #include "media/extent.h"
+#include "media/fields.h"
 #include "media/left_out.h"
 #include "media/lookahead.h"
 #include "media/notes.h"
@@ -77,6 +78,7 @@ static enum avsp_code gather_facts(struct split *split, struct avsp_piece_header
     };
     bool odd_rotation = false;
     avsp_tracks_describe(split->source.ctx, video, &split->glance, &facts, &odd_rotation);
+    facts.fields = avsp_fields_of(video->codecpar, &split->glance);
     int64_t distances[AVSP_LOOKAHEAD_FRAMES];
     size_t n = avsp_lookahead_distances(&split->ahead, distances);
     struct avsp_rational time_base = {video->time_base.num, video->time_base.den};

@@ -1,6 +1,7 @@
 #include "media/split_video.h"
 
 #include "core/plan.h"
+#include "media/deinterlace.h"
 #include "media/keyframe.h"
 
 #include <inttypes.h>
@@ -89,7 +90,10 @@ static void count(struct avsp_split_video *video, uint64_t number, int64_t from_
         run->next_pts = entry->pts;
     }
     run->n_beyond++;
-    run->next_pts = AVSP_MIN(run->next_pts, entry->pts);
+    if (entry->pts > run->next_pts)
+        return;
+    run->next_pts = entry->pts;
+    run->next_number = number;
 }
 
 /// Counts again what came too early for the run as it was before.
@@ -119,10 +123,39 @@ static enum avsp_code write_wanted(struct avsp_split_video *video, struct avsp_e
     return AVSP_OK;
 }
 
+/// The time from which on frames must be whole for a window that begins at @p in_pts: its own, or, where pictures lean on frames before it,
+/// that of the second shown one before it, or as near as there is one.
+static int64_t whole_from(const struct avsp_split_video *video, int64_t in_pts)
+{
+    if (video->facts.fields == AVSP_FIELDS_NONE)
+        return in_pts;
+    int64_t latest[AVSP_DEINTERLACE_CONTEXT] = {in_pts, in_pts};
+    size_t n = 0;
+    for (uint64_t i = video->spool.first; i < video->spool.end; i++) {
+        const struct avsp_spool_entry *entry = avsp_spool_at(&video->spool, i);
+        if (!entry->shown || entry->pts >= in_pts)
+            continue;
+        if (n == 0 || entry->pts > latest[0]) {
+            latest[1] = n > 0 ? latest[0] : entry->pts;
+            latest[0] = entry->pts;
+        } else if (n == 1 || entry->pts > latest[1]) {
+            latest[1] = entry->pts;
+        }
+        n++;
+    }
+    return latest[1];
+}
+
+/// Number of the packet with which a piece must begin whose window begins at @p in_pts.
+static uint64_t start_for(const struct avsp_split_video *video, int64_t in_pts)
+{
+    return avsp_spool_start_for(&video->spool, whole_from(video, in_pts));
+}
+
 /// Forgets what no later piece can begin with and this one holds already.
 static void trim(struct avsp_split_video *video)
 {
-    uint64_t start = avsp_spool_start_for(&video->spool, video->run.end_pts);
+    uint64_t start = start_for(video, video->run.end_pts);
     avsp_spool_drop_before(&video->spool, AVSP_MIN(start, video->run.written));
 }
 
@@ -239,17 +272,28 @@ static uint64_t bytes_before(const struct avsp_spool *spool, uint64_t number)
     return number == spool->end ? spool->total_bytes : avsp_spool_at(spool, number)->bytes_before;
 }
 
+/// Where pictures lean on the frame behind them, the piece gets the one behind its window.
+static enum avsp_code add_tail(struct avsp_split_video *video, struct avsp_err *err)
+{
+    if (video->facts.fields == AVSP_FIELDS_NONE)
+        return AVSP_OK;
+    video->run.wanted = AVSP_MAX(video->run.wanted, video->run.next_number + 1);
+    return write_wanted(video, err);
+}
+
 /// The run's last place is over and frames behind it are there: goes on with it, or begins the next piece.
 static enum avsp_code pass_boundary(struct avsp_split_video *video, struct avsp_err *err)
 {
     const struct avsp_piece_run run = video->run;
-    uint64_t start = avsp_spool_start_for(&video->spool, run.next_pts);
+    uint64_t start = start_for(video, run.next_pts);
     uint64_t repeated = 0;
     if (start < run.wanted)
         repeated = bytes_before(&video->spool, run.wanted) - bytes_before(&video->spool, start);
     if (repeated > run.own_bytes / OVERLAP_DIVISOR)
         return extend_run(video, err);
-    enum avsp_code rc = close_run(video, run.next_pts, run.next_pts, err);
+    enum avsp_code rc = add_tail(video, err);
+    if (rc == AVSP_OK)
+        rc = close_run(video, run.next_pts, run.next_pts, err);
     if (rc != AVSP_OK)
         return rc;
     return open_run(video, run.next_pts, start, run.first_beyond, err);
@@ -296,7 +340,7 @@ static enum avsp_code add(struct avsp_split_video *video, AVPacket *packet,
     if (rc != AVSP_OK)
         return rc;
     if (video->run.writer == NULL)
-        rc = open_run(video, facts->pts, number, number, err);
+        rc = open_run(video, facts->pts, video->spool.first, number, err);
     else
         count(video, number, video->run.in_pts);
     if (rc == AVSP_OK)
@@ -309,15 +353,28 @@ static enum avsp_code add(struct avsp_split_video *video, AVPacket *packet,
     return rc;
 }
 
+/// Behind a restart: of the pictures before the piece's window the last ones are kept where those in it lean on them.
+static enum avsp_code keep_context(struct avsp_split_video *video, AVPacket *packet,
+                                   struct avsp_err *err)
+{
+    if (video->facts.fields == AVSP_FIELDS_NONE)
+        return AVSP_OK;
+    struct avsp_spool_entry facts = {.pts = packet->pts, .key = true, .shown = true};
+    enum avsp_code rc = avsp_spool_push(&video->spool, packet, &facts, err);
+    if (rc == AVSP_OK && video->spool.end - video->spool.first > AVSP_DEINTERLACE_CONTEXT)
+        avsp_spool_drop_before(&video->spool, video->spool.end - AVSP_DEINTERLACE_CONTEXT);
+    return rc;
+}
+
 enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *packet, bool shown,
                                     struct avsp_err *err)
 {
     const AVCodecParameters *par = video->stream->codecpar;
     size_t len = (size_t)packet->size;
     if (video->run.writer == NULL) {
-        // The first frame behind a restart: it takes the place of the one that the piece before promises.
         if (packet->pts < video->run.in_pts)
-            return AVSP_OK;
+            return keep_context(video, packet, err);
+        // The first frame behind a restart: it takes the place of the one that the piece before promises.
         packet->pts = video->run.in_pts;
     }
     struct avsp_spool_entry facts = {

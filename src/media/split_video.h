@@ -18,6 +18,8 @@
 /// goes on. So the pieces of a source hold at most 1.5 times its bytes, whatever its keyframe distance. But a run of more
 /// than AVSP_RUN_SECONDS_MAX would keep one encoder busy for too long: `too_long` says so.
 ///
+/// Where interlaced frames become whole pictures (deinterlace.h), a piece also holds the two frames before its window, whole, and the one behind.
+///
 /// A place is known to be over, without trusting decode times, once more later frames have come than any codec reorders.
 /// Memory and disk: the spool's (spool.h), the piece being written, and the pieces that are not acknowledged. One thread.
 #ifndef AVSP_MEDIA_SPLIT_VIDEO_H
@@ -46,6 +48,7 @@ struct avsp_piece_run {
     uint64_t n_beyond;                ///< frames at or after end_pts that have come already
     uint64_t first_beyond;            ///< number of the first of them
     int64_t next_pts;                 ///< earliest of them
+    uint64_t next_number;             ///< its packet's number
 };
 
 struct avsp_split_video {

@@ -1,6 +1,7 @@
 /// Decodes the video of a piece and prints each picture's own time and MD5, as test_split.py compares them with the
 /// source's: `pts md5`, in the order in which the decoder gives them. Command line tools guess times that grow instead.
-#include "media/source.h"
+/// With --window the pictures of its window, as an encode gets them: `ticks md5`.
+#include "media/window.h"
 #include "util/fd.h"
 
 #include <fcntl.h>
@@ -9,6 +10,7 @@
 #include <libavutil/imgutils.h>
 #include <libavutil/md5.h>
 #include <stdio.h>
+#include <string.h>
 
 static void die(const char *what)
 {
@@ -40,8 +42,34 @@ static void print_all(AVCodecContext *decoder, AVFrame *frame)
         print_frame(frame);
 }
 
+/// The pictures of the window as an encode gets them; each with its time on the timeline, in ticks.
+static int print_window(const char *path)
+{
+    struct avsp_err err = {0};
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 20);
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct avsp_window AVSP_CLEANUP(avsp_window_close) window = {0};
+    AVFrame *AVSP_CLEANUP(av_frame_free) frame = av_frame_alloc();
+    if (frame == NULL || avsp_window_open(&window, fd, &arena, 1, &err) != AVSP_OK)
+        die(err.text);
+    for (;;) {
+        struct avsp_window_shown shown;
+        bool got = false;
+        if (avsp_window_next(&window, frame, &shown, &got, &err) != AVSP_OK)
+            die(err.text);
+        if (!got)
+            return 0;
+        frame->pts = shown.ticks;
+        print_frame(frame);
+        av_frame_unref(frame);
+    }
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 3 && strcmp(argv[1], "--window") == 0)
+        return print_window(argv[2]);
     struct avsp_err err = {0};
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, 1 << 20);

@@ -1,0 +1,215 @@
+#include "media/window.h"
+
+#include "core/plan.h"
+#include "media/averr.h"
+
+#include <inttypes.h>
+
+#define MS_PER_S 1000
+
+/// What a decoded frame is for.
+enum use { LEAVE_OUT, CONTEXT, SHOW };
+
+static enum avsp_code check_header(const struct avsp_piece_header *h, struct avsp_err *err)
+{
+    if (h->kind != AVSP_MEDIA_VIDEO)
+        return avsp_err_set(err, AVSP_INVALID, "not a piece of video");
+    if (h->in_pts >= h->out_pts || h->next_pts <= h->in_pts || h->frames == 0 ||
+        h->n_segments == 0 || h->timescale == 0 || h->timescale > INT32_MAX ||
+        h->frame_rate.num < 1 || h->frame_rate.den < 1 || h->rotation % 90 != 0)
+        return avsp_err_set(err, AVSP_INVALID, "the header of the piece contradicts itself");
+    return AVSP_OK;
+}
+
+static enum avsp_code open_decoder(struct avsp_window *w, unsigned threads, struct avsp_err *err)
+{
+    const struct avsp_piece_header *h = &w->header;
+    int stream = av_find_best_stream(w->source.ctx, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
+    if (stream < 0)
+        return avsp_averr_set(err, stream, "find the video of the piece");
+    const AVStream *st = w->source.ctx->streams[stream];
+    enum avsp_code rc = avsp_decoder_open(&w->decoder, st, threads, err);
+    if (rc != AVSP_OK)
+        return rc;
+    AVRational base = {h->time_base.num, h->time_base.den};
+    avsp_decoder_watch(&w->decoder, av_rescale_q(h->in_pts, base, st->time_base),
+                       av_rescale_q(h->out_pts, base, st->time_base));
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_window_open(struct avsp_window *w, int input_fd, struct avsp_arena *arena,
+                                unsigned threads, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_source_open_piece(input_fd, arena, &w->header, &w->source, err);
+    if (rc == AVSP_OK)
+        rc = check_header(&w->header, err);
+    if (rc == AVSP_OK)
+        rc = open_decoder(w, threads, err);
+    if (rc != AVSP_OK)
+        return rc;
+    w->last_pts = w->header.in_pts;
+    w->context_pts = INT64_MIN;
+    w->pkt = av_packet_alloc();
+    w->decoded = av_frame_alloc();
+    if (w->pkt == NULL || w->decoded == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for frames");
+    if (w->header.fields == AVSP_FIELDS_NONE)
+        return AVSP_OK;
+    w->deinterlacer = avsp_deinterlacer_new(w->header.fields, w->header.field_rate, err);
+    return w->deinterlacer != NULL ? AVSP_OK : err->code;
+}
+
+void avsp_window_close(struct avsp_window *w)
+{
+    avsp_deinterlacer_free(&w->deinterlacer);
+    avsp_decoder_close(&w->decoder);
+    avsp_source_close(&w->source);
+    av_packet_free(&w->pkt);
+    av_frame_free(&w->decoded);
+}
+
+int64_t avsp_window_ticks(const struct avsp_window *w, int64_t pts)
+{
+    return avsp_plan_ticks(pts, w->header.origin_pts, w->header.time_base, w->header.timescale);
+}
+
+/// A frame that does not fit: a damaged source may give one, which is left out and counted; else something is wrong with the
+/// piece, and nothing is guessed.
+static enum avsp_code doubt(struct avsp_window *w, int64_t pts, const char *what,
+                            struct avsp_err *err)
+{
+    if (w->decoder.n_damaged > 0) {
+        w->n_left_out++;
+        return AVSP_OK;
+    }
+    int64_t ms = avsp_plan_ticks(pts, w->header.origin_pts, w->header.time_base, MS_PER_S);
+    return avsp_err_set(err, AVSP_CORRUPT, "the frame at %" PRId64 ".%03" PRId64 " s %s",
+                        ms / MS_PER_S, ms % MS_PER_S, what);
+}
+
+/// Decides what to do with the decoded frame.
+static enum avsp_code judge(struct avsp_window *w, enum use *ret_use, struct avsp_err *err)
+{
+    const struct avsp_piece_header *h = &w->header;
+    *ret_use = LEAVE_OUT;
+    if (w->decoded->pts == AV_NOPTS_VALUE)
+        return doubt(w, w->last_pts, "is followed by one without a timestamp", err);
+    AVRational base = {h->time_base.num, h->time_base.den};
+    int64_t pts = av_rescale_q(w->decoded->pts, w->decoder.stream->time_base, base);
+    w->decoded->pts = pts;
+    if (pts < h->in_pts) {
+        // What comes before the source's first shown frame nobody would see in one pass over it either.
+        if (pts >= h->origin_pts && pts > w->context_pts)
+            *ret_use = CONTEXT;
+        return AVSP_OK;
+    }
+    if (pts >= h->out_pts) {
+        w->is_over = true;
+        *ret_use = CONTEXT;
+        return AVSP_OK;
+    }
+    if (w->n_frames > 0 && pts <= w->last_pts)
+        return doubt(w, pts, "is not after the one before", err);
+    if (w->n_frames >= h->frames)
+        return doubt(w, pts, "is one more than the piece promises", err);
+    w->n_frames++;
+    w->last_pts = pts;
+    *ret_use = SHOW;
+    return AVSP_OK;
+}
+
+/// Gives the deinterlacer the decoded frame.
+static enum avsp_code feed(struct avsp_window *w, struct avsp_err *err)
+{
+    const struct avsp_piece_header *h = &w->header;
+    int64_t pts = w->decoded->pts;
+    bool first = w->context_pts == INT64_MIN;
+    w->context_pts = pts;
+    return avsp_deinterlacer_send(w->deinterlacer, w->decoded,
+                                  first && pts > h->origin_pts && pts < h->in_pts, err);
+}
+
+/// Decodes one frame, and gives it to whoever is next. @param ret_given  @p frame has it.
+static enum avsp_code advance(struct avsp_window *w, AVFrame *frame, bool *ret_given,
+                              struct avsp_err *err)
+{
+    bool got = false;
+    enum use use = LEAVE_OUT;
+    enum avsp_code rc =
+        avsp_decoder_read(&w->decoder, w->source.ctx, w->pkt, w->decoded, &got, err);
+    if (rc == AVSP_OK && got)
+        rc = judge(w, &use, err);
+    w->is_over = w->is_over || !got;
+    *ret_given = rc == AVSP_OK && use == SHOW && w->deinterlacer == NULL;
+    if (*ret_given)
+        av_frame_move_ref(frame, w->decoded);
+    else if (rc == AVSP_OK && use != LEAVE_OUT && w->deinterlacer != NULL)
+        rc = feed(w, err);
+    else if (rc == AVSP_OK && !got && w->deinterlacer != NULL)
+        rc = avsp_deinterlacer_send(w->deinterlacer, NULL, false, err);
+    av_frame_unref(w->decoded);
+    return rc;
+}
+
+/// Where a picture is shown: at its own timestamp, but the first one where the first frame of the window should have been. So a
+/// damaged start leaves no hole between this piece and the one before.
+static int64_t start_ticks(struct avsp_window *w, int64_t pts)
+{
+    AVRational base = {w->header.time_base.num, w->header.time_base.den};
+    if (!w->began && w->decoder.first_pts != AV_NOPTS_VALUE) {
+        int64_t promised = av_rescale_q(w->decoder.first_pts, w->decoder.stream->time_base, base);
+        w->late = promised < pts;
+        pts = AVSP_MIN(pts, promised);
+    }
+    w->began = true;
+    return avsp_window_ticks(w, pts);
+}
+
+/// A second field is shown in the middle between its frame and the next.
+static int64_t second_ticks(const struct avsp_window *w, const struct avsp_deinterlaced *from)
+{
+    int64_t next = w->header.next_pts;
+    if (from->has_next)
+        next = AVSP_MIN(next, from->next_pts);
+    int64_t begin = avsp_window_ticks(w, from->pts);
+    return begin + (avsp_window_ticks(w, next) - begin) / 2;
+}
+
+/// Takes a picture of the window from the deinterlacer.
+static bool take_deinterlaced(struct avsp_window *w, AVFrame *frame,
+                              struct avsp_window_shown *ret_shown)
+{
+    struct avsp_deinterlaced from;
+    while (avsp_deinterlacer_receive(w->deinterlacer, frame, &from)) {
+        if (from.pts >= w->header.in_pts && from.pts < w->header.out_pts) {
+            ret_shown->pts = from.pts;
+            ret_shown->ticks = from.is_second ? second_ticks(w, &from) : start_ticks(w, from.pts);
+            return true;
+        }
+        av_frame_unref(frame);
+    }
+    return false;
+}
+
+enum avsp_code avsp_window_next(struct avsp_window *w, AVFrame *frame,
+                                struct avsp_window_shown *ret_shown, bool *ret_got,
+                                struct avsp_err *err)
+{
+    *ret_got = false;
+    for (;;) {
+        if (w->deinterlacer != NULL && take_deinterlaced(w, frame, ret_shown)) {
+            *ret_got = true;
+            return AVSP_OK;
+        }
+        if (w->is_over)
+            return AVSP_OK;
+        enum avsp_code rc = advance(w, frame, ret_got, err);
+        if (rc != AVSP_OK)
+            return rc;
+        if (!*ret_got)
+            continue;
+        ret_shown->pts = frame->pts;
+        ret_shown->ticks = start_ticks(w, frame->pts);
+        return AVSP_OK;
+    }
+}

@@ -1,0 +1,130 @@
+"""Interlaced sources: the pictures that encodes get from the pieces, each alone, are those that one pass of the same filter over
+the whole file gives, bit for bit: no comb and no lost field where pieces meet.
+"""
+
+import os
+import subprocess
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+
+import child
+from test_split import ffmpeg, pieces_of, x264
+
+MEDIA = os.environ.get("AVSPL1T_TEST_MEDIA")
+REAL = ["dev/mpeg2_576i_sar64x45_broadcast_start19207.ts", "bad-dev/broadcast_loss_1080i_4eac3_dvbsub.ts"]
+FILTER = "bwdif=mode={mode}:deint=interlaced"
+
+
+def fields(seconds, order="top", size="96x64", start=0):
+    """A picture that moves with each field: fields of two times in each frame of 1/25 s."""
+    return ["-f", "lavfi", "-i", f"testsrc2=r=50:s={size}:d={seconds + start}", "-vf",
+            f"trim=start={start},setpts=PTS-STARTPTS,tinterlace=interleave_{order},setfield={order[0]}ff"]
+
+
+def mpeg2(gop=12, top=1):
+    return ["-c:v", "mpeg2video", "-g", gop, "-bf", 2, "-flags", "+ildct+ilme", "-top", top, "-q:v", 4]
+
+
+def make_open_gop(path):
+    ffmpeg(*fields(9), *mpeg2(), path)
+
+
+def make_bottom_first(path):
+    ffmpeg(*fields(7, "bottom"), *mpeg2(15, top=0), path)
+
+
+def make_aligned(path):
+    # Keyframes exactly where pieces begin: these must begin a keyframe earlier.
+    ffmpeg(*fields(9), *x264("interlaced=1", "keyint=50", "min-keyint=50", "scenecut=0", "bframes=3"), path)
+
+
+def make_intra(path):
+    ffmpeg(*fields(5), "-c:v", "prores_ks", "-profile:v", 0, "-flags", "+ildct", path)
+
+
+def make_untimed(path):
+    # H.264 with B-frames in AVI: decoded in the split.
+    ffmpeg(*fields(7), *x264("interlaced=1", "keyint=40", "bframes=2"), path)
+
+
+def joined(path, parts):
+    for i, (source, codec) in enumerate(parts):
+        ffmpeg(*source, *codec, "-output_ts_offset", 10 + 3 * i, path.with_suffix(f".{i}.ts"))
+    path.write_bytes(b"".join(path.with_suffix(f".{i}.ts").read_bytes() for i in range(len(parts))))
+
+
+def make_mixed(path):
+    film = ["-f", "lavfi", "-i", "testsrc2=r=25:s=96x64:d=3"]
+    codec = ["-c:v", "mpeg2video", "-g", 10, "-bf", 2, "-q:v", 4]
+    joined(path, [(fields(3), mpeg2()), (film, codec), (fields(3), mpeg2())])
+
+
+def make_new_parameters(path):
+    # Copied at first, decoded from the change on.
+    first, second = path.with_suffix(".a.flv"), path.with_suffix(".b.flv")
+    ffmpeg(*fields(5), *x264("interlaced=1", "keyint=40", "bframes=2"), first)
+    ffmpeg(*fields(4, start=5), *x264("interlaced=1", "keyint=30", "bframes=2", "cabac=0"), "-output_ts_offset", 5.08, second)
+    path.write_bytes(first.read_bytes() + second.read_bytes()[13:])
+
+
+MADE = {
+    "open_gop.ts": make_open_gop,
+    "bottom_first.mpg": make_bottom_first,
+    "aligned.mp4": make_aligned,
+    "intra.mov": make_intra,
+    "untimed.avi": make_untimed,
+    "mixed.ts": make_mixed,
+    "new_parameters.flv": make_new_parameters,
+}
+
+
+def one_pass(path, mode):
+    """What the command line tool's filter makes of the whole file: the pictures' MD5s, and how many are unlike the decoded ones."""
+    md5s = []
+    for graph in (["-vf", FILTER.format(mode=mode)], []):
+        command = ["ffmpeg", "-nostdin", "-v", "quiet", "-threads", "1", "-noautorotate", "-i", f"file:{path}", "-map", "0:V:0",
+                   *graph, "-fps_mode", "passthrough", "-f", "framemd5", "-"]
+        out = subprocess.run(command, stdout=subprocess.PIPE, timeout=child.DEADLINE_S, check=False).stdout.decode()
+        md5s.append([line.split(",")[5].strip() for line in out.splitlines() if not line.startswith("#")])
+    return md5s[0], len(set(md5s[0]) - set(md5s[1]))
+
+
+def of_pieces(result, folder):
+    """The pictures of all pieces in order; and their times in seconds."""
+    md5s, times = [], []
+    for piece in pieces_of(result):
+        head = child.header(folder / piece["file"])
+        out = subprocess.run([child.PIECE_FRAMES, "--window", folder / piece["file"]], stdout=subprocess.PIPE, check=True,
+                             timeout=child.DEADLINE_S).stdout.decode()
+        for line in out.splitlines():
+            ticks, md5 = line.split()
+            md5s.append(md5)
+            times.append(Fraction(int(ticks), int(head["timescale"])))
+    return md5s, times
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_pieces_give_what_one_pass_gives(tmp_path, name):
+    source = tmp_path / name
+    MADE[name](source)
+    result = child.run(source, tmp_path)
+    assert len(pieces_of(result)) > 2
+    wanted, n_filtered = one_pass(source, "send_frame")
+    assert n_filtered > len(wanted) / 3
+    found, times = of_pieces(result, tmp_path)
+    assert found == wanted
+    assert [round(t * 25) for t in times] == list(range(len(wanted)))
+
+
+@pytest.mark.skipif(not MEDIA, reason="AVSPL1T_TEST_MEDIA names no folder")
+@pytest.mark.parametrize("name", REAL)
+def test_real_broadcasts(tmp_path, name):
+    source = Path(MEDIA, name)
+    result = child.run(source, tmp_path, seconds=1)
+    wanted, _ = one_pass(source, "send_frame")
+    found, _ = of_pieces(result, tmp_path)
+    # They begin in the middle: pictures before the first that can be decoded are left out.
+    assert len(found) > 20
+    assert found == wanted[-len(found):]
