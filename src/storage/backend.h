@@ -7,10 +7,13 @@
 
 #include "storage/storage.h"
 
+struct avsp_s3;
+
 struct avsp_storage {
     char **roots;       ///< folders that may be touched, with all links followed
     size_t n_roots;     ///< 0 = everything
     unsigned file_mode; ///< of published files: 0666 less the process's umask
+    struct avsp_s3 *s3;
 };
 
 struct avsp_backend {
@@ -21,6 +24,8 @@ struct avsp_backend {
     void (*close)(struct avsp_reader *reader);
     enum avsp_code (*read)(struct avsp_reader *reader, uint64_t offset, void *ret_bytes, size_t len,
                            size_t *ret_len, struct avsp_err *err);
+    enum avsp_code (*fetch)(struct avsp_reader *reader, int fd, const struct avsp_watch *watch,
+                            struct avsp_err *err);
     /// Those that are done already are left alone: a call that was interrupted is repeated.
     enum avsp_code (*put)(struct avsp_storage *store, struct avsp_put *puts, size_t n_puts,
                           struct avsp_err *err);
@@ -34,6 +39,11 @@ struct avsp_backend {
                            void *opaque, struct avsp_err *err);
     enum avsp_code (*remove_folder)(struct avsp_storage *store, const struct avsp_location *folder,
                                     struct avsp_err *err);
+    enum avsp_code (*drop_unfinished)(struct avsp_storage *store,
+                                      const struct avsp_location *folder, struct avsp_err *err);
+    enum avsp_code (*url)(struct avsp_storage *store, const struct avsp_location *file,
+                          int64_t seconds, struct avsp_arena *arena, const char **ret_url,
+                          struct avsp_err *err);
     enum avsp_code (*probe_folder)(struct avsp_storage *store, const struct avsp_location *folder,
                                    struct avsp_err *err);
 };
@@ -46,5 +56,6 @@ struct avsp_reader {
 };
 
 extern const struct avsp_backend avsp_local_backend;
+extern const struct avsp_backend avsp_s3_backend;
 
 #endif

@@ -92,6 +92,30 @@ static enum avsp_code local_read(struct avsp_reader *reader, uint64_t offset, vo
     return AVSP_OK;
 }
 
+static enum avsp_code local_fetch(struct avsp_reader *reader, int fd,
+                                  const struct avsp_watch *watch, struct avsp_err *err)
+{
+    void *block AVSP_CLEANUP(avsp_free_ptr) = malloc(COPY_BYTES);
+    if (block == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "%s: memory ran out", reader->name);
+    for (uint64_t offset = 0; offset < reader->bytes;) {
+        size_t n = 0;
+        if (watch != NULL && watch->should_stop != NULL && watch->should_stop(watch->opaque))
+            return avsp_err_set(err, AVSP_CANCELED, "stopped");
+        enum avsp_code rc = local_read(reader, offset, block, COPY_BYTES, &n, err);
+        if (rc == AVSP_OK && n == 0)
+            rc = avsp_err_set(err, AVSP_UNAVAILABLE, "%s: became shorter", reader->name);
+        if (rc == AVSP_OK)
+            rc = avsp_fd_pwrite_all(fd, block, n, offset, err);
+        if (rc != AVSP_OK)
+            return rc;
+        if (watch != NULL && watch->moved != NULL)
+            watch->moved(watch->opaque, n);
+        offset += n;
+    }
+    return AVSP_OK;
+}
+
 /// A file that is not published yet: in the final folder, under a name of ours, gone with the scope unless published.
 struct temporary {
     int folder;                                                ///< O_PATH; owned
@@ -238,20 +262,23 @@ static enum avsp_code stage_copy(struct avsp_storage *store, int from, struct pu
 static enum avsp_code stage(struct avsp_storage *store, struct putting *p, struct avsp_err *err)
 {
     const char *path = p->put->path;
+    const bool keep = p->put->keep;
     int AVSP_CLEANUP(avsp_fd_cleanup) from =
-        open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | (keep ? 0 : O_NOFOLLOW));
     struct stat st;
     if (from < 0 || fstat(from, &st) != 0)
         return avsp_local_failed(err, errno, path);
     if (!S_ISREG(st.st_mode))
         return avsp_err_set(err, AVSP_INVALID, "%s: not a regular file", path);
     // Its other name is somebody else's file, whose mode would change and whose content would be published.
-    if (st.st_nlink != 1)
+    if (!keep && st.st_nlink != 1)
         return avsp_err_set(err, AVSP_INVALID, "%s: has another name too", path);
     enum avsp_code rc =
         avsp_local_open_parent(store, p->tmp.shown, true, &p->tmp.folder, &p->tmp.leaf, err);
     if (rc != AVSP_OK)
         return rc;
+    if (keep)
+        return stage_copy(store, from, p, err);
     if (fchmod(from, store->file_mode) != 0)
         return avsp_local_failed(err, errno, path);
     temporary_name(&p->tmp);
@@ -290,7 +317,7 @@ static enum avsp_code sync_folders(struct putting *all, size_t n, struct avsp_er
             rc = sync_folder(all[i].tmp.folder, all[i].tmp.shown, err);
     for (size_t i = 0; i < n && rc == AVSP_OK; i++) {
         all[i].put->done = true;
-        if (all[i].copied && unlink(all[i].put->path) != 0)
+        if (all[i].copied && !all[i].put->keep && unlink(all[i].put->path) != 0)
             rc = avsp_local_failed(err, errno, all[i].put->path);
     }
     return rc;
@@ -386,15 +413,35 @@ static enum avsp_code local_probe_folder(struct avsp_storage *store,
     return rc;
 }
 
+/// What is half done bears a name of its own in the folder, and is listed.
+static enum avsp_code local_drop_unfinished(struct avsp_storage *store,
+                                            const struct avsp_location *folder,
+                                            struct avsp_err *err)
+{
+    (void)store, (void)folder, (void)err;
+    return AVSP_OK;
+}
+
+static enum avsp_code local_url(struct avsp_storage *store, const struct avsp_location *file,
+                                int64_t seconds, struct avsp_arena *arena, const char **ret_url,
+                                struct avsp_err *err)
+{
+    (void)store, (void)seconds, (void)arena, (void)ret_url;
+    return avsp_err_set(err, AVSP_UNSUPPORTED, "%s: a local file has no URL", file->path);
+}
+
 const struct avsp_backend avsp_local_backend = {
     .stat = local_stat,
     .open = local_open,
     .close = local_close,
     .read = local_read,
+    .fetch = local_fetch,
     .put = local_put,
     .put_bytes = local_put_bytes,
     .remove = local_delete,
     .list = avsp_local_list,
     .remove_folder = avsp_local_remove_folder,
+    .drop_unfinished = local_drop_unfinished,
+    .url = local_url,
     .probe_folder = local_probe_folder,
 };

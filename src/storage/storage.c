@@ -2,6 +2,7 @@
 
 #include "storage/backend.h"
 #include "storage/local_path.h"
+#include "storage/s3_private.h"
 #include "util/fd.h"
 
 #include <errno.h>
@@ -32,11 +33,11 @@ struct avsp_storage *avsp_storage_new(const struct avsp_storage_options *options
         return NULL;
     }
     store->file_mode = 0666 & ~process_umask();
-    if (avsp_local_roots_init(store, options, err) != AVSP_OK) {
-        avsp_storage_free(store);
-        return NULL;
-    }
-    return store;
+    if (avsp_local_roots_init(store, options, err) == AVSP_OK &&
+        (store->s3 = avsp_s3_new(options, err)) != NULL)
+        return store;
+    avsp_storage_free(store);
+    return NULL;
 }
 
 void avsp_storage_free(struct avsp_storage *store)
@@ -44,7 +45,13 @@ void avsp_storage_free(struct avsp_storage *store)
     if (store == NULL)
         return;
     avsp_local_roots_deinit(store);
+    avsp_s3_free(store->s3);
     free(store);
+}
+
+void avsp_storage_stop(struct avsp_storage *store)
+{
+    avsp_s3_stop(store->s3);
 }
 
 static const struct avsp_backend *backend_of(const struct avsp_location *loc, struct avsp_err *err)
@@ -53,9 +60,7 @@ static const struct avsp_backend *backend_of(const struct avsp_location *loc, st
     case AVSP_LOCATION_FS:
         return &avsp_local_backend;
     case AVSP_LOCATION_S3:
-        avsp_err_set(err, AVSP_UNSUPPORTED, "s3://%s/%s: S3 storage is not built in yet",
-                     loc->bucket, loc->path);
-        return NULL;
+        return &avsp_s3_backend;
     case AVSP_LOCATION_NONE:
         break;
     }
@@ -117,6 +122,12 @@ enum avsp_code avsp_reader_read(struct avsp_reader *reader, uint64_t offset, voi
                                 size_t len, size_t *ret_len, struct avsp_err *err)
 {
     return reader->backend->read(reader, offset, ret_bytes, len, ret_len, err);
+}
+
+enum avsp_code avsp_reader_fetch(struct avsp_reader *reader, int fd, const struct avsp_watch *watch,
+                                 struct avsp_err *err)
+{
+    return reader->backend->fetch(reader, fd, watch, err);
 }
 
 enum avsp_code avsp_storage_put_many(struct avsp_storage *store, const struct avsp_location *folder,
@@ -217,6 +228,29 @@ enum avsp_code avsp_storage_remove_folder(struct avsp_storage *store,
         rc = backend->remove_folder(store, folder, err);
     while (try_again(rc, err, &tries));
     return rc;
+}
+
+enum avsp_code avsp_storage_drop_unfinished(struct avsp_storage *store,
+                                            const struct avsp_location *folder,
+                                            struct avsp_err *err)
+{
+    const struct avsp_backend *backend = backend_of(folder, err);
+    return backend == NULL ? err->code : backend->drop_unfinished(store, folder, err);
+}
+
+enum avsp_code avsp_storage_url(struct avsp_storage *store, const struct avsp_location *file,
+                                int64_t seconds, struct avsp_arena *arena, const char **ret_url,
+                                struct avsp_err *err)
+{
+    const struct avsp_backend *backend = backend_of(file, err);
+    return backend == NULL ? err->code : backend->url(store, file, seconds, arena, ret_url, err);
+}
+
+enum avsp_code avsp_storage_lend(struct avsp_storage *store, struct avsp_location *location,
+                                 struct avsp_arena *arena, struct avsp_err *err)
+{
+    return location->kind == AVSP_LOCATION_S3 ? avsp_s3_lend(store->s3, location, arena, err)
+                                              : AVSP_OK;
 }
 
 enum avsp_code avsp_storage_probe_folder(struct avsp_storage *store,

@@ -1,12 +1,18 @@
-/// Files and folders wherever they live: one interface, one file a storage system (local.c; S3 later).
+/// Files and folders wherever they live: one interface, one table of functions a storage system (local.c, s3.c).
 ///
 ///     struct avsp_storage *store = avsp_storage_new(&options, err);
 ///     struct avsp_reader *in = avsp_storage_open(store, &file, err);         // random access
 ///     avsp_storage_put(store, "/tmp/attempt/seg", &folder, name, &file, err);   // publication: all or nothing
 ///
 /// What is refused: relative paths, "." and ".." parts, and with allow-roots anything that, links followed, lies outside
-/// of them. Errors name the location and the cause ("/x/y.mp4: permission denied"). Local folders may be NFS: publication
-/// is by rename, after fsync of the file and before fsync of the folder; ESTALE is retried a few times.
+/// of them; likewise with allow-s3 and its endpoints and buckets. Errors name the location and the cause ("/x/y.mp4: permission
+/// denied"). Local folders may be NFS: publication is by rename, after fsync of the file and before fsync of the folder; ESTALE
+/// is retried a few times.
+///
+/// An S3 store is asked again for as long as that may help (s3_patience_ms since it last got on), so a call can last minutes;
+/// avsp_storage_stop ends all that wait. No store is looked for at link-local and metadata addresses. A location without
+/// credentials is opened with this machine's own, which go to the endpoint they are configured for, or one that allow_s3 names,
+/// and no other. AWS_CA_BUNDLE and the usual variables for proxies count.
 /// Any thread may use one storage at once; a reader or lister belongs to one thread at a time.
 #ifndef AVSP_STORAGE_STORAGE_H
 #define AVSP_STORAGE_STORAGE_H
@@ -26,12 +32,20 @@ struct avsp_reader;
 struct avsp_storage_options {
     const char *const *allow_roots; ///< folders that may be touched; copied
     size_t n_allow_roots;           ///< 0 = all that the user may
+    const char *const *allow_s3;    ///< "ENDPOINT" or "ENDPOINT/BUCKET" that may be touched
+    size_t n_allow_s3;              ///< 0 = any
+    int64_t s3_patience_ms;         ///< 0 = two minutes
+    int64_t s3_silence_ms;          ///< after which a connection counts as dead; 0 = one minute
+    bool s3_asks_instance;          ///< for credentials, where nothing else has some
 };
 
 /// @return free with avsp_storage_free; NULL with @p err: NOT_FOUND an allow-root that does not exist, NO_MEMORY.
 struct avsp_storage *avsp_storage_new(const struct avsp_storage_options *options,
                                       struct avsp_err *err) AVSP_CHECKED;
 void avsp_storage_free(struct avsp_storage *store);
+
+/// Makes calls that wait for a server, and all later ones, return CANCELED within a second or so. Any thread.
+void avsp_storage_stop(struct avsp_storage *store);
 
 struct avsp_stat {
     uint64_t bytes;
@@ -57,6 +71,18 @@ int avsp_reader_fd(const struct avsp_reader *reader);
 enum avsp_code avsp_reader_read(struct avsp_reader *reader, uint64_t offset, void *ret_bytes,
                                 size_t len, size_t *ret_len, struct avsp_err *err) AVSP_CHECKED;
 
+/// Whoever follows a long transfer. Called by any of the threads that do it, several at once; either may be NULL.
+struct avsp_watch {
+    bool (*should_stop)(void *opaque);
+    void (*moved)(void *opaque, uint64_t bytes); ///< since the last call
+    void *opaque;
+};
+
+/// Writes all of the file to @p fd, which is empty and may be read and written; verified where the storage system says what it
+/// should be. @param watch  NULL = nobody. @return OK; CANCELED; NO_SPACE; UNAVAILABLE it changed, or is damaged on the way.
+enum avsp_code avsp_reader_fetch(struct avsp_reader *reader, int fd, const struct avsp_watch *watch,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
 /// Publishes a local file as @p name inside @p folder (made where missing): readers see all of it or nothing, an older
 /// one of the same name is replaced. @p path is consumed on success (moved where that is possible, else copied and
 /// removed) and untouched on failure; only where the last step fails, that of making the folder's new entry durable, the file
@@ -71,10 +97,12 @@ enum avsp_code avsp_storage_put(struct avsp_storage *store, const char *path,
 
 /// One file of several.
 struct avsp_put {
-    const char *path;          ///< as above
-    const char *name;          ///< likewise
-    struct avsp_location file; ///< result: where it is
-    bool done;                 ///< result: it was published, for good
+    const char *path; ///< as above
+    const char *name; ///< likewise
+    bool keep;        ///< the local file stays; it may also be a link, or have several names
+    const struct avsp_watch *watch; ///< NULL = nobody
+    struct avsp_location file;      ///< result: where it is
+    bool done;                      ///< result: it was published, for good
 };
 
 /// Publishes several local files into @p folder. What has to be waited for (a disk, a server) is waited for once, so that many small
@@ -111,6 +139,24 @@ enum avsp_code avsp_storage_list(struct avsp_storage *store, const struct avsp_l
 enum avsp_code avsp_storage_remove_folder(struct avsp_storage *store,
                                           const struct avsp_location *folder,
                                           struct avsp_err *err) AVSP_CHECKED;
+
+/// Removes what writers that died left half done below @p folder, where avsp_storage_list does not show it. Whoever owns the
+/// folder's content calls it: it ends uploads that are under way.
+enum avsp_code avsp_storage_drop_unfinished(struct avsp_storage *store,
+                                            const struct avsp_location *folder,
+                                            struct avsp_err *err) AVSP_CHECKED;
+
+/// The address that a program without credentials can open a file at. Does not ask whether it may.
+/// @param seconds  for how long it carries a signature, at most 604800; 0 = none, for a file that everybody may read
+/// @return OK; UNSUPPORTED a storage system without such; UNAUTHENTICATED nothing to sign with.
+enum avsp_code avsp_storage_url(struct avsp_storage *store, const struct avsp_location *file,
+                                int64_t seconds, struct avsp_arena *arena, const char **ret_url,
+                                struct avsp_err *err) AVSP_CHECKED;
+
+/// Gives an S3 location that says nothing of them this machine's own credentials, region and endpoint, from the environment and
+/// the profile's files; leaves any other alone, and one for which there are none. Strings are in @p arena.
+enum avsp_code avsp_storage_lend(struct avsp_storage *store, struct avsp_location *location,
+                                 struct avsp_arena *arena, struct avsp_err *err) AVSP_CHECKED;
 
 /// Can a file be made in @p folder, and removed? Makes the folder where missing and tries with a small file, which it removes.
 enum avsp_code avsp_storage_probe_folder(struct avsp_storage *store,

@@ -32,6 +32,23 @@ enum avsp_code avsp_fd_write_all(int fd, const void *bytes, size_t len, struct a
     return AVSP_OK;
 }
 
+enum avsp_code avsp_fd_pwrite_all(int fd, const void *bytes, size_t len, uint64_t offset,
+                                  struct avsp_err *err)
+{
+    const char *p = bytes;
+    while (len > 0) {
+        ssize_t n = pwrite(fd, p, len, (off_t)offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return avsp_err_set_errno(err, errno, "write");
+        p += n;
+        offset += (uint64_t)n;
+        len -= (size_t)n;
+    }
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_fd_pread_all(int fd, void *bytes, size_t len, uint64_t offset, size_t *ret_len,
                                  struct avsp_err *err)
 {

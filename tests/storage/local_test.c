@@ -126,9 +126,6 @@ static void strange_paths_are_refused(void **state)
     snprintf(path, sizeof path, "%s/pipe", f->folder.path);
     assert_int_equal(mkfifo(path, 0600), 0);
     assert_int_equal(look(f->store, path, &err), AVSP_INVALID);
-    struct avsp_location s3 = {.kind = AVSP_LOCATION_S3, .bucket = "b", .path = "k"};
-    struct avsp_stat st;
-    assert_int_equal(avsp_storage_stat(f->store, &s3, &st, &err), AVSP_UNSUPPORTED);
 }
 
 static void nothing_outside_of_a_root_is_touched(void **state)
