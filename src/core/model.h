@@ -20,6 +20,9 @@
 #define AVSP_WARNINGS_MAX 100
 #define AVSP_WAITING_MAX 64 ///< nobody needs to know of more
 
+#define AVSP_PROGRESS_MIN_MS 500 ///< between two words about jobs that run, to whoever follows all
+#define AVSP_PROGRESS_MAX_MS 60000
+
 #define AVSP_SEGMENT_SECONDS_DEFAULT 4
 #define AVSP_CRF_DEFAULT 30
 #define AVSP_CRF_MAX 63
@@ -383,6 +386,32 @@ struct avsp_job_page {
     struct avsp_job *jobs; ///< without running tasks
     size_t n_jobs;
     const char *next_page; ///< "" = this was the last
+};
+
+/// Which changes of jobs to list: in their order.
+struct avsp_changes_query {
+    const char *after; ///< "" = every job that is not over; else a cursor
+    bool working;      ///< instead: jobs that a worker works at now; `after` "" or a job's id
+    struct avsp_label *labels; ///< that a job must have, all of them
+    size_t n_labels;           ///< at most AVSP_LABEL_FILTERS_MAX
+    uint32_t limit;            ///< 1..AVSP_BATCH_MAX
+};
+
+struct avsp_changes_page {
+    struct avsp_job *jobs; ///< as they are now, without running tasks
+    const char **cursors;  ///< one for each job; "" where `working`
+    size_t n_jobs;
+    const char *next; ///< `after` of the next page
+    bool more;        ///< there is one already
+};
+
+/// Which jobs to follow.
+struct avsp_watch_query {
+    const char *after; ///< "" = begin with every job that is not over; else a cursor
+    struct avsp_label *labels;
+    size_t n_labels; ///< at most AVSP_LABEL_FILTERS_MAX
+    uint32_t
+        progress_ms; ///< 0 = never, or AVSP_PROGRESS_MIN_MS..AVSP_PROGRESS_MAX_MS: how often jobs that workers work at are told again
 };
 
 /// How one attempt ended.

@@ -132,9 +132,34 @@ enum avsp_code avsp_labels_store(struct avsp_tx *tx, const char *job_id,
                                  const struct avsp_job_spec *spec,
                                  struct avsp_err *err) AVSP_CHECKED;
 
+#define AVSP_HAS_LABEL(name, value)                                                                \
+    " AND (" name " = '' OR EXISTS (SELECT 1 FROM labels l WHERE l.job_id = jobs.id"               \
+    " AND l.name = " name " AND l.value = " value "))"
+/// Labels that jobs must have: AVSP_LABEL_FILTERS_MAX pairs of parameters, which avsp_label_values fills.
+#define AVSP_HAVE_LABELS(n1, v1, n2, v2, n3, v3, n4, v4)                                           \
+    AVSP_HAS_LABEL(n1, v1) AVSP_HAS_LABEL(n2, v2) AVSP_HAS_LABEL(n3, v3) AVSP_HAS_LABEL(n4, v4)
+
+/// @param n  at most AVSP_LABEL_FILTERS_MAX; the rest is "", which stands for any job.
+void avsp_label_values(const struct avsp_label *labels, size_t n,
+                       struct avsp_db_value ret_values[2 * AVSP_LABEL_FILTERS_MAX]);
+
 /// Reads a job's labels, by name, into a spec. Strings are in @p arena.
 enum avsp_code avsp_labels_load(struct avsp_tx *tx, const char *job_id, struct avsp_arena *arena,
                                 struct avsp_job_spec *spec, struct avsp_err *err) AVSP_CHECKED;
+
+// --- rows of jobs (store_jobs.c)
+
+#define AVSP_JOB_COLUMNS                                                                           \
+    "id, state, created_us, ended_us, version, idempotency_key, input, work, output,"              \
+    " segment_seconds, crf, preset, overwrite, manifest, fail_code, fail_may_retry, fail_message," \
+    " fail_log, frames_done, frames_total, tasks_done, n_tasks, priority"
+#define AVSP_JOB_N_COLUMNS 23
+
+/// Reads a job from a row that begins with AVSP_JOB_COLUMNS, and what belongs to it, but for its running tasks. Strings are in
+/// @p arena.
+enum avsp_code avsp_job_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
+                             struct avsp_arena *arena, struct avsp_job *ret_job,
+                             struct avsp_err *err) AVSP_CHECKED;
 
 // --- rows of tasks (store_task.c)
 

@@ -91,6 +91,15 @@ enum avsp_code avsp_store_list_attempts(struct avsp_store *store,
                                         struct avsp_attempt_page *ret_page,
                                         struct avsp_err *err) AVSP_CHECKED;
 
+/// Jobs whose state changed, in the order of the changes, each once and as it is now; also those that were deleted within a
+/// minute. Whoever goes on from page to page misses no job whose state changed, whatever coordinator and transaction it was:
+/// changes are numbered here, after their commit, one caller at a time. Or (`working`) jobs that a worker works at.
+/// @return OK; INVALID `after` is no cursor of ours.
+enum avsp_code avsp_store_list_changes(struct avsp_store *store,
+                                       const struct avsp_changes_query *query,
+                                       struct avsp_arena *arena, struct avsp_changes_page *ret_page,
+                                       struct avsp_err *err) AVSP_CHECKED;
+
 /// Ends a running job as canceled; a job that is over stays as it is (no error). @return OK; NOT_FOUND.
 enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id,
                                  struct avsp_err *err) AVSP_CHECKED;

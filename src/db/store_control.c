@@ -6,8 +6,8 @@ static enum avsp_code move(struct avsp_tx *tx, const char *job_id, enum avsp_job
                            enum avsp_job_state goal, const char *verb, bool *ret_changed,
                            struct avsp_err *err)
 {
-    static const char sql[] =
-        "UPDATE jobs SET state = $3, version = version + 1 WHERE id = $1 AND state = $2";
+    static const char sql[] = "UPDATE jobs SET state = $3, version = version + 1, change = 0 WHERE "
+                              "id = $1 AND state = $2";
     enum avsp_job_state state = 0;
     int64_t changed = 0;
     *ret_changed = false;
@@ -78,8 +78,9 @@ enum avsp_code avsp_store_resume(struct avsp_store *store, const char *job_id, s
 static enum avsp_code set_priority_once(struct avsp_store *store, const char *job_id,
                                         int32_t priority, struct avsp_err *err)
 {
-    static const char job_sql[] = "UPDATE jobs SET priority = $2, version = version + 1 "
-                                  "WHERE id = $1 AND state IN (1, 5) AND priority <> $2";
+    static const char job_sql[] =
+        "UPDATE jobs SET priority = $2, version = version + 1, change = 0 "
+        "WHERE id = $1 AND state IN (1, 5) AND priority <> $2";
     static const char task_sql[] =
         "UPDATE tasks SET priority = $2 WHERE job_id = $1 AND state IN (1, 2) AND kind <> 5";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};

@@ -1,22 +1,24 @@
 #include "db/internal.h"
 
 #define PURGED_ROWS 2000 ///< of one table in one transaction
+/// The job's own row stays for so long, for those who follow all jobs to see that it is deleted.
+#define KEPT_US 60000000
 
 /// Nobody is shown the job any more. Its secrets are needed only where something is still to be removed.
 static enum avsp_code hide(struct avsp_tx *tx, const char *job_id, enum avsp_job_state state,
                            struct avsp_err *err)
 {
-    static const char sql[] = "UPDATE jobs SET state = $3, idempotency_key = '',"
-                              " version = version + 1 WHERE id = $1 AND state = $2";
+    static const char sql[] = "UPDATE jobs SET state = $3, ended_us = $4, idempotency_key = '',"
+                              " version = version + 1, change = 0 WHERE id = $1 AND state = $2";
     static const char read_open[] =
         "SELECT count(*) FROM tasks WHERE job_id = $1 AND state IN (1, 2)";
     int64_t changed = 0;
     int64_t n_open = 0;
-    enum avsp_code rc =
-        avsp_tx_exec(tx, sql,
-                     AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(state),
-                                  avsp_i64(avsp_job_next(state, AVSP_JOB_EVENT_DELETE))),
-                     &changed, err);
+    enum avsp_code rc = avsp_tx_exec(
+        tx, sql,
+        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(state),
+                     avsp_i64(avsp_job_next(state, AVSP_JOB_EVENT_DELETE)), avsp_i64(tx->now_us)),
+        &changed, err);
     if (rc == AVSP_OK && changed == 0)
         rc = avsp_tx_lost_race(err, job_id);
     tx->changed = true;
@@ -57,16 +59,18 @@ enum avsp_code avsp_store_delete(struct avsp_store *store, const char *job_id, b
     return rc;
 }
 
-/// A deleted job that no worker has anything to do for.
+/// A deleted job that no worker has anything to do for, and that has rows to remove: others, or after a while its own.
 static enum avsp_code find_deleted(struct avsp_tx *tx, const char **ret_id, struct avsp_err *err)
 {
     static const char sql[] =
         "SELECT id FROM jobs j WHERE j.state = 6 AND NOT EXISTS (SELECT 1 FROM tasks t"
-        " WHERE t.job_id = j.id AND t.state IN (1, 2)) LIMIT 1" AVSP_DB_LOCK_SKIP("j");
+        " WHERE t.job_id = j.id AND t.state IN (1, 2)) AND (j.ended_us <= $1 OR EXISTS (SELECT 1"
+        " FROM tasks o WHERE o.job_id = j.id)) LIMIT 1" AVSP_DB_LOCK_SKIP("j");
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     *ret_id = NULL;
-    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_NO_ARGS, &rows, err);
+    enum avsp_code rc =
+        avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_i64(tx->now_us - KEPT_US)), &rows, err);
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
     if (rc == AVSP_OK && more && !avsp_column(&tx->arena, &rows, 0, ret_id))

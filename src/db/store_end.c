@@ -117,7 +117,8 @@ static enum avsp_code write_end(struct avsp_tx *tx, const char *job_id, enum avs
                                 int64_t *ret_changed, struct avsp_err *err)
 {
     static const char sql[] =
-        "UPDATE jobs SET state = $2, ended_us = $3, version = version + 1 + $13, manifest = $4,"
+        "UPDATE jobs SET state = $2, ended_us = $3, version = version + 1 + $13, change = 0, "
+        "manifest = $4,"
         " fail_code = $5, fail_may_retry = $6, fail_message = $7, fail_log = $8, frames_done = $9,"
         " frames_total = $10, tasks_done = $11, n_tasks = $12 WHERE id = $1 AND state IN (1, 5)";
     static const struct avsp_failure none = {.message = "", .log_tail = ""};

@@ -6,11 +6,6 @@
 
 #define RUNNING_MAX 1000 ///< running tasks shown of one job
 
-#define JOB_COLUMNS                                                                                \
-    "id, state, created_us, ended_us, version, idempotency_key, input, work, output,"              \
-    " segment_seconds, crf, preset, overwrite, manifest, fail_code, fail_may_retry, fail_message," \
-    " fail_log, frames_done, frames_total, tasks_done, n_tasks, priority"
-
 enum job_column {
     COL_ID,
     COL_STATE,
@@ -35,7 +30,9 @@ enum job_column {
     COL_TASKS_DONE,
     COL_N_TASKS,
     COL_PRIORITY,
+    N_COLUMNS,
 };
+_Static_assert(N_COLUMNS == AVSP_JOB_N_COLUMNS, "the columns of a job");
 
 static enum avsp_code fill_locations(struct avsp_tx *tx, struct avsp_db_rows *rows,
                                      struct avsp_arena *arena, struct avsp_job *job,
@@ -136,6 +133,16 @@ static enum avsp_code fill_warnings(struct avsp_tx *tx, struct avsp_arena *arena
     return rc;
 }
 
+enum avsp_code avsp_job_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
+                             struct avsp_arena *arena, struct avsp_job *ret_job,
+                             struct avsp_err *err)
+{
+    enum avsp_code rc = fill_job(tx, rows, arena, ret_job, err);
+    if (rc == AVSP_OK)
+        rc = fill_progress(tx, ret_job, err);
+    return rc == AVSP_OK ? fill_warnings(tx, arena, ret_job, err) : rc;
+}
+
 static enum avsp_code fill_running(struct avsp_tx *tx, struct avsp_arena *arena,
                                    struct avsp_job *job, struct avsp_err *err)
 {
@@ -174,7 +181,7 @@ static enum avsp_code get_job_once(struct avsp_store *store, const char *job_id,
                                    struct avsp_arena *arena, struct avsp_job *ret_job,
                                    struct avsp_err *err)
 {
-    static const char sql[] = "SELECT " JOB_COLUMNS " FROM jobs WHERE id = $1 AND state <> 6";
+    static const char sql[] = "SELECT " AVSP_JOB_COLUMNS " FROM jobs WHERE id = $1 AND state <> 6";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_job job = {0};
     bool more = false;
@@ -188,11 +195,7 @@ static enum avsp_code get_job_once(struct avsp_store *store, const char *job_id,
     if (rc == AVSP_OK && !more)
         rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
     if (rc == AVSP_OK)
-        rc = fill_job(&tx, &rows, arena, &job, err);
-    if (rc == AVSP_OK)
-        rc = fill_progress(&tx, &job, err);
-    if (rc == AVSP_OK)
-        rc = fill_warnings(&tx, arena, &job, err);
+        rc = avsp_job_read(&tx, &rows, arena, &job, err);
     if (rc == AVSP_OK)
         rc = fill_running(&tx, arena, &job, err);
     if (rc == AVSP_OK)
@@ -231,29 +234,20 @@ static enum avsp_code parse_page(const char *page, struct position *ret_position
     return AVSP_OK;
 }
 
-/// A label that jobs must have; "" for its name = any job.
-#define HAS_LABEL(name, value)                                                                     \
-    " AND (" name " = '' OR EXISTS (SELECT 1 FROM labels l WHERE l.job_id = jobs.id"               \
-    " AND l.name = " name " AND l.value = " value "))"
-
 /// Reads the jobs of a page, and whether there are more behind it.
 static enum avsp_code read_page(struct avsp_tx *tx, const struct avsp_job_filter *filter,
                                 const struct position *from, struct avsp_arena *arena,
                                 struct avsp_job_page *page, struct avsp_err *err)
 {
     static const char sql[] =
-        "SELECT " JOB_COLUMNS " FROM jobs WHERE (created_us, id) < ($1, $2)"
-        " AND state <> 6 AND ($3 = 0 OR state = $3)" HAS_LABEL("$5", "$6") HAS_LABEL("$7", "$8")
-            HAS_LABEL("$9", "$10")
-                HAS_LABEL("$11", "$12") " ORDER BY created_us DESC, id DESC LIMIT $4";
+        "SELECT " AVSP_JOB_COLUMNS " FROM jobs WHERE (created_us, id) < ($1, $2)"
+        " AND state <> 6 AND ($3 = 0 OR state = $3)" AVSP_HAVE_LABELS(
+            "$5", "$6", "$7", "$8", "$9", "$10", "$11",
+            "$12") " ORDER BY created_us DESC, id DESC LIMIT $4";
     struct avsp_db_value values[4 + 2 * AVSP_LABEL_FILTERS_MAX] = {
         avsp_i64(from->created_us), avsp_text(from->id), avsp_i64(filter->state),
         avsp_i64((int64_t)filter->limit + 1)};
-    for (size_t i = 0; i < AVSP_LABEL_FILTERS_MAX; i++) {
-        bool used = i < filter->n_labels;
-        values[4 + 2 * i] = avsp_text(used ? filter->labels[i].name : "");
-        values[5 + 2 * i] = avsp_text(used ? filter->labels[i].value : "");
-    }
+    avsp_label_values(filter->labels, filter->n_labels, &values[4]);
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     enum avsp_code rc = avsp_db_query(tx->db, sql, values, AVSP_ARRAY_LEN(values), &rows, err);
     bool more = false;
@@ -264,12 +258,7 @@ static enum avsp_code read_page(struct avsp_tx *tx, const struct avsp_job_filter
                 avsp_arena_printf(arena, "%" PRId64 ".%s", last->created_us, last->id);
             return page->next_page != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
         }
-        struct avsp_job *job = &page->jobs[page->n_jobs++];
-        rc = fill_job(tx, &rows, arena, job, err);
-        if (rc == AVSP_OK)
-            rc = fill_progress(tx, job, err);
-        if (rc == AVSP_OK)
-            rc = fill_warnings(tx, arena, job, err);
+        rc = avsp_job_read(tx, &rows, arena, &page->jobs[page->n_jobs++], err);
     }
     return rc;
 }

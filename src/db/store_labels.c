@@ -14,6 +14,15 @@ enum avsp_code avsp_labels_store(struct avsp_tx *tx, const char *job_id,
     return rc;
 }
 
+void avsp_label_values(const struct avsp_label *labels, size_t n,
+                       struct avsp_db_value ret_values[2 * AVSP_LABEL_FILTERS_MAX])
+{
+    for (size_t i = 0; i < AVSP_LABEL_FILTERS_MAX; i++) {
+        ret_values[2 * i] = avsp_text(i < n ? labels[i].name : "");
+        ret_values[2 * i + 1] = avsp_text(i < n ? labels[i].value : "");
+    }
+}
+
 enum avsp_code avsp_labels_load(struct avsp_tx *tx, const char *job_id, struct avsp_arena *arena,
                                 struct avsp_job_spec *spec, struct avsp_err *err)
 {

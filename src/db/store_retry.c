@@ -49,7 +49,8 @@ enum avsp_code avsp_job_revive(struct avsp_tx *tx, const char *job_id, bool from
                                bool *ret_changed, struct avsp_err *err)
 {
     static const char sql[] =
-        "UPDATE jobs SET state = $2, ended_us = 0, version = version + 1, fail_code = '',"
+        "UPDATE jobs SET state = $2, ended_us = 0, version = version + 1, change = 0, fail_code = "
+        "'',"
         " fail_may_retry = 0, fail_message = '', fail_log = '' WHERE id = $1 AND state IN (3, 4)"
         " AND NOT EXISTS (SELECT 1 FROM jobs o WHERE o.output_key = jobs.output_key"
         " AND o.state IN (1, 5))";
