@@ -7,6 +7,7 @@
 union model {
     struct avsp_job_spec spec;
     struct avsp_job_filter filter;
+    struct avsp_watch_query watch;
     struct avsp_claim claim;
     struct avsp_finish finish;
     struct avsp_job job;
@@ -43,6 +44,13 @@ static enum avsp_code read_filter(struct avsp_arena *arena, const ProtobufCMessa
 {
     return avsp_wire_read_filter(arena, (const Com__Avspl1t__ListJobsMessage *)msg, &model->filter,
                                  err);
+}
+
+static enum avsp_code read_watch(struct avsp_arena *arena, const ProtobufCMessage *msg,
+                                 union model *model, struct avsp_err *err)
+{
+    return avsp_wire_read_watch(arena, (const Com__Avspl1t__WatchJobsMessage *)msg, &model->watch,
+                                err);
 }
 
 static enum avsp_code read_claim(struct avsp_arena *arena, const ProtobufCMessage *msg,
@@ -93,6 +101,13 @@ static enum avsp_code read_job(struct avsp_arena *arena, const ProtobufCMessage 
                                union model *model, struct avsp_err *err)
 {
     return avsp_wire_read_job(arena, (const Com__Avspl1t__Job *)msg, &model->job, err);
+}
+
+static enum avsp_code read_event(struct avsp_arena *arena, const ProtobufCMessage *msg,
+                                 union model *model, struct avsp_err *err)
+{
+    const Com__Avspl1t__Job *job = ((const Com__Avspl1t__JobEvent *)msg)->job;
+    return job != NULL ? avsp_wire_read_job(arena, job, &model->job, err) : AVSP_OK;
 }
 
 static enum avsp_code read_page(struct avsp_arena *arena, const ProtobufCMessage *msg,
@@ -168,6 +183,7 @@ static enum avsp_code read_nothing(struct avsp_arena *arena, const ProtobufCMess
     }
 MAKER(spec, spec)
 MAKER(filter, filter)
+MAKER(watch, watch)
 MAKER(claim, claim)
 MAKER(finish, finish)
 MAKER(job, job)
@@ -203,6 +219,8 @@ static const struct {
     {&com__avspl1t__list_workers_message__descriptor, read_workers_query, make_workers_query},
     {&com__avspl1t__worker_page__descriptor, read_worker_page, make_worker_page},
     {&com__avspl1t__drain_worker_message__descriptor, read_nothing, NULL},
+    {&com__avspl1t__watch_jobs_message__descriptor, read_watch, make_watch},
+    {&com__avspl1t__job_event__descriptor, read_event, NULL},
 };
 
 static grpc_byte_buffer *buffer_of(const uint8_t *data, size_t size)

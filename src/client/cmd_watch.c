@@ -32,10 +32,24 @@ static enum avsp_code follow(const struct avsp_cli_parsed *args, struct avsp_mon
     return avsp_cmd_follow(cli, args->args[0], &display, deadline, arena, ret_job, err);
 }
 
+/// Options that mean nothing for one job alone.
+static enum avsp_code check(const struct avsp_cli_parsed *args, struct avsp_err *err)
+{
+    static const char *const of_all[] = {"label", "after", "progress"};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(of_all); i++)
+        if (avsp_cli_str(args, of_all[i]) != NULL)
+            return avsp_err_set(err, AVSP_INVALID, "--%s: goes without a JOB", of_all[i]);
+    return AVSP_OK;
+}
+
 int avsp_cmd_watch(const struct avsp_cli_parsed *args)
 {
     struct avsp_err err = {0};
     int64_t seconds = 0;
+    if (args->n_args == 0)
+        return avsp_cmd_watch_all(args);
+    if (check(args, &err) != AVSP_OK)
+        return avsp_cmd_fail(&err);
     if (avsp_cli_i64(args, "timeout", 0, TIMEOUT_SECONDS_MAX, &seconds, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
     struct avsp_mono deadline =

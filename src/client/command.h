@@ -52,6 +52,8 @@ int avsp_cmd_encode(const struct avsp_cli_parsed *args);
 int avsp_cmd_submit(const struct avsp_cli_parsed *args);
 int avsp_cmd_status(const struct avsp_cli_parsed *args);
 int avsp_cmd_watch(const struct avsp_cli_parsed *args);
+/// Watch without a JOB.
+int avsp_cmd_watch_all(const struct avsp_cli_parsed *args);
 int avsp_cmd_list(const struct avsp_cli_parsed *args);
 int avsp_cmd_cancel(const struct avsp_cli_parsed *args);
 int avsp_cmd_retry(const struct avsp_cli_parsed *args);

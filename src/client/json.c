@@ -117,6 +117,14 @@ enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *er
     return print(job_object(job), err);
 }
 
+enum avsp_code avsp_cmd_json_event(const struct avsp_job *job, const char *cursor,
+                                   struct avsp_err *err)
+{
+    struct object object = {.json = job_object(job)};
+    put(&object, "cursor", text_or_null(cursor));
+    return print(whole(&object), err);
+}
+
 static json_t *attempt_object(const struct avsp_attempt_record *attempt)
 {
     struct object object = {.json = json_object()};

@@ -10,6 +10,10 @@
 /// @return OK; NO_MEMORY; what the write to standard output said.
 enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;
 
+/// The same with the cursor of an event, as "cursor".
+enum avsp_code avsp_cmd_json_event(const struct avsp_job *job, const char *cursor,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
 /// The same with how its attempts ended, as "attempts".
 enum avsp_code avsp_cmd_json_history(const struct avsp_job *job,
                                      const struct avsp_attempt_record *attempts, size_t n_attempts,

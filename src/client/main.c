@@ -53,6 +53,13 @@ static const struct avsp_cli_option delete_options[] = {
 static const struct avsp_cli_option watch_options[] = {
     {"timeout", "SECONDS", "AVSPL1T_TIMEOUT", "0",
      "Stop watching after this long, with exit status 4; 0 watches to the end."},
+    {"label", "KEY=VALUE", NULL, NULL,
+     "Of all jobs, those that were submitted with this label. Repeats: all of them, at most 4.",
+     .repeats = true},
+    {"progress", "SECONDS", NULL, NULL,
+     "Of all jobs, tell those that workers work at again every so often, 1 to 60."},
+    {"after", "CURSOR", NULL, NULL,
+     "Go on behind the event with this cursor: what changed since comes first."},
     AVSP_OPTIONS_OF_A_COORDINATOR,
     AVSP_OPTION_JSON,
     {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Say more about a failure."},
@@ -121,13 +128,20 @@ static const struct avsp_cli_command commands[] = {
      .help = "Shows how a job stands. The exit status is 1 where it failed or was canceled.",
      OPTIONS(status_options)},
     {.name = "watch",
-     .arguments = "JOB",
-     .min_args = 1,
+     .arguments = "[JOB]",
      .max_args = 1,
-     .summary = "follow a job to its end",
-     .help = "Shows the progress of a job until it is over, also while its coordinator restarts. "
-             "At the end the place of "
-             "the presentation is printed.",
+     .summary = "follow a job to its end, or all jobs",
+     .help =
+         "Shows the progress of a job until it is over, also while its coordinator restarts. "
+         "At the end the place of "
+         "the presentation is printed.\n"
+         "\n"
+         "Without JOB, follows all jobs until it is ended: one line for each that is not over, "
+         "then "
+         "one for each whose state changed (submitted, paused, finished, failed, canceled, "
+         "deleted), with --json one object a line. Its \"cursor\" is for --after: whoever goes on "
+         "with the last one, at any time and at any coordinator of the same database, misses the "
+         "end of no job.",
      OPTIONS(watch_options)},
     {.name = "list",
      .arguments = "",

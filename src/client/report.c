@@ -151,6 +151,26 @@ enum avsp_code avsp_cmd_report_job(const struct avsp_job *job, struct avsp_err *
     return print(&buf, err);
 }
 
+static void put_row(struct avsp_buf *buf, struct avsp_arena *arena, const struct avsp_job *job)
+{
+    char created[AVSP_WALL_TEXT_BYTES];
+    avsp_wall_format((struct avsp_wall){job->created_us}, created);
+    avsp_buf_printf(buf, "%-26s  %-8s  %3d %%  %.19sZ  ", job->id, avsp_job_state_name(job->state),
+                    (int)job->percent_complete, created);
+    put_printable(buf, avsp_location_show(arena, &job->spec.input));
+    avsp_buf_puts(buf, "\n");
+}
+
+enum avsp_code avsp_cmd_report_event(const struct avsp_job *job, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
+    avsp_buf_init(&buf, REPORT_MAX_BYTES);
+    put_row(&buf, &arena, job);
+    return print(&buf, err);
+}
+
 enum avsp_code avsp_cmd_report_jobs(const struct avsp_job *jobs, size_t n_jobs,
                                     struct avsp_err *err)
 {
@@ -160,14 +180,8 @@ enum avsp_code avsp_cmd_report_jobs(const struct avsp_job *jobs, size_t n_jobs,
     avsp_buf_init(&buf, REPORT_MAX_BYTES);
     avsp_buf_printf(&buf, "%-26s  %-8s  %5s  %-20s  %s\n", "JOB", "STATE", "DONE", "CREATED",
                     "INPUT");
-    for (size_t i = 0; i < n_jobs; i++) {
-        char created[AVSP_WALL_TEXT_BYTES];
-        avsp_wall_format((struct avsp_wall){jobs[i].created_us}, created);
-        avsp_buf_printf(&buf, "%-26s  %-8s  %3d %%  %.19sZ  ", jobs[i].id,
-                        avsp_job_state_name(jobs[i].state), (int)jobs[i].percent_complete, created);
-        put_printable(&buf, avsp_location_show(&arena, &jobs[i].spec.input));
-        avsp_buf_puts(&buf, "\n");
-    }
+    for (size_t i = 0; i < n_jobs; i++)
+        put_row(&buf, &arena, &jobs[i]);
     return print(&buf, err);
 }
 

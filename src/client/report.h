@@ -16,6 +16,9 @@ enum avsp_code avsp_cmd_report_history(const struct avsp_job *job,
 enum avsp_code avsp_cmd_report_jobs(const struct avsp_job *jobs, size_t n_jobs,
                                     struct avsp_err *err) AVSP_CHECKED;
 
+/// Prints the line of one job alone, for what changed.
+enum avsp_code avsp_cmd_report_event(const struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;
+
 /// Prints one line a worker to standard output. @return as above.
 enum avsp_code avsp_cmd_report_workers(const struct avsp_worker_record *workers, size_t n_workers,
                                        struct avsp_err *err) AVSP_CHECKED;

@@ -110,6 +110,14 @@ static enum avsp_code list_attempts(void *opaque, const struct avsp_attempts_que
     return noted(service, avsp_store_list_attempts(service->store, query, arena, ret_page, err));
 }
 
+static enum avsp_code list_changes(void *opaque, const struct avsp_changes_query *query,
+                                   struct avsp_arena *arena, struct avsp_changes_page *ret_page,
+                                   struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    return noted(service, avsp_store_list_changes(service->store, query, arena, ret_page, err));
+}
+
 static enum avsp_code cancel(void *opaque, const char *job_id, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
@@ -306,6 +314,7 @@ const struct avsp_service_ops avsp_coordinator_ops = {
     .get_job = get_job,
     .list_jobs = list_jobs,
     .list_attempts = list_attempts,
+    .list_changes = list_changes,
     .cancel = cancel,
     .retry = retry,
     .pause = pause,

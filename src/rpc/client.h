@@ -82,6 +82,15 @@ enum avsp_code avsp_client_watch(struct avsp_client *cli, const char *job_id,
                                  void *opaque, struct avsp_mono deadline,
                                  struct avsp_err *err) AVSP_CHECKED;
 
+/// Follows all jobs: @p each gets those that are not over, then each whose state changed, with the cursor to go on behind it
+/// (job NULL: all that was to be told so far is told), until @p each returns false, or the deadline. Valid during the call of
+/// @p each only.
+/// @return OK @p each stopped it; UNAVAILABLE the stream broke: go on with the last cursor; INVALID the cursor, or a label.
+enum avsp_code
+avsp_client_watch_all(struct avsp_client *cli, const struct avsp_watch_query *query,
+                      bool (*each)(void *opaque, const struct avsp_job *job, const char *cursor),
+                      void *opaque, struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
+
 /// @param ret_task  kind NONE where there was nothing within claim->wait_ms.
 enum avsp_code avsp_client_claim(struct avsp_client *cli, const struct avsp_claim *claim,
                                  struct avsp_arena *arena, struct avsp_task *ret_task,

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #define JOB_ARENA_BYTES (16u << 20)
+#define QUERY_ARENA_BYTES (64u << 10)
 
-/// A stream of jobs while it runs. The address of each member is the tag of its batch.
+/// A stream of jobs, or of events, while it runs. The address of each member is the tag of its batch.
 struct stream {
     struct avsp_client *cli;
     struct avsp_flight flight;
@@ -51,29 +52,58 @@ static void receive(struct stream *stream)
     }
 }
 
-/// Gives one message to the caller. @p ret_more  what the caller said.
-static enum avsp_code deliver(grpc_byte_buffer *bytes,
-                              bool (*each)(void *opaque, const struct avsp_job *job), void *opaque,
-                              bool *ret_more, struct avsp_err *err)
+/// Reads one message and gives it to the caller. @param ret_more  what the caller said.
+typedef enum avsp_code deliver_fn(struct avsp_arena *arena, grpc_byte_buffer *bytes, void *reader,
+                                  bool *ret_more, struct avsp_err *err);
+
+/// Who gets the jobs of WatchJob.
+struct job_reader {
+    bool (*each)(void *opaque, const struct avsp_job *job);
+    void *opaque;
+};
+
+static enum avsp_code deliver_job(struct avsp_arena *arena, grpc_byte_buffer *bytes, void *opaque,
+                                  bool *ret_more, struct avsp_err *err)
 {
-    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    avsp_arena_init(&arena, JOB_ARENA_BYTES);
+    const struct job_reader *reader = opaque;
     ProtobufCMessage *msg;
     struct avsp_job job;
-    enum avsp_code rc = avsp_wire_unpack(&arena, &com__avspl1t__job__descriptor, bytes,
+    enum avsp_code rc = avsp_wire_unpack(arena, &com__avspl1t__job__descriptor, bytes,
                                          AVSP_RPC_ANSWER_MAX_BYTES, &msg, err);
     if (rc == AVSP_OK)
-        rc = avsp_wire_read_job(&arena, (Com__Avspl1t__Job *)msg, &job, err);
+        rc = avsp_wire_read_job(arena, (Com__Avspl1t__Job *)msg, &job, err);
     if (rc != AVSP_OK)
         return avsp_client_bad_answer(err);
-    *ret_more = each(opaque, &job);
+    *ret_more = reader->each(reader->opaque, &job);
+    return AVSP_OK;
+}
+
+/// Who gets the events of WatchJobs.
+struct event_reader {
+    bool (*each)(void *opaque, const struct avsp_job *job, const char *cursor);
+    void *opaque;
+};
+
+static enum avsp_code deliver_event(struct avsp_arena *arena, grpc_byte_buffer *bytes, void *opaque,
+                                    bool *ret_more, struct avsp_err *err)
+{
+    const struct event_reader *reader = opaque;
+    ProtobufCMessage *msg;
+    struct avsp_job job;
+    enum avsp_code rc = avsp_wire_unpack(arena, &com__avspl1t__job_event__descriptor, bytes,
+                                         AVSP_RPC_ANSWER_MAX_BYTES, &msg, err);
+    const Com__Avspl1t__JobEvent *event = (Com__Avspl1t__JobEvent *)msg;
+    if (rc == AVSP_OK && event->job != NULL)
+        rc = avsp_wire_read_job(arena, event->job, &job, err);
+    if (rc != AVSP_OK)
+        return avsp_client_bad_answer(err);
+    *ret_more = reader->each(reader->opaque, event->job != NULL ? &job : NULL, event->cursor);
     return AVSP_OK;
 }
 
 /// All messages, until there is none, the caller has enough, or one is bad. @p ret_stopped  one of the latter two.
-static enum avsp_code deliver_all(struct stream *stream,
-                                  bool (*each)(void *opaque, const struct avsp_job *job),
-                                  void *opaque, bool *ret_stopped, struct avsp_err *err)
+static enum avsp_code deliver_all(struct stream *stream, deliver_fn *deliver, void *reader,
+                                  bool *ret_stopped, struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
     bool more = true;
@@ -81,7 +111,9 @@ static enum avsp_code deliver_all(struct stream *stream,
         receive(stream);
         if (stream->bytes == NULL)
             break;
-        rc = deliver(stream->bytes, each, opaque, &more, err);
+        struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+        avsp_arena_init(&arena, JOB_ARENA_BYTES);
+        rc = deliver(&arena, stream->bytes, reader, &more, err);
         grpc_byte_buffer_destroy(stream->bytes);
         stream->bytes = NULL;
     }
@@ -89,13 +121,12 @@ static enum avsp_code deliver_all(struct stream *stream,
     return rc;
 }
 
-static enum avsp_code follow(struct stream *stream, grpc_byte_buffer *request,
-                             bool (*each)(void *opaque, const struct avsp_job *job), void *opaque,
-                             struct avsp_err *err)
+static enum avsp_code follow(struct stream *stream, grpc_byte_buffer *request, deliver_fn *deliver,
+                             void *reader, struct avsp_err *err)
 {
     begin(stream, request);
     bool is_stopped;
-    enum avsp_code rc = deliver_all(stream, each, opaque, &is_stopped, err);
+    enum avsp_code rc = deliver_all(stream, deliver, reader, &is_stopped, err);
     if (is_stopped)
         grpc_call_cancel(stream->flight.call, NULL);
     avsp_flight_wait(&stream->flight, &stream->begun);
@@ -105,27 +136,50 @@ static enum avsp_code follow(struct stream *stream, grpc_byte_buffer *request,
     return avsp_outcome_error(stream->cli, &stream->outcome, err);
 }
 
-enum avsp_code avsp_client_watch(struct avsp_client *cli, const char *job_id,
-                                 bool (*each)(void *opaque, const struct avsp_job *job),
-                                 void *opaque, struct avsp_mono deadline, struct avsp_err *err)
+static enum avsp_code stream_call(struct avsp_client *cli, const char *method,
+                                  const ProtobufCMessage *msg, deliver_fn *deliver, void *reader,
+                                  struct avsp_mono deadline, struct avsp_err *err)
 {
-    Com__Avspl1t__JobId id = COM__AVSPL1T__JOB_ID__INIT;
-    id.id = (char *)job_id;
     grpc_byte_buffer *request;
-    enum avsp_code rc = avsp_wire_pack(&id.base, AVSP_RPC_REQUEST_MAX_BYTES, &request, err);
+    enum avsp_code rc = avsp_wire_pack(msg, AVSP_RPC_REQUEST_MAX_BYTES, &request, err);
     if (rc != AVSP_OK)
         return rc;
     struct stream stream = {.cli = cli};
-    rc = avsp_flight_open(cli, "/com.avspl1t.CoordinatorService/WatchJob", deadline, &stream.flight,
-                          err);
+    rc = avsp_flight_open(cli, method, deadline, &stream.flight, err);
     if (rc == AVSP_OK) {
         grpc_metadata_array_init(&stream.headers);
         avsp_outcome_init(&stream.outcome);
-        rc = follow(&stream, request, each, opaque, err);
+        rc = follow(&stream, request, deliver, reader, err);
         grpc_metadata_array_destroy(&stream.headers);
         avsp_outcome_deinit(&stream.outcome);
         avsp_flight_close(cli, &stream.flight);
     }
     grpc_byte_buffer_destroy(request);
     return rc;
+}
+
+enum avsp_code avsp_client_watch(struct avsp_client *cli, const char *job_id,
+                                 bool (*each)(void *opaque, const struct avsp_job *job),
+                                 void *opaque, struct avsp_mono deadline, struct avsp_err *err)
+{
+    Com__Avspl1t__JobId id = COM__AVSPL1T__JOB_ID__INIT;
+    id.id = (char *)job_id;
+    struct job_reader reader = {each, opaque};
+    return stream_call(cli, "/com.avspl1t.CoordinatorService/WatchJob", &id.base, deliver_job,
+                       &reader, deadline, err);
+}
+
+enum avsp_code avsp_client_watch_all(struct avsp_client *cli, const struct avsp_watch_query *query,
+                                     bool (*each)(void *opaque, const struct avsp_job *job,
+                                                  const char *cursor),
+                                     void *opaque, struct avsp_mono deadline, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, QUERY_ARENA_BYTES);
+    struct event_reader reader = {each, opaque};
+    const Com__Avspl1t__WatchJobsMessage *msg = avsp_wire_make_watch(&arena, query);
+    if (msg == NULL)
+        return avsp_arena_failed(&arena, err);
+    return stream_call(cli, "/com.avspl1t.CoordinatorService/WatchJobs", &msg->base, deliver_event,
+                       &reader, deadline, err);
 }

@@ -72,6 +72,7 @@ static void start_methods(struct avsp_server *srv)
         {avsp_ops_methods, avsp_ops_n_methods},
         {&avsp_park_method, 1},
         {&avsp_watch_method, 1},
+        {&avsp_watch_all_method, 1},
         {avsp_health_methods, avsp_health_n_methods},
         {avsp_reflection_methods, avsp_reflection_n_methods},
     };

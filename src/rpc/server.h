@@ -34,6 +34,9 @@ struct avsp_service_ops {
     enum avsp_code (*list_attempts)(void *opaque, const struct avsp_attempts_query *query,
                                     struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
                                     struct avsp_err *err);
+    enum avsp_code (*list_changes)(void *opaque, const struct avsp_changes_query *query,
+                                   struct avsp_arena *arena, struct avsp_changes_page *ret_page,
+                                   struct avsp_err *err);
     enum avsp_code (*cancel)(void *opaque, const char *job_id, struct avsp_err *err);
     enum avsp_code (*retry)(void *opaque, const char *job_id, struct avsp_err *err);
     enum avsp_code (*pause)(void *opaque, const char *job_id, struct avsp_err *err);

@@ -1,7 +1,7 @@
 /// The parts of a server and how they hang together; for src/rpc alone.
 ///
 /// server.c starts and stops; server_call.c moves calls; server_ops.c has a function a method; server_park.c keeps claims that wait,
-/// server_watch.c followed jobs, health.c and reflection.c the two standard services; server_tick.c is the one clock.
+/// server_watch.c followed jobs (one: server_watch_job.c, all: server_watch_all.c), health.c and reflection.c the two standard services; server_tick.c is the one clock.
 /// Locks are leaves: none is held over another, nor over a callback, a push to the pool or a call to gRPC.
 #ifndef AVSP_RPC_SERVING_H
 #define AVSP_RPC_SERVING_H
@@ -68,8 +68,9 @@ struct avsp_mono avsp_parking_tick(struct avsp_server *srv, struct avsp_mono now
 /// Answers all with "none"; from now on nobody is parked.
 void avsp_parking_close(struct avsp_server *srv);
 
-// server_watch.c
+// server_watch.c, server_watch_job.c, server_watch_all.c
 extern const struct avsp_method avsp_watch_method;
+extern const struct avsp_method avsp_watch_all_method;
 struct avsp_watching *avsp_watching_new(void);
 void avsp_watching_free(struct avsp_watching *watching);
 /// Looks at every watched job again; at @p over_job_id (NULL = none), which has come to its end, without delay.

@@ -116,6 +116,13 @@ enum avsp_code avsp_wire_read_page(struct avsp_arena *arena, const Com__Avspl1t_
                                    struct avsp_job_page *ret_page,
                                    struct avsp_err *err) AVSP_CHECKED;
 
+Com__Avspl1t__WatchJobsMessage *
+avsp_wire_make_watch(struct avsp_arena *arena, const struct avsp_watch_query *query) AVSP_CHECKED;
+enum avsp_code avsp_wire_read_watch(struct avsp_arena *arena,
+                                    const Com__Avspl1t__WatchJobsMessage *msg,
+                                    struct avsp_watch_query *ret_query,
+                                    struct avsp_err *err) AVSP_CHECKED;
+
 // wire_history.c
 Com__Avspl1t__ListAttemptsMessage *
 avsp_wire_make_attempts_query(struct avsp_arena *arena,

@@ -5,8 +5,9 @@
 // The numbers of the wire and of the model are the same.
 _Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_RUNNING == (int)AVSP_JOB_RUNNING, "");
 _Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_PAUSED == (int)AVSP_JOB_PAUSED, "");
+_Static_assert((int)COM__AVSPL1T__JOB_STATE__JOB_STATE_DELETED == (int)AVSP_JOB_DELETED, "");
 
-/// An entry of a map, as protobuf-c sees it: the two maps of labels have a type each.
+/// An entry of a map, as protobuf-c sees it: each map of labels has a type of its own.
 #define DEFINE_MAKE_LABELS(function, type, descriptor_of)                                          \
     static type **function(struct avsp_arena *arena, const struct avsp_label *labels, size_t n)    \
     {                                                                                              \
@@ -24,6 +25,8 @@ DEFINE_MAKE_LABELS(make_spec_labels, Com__Avspl1t__JobDetails__LabelsEntry,
                    com__avspl1t__job_details__labels_entry__descriptor)
 DEFINE_MAKE_LABELS(make_filter_labels, Com__Avspl1t__ListJobsMessage__LabelsEntry,
                    com__avspl1t__list_jobs_message__labels_entry__descriptor)
+DEFINE_MAKE_LABELS(make_watch_labels, Com__Avspl1t__WatchJobsMessage__LabelsEntry,
+                   com__avspl1t__watch_jobs_message__labels_entry__descriptor)
 
 #define DEFINE_READ_LABELS(function, type)                                                         \
     static enum avsp_code function(struct avsp_arena *arena, type *const *msgs, size_t n,          \
@@ -38,6 +41,7 @@ DEFINE_MAKE_LABELS(make_filter_labels, Com__Avspl1t__ListJobsMessage__LabelsEntr
     }
 DEFINE_READ_LABELS(read_spec_labels, Com__Avspl1t__JobDetails__LabelsEntry)
 DEFINE_READ_LABELS(read_filter_labels, Com__Avspl1t__ListJobsMessage__LabelsEntry)
+DEFINE_READ_LABELS(read_watch_labels, Com__Avspl1t__WatchJobsMessage__LabelsEntry)
 
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
                                               const struct avsp_job_spec *spec)
@@ -170,7 +174,7 @@ Com__Avspl1t__Job *avsp_wire_make_job(struct avsp_arena *arena, const struct avs
 /// A coordinator that knows the base alone says no state.
 static enum avsp_job_state read_state(const Com__Avspl1t__Job *msg)
 {
-    if (msg->state >= (int)AVSP_JOB_RUNNING && msg->state <= (int)AVSP_JOB_PAUSED)
+    if (msg->state >= (int)AVSP_JOB_RUNNING && msg->state <= (int)AVSP_JOB_DELETED)
         return (enum avsp_job_state)msg->state;
     if (msg->finished)
         return AVSP_JOB_FINISHED;
@@ -299,4 +303,35 @@ enum avsp_code avsp_wire_read_page(struct avsp_arena *arena, const Com__Avspl1t_
     }
     *ret_page = (struct avsp_job_page){jobs, msg->n_jobs, msg->next_page};
     return AVSP_OK;
+}
+
+Com__Avspl1t__WatchJobsMessage *avsp_wire_make_watch(struct avsp_arena *arena,
+                                                     const struct avsp_watch_query *query)
+{
+    Com__Avspl1t__WatchJobsMessage *msg =
+        avsp_wire_new(arena, &com__avspl1t__watch_jobs_message__descriptor);
+    if (msg == NULL)
+        return NULL;
+    msg->after = (char *)query->after;
+    msg->progress_ms = query->progress_ms;
+    msg->n_labels = query->n_labels;
+    msg->labels = make_watch_labels(arena, query->labels, query->n_labels);
+    return msg->labels != NULL ? msg : NULL;
+}
+
+enum avsp_code avsp_wire_read_watch(struct avsp_arena *arena,
+                                    const Com__Avspl1t__WatchJobsMessage *msg,
+                                    struct avsp_watch_query *ret_query, struct avsp_err *err)
+{
+    *ret_query = (struct avsp_watch_query){
+        .after = msg->after, .progress_ms = msg->progress_ms, .n_labels = msg->n_labels};
+    if (msg->n_labels > AVSP_LABEL_FILTERS_MAX)
+        return avsp_err_set(err, AVSP_INVALID, "labels: more than %d", AVSP_LABEL_FILTERS_MAX);
+    enum avsp_code rc = AVSP_OK;
+    if (msg->progress_ms != 0)
+        rc = avsp_wire_range("progress_ms", msg->progress_ms, AVSP_PROGRESS_MIN_MS,
+                             AVSP_PROGRESS_MAX_MS, err);
+    return rc == AVSP_OK
+               ? read_watch_labels(arena, msg->labels, msg->n_labels, &ret_query->labels, err)
+               : rc;
 }

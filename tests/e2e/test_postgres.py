@@ -98,3 +98,36 @@ def test_database_out_of_reach_at_the_start(build, database, server, tmp_path):
     finally:
         if late.process.poll() is None:
             late.kill()
+
+
+def test_whoever_follows_all_jobs_misses_no_end(farm, database, film, tmp_path):
+    """Also not of jobs that end while the coordinator it heard them from is dead."""
+    one = farm.coordinator(name="c1", db=database)
+    two = farm.coordinator(name="c2", db=database)
+
+    def submit(name, *labels):
+        return farm.submit(two.address, film, tmp_path / name, *(f"--label={label}" for label in labels))
+
+    def cancel(job):
+        assert farm.build.run("cancel", job, "--coordinator", two.address).returncode == 0
+    first = submit("first", "show=news")
+    watcher = programs.Watcher(farm, [one.address, two.address], "--label", "show=news")
+    watcher.wait_for(first, "running")
+    submit("other")
+    second = submit("second", "show=news")
+    watcher.wait_for(second, "running")  # from another coordinator
+    one.kill()
+    cancel(first)
+    third = submit("third", "show=news")
+    cancel(third)
+    for job in (first, third):
+        watcher.wait_for(job, "canceled")
+    watcher.stop()
+    ends = [e["id"] for e in watcher.events() if e["state"] == "canceled"]
+    assert sorted(ends) == sorted({first, third}), "told twice, or of another job"
+    # Nobody follows for a while: the cursor knows.
+    cancel(second)
+    later = programs.Watcher(farm, [two.address], "--after", watcher.events()[-1]["cursor"], name="later")
+    later.wait_for(second, "canceled")
+    later.stop()
+    assert first not in [e["id"] for e in later.events()]

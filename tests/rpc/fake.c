@@ -55,6 +55,22 @@ static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filt
     return end(fake, err);
 }
 
+static enum avsp_code list_changes(void *opaque, const struct avsp_changes_query *query,
+                                   struct avsp_arena *arena, struct avsp_changes_page *ret_page,
+                                   struct avsp_err *err)
+{
+    (void)arena;
+    struct fake *fake = begin(opaque);
+    struct avsp_changes_page *given = query->working ? &fake->working : &fake->changes;
+    avsp_buf_printf(&fake->seen, "%s\n", query->after);
+    dump_labels(&fake->seen, query->labels, query->n_labels);
+    fake->n_looks++;
+    *ret_page = *given;
+    ret_page->next = given->n_jobs > 0 ? given->next : query->after;
+    *given = (struct avsp_changes_page){0};
+    return end(fake, err);
+}
+
 static enum avsp_code list_attempts(void *opaque, const struct avsp_attempts_query *query,
                                     struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
                                     struct avsp_err *err)
@@ -204,6 +220,7 @@ const struct avsp_service_ops fake_ops = {
     .submit = submit,
     .get_job = get_job,
     .list_jobs = list_jobs,
+    .list_changes = list_changes,
     .list_attempts = list_attempts,
     .cancel = cancel,
     .retry = retry,

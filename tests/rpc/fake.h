@@ -16,6 +16,8 @@ struct fake {
     struct avsp_err error; ///< code OK: no error
     struct avsp_job job;
     struct avsp_job_page jobs;
+    struct avsp_changes_page changes; ///< given once; then nothing changes until it is set again
+    struct avsp_changes_page working; ///< likewise
     struct avsp_attempt_page attempts;
     struct avsp_worker_page workers;
     bool drains; ///< a claim is told so

@@ -212,15 +212,131 @@ static void shutdown_ends_it(void **state)
     assert_in_range(n_looks, 1, 3);
 }
 
+// --- all jobs
+
+/// What a follower of all jobs saw.
+struct all {
+    char seen[512];
+    char cursor[64];
+    unsigned stop_after;
+    unsigned n;
+};
+
+static bool on_event(void *opaque, const struct avsp_job *job, const char *cursor)
+{
+    struct all *all = opaque;
+    size_t len = strlen(all->seen);
+    snprintf(all->seen + len, sizeof all->seen - len, "%s:%s:%s ", job != NULL ? job->id : "-",
+             job != NULL ? avsp_job_state_name(job->state) : "-", cursor);
+    snprintf(all->cursor, sizeof all->cursor, "%s", cursor);
+    return ++all->n != all->stop_after;
+}
+
+static struct avsp_job event_job(const struct bench *b, const char *id, enum avsp_job_state state)
+{
+    struct avsp_job job = b->fake.job;
+    job.id = id;
+    job.state = state;
+    return job;
+}
+
+static enum avsp_code watch_all(struct bench *b, struct all *all, const char *after,
+                                uint32_t progress_ms, int64_t ms, struct avsp_err *err)
+{
+    struct avsp_label label = {"show", "news"};
+    const struct avsp_watch_query query = {
+        .after = after, .labels = &label, .n_labels = 1, .progress_ms = progress_ms};
+    return avsp_client_watch_all(b->cli, &query, on_event, all, avsp_mono_in_ms(ms), err);
+}
+
+static void follows_all_jobs(void **state)
+{
+    struct bench *b = *state;
+    struct avsp_job jobs[] = {event_job(b, "a", AVSP_JOB_RUNNING),
+                              event_job(b, "b", AVSP_JOB_PAUSED),
+                              event_job(b, "c", AVSP_JOB_DELETED)};
+    const char *cursors[] = {"1.3", "2.3", "3.0"};
+    b->fake.changes = (struct avsp_changes_page){jobs, cursors, 3, "3.0", false};
+    struct all all = {.stop_after = 4};
+    struct avsp_err err = {0};
+    assert_int_equal(watch_all(b, &all, "", 0, 30000, &err), AVSP_OK);
+    assert_string_equal(all.seen, "a:running:1.3 b:paused:2.3 c:deleted:3.0 -:-:3.0 ");
+    char *seen = fake_seen(&b->fake);
+    assert_non_null(strstr(seen, "news"));
+    free(seen);
+}
+
+static void goes_on_behind_a_cursor(void **state)
+{
+    struct bench *b = *state;
+    struct all all = {.stop_after = 1};
+    struct avsp_err err = {0};
+    assert_int_equal(watch_all(b, &all, "17.0", 0, 30000, &err), AVSP_OK);
+    assert_string_equal(all.seen, "-:-:17.0 ");
+}
+
+static void progress_is_told_again_and_again(void **state)
+{
+    struct bench *b = *state;
+    struct avsp_job jobs[] = {event_job(b, "a", AVSP_JOB_RUNNING)};
+    const char *cursors[] = {""};
+    b->fake.working = (struct avsp_changes_page){jobs, cursors, 1, "a", false};
+    struct all all = {.stop_after = 2};
+    struct avsp_err err = {0};
+    assert_int_equal(watch_all(b, &all, "5.0", 500, 30000, &err), AVSP_OK);
+    assert_string_equal(all.seen,
+                        "-:-:5.0 a:running:5.0 "); // with a cursor that one can go on with
+    all = (struct all){0};
+    assert_int_equal(watch_all(b, &all, "5.0", 7, 30000, &err), AVSP_INVALID);
+    assert_non_null(strstr(err.text, "progress_ms"));
+}
+
+static void a_cursor_that_is_none_is_refused(void **state)
+{
+    struct bench *b = *state;
+    char long_one[200];
+    memset(long_one, '1', sizeof long_one - 1);
+    long_one[sizeof long_one - 1] = '\0';
+    struct all all = {0};
+    struct avsp_err err = {0};
+    assert_int_equal(watch_all(b, &all, long_one, 0, 30000, &err), AVSP_INVALID);
+    avsp_err_set(&b->fake.error, AVSP_INVALID, "after: not a cursor");
+    err = (struct avsp_err){0};
+    assert_int_equal(watch_all(b, &all, "x", 0, 30000, &err), AVSP_INVALID);
+    assert_int_equal(all.n, 0);
+}
+
+static void nobody_looks_for_a_follower_that_left(void **state)
+{
+    struct bench *b = *state;
+    struct all all = {0};
+    struct avsp_err err = {0};
+    assert_int_equal(watch_all(b, &all, "", 0, 300, &err), AVSP_TIMEOUT);
+    assert_int_equal(all.n, 1); // that there is nothing
+    unsigned before = fake_count(&b->fake, &b->fake.n_looks);
+    struct timespec pause = {1, 200000000};
+    nanosleep(&pause, NULL);
+    assert_in_range(fake_count(&b->fake, &b->fake.n_looks), before, before + 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(follows_a_job_to_its_end),   TEST(a_job_that_is_over_is_told_once),
-        TEST(sees_what_nobody_told_of),   TEST(many_changes_are_few_messages),
-        TEST(an_unknown_job_is_an_error), TEST(the_watcher_may_stop),
-        TEST(the_deadline_ends_it),       TEST(shutdown_ends_it),
+        TEST(follows_a_job_to_its_end),
+        TEST(a_job_that_is_over_is_told_once),
+        TEST(sees_what_nobody_told_of),
+        TEST(many_changes_are_few_messages),
+        TEST(an_unknown_job_is_an_error),
+        TEST(the_watcher_may_stop),
+        TEST(the_deadline_ends_it),
+        TEST(shutdown_ends_it),
+        TEST(follows_all_jobs),
+        TEST(goes_on_behind_a_cursor),
+        TEST(progress_is_told_again_and_again),
+        TEST(a_cursor_that_is_none_is_refused),
+        TEST(nobody_looks_for_a_follower_that_left),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

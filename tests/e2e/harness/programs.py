@@ -119,6 +119,33 @@ class Worker(Daemon):
         super().__init__(args, folder / f"{name}.log", env)
 
 
+class Watcher(Daemon):
+    """`avspl1t watch` of all jobs, as JSON."""
+
+    def __init__(self, farm, addresses, *options, name="watch"):
+        self.out = farm.folder / f"{name}.json"
+        super().__init__([farm.build.client, "watch", "--json", "--coordinator", ",".join(addresses), *options],
+                         farm.folder / f"{name}.log")
+        farm.daemons.append(self)
+
+    def start(self):
+        with open(self.out, "wb") as out:
+            super().start(stdout=out)
+
+    def stop(self):
+        self.process.terminate()
+        self.process.wait(30)
+
+    def events(self):
+        return [json.loads(line) for line in self.out.read_text().split("\n")[:-1]]
+
+    def wait_for(self, job, state, seconds=30):
+        def look():
+            assert self.process.poll() is None, self.text()
+            return any(e["id"] == job and e["state"] == state for e in self.events())
+        wait_until(look, f"{job} {state} in {self.out}", seconds)
+
+
 class Farm:
     """A coordinator and what else a test starts; all of it ends with the test."""
 
