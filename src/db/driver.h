@@ -46,15 +46,37 @@ static inline struct avsp_db_value avsp_text(const char *value)
 /// commit was asked for.
 #define AVSP_DB_AGAIN (-1)
 
+/// A list of parameters, $1 to $32, for `IN (…)`: one statement whatever their number; values that are not needed repeat one.
+#define AVSP_DB_LIST                                                                               \
+    "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"   \
+    " $21, $22, $23, $24, $25, $26, $27, $28, $29, $30, $31, $32"
+
 /// The values of $1, $2, … and their number.
 #define AVSP_DB_ARGS(...)                                                                          \
     (const struct avsp_db_value[]){__VA_ARGS__},                                                   \
         AVSP_ARRAY_LEN(((const struct avsp_db_value[]){__VA_ARGS__}))
 #define AVSP_DB_NO_ARGS NULL, 0
 
-#define AVSP_DB_ARGS_MAX 40 ///< parameters of one statement
+#define AVSP_DB_ARGS_MAX 48 ///< parameters of one statement
 #define AVSP_DB_STATEMENTS_MAX 160
+#define AVSP_DB_LIST_MAX 32 ///< values that AVSP_DB_LIST stands for
 #define AVSP_DB_CONNECTIONS_MAX 16
+
+/// Tasks that became claimable; all zeros: none.
+struct avsp_ready {
+    unsigned n;          ///< how many; UINT32_MAX = who knows
+    int64_t key;         ///< none has a lower fair key
+    uint32_t priorities; ///< that they have, bit 1 << priority; 0 = none
+};
+
+/// Adds @p more.
+static inline void avsp_ready_add(struct avsp_ready *ready, const struct avsp_ready *more)
+{
+    if (more->priorities != 0)
+        ready->key = ready->priorities != 0 ? AVSP_MIN(ready->key, more->key) : more->key;
+    ready->n += AVSP_MIN(more->n, UINT32_MAX - ready->n);
+    ready->priorities |= more->priorities;
+}
 
 struct avsp_db_driver;
 struct avsp_db_bus;
@@ -86,6 +108,9 @@ struct avsp_db_driver {
     enum avsp_code (*script)(struct avsp_db *db, const char *sql, struct avsp_err *err);
     enum avsp_code (*query)(struct avsp_db *db, const char *sql, const struct avsp_db_value *values,
                             size_t n_values, struct avsp_db_rows *ret_rows, struct avsp_err *err);
+    enum avsp_code (*send)(struct avsp_db *db, const char *sql, const struct avsp_db_value *values,
+                           size_t n_values, int64_t want, struct avsp_err *err);
+    enum avsp_code (*flush)(struct avsp_db *db, struct avsp_err *err);
     enum avsp_code (*next)(struct avsp_db_rows *rows, bool *ret_more, struct avsp_err *err);
     int64_t (*i64)(struct avsp_db_rows *rows, int column);
     const char *(*text)(struct avsp_db_rows *rows, int column);
@@ -93,9 +118,10 @@ struct avsp_db_driver {
     void (*rows_end)(struct avsp_db_rows *rows);
     /// Word between the coordinators of one database, that tasks became ready or that jobs changed; both may come late or be
     /// lost. Starts a thread, from which `told` is called. NULL: there is no such thing, and the other two are not called.
-    enum avsp_code (*bus_open)(const char *url, void (*told)(void *opaque, unsigned n_ready),
+    enum avsp_code (*bus_open)(const char *url,
+                               void (*told)(void *opaque, const struct avsp_ready *ready),
                                void *opaque, struct avsp_db_bus **ret_bus, struct avsp_err *err);
-    void (*bus_tell)(struct avsp_db_bus *bus, unsigned n_ready); ///< never blocks
+    void (*bus_tell)(struct avsp_db_bus *bus, const struct avsp_ready *ready); ///< never blocks
     void (*bus_close)(struct avsp_db_bus *bus);
 };
 
@@ -152,6 +178,35 @@ static inline enum avsp_code AVSP_CHECKED avsp_db_exec(struct avsp_db *db, const
     if (rc == AVSP_OK)
         *ret_changed = db->driver->changed(&rows);
     return rc;
+}
+
+/// `want` of avsp_db_send: any number of rows.
+#define AVSP_DB_ANY (-1)
+
+/// Sends a statement that gives no rows, and whose end is not waited for: many go to the server in one message, in their order.
+/// Nothing else may be asked of the connection before avsp_db_flush, but for a rollback.
+/// @param want  how many rows it must change, or AVSP_DB_ANY.
+static inline enum avsp_code AVSP_CHECKED avsp_db_send(struct avsp_db *db, const char *sql,
+                                                       const struct avsp_db_value *values,
+                                                       size_t n_values, int64_t want,
+                                                       struct avsp_err *err)
+{
+    return db->driver->send(db, sql, values, n_values, want, err);
+}
+
+/// Waits for all that was sent. @return the first error among them; CONFLICT where one changed another number of rows.
+static inline enum avsp_code AVSP_CHECKED avsp_db_flush(struct avsp_db *db, struct avsp_err *err)
+{
+    return db->driver->flush(db, err);
+}
+
+/// Judges how many rows a statement changed; for drivers.
+static inline enum avsp_code AVSP_CHECKED avsp_db_judge(int64_t changed, int64_t want,
+                                                        struct avsp_err *err)
+{
+    if (want == AVSP_DB_ANY || changed == want)
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_CONFLICT, "a race was lost");
 }
 
 #endif

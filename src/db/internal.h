@@ -23,6 +23,50 @@
 #include "db/driver.h"
 #include "db/store.h"
 
+#include <pthread.h>
+
+// --- where claims look (store_floor.c)
+
+/// What a claim looks through: what is ready of one pool and one priority, and of the kinds that the caller takes.
+struct avsp_level {
+    int64_t pool;
+    int64_t priority;
+    uint32_t kinds; ///< bit 1 << avsp_task_kind
+};
+
+#define AVSP_LEVELS_MAX 128
+#define AVSP_FLOOR_EMPTY INT64_MAX ///< nothing is ready there
+
+/// The fair keys below which nothing is ready, as far as this coordinator knows. Any thread.
+struct avsp_floors {
+    pthread_mutex_t lock;
+    size_t n, next;
+    uint64_t n_sunk; ///< counts what became ready
+    struct {
+        struct avsp_level level;
+        int64_t key;
+    } of[AVSP_LEVELS_MAX];
+};
+
+/// Tasks whose leases had run out at the last sweep, best first; those that were claimed since are gone from it. Any thread.
+#define AVSP_EXPIRED_MAX 256
+struct avsp_expired {
+    pthread_mutex_t lock;
+    int64_t told_us; ///< leases that ran out until then were told of; the sweep's alone
+    size_t n;
+    struct avsp_expired_task {
+        char id[AVSP_ID_BYTES];
+        struct avsp_level level; ///< of its own kind
+    } of[AVSP_EXPIRED_MAX];
+};
+
+/// When something is done again whose cost grows with what an old snapshot keeps: it takes a twentieth of the time at most. All
+/// zeros: at once. One thread at a time (the sweep's).
+struct avsp_pace {
+    int64_t last_us; ///< it was done last; this and the next on the database's clock
+    int64_t due_us;
+};
+
 struct avsp_store {
     const struct avsp_db_driver *driver;
     struct avsp_connections
@@ -31,8 +75,10 @@ struct avsp_store {
     struct avsp_store_options options;
     _Atomic int64_t epoch_us;      ///< since then heartbeats could reach us
     _Atomic int64_t last_sweep_us; ///< 0 = none yet
-    _Atomic int64_t n_expired; ///< leases that had run out at the last sweep, as far as it looked
-    _Atomic bool is_outdated;  ///< the schema has become too new for us
+    struct avsp_floors floors;
+    struct avsp_expired expired;
+    struct avsp_pace floors_pace, expired_pace, held_pace;
+    _Atomic bool is_outdated;        ///< the schema has become too new for us
     _Atomic int64_t clock_offset_us; ///< tests move the clock with it
 };
 
@@ -42,7 +88,7 @@ struct avsp_tx {
     struct avsp_db *db;      ///< NULL = not begun, or over
     int64_t now_us;          ///< the database's clock when it began
     struct avsp_arena arena; ///< for what lives no longer than the transaction
-    unsigned n_ready;        ///< tasks that became claimable
+    struct avsp_ready ready; ///< tasks that became claimable
     bool changed;            ///< some job changed
     struct {
         char job_id[AVSP_ID_BYTES]; ///< "" = none
@@ -64,6 +110,9 @@ void avsp_tx_end(struct avsp_tx *tx);
 /// Is the whole transaction to be run again? Clears @p err and waits a little first; gives up after a few times.
 bool avsp_tx_again(unsigned *tries, enum avsp_code rc, struct avsp_err *err) AVSP_CHECKED;
 
+/// Notes that tasks became claimable. @param key  none has a lower one. @param priority  -1 = several, or not known.
+void avsp_tx_ready(struct avsp_tx *tx, int64_t n, int64_t key, int64_t priority);
+
 /// Somebody else was faster: the whole transaction is to be run again.
 enum avsp_code avsp_tx_lost_race(struct avsp_err *err, const char *what);
 
@@ -75,6 +124,12 @@ enum avsp_code avsp_tx_exec(struct avsp_tx *tx, const char *sql, const struct av
 /// Runs a query whose answer is one integer. @param ret_value  left alone where there is no row.
 enum avsp_code avsp_tx_i64(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
                            size_t n_values, int64_t *ret_value, struct avsp_err *err) AVSP_CHECKED;
+
+/// Sends a statement without waiting for it, and waits for all that was sent (see avsp_db_send).
+/// @return CONFLICT does not come: what lost a race is to be run again as a whole.
+enum avsp_code avsp_tx_send(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
+                            size_t n_values, int64_t want, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_tx_flush(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
 
 /// A copy of a column in an arena. @return false where memory ran out.
 bool avsp_column(struct avsp_arena *arena, struct avsp_db_rows *rows, int column,
@@ -175,6 +230,7 @@ enum avsp_pool {
     AVSP_POOL_ANY = 1,
     AVSP_POOL_OURS = 2,
 };
+#define AVSP_PRIORITIES_ALL ((1U << (AVSP_PRIORITY_MAX + 1)) - 1)
 
 /// What decisions about a task need of it and its job. Strings are in the transaction's arena.
 struct avsp_task_row {
@@ -199,6 +255,15 @@ struct avsp_task_row {
     int64_t released; ///< the end of its job's window
     int64_t lease_until_us;
 };
+
+/// The columns of tasks t and jobs j that make a row, and how many these are; what else a statement selects comes behind them.
+#define AVSP_TASK_ROW_COLUMNS                                                                      \
+    "t.id, t.job_id, t.kind, t.track, t.idx, t.n_segments, t.state, t.attempt, t.nonce,"           \
+    " t.spent, t.claims, t.started, t.own, t.worker_id, t.claimed_us, t.frames, t.frames_done,"    \
+    " t.frames_total, t.milli_fps, j.flavour, j.state, j.released, t.lease_until_us"
+#define AVSP_TASK_ROW_N_COLUMNS 23
+enum avsp_code avsp_task_row_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
+                                  struct avsp_task_row *ret_row, struct avsp_err *err) AVSP_CHECKED;
 
 /// @return OK; NOT_FOUND.
 enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
@@ -257,6 +322,88 @@ bool avsp_attempt_is_last(const struct avsp_store *store, const struct avsp_task
 /// Leases are judged only after heartbeats could reach us for a full one; a gap in the sweep shows that they could not.
 bool avsp_leases_count(const struct avsp_tx *tx);
 
+// --- claims (store_floor.c, store_expired.c, store_handout.c)
+
+void avsp_floors_init(struct avsp_floors *floors);
+void avsp_floors_deinit(struct avsp_floors *floors);
+/// The key from which on a level is to be looked through. @param ret_seen  for avsp_floors_raise; taken before the look.
+int64_t avsp_floors_get(struct avsp_floors *floors, const struct avsp_level *level,
+                        uint64_t *ret_seen);
+/// A look found @p key first (AVSP_FLOOR_EMPTY: nothing), and what the looking transaction claimed is committed.
+void avsp_floors_raise(struct avsp_floors *floors, const struct avsp_level *level, int64_t key,
+                       uint64_t seen);
+/// Something became ready.
+void avsp_floors_sink(struct avsp_floors *floors, int64_t key, uint32_t priorities);
+/// Looks at all levels from the bottom, for what nobody told.
+enum avsp_code avsp_floors_check(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
+
+/// The first tasks of a level that are ready now.
+#define AVSP_LOOK_MAX (AVSP_WAITING_MAX + 1)
+struct avsp_look {
+    struct avsp_level level;
+    uint64_t seen;
+    size_t n;
+    size_t n_encodes;
+    struct {
+        int64_t key;
+        int64_t idx;
+        int64_t created_us;
+    } of[AVSP_LOOK_MAX];
+};
+/// The kinds of a set of bits, as five parameters of a statement; 0 where one is not in it.
+struct avsp_kinds {
+    int64_t of[AVSP_TASK_CLEANUP];
+};
+struct avsp_kinds avsp_kinds_of(uint32_t kinds);
+
+/// @param from  the key to begin at. Locks nothing.
+enum avsp_code avsp_look(struct avsp_tx *tx, const struct avsp_level *level, int64_t from,
+                         struct avsp_look *ret_look, struct avsp_err *err) AVSP_CHECKED;
+
+/// Does the task at one place come before that at the other?
+bool avsp_look_before(const struct avsp_look *a, size_t i, const struct avsp_look *b, size_t k);
+
+/// Where the level's floor is, as far as a look from it, or from the bottom, has seen.
+int64_t avsp_look_floor(const struct avsp_look *look);
+
+void avsp_expired_init(struct avsp_expired *expired);
+void avsp_expired_deinit(struct avsp_expired *expired);
+/// Takes the first one out of the list that lies in the asked level, or in one of a higher priority beside it.
+/// @return false: there is none.
+bool avsp_expired_take(struct avsp_expired *expired, const struct avsp_level *asked,
+                       char ret_id[AVSP_ID_BYTES]);
+/// Reads the list anew; tells who waits of those that are new in it.
+enum avsp_code avsp_expired_read(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
+/// Ends one of the list that has no attempt left, so that its job fails although nobody asks for work.
+/// @param ret_ended  false: there is none.
+enum avsp_code avsp_expired_end(struct avsp_tx *tx, bool *ret_ended,
+                                struct avsp_err *err) AVSP_CHECKED;
+
+/// A claimed task, as it was before, with what its worker needs. Texts are in the transaction's arena.
+struct avsp_handout {
+    struct avsp_task_row row;
+    struct avsp_token token; ///< of this claim
+    int64_t created_us;
+    const char *claim_id; ///< of the claim before
+    const char *input;
+    const char *places[AVSP_ROLE_OUTPUT + 1]; ///< by role
+    int32_t segment_seconds;
+    int32_t crf;
+    int32_t preset;
+    bool overwrite;
+};
+/// Behind AVSP_TASK_ROW_COLUMNS.
+#define AVSP_HANDOUT_COLUMNS                                                                       \
+    AVSP_TASK_ROW_COLUMNS ", t.created_us, t.input, j.input, j.work, j.output, j.segment_seconds," \
+                          " j.crf, j.preset, j.overwrite, t.claim_id"
+enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
+                                 struct avsp_handout *ret_handout,
+                                 struct avsp_err *err) AVSP_CHECKED;
+/// @param n_waiting  encodes that wait besides. @param arena  of the answer.
+enum avsp_code avsp_handout_make(struct avsp_tx *tx, const struct avsp_handout *handout,
+                                 uint32_t n_waiting, struct avsp_arena *arena,
+                                 struct avsp_task *ret_task, struct avsp_err *err) AVSP_CHECKED;
+
 // --- windows, pauses, further tries (store_window.c, store_retry.c, store_delete.c)
 
 /// An encode was handed out: lets the next ones of its job go, once enough of the window is used up.
@@ -290,10 +437,17 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
                             const struct avsp_location *manifest,
                             struct avsp_err *err) AVSP_CHECKED;
 
+/// What a new task, or a job's end, needs of the job.
+struct avsp_job_row {
+    enum avsp_job_state state;
+    int64_t released; ///< the end of its window
+    int64_t priority;
+};
+
 /// Nobody else moves the job, or makes a task of it, before the transaction ends.
-/// @param ret_released  the end of its window. @return OK; NOT_FOUND.
-enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, enum avsp_job_state *ret_state,
-                             int64_t *ret_released, struct avsp_err *err) AVSP_CHECKED;
+/// @return OK; NOT_FOUND.
+enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, struct avsp_job_row *ret_row,
+                             struct avsp_err *err) AVSP_CHECKED;
 
 /// A job's state. @return OK; NOT_FOUND, also where it is deleted.
 enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,
@@ -304,6 +458,15 @@ enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,
 /// transaction ends. @return OK; EXISTS.
 enum avsp_code avsp_output_check(struct avsp_tx *tx, const char *output_key,
                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// A condition on jobs j: its split is done, and nothing of it is open. An old snapshot keeps what was open once, so what is open
+/// is looked for from the end that claims come to last.
+#define AVSP_NOTHING_OPEN                                                                          \
+    "CASE WHEN NOT EXISTS (SELECT 1 FROM tasks s WHERE s.job_id = j.id AND s.kind = 1"             \
+    " AND s.state = 3) THEN 0 WHEN (SELECT h.idx FROM tasks h WHERE h.job_id = j.id"               \
+    " AND h.state = 6 ORDER BY h.kind DESC, h.track DESC, h.idx DESC LIMIT 1) IS NOT NULL THEN 0"  \
+    " WHEN (SELECT u.idx FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2)"                 \
+    " ORDER BY u.kind DESC, u.idx DESC LIMIT 1) IS NOT NULL THEN 0 ELSE 1 END = 1"
 
 /// Makes the manifest task of a job where nothing before it is unfinished, exactly once whatever races.
 enum avsp_code avsp_job_follow_up(struct avsp_tx *tx, const char *job_id,

@@ -17,6 +17,7 @@
 #define MIGRATION_LOCK "1096167796"
 #define NUMBER_BYTES 24
 #define SCRIPT_MAX_BYTES (1 << 20)
+#define SENT_MAX 256 ///< statements on their way; more wait for these
 #define OID_INT8 20
 #define OID_TEXT 25
 
@@ -29,6 +30,9 @@ struct pg_db {
     bool is_broken;
     const char *statements[AVSP_DB_STATEMENTS_MAX]; ///< prepared; the name is the place in here
     size_t n_statements;
+    // What was sent and not waited for: libpq's pipeline mode is on while there is any.
+    int64_t sent[SENT_MAX]; ///< how many rows each is to change
+    size_t n_sent;
 };
 
 struct pg_rows {
@@ -143,9 +147,50 @@ static enum avsp_code pg_commit(struct avsp_db *base, struct avsp_err *err)
                      : avsp_err_set(err, AVSP_INTERNAL, "the database: commit: rolled back");
 }
 
+/// One answer of those that were sent. @return OK also for what was left out because of an error before it.
+static enum avsp_code read_sent(struct pg_db *db, int64_t want, struct avsp_err *err)
+{
+    PGresult *result = PQgetResult(db->conn);
+    ExecStatusType status = PQresultStatus(result);
+    int64_t changed = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (status == PGRES_COMMAND_OK) {
+        (void)!avsp_parse_i64(PQcmdTuples(result), 0, INT64_MAX, &changed);
+        rc = avsp_db_judge(changed, want, err);
+    } else if (status != PGRES_PIPELINE_ABORTED) {
+        rc = failed(db, result, "run a statement", false, err);
+        result = NULL;
+    }
+    PQclear(result);
+    PQclear(db->is_broken ? NULL : PQgetResult(db->conn)); // the end of this statement
+    return rc;
+}
+
+static enum avsp_code pg_flush(struct avsp_db *base, struct avsp_err *err)
+{
+    struct pg_db *db = pg_of(base);
+    enum avsp_code rc = AVSP_OK;
+    if (db->n_sent == 0)
+        return AVSP_OK;
+    if (PQpipelineSync(db->conn) == 0)
+        rc = failed(db, NULL, "send statements", false, err);
+    for (size_t i = 0; !db->is_broken && i < db->n_sent; i++) {
+        struct avsp_err later = {0};
+        enum avsp_code one = read_sent(db, db->sent[i], rc == AVSP_OK ? err : &later);
+        rc = rc == AVSP_OK ? one : rc;
+    }
+    db->n_sent = 0;
+    PQclear(db->is_broken ? NULL : PQgetResult(db->conn)); // the sync's own
+    if (!db->is_broken && PQexitPipelineMode(db->conn) == 0)
+        db->is_broken = true;
+    return rc;
+}
+
 static void pg_rollback(struct avsp_db *base)
 {
     struct pg_db *db = pg_of(base);
+    struct avsp_err ignored = {0};
+    (void)!pg_flush(base, &ignored);
     PGresult *result = db->is_broken ? NULL : PQexec(db->conn, "ROLLBACK");
     db->is_broken |= PQresultStatus(result) != PGRES_COMMAND_OK;
     PQclear(result);
@@ -164,6 +209,14 @@ static enum avsp_code pg_script(struct avsp_db *base, const char *sql, struct av
     avsp_buf_puts(&buf, sql);
     enum avsp_code rc = avsp_buf_check(&buf, err);
     return rc == AVSP_OK ? run(pg_of(base), avsp_buf_text(&buf), "script", NULL, err) : rc;
+}
+
+static bool is_prepared(const struct pg_db *db, const char *sql)
+{
+    for (size_t i = 0; i < db->n_statements; i++)
+        if (db->statements[i] == sql)
+            return true;
+    return false;
 }
 
 /// Finds or prepares a statement. Types follow from the first values.
@@ -187,27 +240,40 @@ static enum avsp_code prepare(struct pg_db *db, const char *sql, const struct av
     return AVSP_OK;
 }
 
+/// A prepared statement's name and values as libpq takes them.
+struct call {
+    char name[NUMBER_BYTES];
+    char numbers[AVSP_DB_ARGS_MAX][NUMBER_BYTES];
+    const char *texts[AVSP_DB_ARGS_MAX];
+};
+
+static void make_call(size_t number, const struct avsp_db_value *values, size_t n_values,
+                      struct call *ret_call)
+{
+    snprintf(ret_call->name, sizeof ret_call->name, "%zu", number);
+    for (size_t i = 0; i < n_values; i++) {
+        ret_call->texts[i] = values[i].text;
+        if (values[i].text != NULL)
+            continue;
+        snprintf(ret_call->numbers[i], NUMBER_BYTES, "%" PRId64, values[i].i64);
+        ret_call->texts[i] = ret_call->numbers[i];
+    }
+}
+
 static enum avsp_code pg_query(struct avsp_db *base, const char *sql,
                                const struct avsp_db_value *values, size_t n_values,
                                struct avsp_db_rows *ret_rows, struct avsp_err *err)
 {
     struct pg_db *db = pg_of(base);
+    struct call call;
     size_t number = 0;
+    AVSP_ASSERT(db->n_sent == 0);
     enum avsp_code rc = prepare(db, sql, values, n_values, &number, err);
     if (rc != AVSP_OK)
         return rc;
-    char numbers[AVSP_DB_ARGS_MAX][NUMBER_BYTES];
-    const char *texts[AVSP_DB_ARGS_MAX];
-    for (size_t i = 0; i < n_values; i++) {
-        texts[i] = values[i].text;
-        if (texts[i] == NULL) {
-            snprintf(numbers[i], NUMBER_BYTES, "%" PRId64, values[i].i64);
-            texts[i] = numbers[i];
-        }
-    }
-    char name[NUMBER_BYTES];
-    snprintf(name, sizeof name, "%zu", number);
-    PGresult *result = PQexecPrepared(db->conn, name, (int)n_values, texts, NULL, NULL, 0);
+    make_call(number, values, n_values, &call);
+    PGresult *result =
+        PQexecPrepared(db->conn, call.name, (int)n_values, call.texts, NULL, NULL, 0);
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
         return failed(db, result, "run a statement", false, err);
@@ -218,6 +284,29 @@ static enum avsp_code pg_query(struct avsp_db *base, const char *sql,
     }
     *rows = (struct pg_rows){result, -1};
     *ret_rows = (struct avsp_db_rows){base, rows};
+    return AVSP_OK;
+}
+
+static enum avsp_code pg_send(struct avsp_db *base, const char *sql,
+                              const struct avsp_db_value *values, size_t n_values, int64_t want,
+                              struct avsp_err *err)
+{
+    struct pg_db *db = pg_of(base);
+    struct call call;
+    size_t number = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (db->n_sent == SENT_MAX || (db->n_sent > 0 && !is_prepared(db, sql)))
+        rc = pg_flush(base, err);
+    if (rc == AVSP_OK)
+        rc = prepare(db, sql, values, n_values, &number, err);
+    if (rc != AVSP_OK)
+        return rc;
+    make_call(number, values, n_values, &call);
+    if (db->n_sent == 0 && PQenterPipelineMode(db->conn) == 0)
+        return failed(db, NULL, "send a statement", false, err);
+    db->sent[db->n_sent++] = want;
+    if (PQsendQueryPrepared(db->conn, call.name, (int)n_values, call.texts, NULL, NULL, 0) == 0)
+        return failed(db, NULL, "send a statement", false, err);
     return AVSP_OK;
 }
 
@@ -269,6 +358,8 @@ const struct avsp_db_driver avsp_db_postgres = {
     .rollback = pg_rollback,
     .script = pg_script,
     .query = pg_query,
+    .send = pg_send,
+    .flush = pg_flush,
     .next = pg_next,
     .i64 = pg_i64,
     .text = pg_text,

@@ -30,13 +30,13 @@
 
 struct avsp_db_bus {
     char *url;
-    void (*told)(void *opaque, unsigned n_ready);
+    void (*told)(void *opaque, const struct avsp_ready *ready);
     void *opaque;
     pthread_t thread;
     int wake_fd; ///< written when there is something to tell, or to stop
     pthread_mutex_t mutex;
-    unsigned n_ready; ///< to be told
-    bool is_changed;  ///< something is to be told
+    struct avsp_ready ready; ///< to be told
+    bool is_changed;         ///< something is to be told
     bool is_stopping;
     // of the thread alone
     PGconn *conn;
@@ -55,7 +55,7 @@ static bool is_stopping(struct avsp_db_bus *bus)
 static int until_send_ms(struct avsp_db_bus *bus)
 {
     pthread_mutex_lock(&bus->mutex);
-    const int every_ms = bus->n_ready > 0 ? READY_EVERY_MS : CHANGE_EVERY_MS;
+    const int every_ms = bus->ready.priorities != 0 ? READY_EVERY_MS : CHANGE_EVERY_MS;
     const bool is_changed = bus->is_changed;
     pthread_mutex_unlock(&bus->mutex);
     struct avsp_mono due = {bus->sent_us + (int64_t)every_ms * 1000};
@@ -69,6 +69,8 @@ static bool connect_and_listen(struct avsp_db_bus *bus)
     if (avsp_pg_target_init(&target, bus->url, &err) != AVSP_OK)
         return false;
     bus->conn = avsp_pg_connect(&target);
+    // A note that a crash of the server swallows is as good as one that came late: nobody waits for the disk because of it.
+    PQclear(PQexec(bus->conn, "SET synchronous_commit = off"));
     PGresult *result = PQexec(bus->conn, "LISTEN " CHANNEL);
     bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
@@ -85,12 +87,13 @@ static void disconnect(struct avsp_db_bus *bus)
 static bool send(struct avsp_db_bus *bus)
 {
     pthread_mutex_lock(&bus->mutex);
-    const unsigned n_ready = bus->n_ready;
-    bus->n_ready = 0;
+    const struct avsp_ready ready = bus->ready;
+    bus->ready = (struct avsp_ready){0};
     bus->is_changed = false;
     pthread_mutex_unlock(&bus->mutex);
-    char sql[64];
-    snprintf(sql, sizeof sql, "NOTIFY " CHANNEL ", '%u'", n_ready);
+    char sql[128];
+    snprintf(sql, sizeof sql, "NOTIFY " CHANNEL ", '%u %" PRId64 " %" PRIu32 "'", ready.n,
+             ready.key, ready.priorities);
     PGresult *result = PQexec(bus->conn, sql);
     bus->sent_us = avsp_mono_now().us;
     bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
@@ -98,23 +101,43 @@ static bool send(struct avsp_db_bus *bus)
     return ok;
 }
 
+/// The number that a text begins with; moves on to the next one.
+static bool next_number(const char **text, int64_t *ret_number)
+{
+    char digits[24];
+    const size_t n = strcspn(*text, " ");
+    snprintf(digits, sizeof digits, "%.*s", (int)n, *text);
+    *text += n + (size_t)((*text)[n] != '\0');
+    return avsp_parse_i64(digits, 0, INT64_MAX, ret_number);
+}
+
+/// What a note says: three numbers. A coordinator of another version may say less: then there may be work anywhere.
+static struct avsp_ready read_note(const char *text)
+{
+    int64_t n = UINT32_MAX;
+    int64_t key = 0;
+    int64_t priorities = 0;
+    if (!next_number(&text, &n) || !next_number(&text, &key) || !next_number(&text, &priorities))
+        return (struct avsp_ready){.n = (unsigned)n, .priorities = UINT32_MAX};
+    return (struct avsp_ready){(unsigned)n, key, (uint32_t)priorities};
+}
+
 /// Passes on what others told. @return false: the connection broke.
 static bool receive(struct avsp_db_bus *bus)
 {
     bool is_told = false;
-    unsigned n_ready = 0;
+    struct avsp_ready all = {0};
     if (PQconsumeInput(bus->conn) == 0)
         return false;
     for (PGnotify *note; (note = PQnotifies(bus->conn)) != NULL; PQfreemem(note)) {
-        int64_t n = 0;
-        if (note->be_pid == PQbackendPID(bus->conn) || // our own
-            !avsp_parse_i64(note->extra, 0, UINT32_MAX, &n))
-            continue;
+        if (note->be_pid == PQbackendPID(bus->conn))
+            continue; // our own
+        const struct avsp_ready ready = read_note(note->extra);
+        avsp_ready_add(&all, &ready);
         is_told = true;
-        n_ready = (unsigned)AVSP_MIN(n_ready + n, (int64_t)UINT32_MAX);
     }
     if (is_told)
-        bus->told(bus->opaque, n_ready);
+        bus->told(bus->opaque, &all);
     return true;
 }
 
@@ -146,8 +169,9 @@ static void *run(void *opaque)
     int64_t backoff_ms = 0;
     while (!is_stopping(bus)) {
         if (bus->conn != NULL || connect_and_listen(bus)) {
+            const struct avsp_ready missed = {.n = UINT32_MAX, .priorities = UINT32_MAX};
             if (backoff_ms > 0)
-                bus->told(bus->opaque, UINT32_MAX); // who knows what was missed
+                bus->told(bus->opaque, &missed); // who knows
             backoff_ms = 0;
             serve(bus);
         }
@@ -173,7 +197,8 @@ static void bus_free(struct avsp_db_bus *bus)
     free(bus);
 }
 
-enum avsp_code avsp_pg_bus_open(const char *url, void (*told)(void *opaque, unsigned n_ready),
+enum avsp_code avsp_pg_bus_open(const char *url,
+                                void (*told)(void *opaque, const struct avsp_ready *ready),
                                 void *opaque, struct avsp_db_bus **ret_bus, struct avsp_err *err)
 {
     struct avsp_db_bus *bus = calloc(1, sizeof *bus);
@@ -205,11 +230,12 @@ static void wake(struct avsp_db_bus *bus)
     (void)!write(bus->wake_fd, &one, sizeof one); // full is awake too
 }
 
-void avsp_pg_bus_tell(struct avsp_db_bus *bus, unsigned n_ready)
+void avsp_pg_bus_tell(struct avsp_db_bus *bus, const struct avsp_ready *ready)
 {
     pthread_mutex_lock(&bus->mutex);
-    const bool is_first = !bus->is_changed || (bus->n_ready == 0 && n_ready > 0);
-    bus->n_ready += AVSP_MIN(n_ready, UINT32_MAX - bus->n_ready);
+    const bool is_first =
+        !bus->is_changed || (bus->ready.priorities == 0 && ready->priorities != 0);
+    avsp_ready_add(&bus->ready, ready);
     bus->is_changed = true;
     pthread_mutex_unlock(&bus->mutex);
     if (is_first)

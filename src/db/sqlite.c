@@ -329,6 +329,23 @@ static enum avsp_code sqlite_next(struct avsp_db_rows *rows, bool *ret_more, str
     return AVSP_OK;
 }
 
+/// The database is in this process: there is nothing to wait for.
+static enum avsp_code sqlite_send(struct avsp_db *base, const char *sql,
+                                  const struct avsp_db_value *values, size_t n_values, int64_t want,
+                                  struct avsp_err *err)
+{
+    int64_t changed = 0;
+    enum avsp_code rc = avsp_db_exec(base, sql, values, n_values, &changed, err);
+    return rc == AVSP_OK ? avsp_db_judge(changed, want, err) : rc;
+}
+
+static enum avsp_code sqlite_flush(struct avsp_db *base, struct avsp_err *err)
+{
+    (void)base;
+    (void)err;
+    return AVSP_OK;
+}
+
 static int64_t sqlite_i64(struct avsp_db_rows *rows, int column)
 {
     struct statement *st = rows->statement;
@@ -367,6 +384,8 @@ const struct avsp_db_driver avsp_db_sqlite = {
     .rollback = sqlite_rollback,
     .script = sqlite_script,
     .query = sqlite_query,
+    .send = sqlite_send,
+    .flush = sqlite_flush,
     .next = sqlite_next,
     .i64 = sqlite_i64,
     .text = sqlite_text,

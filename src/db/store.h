@@ -138,6 +138,22 @@ enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_clai
                                 struct avsp_arena *arena, struct avsp_task *ret_task,
                                 struct avsp_err *err) AVSP_CHECKED;
 
+/// Calls that are served together, at most.
+#define AVSP_GROUP_MAX 64
+
+/// One of several claims.
+struct avsp_claim_item {
+    const struct avsp_claim *claim;
+    struct avsp_arena *arena; ///< of the answer
+    struct avsp_task task;    ///< out, as are the next two
+    enum avsp_code rc;
+    struct avsp_err err;
+};
+
+/// The same for several callers, in as few transactions as will do. Each has its own answer: what goes wrong for one is no other's
+/// concern. @param n  at most AVSP_GROUP_MAX.
+void avsp_store_claim_many(struct avsp_store *store, struct avsp_claim_item *items, size_t n);
+
 /// Extends the lease, stores progress; the first heartbeat of a claim makes it count as an attempt. A stale token sets
 /// `lease_lost`; a job that is over sets `canceled`. For a base caller (token.attempt 0) the worker id is the fence.
 /// @return OK; NOT_FOUND an unknown task.

@@ -122,9 +122,11 @@ static enum avsp_code release_once(struct avsp_store *store, const char *worker_
     static const char sql[] =
         "UPDATE tasks SET state = $4, claims = claims - 1, started = 0, claim_id = '',"
         " frames_done = 0, frames_total = 0, milli_fps = 0, not_before_us = 0,"
+        " fair_key = CASE WHEN fair_key > $5 THEN fair_key ELSE $5 END,"
         " version = version + 1 WHERE id = $1 AND state = $2 AND attempt = $3";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct avsp_task_row row = {0};
+    int64_t virtual_time = 0;
     int64_t changed = 0;
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
     if (rc == AVSP_OK)
@@ -132,14 +134,18 @@ static enum avsp_code release_once(struct avsp_store *store, const char *worker_
     if (rc != AVSP_OK || !avsp_task_is_held(&row, worker_id, token))
         return rc;
     enum avsp_task_state to = avsp_task_back(&row, AVSP_EVENT_RELEASE);
-    rc = avsp_tx_exec(&tx, sql,
-                      AVSP_DB_ARGS(avsp_text(row.id), avsp_i64(row.state),
-                                   avsp_i64(row.token.attempt), avsp_i64(to)),
-                      &changed, err);
+    rc = avsp_virtual_time(&tx, &virtual_time, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_exec(&tx, sql,
+                          AVSP_DB_ARGS(avsp_text(row.id), avsp_i64(row.state),
+                                       avsp_i64(row.token.attempt), avsp_i64(to),
+                                       avsp_i64(virtual_time)),
+                          &changed, err);
     if (rc == AVSP_OK)
         rc = avsp_attempt_store(&tx, &row, "released", NULL, err);
     tx.changed = true;
-    tx.n_ready += changed > 0 && to == AVSP_TASK_READY;
+    if (changed > 0 && to == AVSP_TASK_READY)
+        avsp_tx_ready(&tx, 1, virtual_time, -1);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 

@@ -1,403 +1,583 @@
+/// Claims. Those that come together are answered together, by one transaction: its cost is that of its round trips and of its commit.
 #include "core/lifecycle.h"
 #include "db/internal.h"
 
 #include <string.h>
 
-/// How many tasks one call may end because their last lease ran out, before it answers "none" for now.
-#define ENDED_PER_CLAIM_MAX 16
+/// How many transactions one claim may take, where tasks come to their end because their last lease ran out, before the answer is
+/// "none" for now.
+#define LOOKS_MAX 16
 
-/// Kinds of task that a caller takes, as five parameters of a statement; 0 where it does not take one.
-struct kinds {
-    int64_t of[AVSP_TASK_CLEANUP];
+/// Floors that one transaction raises; others wait for the next.
+#define RAISES_MAX (2 * (AVSP_PRIORITY_MAX + 1) * POOLS_MAX)
+
+/// Pools that one caller takes from, at most.
+#define POOLS_MAX 2
+
+/// Claims that ask for the same, answered in one transaction.
+struct group {
+    struct avsp_claim_item *items[AVSP_DB_LIST_MAX];
+    size_t n;
+    bool own;
+    uint32_t kinds;
+    int64_t pools[POOLS_MAX];
+    size_t n_pools;
 };
 
-static struct kinds kinds_of(const struct avsp_claim *claim)
+/// One claim in a transaction.
+struct answer {
+    struct avsp_claim_item *item;
+    bool found;
+    bool repeated; ///< it was given before
+    int64_t spent;
+    struct avsp_handout handout;
+    struct avsp_task task;
+};
+
+/// What a transaction does for its group.
+struct work {
+    const struct group *group;
+    struct avsp_tx *tx;
+    struct answer *answers; ///< one a claim, in the order of the group
+    size_t n_found;
+    bool again; ///< something came to its end instead of being handed out: look again
+    bool full;  ///< no more may be done in this transaction
+    struct {
+        struct avsp_level level;
+        int64_t key;
+        uint64_t seen;
+    } raises[RAISES_MAX]; ///< of floors, once this is committed
+    size_t n_raises;
+    size_t n_encodes; ///< that wait besides, as far as was looked
+};
+
+struct avsp_kinds avsp_kinds_of(uint32_t mask)
 {
-    const uint32_t base = 1U << AVSP_TASK_SPLIT | 1U << AVSP_TASK_ENCODE | 1U << AVSP_TASK_MANIFEST;
-    uint32_t mask = claim->own ? claim->worker.kinds : base;
-    struct kinds kinds = {0};
+    struct avsp_kinds kinds = {0};
     for (int kind = AVSP_TASK_SPLIT; kind <= AVSP_TASK_CLEANUP; kind++)
         if ((mask & 1U << kind) != 0)
             kinds.of[kind - 1] = kind;
     return kinds;
 }
 
-/// Where a claim may find its task: a pool, and there what is ready or what has a lease that ran out.
-struct source {
-    enum avsp_pool pool;
-    bool expired;
-};
-#define SOURCES_MAX 4
+/// What a base worker takes.
+#define BASE_KINDS (1U << AVSP_TASK_SPLIT | 1U << AVSP_TASK_ENCODE | 1U << AVSP_TASK_MANIFEST)
 
-struct candidate {
-    struct source from;
-    char id[AVSP_ID_BYTES]; ///< "" = none
-    enum avsp_task_kind kind;
-    int64_t priority;
-    int64_t key;
-    int64_t idx;
-    int64_t created_us;
-};
-
-static bool comes_before(const struct candidate *a, const struct candidate *b)
+static uint32_t kinds_of(const struct avsp_claim *claim)
 {
-    if (a->priority != b->priority)
-        return a->priority > b->priority;
-    if (a->key != b->key)
-        return a->key < b->key;
-    if (a->idx != b->idx)
-        return a->idx < b->idx;
-    return a->created_us < b->created_us;
+    return claim->own ? claim->worker.kinds : BASE_KINDS;
 }
 
-/// Cleaning up waits while another job writes to the same output.
-#define NOT_IN_THE_WAY                                                                             \
-    " (kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                           \
-    " ON other.output_key = mine.output_key AND other.state IN (1, 5)"                             \
-    " WHERE mine.id = tasks.job_id))"
-#define FIRST(where)                                                                               \
-    "SELECT id, kind, priority, fair_key, idx, created_us FROM tasks WHERE " where                 \
-    " AND pool = $1 AND kind IN ($3, $4, $5, $6, $7) AND" NOT_IN_THE_WAY                           \
-    " ORDER BY priority DESC, fair_key, idx, created_us, id LIMIT 1"
-#define FIRST_READY FIRST("state = 1 AND not_before_us <= $2")
-/// A paused job's task stays with whoever fell silent, whose finish still counts.
-#define FIRST_EXPIRED                                                                              \
-    FIRST("state = 2 AND lease_until_us <= $2"                                                     \
-          " AND EXISTS (SELECT 1 FROM jobs j WHERE j.id = tasks.job_id AND j.state <> 5)")
-
-/// The first task of a source. @param lock  the first that nobody else is about to take, kept for this transaction.
-static enum avsp_code probe(struct avsp_tx *tx, struct source from, const struct kinds *kinds,
-                            bool lock, struct candidate *ret_found, struct avsp_err *err)
+/// The next claim that has no task yet.
+static struct answer *next_answer(struct work *work)
 {
-    static const char look_ready[] = FIRST_READY;
-    static const char lock_ready[] = FIRST_READY AVSP_DB_LOCK_SKIP("tasks");
-    static const char look_expired[] = FIRST_EXPIRED;
-    static const char lock_expired[] = FIRST_EXPIRED AVSP_DB_LOCK_SKIP("tasks");
-    const char *ready = lock ? lock_ready : look_ready;
-    const char *expired = lock ? lock_expired : look_expired;
-    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    bool more = false;
-    *ret_found = (struct candidate){.from = from};
-    enum avsp_code rc = avsp_db_query(tx->db, from.expired ? expired : ready,
-                                      AVSP_DB_ARGS(avsp_i64(from.pool), avsp_i64(tx->now_us),
-                                                   avsp_i64(kinds->of[0]), avsp_i64(kinds->of[1]),
-                                                   avsp_i64(kinds->of[2]), avsp_i64(kinds->of[3]),
-                                                   avsp_i64(kinds->of[4])),
-                                      &rows, err);
-    if (rc == AVSP_OK)
-        rc = avsp_db_next(&rows, &more, err);
-    if (rc != AVSP_OK || !more)
+    for (size_t i = 0; i < work->group->n; i++)
+        if (!work->answers[i].found)
+            return &work->answers[i];
+    return NULL;
+}
+
+static size_t n_wanted(const struct work *work)
+{
+    return work->group->n - work->n_found;
+}
+
+static struct avsp_level level_of(const struct work *work, size_t pool, int64_t priority)
+{
+    return (struct avsp_level){work->group->pools[pool], priority, work->group->kinds};
+}
+
+/// Where a level is to be looked through from. @return false: nothing is ready there.
+static bool floor_of(const struct work *work, const struct avsp_level *level, int64_t *ret_key)
+{
+    uint64_t seen = 0;
+    *ret_key = avsp_floors_get(&work->tx->store->floors, level, &seen);
+    return *ret_key != AVSP_FLOOR_EMPTY;
+}
+
+// --- one task
+
+/// Cleaning up waits while another job writes to the same output.
+#define NOT_IN_THE_WAY(t)                                                                          \
+    " (" t "kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                      \
+    " ON other.output_key = mine.output_key AND other.state IN (1, 5)"                             \
+    " WHERE mine.id = " t "job_id))"
+
+/// A job that was submitted while we waited for the lock was not seen by the look. Whoever submits one from here on sees us.
+static enum avsp_code is_in_the_way(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                    bool *ret_in_the_way, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT 1 FROM tasks t WHERE t.id = $1 AND" NOT_IN_THE_WAY("t.");
+    int64_t clear = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (row->kind == AVSP_TASK_CLEANUP)
+        rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(row->id)), &clear, err);
+    *ret_in_the_way = row->kind == AVSP_TASK_CLEANUP && clear == 0;
+    return rc;
+}
+
+/// Gives a locked task to the next claim, unless something about its job forbids that.
+static enum avsp_code consider(struct work *work, const struct avsp_handout *handout,
+                               struct avsp_err *err)
+{
+    struct avsp_tx *tx = work->tx;
+    const struct avsp_task_row *row = &handout->row;
+    int64_t spent = row->spent;
+    bool in_the_way = false;
+    bool over = false;
+    enum avsp_code rc = is_in_the_way(tx, row, &in_the_way, err);
+    if (rc != AVSP_OK || in_the_way) {
+        work->again |= in_the_way;
         return rc;
-    snprintf(ret_found->id, sizeof ret_found->id, "%s", avsp_db_text(&rows, 0));
-    ret_found->kind = (enum avsp_task_kind)avsp_db_i64(&rows, 1);
-    ret_found->priority = avsp_db_i64(&rows, 2);
-    ret_found->key = avsp_db_i64(&rows, 3);
-    ret_found->idx = avsp_db_i64(&rows, 4);
-    ret_found->created_us = avsp_db_i64(&rows, 5);
+    }
+    if (row->job_state == AVSP_JOB_PAUSED) {
+        // It became ready while its job paused.
+        work->again = true;
+        return avsp_window_close(tx, row->job_id, err);
+    }
+    if (row->state == AVSP_TASK_RUNNING) {
+        tx->changed = true;
+        rc = avsp_attempt_lost(tx, row, &spent, &over, err);
+    }
+    if (rc != AVSP_OK || over) {
+        work->again |= over;
+        work->full |= over; // one job may end in a transaction
+        return rc;
+    }
+    struct answer *answer = next_answer(work);
+    AVSP_ASSERT(answer != NULL);
+    answer->found = true;
+    answer->spent = spent;
+    answer->handout = *handout;
+    answer->handout.token = (struct avsp_token){row->token.attempt + 1, avsp_nonce_new()};
+    work->n_found++;
     return AVSP_OK;
 }
 
-/// What each source has first, best first. Locks nothing: a lock on what is not taken would hide it from others.
-static enum avsp_code rank(struct avsp_tx *tx, const struct avsp_claim *claim,
-                           const struct kinds *kinds, struct candidate ret_best[SOURCES_MAX],
-                           size_t *ret_n, struct avsp_err *err)
-{
-    const int kinds_of_source = avsp_leases_count(tx) && tx->store->n_expired > 0 ? 2 : 1;
-    const enum avsp_pool last = claim->own ? AVSP_POOL_OURS : AVSP_POOL_ANY;
-    enum avsp_code rc = AVSP_OK;
-    *ret_n = 0;
-    for (enum avsp_pool pool = AVSP_POOL_ANY; pool <= last; pool++)
-        for (int expired = 0; rc == AVSP_OK && expired < kinds_of_source; expired++) {
-            struct candidate found;
-            rc = probe(tx, (struct source){pool, expired != 0}, kinds, false, &found, err);
-            if (rc != AVSP_OK || found.id[0] == '\0')
-                continue;
-            size_t at = (*ret_n)++;
-            for (; at > 0 && comes_before(&found, &ret_best[at - 1]); at--)
-                ret_best[at] = ret_best[at - 1];
-            ret_best[at] = found;
-        }
-    return rc;
-}
+// --- choosing
 
-/// Locks the task that comes first. @param ret_best  id "" where there is none.
-static enum avsp_code choose(struct avsp_tx *tx, const struct avsp_claim *claim,
-                             struct candidate *ret_best, struct avsp_err *err)
-{
-    const struct kinds kinds = kinds_of(claim);
-    struct candidate ranked[SOURCES_MAX];
-    size_t n = 0;
-    *ret_best = (struct candidate){0};
-    enum avsp_code rc = rank(tx, claim, &kinds, ranked, &n, err);
-    for (size_t i = 0; rc == AVSP_OK && ret_best->id[0] == '\0' && i < n; i++)
-        rc = probe(tx, ranked[i].from, &kinds, true, ret_best, err);
-    return rc;
-}
+#define SELECT_HANDOUT                                                                             \
+    "SELECT " AVSP_HANDOUT_COLUMNS " FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE "
 
-/// A job that was submitted while we waited for the lock was not seen by the probe. Whoever submits one from here on sees us.
-static enum avsp_code is_in_the_way(struct avsp_tx *tx, const struct candidate *best,
-                                    bool *ret_in_the_way, struct avsp_err *err)
-{
-    static const char sql[] = "SELECT 1 FROM tasks WHERE id = $1 AND" NOT_IN_THE_WAY;
-    int64_t clear = 0;
-    enum avsp_code rc = AVSP_OK;
-    if (best->kind == AVSP_TASK_CLEANUP)
-        rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(best->id)), &clear, err);
-    *ret_in_the_way = best->kind == AVSP_TASK_CLEANUP && clear == 0;
-    return rc;
-}
-
-/// The running task that an earlier call with the same claim id was given; its lease begins anew.
-static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_claim *claim,
-                                    char ret_id[AVSP_ID_BYTES], struct avsp_err *err)
-{
-    static const char find[] = "SELECT id FROM tasks WHERE state = 2 AND claim_id <> ''"
-                               " AND claim_id = $1 AND worker_id = $2";
-    static const char extend[] = "UPDATE tasks SET lease_until_us = $2 WHERE id = $1 AND state = 2";
-    bool more = false;
-    int64_t changed = 0;
-    ret_id[0] = '\0';
-    if (claim->claim_id[0] == '\0')
-        return AVSP_OK;
-    {
-        struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-        enum avsp_code rc = avsp_db_query(
-            tx->db, find, AVSP_DB_ARGS(avsp_text(claim->claim_id), avsp_text(claim->worker.id)),
-            &rows, err);
-        if (rc == AVSP_OK)
-            rc = avsp_db_next(&rows, &more, err);
-        if (rc != AVSP_OK || !more)
-            return rc;
-        snprintf(ret_id, AVSP_ID_BYTES, "%s", avsp_db_text(&rows, 0));
-    }
-    return avsp_tx_exec(
-        tx, extend,
-        AVSP_DB_ARGS(avsp_text(ret_id), avsp_i64(tx->now_us + tx->store->options.lease_ms * 1000)),
-        &changed, err);
-}
-
-static enum avsp_code take(struct avsp_tx *tx, const struct avsp_claim *claim,
-                           const struct avsp_task_row *row, int64_t spent, int64_t *ret_changed,
-                           struct avsp_err *err)
+/// Locks the first tasks of a level that nobody else is about to take, at most @p want.
+static enum avsp_code lock_ready(struct work *work, const struct avsp_level *level, int64_t from,
+                                 size_t want, struct avsp_handout *ret_handouts, size_t *ret_n,
+                                 struct avsp_err *err)
 {
     static const char sql[] =
-        "UPDATE tasks SET state = $4, attempt = attempt + 1, nonce = $5, spent = $6,"
+        SELECT_HANDOUT "t.state = 1 AND t.pool = $1 AND t.priority = $2 AND t.fair_key >= $3"
+                       " AND t.not_before_us <= $4 AND t.kind IN ($5, $6, $7, $8, $9) "
+                       "AND" NOT_IN_THE_WAY("t.") " ORDER BY t.fair_key, t.idx, t.created_us, t.id "
+                                                  "LIMIT $10" AVSP_DB_LOCK_SKIP("t");
+    struct avsp_tx *tx = work->tx;
+    const struct avsp_kinds kinds = avsp_kinds_of(level->kinds);
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    *ret_n = 0;
+    enum avsp_code rc = avsp_db_query(tx->db, sql,
+                                      AVSP_DB_ARGS(avsp_i64(level->pool), avsp_i64(level->priority),
+                                                   avsp_i64(from), avsp_i64(tx->now_us),
+                                                   avsp_i64(kinds.of[0]), avsp_i64(kinds.of[1]),
+                                                   avsp_i64(kinds.of[2]), avsp_i64(kinds.of[3]),
+                                                   avsp_i64(kinds.of[4]), avsp_i64((int64_t)want)),
+                                      &rows, err);
+    while (rc == AVSP_OK && *ret_n < want && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK &&
+           more)
+        rc = avsp_handout_read(tx, &rows, &ret_handouts[(*ret_n)++], err);
+    return rc;
+}
+
+/// Keeps a look, to raise the floor by.
+static void keep_look(struct work *work, const struct avsp_look *look)
+{
+    work->n_encodes += look->n_encodes;
+    if (work->n_raises == RAISES_MAX)
+        return;
+    work->raises[work->n_raises].level = look->level;
+    work->raises[work->n_raises].key = avsp_look_floor(look);
+    work->raises[work->n_raises++].seen = look->seen;
+}
+
+static enum avsp_code look_from_floor(struct work *work, const struct avsp_level *level,
+                                      struct avsp_look *ret_look, struct avsp_err *err)
+{
+    int64_t from = 0;
+    *ret_look = (struct avsp_look){.level = *level};
+    return floor_of(work, level, &from) ? avsp_look(work->tx, level, from, ret_look, err) : AVSP_OK;
+}
+
+/// How many of the next tasks of one priority stand in each pool: where only one has any, nobody need look.
+static enum avsp_code share(struct work *work, int64_t priority, size_t ret_n[POOLS_MAX],
+                            struct avsp_err *err)
+{
+    struct avsp_look looks[POOLS_MAX];
+    size_t at[POOLS_MAX] = {0};
+    size_t n_pools = 0;
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; i < work->group->n_pools; i++) {
+        const struct avsp_level level = level_of(work, i, priority);
+        int64_t from = 0;
+        ret_n[i] = floor_of(work, &level, &from) ? n_wanted(work) : 0;
+        n_pools += ret_n[i] > 0;
+    }
+    if (n_pools <= 1)
+        return AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && i < work->group->n_pools; i++) {
+        const struct avsp_level level = level_of(work, i, priority);
+        rc = look_from_floor(work, &level, &looks[i], err);
+        ret_n[i] = 0;
+    }
+    for (size_t n = 0; rc == AVSP_OK && n < n_wanted(work); n++) {
+        size_t best = POOLS_MAX;
+        for (size_t i = 0; i < work->group->n_pools; i++)
+            if (at[i] < looks[i].n &&
+                (best == POOLS_MAX || avsp_look_before(&looks[i], at[i], &looks[best], at[best])))
+                best = i;
+        if (best == POOLS_MAX)
+            break;
+        at[best]++;
+        ret_n[best]++;
+    }
+    return rc;
+}
+
+static enum avsp_code take_ready(struct work *work, int64_t priority, struct avsp_err *err)
+{
+    size_t n[POOLS_MAX] = {0};
+    enum avsp_code rc = share(work, priority, n, err);
+    for (size_t i = 0; rc == AVSP_OK && i < work->group->n_pools; i++) {
+        const struct avsp_level level = level_of(work, i, priority);
+        const size_t want = AVSP_MIN(n[i], n_wanted(work));
+        struct avsp_handout handouts[AVSP_DB_LIST_MAX];
+        size_t n_locked = 0;
+        int64_t from = 0;
+        if (want == 0 || !floor_of(work, &level, &from))
+            continue;
+        rc = lock_ready(work, &level, from, want, handouts, &n_locked, err);
+        for (size_t k = 0; rc == AVSP_OK && k < n_locked; k++)
+            rc = consider(work, &handouts[k], err);
+        if (rc == AVSP_OK && n_locked == 0) {
+            struct avsp_look look;
+            rc = avsp_look(work->tx, &level, from, &look, err);
+            if (rc == AVSP_OK && look.n == 0)
+                keep_look(work, &look); // nothing is left there
+        }
+    }
+    return rc;
+}
+
+/// Those whose leases ran out stand in front of what is ready, for they were handed out before.
+static enum avsp_code take_expired(struct work *work, int64_t priority, struct avsp_err *err)
+{
+    static const char sql[] = SELECT_HANDOUT
+        "t.id = $1 AND t.state = 2 AND t.lease_until_us <= $2" AVSP_DB_LOCK_SKIP("t");
+    struct avsp_tx *tx = work->tx;
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && avsp_leases_count(tx) && i < work->group->n_pools; i++) {
+        const struct avsp_level level = level_of(work, i, priority);
+        char id[AVSP_ID_BYTES];
+        while (rc == AVSP_OK && !work->full && n_wanted(work) > 0 &&
+               avsp_expired_take(&tx->store->expired, &level, id)) {
+            struct avsp_handout handout;
+            bool more = false;
+            {
+                struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+                rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(id), avsp_i64(tx->now_us)),
+                                   &rows, err);
+                if (rc == AVSP_OK)
+                    rc = avsp_db_next(&rows, &more, err);
+                if (rc == AVSP_OK && more)
+                    rc = avsp_handout_read(tx, &rows, &handout, err);
+            }
+            if (rc == AVSP_OK && more && handout.row.job_state != AVSP_JOB_PAUSED)
+                rc = consider(work, &handout, err);
+        }
+    }
+    return rc;
+}
+
+// --- claims that were answered before
+
+/// The running tasks that earlier calls with the same claim ids were given; their leases begin anew.
+static enum avsp_code find_repeated(struct work *work, struct avsp_err *err)
+{
+    static const char sql[] =
+        SELECT_HANDOUT "t.state = 2 AND t.claim_id <> '' AND t.claim_id IN (" AVSP_DB_LIST ")";
+    const struct group *group = work->group;
+    struct avsp_db_value ids[AVSP_DB_LIST_MAX];
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool any = false;
+    bool more = false;
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(ids); i++) {
+        ids[i] = avsp_text(i < group->n ? group->items[i]->claim->claim_id : "");
+        any |= ids[i].text[0] != '\0';
+    }
+    if (!any)
+        return AVSP_OK;
+    enum avsp_code rc = avsp_db_query(work->tx->db, sql, ids, AVSP_ARRAY_LEN(ids), &rows, err);
+    while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more) {
+        struct avsp_handout handout;
+        rc = avsp_handout_read(work->tx, &rows, &handout, err);
+        for (size_t i = 0; rc == AVSP_OK && i < group->n; i++) {
+            struct answer *answer = &work->answers[i];
+            const struct avsp_claim *claim = answer->item->claim;
+            if (answer->found || strcmp(claim->claim_id, handout.claim_id) != 0 ||
+                strcmp(claim->worker.id, handout.row.worker_id) != 0)
+                continue;
+            answer->found = answer->repeated = true;
+            answer->handout = handout;
+            answer->handout.token = handout.row.token;
+            work->n_found++;
+        }
+    }
+    return rc;
+}
+
+// --- taking
+
+static enum avsp_code take(struct avsp_tx *tx, const struct answer *answer, struct avsp_err *err)
+{
+    static const char extend[] = "UPDATE tasks SET lease_until_us = $2 WHERE id = $1 AND state = 2";
+    static const char sql[] =
+        "UPDATE tasks SET state = $4, attempt = $12, nonce = $5, spent = $6,"
         " claims = claims + 1, started = 0, own = $7, claim_id = $8, worker_id = $9,"
         " claimed_us = $10, lease_until_us = $11, not_before_us = 0, frames_done = 0,"
         " frames_total = 0, milli_fps = 0, version = version + 1"
         " WHERE id = $1 AND state = $2 AND attempt = $3";
-    enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_CLAIM);
-    return avsp_tx_exec(
+    const struct avsp_task_row *row = &answer->handout.row;
+    const struct avsp_claim *claim = answer->item->claim;
+    const int64_t lease_us = tx->now_us + tx->store->options.lease_ms * 1000;
+    if (answer->repeated)
+        return avsp_tx_send(tx, extend, AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(lease_us)),
+                            AVSP_DB_ANY, err);
+    tx->changed = true;
+    return avsp_tx_send(
         tx, sql,
         AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state), avsp_i64(row->token.attempt),
-                     avsp_i64(to), avsp_i64(avsp_nonce_new()), avsp_i64(spent),
+                     avsp_i64(avsp_task_next(row->state, AVSP_EVENT_CLAIM)),
+                     avsp_i64(answer->handout.token.nonce), avsp_i64(answer->spent),
                      avsp_i64(claim->own), avsp_text(claim->own ? claim->claim_id : ""),
-                     avsp_text(claim->worker.id), avsp_i64(tx->now_us),
-                     avsp_i64(tx->now_us + tx->store->options.lease_ms * 1000)),
-        ret_changed, err);
+                     avsp_text(claim->worker.id), avsp_i64(tx->now_us), avsp_i64(lease_us),
+                     avsp_i64(answer->handout.token.attempt)),
+        1, err);
 }
 
-/// Chooses a task and takes it.
-/// @param ret_id  "" where there is none. @param ret_again  true: one came to its end instead; look again.
-static enum avsp_code take_next(struct avsp_tx *tx, const struct avsp_claim *claim,
-                                char ret_id[AVSP_ID_BYTES], bool *ret_again, struct avsp_err *err)
+static enum avsp_code take_all(struct work *work, struct avsp_err *err)
 {
-    struct candidate best;
-    struct avsp_task_row row = {0};
-    int64_t changed = 0;
-    bool over = false;
-    *ret_again = false;
-    enum avsp_code rc = choose(tx, claim, &best, err);
-    if (rc != AVSP_OK || best.id[0] == '\0')
-        return rc;
-    rc = is_in_the_way(tx, &best, ret_again, err);
-    if (rc != AVSP_OK || *ret_again)
-        return rc;
-    rc = avsp_task_load(tx, best.id, &row, err);
-    if (rc == AVSP_OK && row.job_state == AVSP_JOB_PAUSED) {
-        // It became ready while its job paused.
-        *ret_again = true;
-        return avsp_window_close(tx, row.job_id, err);
-    }
-    int64_t spent = row.spent;
-    if (rc == AVSP_OK && best.from.expired)
-        rc = avsp_attempt_lost(tx, &row, &spent, &over, err);
-    if (rc != AVSP_OK || over) {
-        *ret_again = over;
-        return rc;
-    }
-    rc = take(tx, claim, &row, spent, &changed, err);
-    tx->changed = true;
-    if (rc == AVSP_OK && changed > 0)
-        rc = avsp_window_advance(tx, &row, err);
-    *ret_again = changed == 0;
-    if (rc == AVSP_OK && changed > 0)
-        memcpy(ret_id, best.id, sizeof best.id);
-    return rc;
-}
-
-// --- what the worker is handed
-
-#define HANDOUT_COLUMNS                                                                            \
-    "t.id, t.job_id, t.kind, t.attempt, t.nonce, t.created_us, t.idx, t.input, j.input, j.work,"   \
-    " j.output, j.segment_seconds, j.crf, j.preset, j.overwrite, j.flavour"
-
-static enum avsp_code load_places(struct avsp_tx *tx, struct avsp_db_rows *rows,
-                                  struct avsp_arena *arena, struct avsp_task *task,
-                                  struct avsp_places *places, struct avsp_err *err)
-{
-    enum avsp_code rc = avsp_location_load(arena, avsp_db_text(rows, 7), &task->input, err);
-    for (int role = AVSP_ROLE_INPUT; rc == AVSP_OK && role <= AVSP_ROLE_OUTPUT; role++)
-        rc = avsp_location_load(arena, avsp_db_text(rows, 7 + role), &places->at[role], err);
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++)
+        if (work->answers[i].found)
+            rc = take(work->tx, &work->answers[i], err);
     if (rc == AVSP_OK)
-        rc = avsp_secrets_load(tx, task->job_id, true, arena, places, err);
-    task->work = places->at[AVSP_ROLE_WORK];
-    task->output = places->at[AVSP_ROLE_OUTPUT];
-    if (task->kind == AVSP_TASK_SPLIT)
-        task->input = places->at[AVSP_ROLE_INPUT];
-    else
-        avsp_location_inherit(&task->input, &task->work);
+        rc = avsp_tx_flush(work->tx, err);
+    for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++)
+        if (work->answers[i].found && !work->answers[i].repeated)
+            rc = avsp_window_advance(work->tx, &work->answers[i].handout.row, err);
     return rc;
 }
 
-/// The files of a job that base workers encoded, for its manifest.
-static enum avsp_code load_files(struct avsp_tx *tx, struct avsp_arena *arena,
-                                 struct avsp_task *task, struct avsp_err *err)
+// --- what is left
+
+/// Looks at what is left, from the top, until as many encodes wait as anybody need know of.
+static enum avsp_code look_at_rest(struct work *work, struct avsp_err *err)
 {
-    static const char count_sql[] =
-        "SELECT count(*) FROM tasks WHERE job_id = $1 AND kind = 2 AND state = 3";
-    static const char sql[] = "SELECT result FROM tasks WHERE job_id = $1 AND kind = 2"
-                              " AND state = 3 ORDER BY track, idx LIMIT $2";
-    int64_t n = 0;
-    enum avsp_code rc = avsp_tx_i64(tx, count_sql, AVSP_DB_ARGS(avsp_text(task->job_id)), &n, err);
-    if (rc != AVSP_OK)
-        return rc;
-    n = AVSP_MIN(n, AVSP_SEGMENTS_MAX);
-    task->files = avsp_arena_array(arena, (size_t)n, sizeof *task->files);
-    if (task->files == NULL)
-        return avsp_arena_failed(arena, err);
-    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(task->job_id), avsp_i64(n)), &rows, err);
-    bool more = false;
-    while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more) {
-        struct avsp_location *file = &task->files[task->n_files++];
-        rc = avsp_location_load(arena, avsp_db_text(&rows, 0), file, err);
+    enum avsp_code rc = AVSP_OK;
+    for (int64_t priority = AVSP_PRIORITY_MAX;
+         rc == AVSP_OK && priority >= 0 && work->n_encodes < AVSP_WAITING_MAX; priority--)
+        for (size_t i = 0; rc == AVSP_OK && i < work->group->n_pools; i++) {
+            const struct avsp_level level = level_of(work, i, priority);
+            struct avsp_look look;
+            int64_t from = 0;
+            if (!floor_of(work, &level, &from))
+                continue;
+            rc = avsp_look(work->tx, &level, from, &look, err);
+            keep_look(work, &look);
+        }
+    return rc;
+}
+
+/// While a split runs more encodes are about to wait: at least one for each other slot of who asks.
+static enum avsp_code count_waiting(struct work *work, const struct answer *answer,
+                                    int64_t *n_splits, uint32_t *ret_n, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 2"
+                              " AND kind = 1 LIMIT 1) AS splits";
+    const uint32_t slots = AVSP_MIN(answer->item->claim->worker.slots, (uint32_t)AVSP_WAITING_MAX);
+    const uint32_t n = (uint32_t)AVSP_MIN(work->n_encodes, (size_t)AVSP_WAITING_MAX);
+    enum avsp_code rc = AVSP_OK;
+    *ret_n = n;
+    if (answer->handout.row.kind != AVSP_TASK_ENCODE || slots < 2 || n >= slots - 1)
+        return AVSP_OK;
+    if (*n_splits < 0)
+        rc = avsp_tx_i64(work->tx, sql, AVSP_DB_NO_ARGS, n_splits, err);
+    *ret_n = *n_splits > 0 ? slots - 1 : n;
+    return rc;
+}
+
+static enum avsp_code hand_out(struct work *work, struct avsp_err *err)
+{
+    int64_t n_splits = -1; // not counted yet
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++) {
+        struct answer *answer = &work->answers[i];
+        uint32_t n_waiting = 0;
+        if (!answer->found)
+            continue;
+        rc = count_waiting(work, answer, &n_splits, &n_waiting, err);
         if (rc == AVSP_OK)
-            avsp_location_inherit(file, &task->output);
+            rc = avsp_handout_make(work->tx, &answer->handout, n_waiting, answer->item->arena,
+                                   &answer->task, err);
     }
     return rc;
 }
 
-/// Pieces come in order, so all below the end of the furthest one are there.
-static enum avsp_code load_resume(struct avsp_tx *tx, struct avsp_task *task, struct avsp_err *err)
+// --- a group
+
+static enum avsp_code choose(struct work *work, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT idx + n_segments FROM tasks WHERE job_id = $1 AND kind = 2"
-                              " AND track = 0 AND input <> '' ORDER BY idx DESC LIMIT 1";
-    int64_t resume = 0;
-    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(task->job_id)), &resume, err);
-    task->resume_idx = (uint32_t)resume;
+    enum avsp_code rc = work->group->own ? find_repeated(work, err) : AVSP_OK;
+    for (int64_t priority = AVSP_PRIORITY_MAX;
+         rc == AVSP_OK && priority >= 0 && !work->full && n_wanted(work) > 0; priority--) {
+        rc = take_expired(work, priority, err);
+        if (rc == AVSP_OK && !work->full && n_wanted(work) > 0)
+            rc = take_ready(work, priority, err);
+    }
     return rc;
 }
 
-/// How many encodes wait. While a split runs more are about to: at least one for each other slot of who asks.
-static enum avsp_code count_waiting(struct avsp_tx *tx, uint32_t slots, struct avsp_task *task,
-                                    struct avsp_err *err)
+/// What is committed is answered, and what was looked at is known.
+static void conclude(struct work *work)
 {
-    static const char waiting[] =
-        "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 1 AND pool IN (1, 2)"
-        " AND kind = 2 LIMIT $1) AS waiting";
-    static const char splitting[] =
-        "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 2 AND kind = 1 LIMIT 1) AS splits";
-    int64_t n = 0;
-    int64_t n_splits = 0;
-    enum avsp_code rc = avsp_tx_i64(tx, waiting, AVSP_DB_ARGS(avsp_i64(AVSP_WAITING_MAX)), &n, err);
-    if (rc == AVSP_OK)
-        rc = avsp_tx_i64(tx, splitting, AVSP_DB_NO_ARGS, &n_splits, err);
-    if (n_splits > 0 && slots > 1)
-        n = AVSP_MAX(n, (int64_t)AVSP_MIN(slots - 1, (uint32_t)AVSP_WAITING_MAX));
-    task->n_waiting = (uint32_t)n;
-    return rc;
+    struct avsp_floors *floors = &work->tx->store->floors;
+    for (size_t i = 0; i < work->n_raises; i++)
+        avsp_floors_raise(floors, &work->raises[i].level, work->raises[i].key,
+                          work->raises[i].seen);
+    for (size_t i = 0; i < work->group->n; i++)
+        if (work->answers[i].found)
+            work->answers[i].item->task = work->answers[i].task;
 }
 
-static enum avsp_code fill_task(struct avsp_tx *tx, struct avsp_db_rows *rows, uint32_t slots,
-                                struct avsp_arena *arena, struct avsp_task *task,
-                                struct avsp_err *err)
-{
-    const bool ours = avsp_db_i64(rows, 15) == AVSP_FLAVOUR_OURS;
-    struct avsp_places places = {0};
-    *task = (struct avsp_task){
-        .kind = (enum avsp_task_kind)avsp_db_i64(rows, 2),
-        .token = {avsp_db_i64(rows, 3), avsp_db_i64(rows, 4)},
-        .created_us = avsp_db_i64(rows, 5),
-        .lease_ms = tx->store->options.lease_ms,
-        .idx = (uint32_t)avsp_db_i64(rows, 6),
-        .segment_seconds = (int32_t)avsp_db_i64(rows, 11),
-        .crf = (int32_t)avsp_db_i64(rows, 12),
-        .preset = (int32_t)avsp_db_i64(rows, 13),
-        .overwrite = avsp_db_i64(rows, 14) != 0,
-        .described = ours,
-    };
-    if (!avsp_column(arena, rows, 0, &task->id) || !avsp_column(arena, rows, 1, &task->job_id))
-        return avsp_arena_failed(arena, err);
-    enum avsp_code rc = load_places(tx, rows, arena, task, &places, err);
-    if (rc == AVSP_OK && task->kind == AVSP_TASK_SPLIT)
-        rc = load_resume(tx, task, err);
-    if (rc == AVSP_OK && task->kind == AVSP_TASK_ENCODE)
-        rc = count_waiting(tx, slots, task, err);
-    if (rc == AVSP_OK && task->kind == AVSP_TASK_MANIFEST && !ours)
-        rc = load_files(tx, arena, task, err);
-    return rc;
-}
-
-static enum avsp_code hand_out(struct avsp_tx *tx, const char *task_id, uint32_t slots,
-                               struct avsp_arena *arena, struct avsp_task *ret_task,
-                               struct avsp_err *err)
-{
-    static const char sql[] =
-        "SELECT " HANDOUT_COLUMNS " FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1";
-    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    bool more = false;
-    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(task_id)), &rows, err);
-    if (rc == AVSP_OK)
-        rc = avsp_db_next(&rows, &more, err);
-    if (rc == AVSP_OK && !more)
-        rc = avsp_err_set(err, AVSP_INTERNAL, "task %s went away", task_id);
-    return rc == AVSP_OK ? fill_task(tx, &rows, slots, arena, ret_task, err) : rc;
-}
-
-static enum avsp_code claim_once(struct avsp_store *store, const struct avsp_claim *claim,
-                                 struct avsp_arena *arena, struct avsp_task *ret_task,
+static enum avsp_code claim_once(struct avsp_store *store, const struct group *group,
                                  bool *ret_again, struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
-    struct avsp_task task = {.id = "", .job_id = ""};
-    char id[AVSP_ID_BYTES] = "";
-    *ret_again = false;
+    struct work work = {.group = group, .tx = &tx};
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
-    if (rc == AVSP_OK && claim->own)
-        rc = find_repeated(&tx, claim, id, err);
-    if (rc == AVSP_OK && id[0] == '\0')
-        rc = take_next(&tx, claim, id, ret_again, err);
-    if (rc == AVSP_OK && id[0] != '\0')
-        rc = hand_out(&tx, id, claim->worker.slots, arena, &task, err);
+    if (rc != AVSP_OK)
+        return rc;
+    work.answers = avsp_arena_array(&tx.arena, group->n, sizeof *work.answers);
+    if (work.answers == NULL)
+        return avsp_arena_failed(&tx.arena, err);
+    for (size_t i = 0; i < group->n; i++)
+        work.answers[i].item = group->items[i];
+    rc = choose(&work, err);
+    if (rc == AVSP_OK)
+        rc = take_all(&work, err);
+    if (rc == AVSP_OK && work.n_found > 0)
+        rc = look_at_rest(&work, err);
+    if (rc == AVSP_OK)
+        rc = hand_out(&work, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_commit(&tx, err);
     if (rc == AVSP_OK)
-        *ret_task = task;
+        conclude(&work);
+    *ret_again = work.again;
     return rc;
+}
+
+/// Leaves out those that were answered.
+static void shrink(struct group *group)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < group->n; i++)
+        if (group->items[i]->task.kind == AVSP_TASK_NONE)
+            group->items[n++] = group->items[i];
+    group->n = n;
+}
+
+static enum avsp_code claim_group(struct avsp_store *store, struct group *group,
+                                  struct avsp_err *err)
+{
+    bool again = true;
+    enum avsp_code rc = AVSP_OK;
+    for (int i = 0; rc == AVSP_OK && again && group->n > 0 && i < LOOKS_MAX; i++) {
+        unsigned tries = 0;
+        do
+            rc = claim_once(store, group, &again, err);
+        while (avsp_tx_again(&tries, rc, err));
+        if (rc == AVSP_OK)
+            shrink(group);
+    }
+    return rc;
+}
+
+static struct group group_of(const struct avsp_claim *claim)
+{
+    return (struct group){
+        .own = claim->own,
+        .kinds = kinds_of(claim),
+        .pools = {AVSP_POOL_ANY, AVSP_POOL_OURS},
+        .n_pools = claim->own ? 2 : 1,
+    };
+}
+
+static bool belongs(const struct group *group, const struct avsp_claim *claim)
+{
+    return group->own == claim->own && group->kinds == kinds_of(claim);
+}
+
+/// Answers the first claim that is not, and all others that ask for the same. What fails for several is tried for each alone.
+static void claim_next(struct avsp_store *store, struct avsp_claim_item *items, size_t n,
+                       bool *is_done, size_t first)
+{
+    struct group group = group_of(items[first].claim);
+    struct avsp_claim_item *all[AVSP_DB_LIST_MAX];
+    struct avsp_err err = {0};
+    for (size_t i = first; i < n && group.n < AVSP_ARRAY_LEN(group.items); i++) {
+        if (is_done[i] || !belongs(&group, items[i].claim))
+            continue;
+        is_done[i] = true;
+        all[group.n] = group.items[group.n] = &items[i];
+        group.n++;
+    }
+    const size_t n_all = group.n;
+    enum avsp_code rc = claim_group(store, &group, &err);
+    if (rc != AVSP_OK && n_all == 1) {
+        all[0]->rc = rc;
+        all[0]->err = err;
+        return;
+    }
+    for (size_t i = 0; rc != AVSP_OK && i < n_all; i++) {
+        struct group alone = group_of(all[i]->claim);
+        alone.items[alone.n++] = all[i];
+        if (all[i]->task.kind == AVSP_TASK_NONE)
+            all[i]->rc = claim_group(store, &alone, &all[i]->err);
+    }
+}
+
+void avsp_store_claim_many(struct avsp_store *store, struct avsp_claim_item *items, size_t n)
+{
+    bool is_done[AVSP_GROUP_MAX] = {false};
+    AVSP_ASSERT(n <= AVSP_GROUP_MAX);
+    for (size_t i = 0; i < n; i++) {
+        items[i].task = (struct avsp_task){.id = "", .job_id = ""};
+        items[i].rc = AVSP_OK;
+        items[i].err = (struct avsp_err){0};
+    }
+    for (size_t i = 0; i < n; i++)
+        if (!is_done[i])
+            claim_next(store, items, n, is_done, i);
 }
 
 enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_claim *claim,
                                 struct avsp_arena *arena, struct avsp_task *ret_task,
                                 struct avsp_err *err)
 {
-    bool again = true;
-    enum avsp_code rc = AVSP_OK;
-    for (int i = 0; rc == AVSP_OK && again && i < ENDED_PER_CLAIM_MAX; i++) {
-        unsigned tries = 0;
-        do
-            rc = claim_once(store, claim, arena, ret_task, &again, err);
-        while (avsp_tx_again(&tries, rc, err));
-    }
-    return rc;
+    struct avsp_claim_item item = {.claim = claim, .arena = arena};
+    avsp_store_claim_many(store, &item, 1);
+    if (item.rc == AVSP_OK)
+        *ret_task = item.task;
+    else
+        *err = item.err;
+    return item.rc;
 }

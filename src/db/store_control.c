@@ -99,6 +99,7 @@ static enum avsp_code set_priority_once(struct avsp_store *store, const char *jo
     tx.changed = changed > 0;
     if (rc == AVSP_OK)
         rc = avsp_tx_exec(&tx, task_sql, values, AVSP_ARRAY_LEN(values), &changed, err);
+    avsp_tx_ready(&tx, 0, 0, priority); // what was ready is so elsewhere
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 

@@ -5,10 +5,11 @@
 /// Cleaning up waits until workers have heard that the job is over: they send a heartbeat every second.
 #define CLEANUP_DELAY_US 5000000
 
-enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, enum avsp_job_state *ret_state,
-                             int64_t *ret_released, struct avsp_err *err)
+enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, struct avsp_job_row *ret_row,
+                             struct avsp_err *err)
 {
-    static const char sql[] = "SELECT state, released FROM jobs WHERE id = $1" AVSP_DB_LOCK("jobs");
+    static const char sql[] =
+        "SELECT state, released, priority FROM jobs WHERE id = $1" AVSP_DB_LOCK("jobs");
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
@@ -18,8 +19,8 @@ enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, enum avsp_j
         rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
     if (rc != AVSP_OK)
         return rc;
-    *ret_state = (enum avsp_job_state)avsp_db_i64(&rows, 0);
-    *ret_released = avsp_db_i64(&rows, 1);
+    *ret_row = (struct avsp_job_row){(enum avsp_job_state)avsp_db_i64(&rows, 0),
+                                     avsp_db_i64(&rows, 1), avsp_db_i64(&rows, 2)};
     return AVSP_OK;
 }
 
@@ -78,12 +79,11 @@ static enum avsp_code cancel_tasks(struct avsp_tx *tx, const char *job_id, struc
         " code, message, log_tail) "
         "SELECT id, attempt, job_id, worker_id, claimed_us, $2, 'canceled', '', '', '' FROM tasks "
         "WHERE job_id = $1 AND state = 5 AND attempt > 0 AND kind <> 5 ON CONFLICT DO NOTHING";
-    enum avsp_job_state state = 0;
-    int64_t released = 0;
+    struct avsp_job_row job = {0};
     int64_t changed = 0;
     enum avsp_code rc = cancel_open(tx, job_id, err);
     if (rc == AVSP_OK)
-        rc = avsp_job_lock(tx, job_id, &state, &released, err);
+        rc = avsp_job_lock(tx, job_id, &job, err);
     if (rc == AVSP_OK)
         rc = cancel_open(tx, job_id, err);
     if (rc == AVSP_OK)
@@ -166,10 +166,7 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
 enum avsp_code avsp_job_follow_up(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
 {
     static const char due[] =
-        "SELECT j.flavour FROM jobs j WHERE j.id = $1 AND j.state = 1"
-        " AND EXISTS (SELECT 1 FROM tasks s WHERE s.job_id = j.id AND s.kind = 1 AND s.state = 3)"
-        " AND NOT EXISTS (SELECT 1 FROM tasks u WHERE u.job_id = j.id AND u.state IN (1, 2))"
-        " AND NOT EXISTS (SELECT 1 FROM tasks h WHERE h.job_id = j.id AND h.state = 6)";
+        "SELECT j.flavour FROM jobs j WHERE j.id = $1 AND j.state = 1 AND " AVSP_NOTHING_OPEN;
     int64_t flavour = -1;
     bool made = false;
     enum avsp_code rc = avsp_tx_i64(tx, due, AVSP_DB_ARGS(avsp_text(job_id)), &flavour, err);

@@ -44,11 +44,13 @@ static enum avsp_code try_reader(struct avsp_store *store, struct avsp_err *err)
 }
 
 /// Another coordinator's changes; nothing of ours follows from them.
-static void on_told(void *opaque, unsigned n_ready)
+static void on_told(void *opaque, const struct avsp_ready *ready)
 {
-    const struct avsp_store *store = opaque;
+    struct avsp_store *store = opaque;
+    if (ready->priorities != 0)
+        avsp_floors_sink(&store->floors, ready->key, ready->priorities);
     if (store->options.changed != NULL)
-        store->options.changed(store->options.opaque, n_ready);
+        store->options.changed(store->options.opaque, ready->n);
 }
 
 static enum avsp_code open_all(struct avsp_store *store, const char *url, struct avsp_err *err)
@@ -81,6 +83,8 @@ struct avsp_store *avsp_store_open(const char *url, const struct avsp_store_opti
         return NULL;
     }
     store->options = *options;
+    avsp_floors_init(&store->floors);
+    avsp_expired_init(&store->expired);
     if (open_all(store, url, err) != AVSP_OK) {
         avsp_store_close(store);
         return NULL;
@@ -97,6 +101,8 @@ void avsp_store_close(struct avsp_store *store)
     // The writer last: SQLite's last connection folds the write-ahead log into the file.
     for (size_t i = 0; i < AVSP_ARRAY_LEN(store->connections); i++)
         avsp_connections_deinit(&store->connections[i]);
+    avsp_expired_deinit(&store->expired);
+    avsp_floors_deinit(&store->floors);
     free(store);
 }
 

@@ -18,7 +18,7 @@ static enum avsp_code release_claimed(struct avsp_tx *tx, struct avsp_err *err)
     enum avsp_code rc = avsp_tx_exec(tx, keep, AVSP_DB_ARGS(avsp_i64(tx->now_us)), &changed, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_exec(tx, release, AVSP_DB_ARGS(avsp_i64(to)), &changed, err);
-    tx->n_ready += (unsigned)changed;
+    avsp_tx_ready(tx, changed, 0, -1);
     return rc;
 }
 
@@ -29,7 +29,7 @@ static enum avsp_code end_waits(struct avsp_tx *tx, struct avsp_err *err)
         "UPDATE tasks SET not_before_us = 0 WHERE state = 1 AND not_before_us > 0 AND kind <> 5";
     int64_t changed = 0;
     enum avsp_code rc = avsp_tx_exec(tx, sql, AVSP_DB_NO_ARGS, &changed, err);
-    tx->n_ready += (unsigned)changed;
+    avsp_tx_ready(tx, changed, 0, -1);
     return rc;
 }
 

@@ -11,8 +11,8 @@ static bool matters_to_job(enum avsp_task_kind kind)
     return kind != AVSP_TASK_CLEANUP;
 }
 
-static enum avsp_code fill_row(struct avsp_tx *tx, struct avsp_db_rows *rows,
-                               struct avsp_task_row *row, struct avsp_err *err)
+enum avsp_code avsp_task_row_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
+                                  struct avsp_task_row *row, struct avsp_err *err)
 {
     *row = (struct avsp_task_row){
         .kind = (enum avsp_task_kind)avsp_db_i64(rows, 2),
@@ -42,11 +42,7 @@ static enum avsp_code fill_row(struct avsp_tx *tx, struct avsp_db_rows *rows,
 }
 
 #define SELECT_ROW                                                                                 \
-    "SELECT t.id, t.job_id, t.kind, t.track, t.idx, t.n_segments, t.state, t.attempt, t.nonce,"    \
-    " t.spent, t.claims, t.started, t.own, t.worker_id, t.claimed_us, t.frames, t.frames_done,"    \
-    " t.frames_total, t.milli_fps, j.flavour, j.state, j.released,"                                \
-    " t.lease_until_us "                                                                           \
-    "FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1"
+    "SELECT " AVSP_TASK_ROW_COLUMNS " FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE t.id = $1"
 
 static enum avsp_code load(struct avsp_tx *tx, const char *sql, const char *task_id,
                            struct avsp_task_row *ret_row, struct avsp_err *err)
@@ -60,7 +56,7 @@ static enum avsp_code load(struct avsp_tx *tx, const char *sql, const char *task
         return rc;
     if (!more)
         return avsp_err_set(err, AVSP_NOT_FOUND, "there is no task %.64s", task_id);
-    return fill_row(tx, &rows, ret_row, err);
+    return avsp_task_row_read(tx, &rows, ret_row, err);
 }
 
 enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
@@ -157,13 +153,13 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
     avsp_id_new(id);
     int64_t key = 0;
     int64_t changed = 0;
-    int64_t released = 0;
-    enum avsp_job_state job_state = 0;
+    struct avsp_job_row job = {0};
     *ret_made = false;
-    enum avsp_code rc = avsp_job_lock(tx, task->job_id, &job_state, &released, err);
-    if (rc != AVSP_OK || (avsp_job_is_over(job_state) && task->kind != AVSP_TASK_CLEANUP))
+    enum avsp_code rc = avsp_job_lock(tx, task->job_id, &job, err);
+    if (rc != AVSP_OK || (avsp_job_is_over(job.state) && task->kind != AVSP_TASK_CLEANUP))
         return rc;
-    const enum avsp_task_state state = avsp_task_waits(job_state, task->kind, piece->idx, released);
+    const enum avsp_task_state state =
+        avsp_task_waits(job.state, task->kind, piece->idx, job.released);
     if (task->piece != NULL)
         rc = avsp_location_store(&tx->arena, &piece->file, &input, err);
     if (rc == AVSP_OK)
@@ -186,7 +182,7 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
     *ret_made = changed > 0;
     tx->changed |= changed > 0;
     if (changed > 0 && task->not_before_us == 0 && state == AVSP_TASK_READY)
-        tx->n_ready++;
+        avsp_tx_ready(tx, 1, key, job.priority);
     return AVSP_OK;
 }
 
@@ -235,7 +231,8 @@ enum avsp_code avsp_attempt_fail(struct avsp_tx *tx, const struct avsp_task_row 
 {
     static const char retry[] =
         "UPDATE tasks SET state = $4, spent = spent + 1, not_before_us = $5,"
-        " started = 0, frames_done = 0, frames_total = 0, milli_fps = 0, version = version + 1 "
+        " fair_key = CASE WHEN fair_key > $6 THEN fair_key ELSE $6 END, started = 0, frames_done = "
+        "0, frames_total = 0, milli_fps = 0, version = version + 1 "
         "WHERE id = $1 AND state = $2 AND attempt = $3";
     enum avsp_code rc = avsp_attempt_store(tx, row, "failed", failure, err);
     if (rc != AVSP_OK)
@@ -246,12 +243,17 @@ enum avsp_code avsp_attempt_fail(struct avsp_tx *tx, const struct avsp_task_row 
     if (verdict.job_fails)
         return give_up(tx, row, failure, err);
     enum avsp_task_state to = avsp_task_back(row, AVSP_EVENT_RETRY);
+    int64_t virtual_time = 0;
     int64_t changed = 0;
     tx->changed = true;
+    rc = avsp_virtual_time(tx, &virtual_time, err);
+    if (rc != AVSP_OK)
+        return rc;
     return avsp_tx_exec(tx, retry,
                         AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state),
                                      avsp_i64(row->token.attempt), avsp_i64(to),
-                                     avsp_i64(tx->now_us + verdict.backoff_ms * 1000)),
+                                     avsp_i64(tx->now_us + verdict.backoff_ms * 1000),
+                                     avsp_i64(virtual_time)),
                         &changed, err);
 }
 

@@ -54,15 +54,17 @@ enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
 /// The connection goes back first: who is told may come at once.
 static void tell(const struct avsp_tx *tx, int64_t took_us)
 {
-    const struct avsp_store *store = tx->store;
+    struct avsp_store *store = tx->store;
     const struct avsp_store_options *options = &store->options;
     if (options->committed != NULL && tx->mode == AVSP_DB_WRITE)
         options->committed(options->opaque, took_us);
-    if (tx->changed || tx->n_ready > 0) {
+    if (tx->ready.priorities != 0)
+        avsp_floors_sink(&store->floors, tx->ready.key, tx->ready.priorities);
+    if (tx->changed || tx->ready.n > 0 || tx->ready.priorities != 0) {
         if (options->changed != NULL)
-            options->changed(options->opaque, tx->n_ready);
+            options->changed(options->opaque, tx->ready.n);
         if (store->bus != NULL)
-            store->driver->bus_tell(store->bus, tx->n_ready);
+            store->driver->bus_tell(store->bus, &tx->ready);
     }
     if (options->job_over != NULL && tx->over.job_id[0] != '\0')
         options->job_over(options->opaque, tx->over.job_id, tx->over.state, tx->over.why);
@@ -91,6 +93,16 @@ void avsp_tx_end(struct avsp_tx *tx)
     tx->db = NULL;
 }
 
+void avsp_tx_ready(struct avsp_tx *tx, int64_t n, int64_t key, int64_t priority)
+{
+    const struct avsp_ready more = {
+        .n = (unsigned)AVSP_MIN(n, (int64_t)UINT32_MAX),
+        .key = key,
+        .priorities = priority < 0 ? AVSP_PRIORITIES_ALL : 1U << priority,
+    };
+    avsp_ready_add(&tx->ready, &more);
+}
+
 enum avsp_code avsp_tx_lost_race(struct avsp_err *err, const char *what)
 {
     (void)avsp_err_set(err, AVSP_UNAVAILABLE, "%.200s: lost a race; try again", what);
@@ -111,6 +123,23 @@ enum avsp_code avsp_tx_exec(struct avsp_tx *tx, const char *sql, const struct av
                             size_t n_values, int64_t *ret_changed, struct avsp_err *err)
 {
     return avsp_db_exec(tx->db, sql, values, n_values, ret_changed, err);
+}
+
+/// What lost a race within a transaction is run again with all of it.
+static enum avsp_code again_where_lost(enum avsp_code rc, struct avsp_err *err)
+{
+    return rc == AVSP_CONFLICT ? avsp_tx_lost_race(err, "statement") : rc;
+}
+
+enum avsp_code avsp_tx_send(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,
+                            size_t n_values, int64_t want, struct avsp_err *err)
+{
+    return again_where_lost(avsp_db_send(tx->db, sql, values, n_values, want, err), err);
+}
+
+enum avsp_code avsp_tx_flush(struct avsp_tx *tx, struct avsp_err *err)
+{
+    return again_where_lost(avsp_db_flush(tx->db, err), err);
 }
 
 enum avsp_code avsp_tx_i64(struct avsp_tx *tx, const char *sql, const struct avsp_db_value *values,

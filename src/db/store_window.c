@@ -8,14 +8,16 @@ struct first {
     int64_t idx;
     int64_t n_segments;
     int64_t key;
+    int64_t priority; ///< of the job, now
 };
 
 static enum avsp_code find_first(struct avsp_tx *tx, const char *job_id, int64_t from_idx,
                                  struct first *ret_first, struct avsp_err *err)
 {
     static const char sql[] =
-        "SELECT idx, n_segments, fair_key FROM tasks WHERE job_id = $1 AND state = 6 AND kind = 2"
-        " AND track = 0 AND idx >= $2 ORDER BY idx LIMIT 1";
+        "SELECT idx, n_segments, fair_key, (SELECT j.priority FROM jobs j WHERE j.id = $1)"
+        " FROM tasks WHERE job_id = $1 AND state = 6 AND kind = 2 AND track = 0 AND idx >= $2"
+        " ORDER BY idx LIMIT 1";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     *ret_first = (struct first){0};
     enum avsp_code rc =
@@ -27,6 +29,7 @@ static enum avsp_code find_first(struct avsp_tx *tx, const char *job_id, int64_t
     ret_first->idx = avsp_db_i64(&rows, 0);
     ret_first->n_segments = avsp_db_i64(&rows, 1);
     ret_first->key = avsp_db_i64(&rows, 2);
+    ret_first->priority = avsp_db_i64(&rows, 3);
     return AVSP_OK;
 }
 
@@ -53,7 +56,7 @@ static enum avsp_code let_go(struct avsp_tx *tx, const char *job_id, int64_t fro
 {
     static const char sql[] =
         "UPDATE tasks SET state = $4, fair_key = fair_key + $5,"
-        " priority = (SELECT j.priority FROM jobs j WHERE j.id = $1)"
+        " priority = $6"
         " WHERE job_id = $1 AND state = 6 AND kind = 2 AND track = 0 AND idx >= $2 AND idx < $3";
     struct first first;
     int64_t shift = 0;
@@ -66,9 +69,10 @@ static enum avsp_code let_go(struct avsp_tx *tx, const char *job_id, int64_t fro
         rc = avsp_tx_exec(tx, sql,
                           AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(first.idx), avsp_i64(end_idx),
                                        avsp_i64(avsp_task_next(AVSP_TASK_HELD, AVSP_EVENT_LET_GO)),
-                                       avsp_i64(shift)),
+                                       avsp_i64(shift), avsp_i64(first.priority)),
                           &changed, err);
-    tx->n_ready += (unsigned)changed;
+    if (rc == AVSP_OK && changed > 0)
+        avsp_tx_ready(tx, changed, first.key + shift, first.priority);
     return rc;
 }
 
@@ -88,7 +92,8 @@ static enum avsp_code let_go_others(struct avsp_tx *tx, const char *job_id, stru
                                        avsp_i64(avsp_task_next(AVSP_TASK_HELD, AVSP_EVENT_LET_GO)),
                                        avsp_i64(avsp_fair_key(virtual_time, 0, 1))),
                           &changed, err);
-    tx->n_ready += (unsigned)changed;
+    if (rc == AVSP_OK && changed > 0)
+        avsp_tx_ready(tx, changed, virtual_time, -1);
     return rc;
 }
 

@@ -3,7 +3,6 @@
 #include "core/naming.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 /// Is this very file there already? Its name says what is in it.
 static bool is_there(struct avsp_run *run, const struct avsp_location *folder, const char *name,
@@ -34,16 +33,14 @@ static enum avsp_code publish_init(struct avsp_run *run, struct avsp_rendition *
     return rc;
 }
 
-static enum avsp_code publish_segment(struct avsp_run *run, enum avsp_media_kind kind,
-                                      struct avsp_segment *s, const struct avsp_location *folder,
-                                      struct avsp_err *err)
+static enum avsp_code publish_segment(struct avsp_run *run, struct avsp_segment *s,
+                                      const struct avsp_location *folder, struct avsp_err *err)
 {
     char path[PATH_MAX];
     enum avsp_code rc = avsp_attempt_check(&run->attempt, s->name, s->bytes, path, err);
     if (rc != AVSP_OK)
         return rc;
-    const char *name = kind == AVSP_MEDIA_TEXT ? avsp_name_text(run->arena, s->idx, s->sha256)
-                                               : avsp_name_segment(run->arena, s->idx, s->sha256);
+    const char *name = avsp_name_segment(run->arena, s->idx, s->sha256);
     if (name == NULL)
         return avsp_arena_failed(run->arena, err);
     struct avsp_location file;
@@ -52,30 +49,19 @@ static enum avsp_code publish_segment(struct avsp_run *run, enum avsp_media_kind
     return rc;
 }
 
-static enum avsp_code publish_rendition(struct avsp_run *run, struct avsp_rendition *rendition,
-                                        struct avsp_err *err)
+enum avsp_code avsp_publish_made(struct avsp_run *run, struct avsp_err *err)
 {
+    struct avsp_rendition *rendition = &run->made.renditions[0];
     struct avsp_location folder;
     enum avsp_code rc =
         avsp_location_join(run->arena, &run->task->output, rendition->name, &folder, err);
-    if (rc == AVSP_OK && rendition->kind != AVSP_MEDIA_TEXT)
+    if (rc == AVSP_OK)
         rc = publish_init(run, rendition, &folder, err);
     for (size_t i = 0; rc == AVSP_OK && i < run->made.n_segments; i++) {
-        struct avsp_segment *segment = &run->made.segments[i];
-        if (strcmp(segment->rendition, rendition->name) != 0)
-            continue;
         if (avsp_run_should_stop(run))
             return avsp_run_stopped(run, err);
-        rc = publish_segment(run, rendition->kind, segment, &folder, err);
+        rc = publish_segment(run, &run->made.segments[i], &folder, err);
     }
-    return rc;
-}
-
-enum avsp_code avsp_publish_made(struct avsp_run *run, struct avsp_err *err)
-{
-    enum avsp_code rc = AVSP_OK;
-    for (size_t i = 0; rc == AVSP_OK && i < run->made.n_renditions; i++)
-        rc = publish_rendition(run, &run->made.renditions[i], err);
     return rc == AVSP_OK || rc == AVSP_CANCELED ? rc : avsp_err_wrap(err, "publish");
 }
 

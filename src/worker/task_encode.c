@@ -19,7 +19,18 @@ static enum avsp_code keep_rendition(struct avsp_run *run, const struct avsp_ren
         run->task->kind == AVSP_TASK_AUDIO ? AVSP_MEDIA_AUDIO : AVSP_MEDIA_VIDEO;
     if (run->made.n_renditions > 0 || reported->kind != kind)
         return avsp_err_set(err, AVSP_INTERNAL, "the media step reports a rendition too many");
-    return avsp_run_keep_rendition(run, reported, err);
+    struct avsp_rendition *r = avsp_arena_array(run->arena, 1, sizeof *r);
+    if (r == NULL)
+        return avsp_arena_failed(run->arena, err);
+    *r = *reported;
+    const char **const texts[] = {&r->name,        &r->init_name, &r->init_sha256, &r->codecs,
+                                  &r->video_range, &r->language,  &r->title};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
+        if ((*texts[i] = avsp_arena_strdup(run->arena, *texts[i])) == NULL)
+            return avsp_arena_failed(run->arena, err);
+    run->made.renditions = r;
+    run->made.n_renditions = 1;
+    return AVSP_OK;
 }
 
 static enum avsp_code take_report(void *opaque, const struct avsp_report *report,

@@ -299,6 +299,7 @@ static void a_lost_worker_of_a_paused_job_is_replaced_later(void **state)
     wait_ms(fx, 2 * LEASE_MS);
     assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
     resume_job(fx, id);
+    sweep(fx);
     struct avsp_task again = claim(fx, "w");
     assert_string_equal(again.id, lost.id);
     assert_true(again.token.attempt > lost.token.attempt);
