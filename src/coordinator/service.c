@@ -343,6 +343,7 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
         .opaque = service,
     };
     avsp_fleet_init(&service->fleet);
+    AVSP_ASSERT(pthread_mutex_init(&service->lock, NULL) == 0);
     service->store = avsp_store_open(config->db_url, &options, err);
     if (service->store == NULL)
         return err->code;
@@ -355,18 +356,44 @@ void avsp_service_attach(struct avsp_service *service, struct avsp_server *serve
     avsp_server_wake(server, WAKE_ALL);
 }
 
+/// Takes the server out of service, or back into it.
+static void set_fit(struct avsp_service *service, bool is_fit)
+{
+    struct avsp_server *server = atomic_load(&service->server);
+    if (server != NULL)
+        avsp_server_set_fit(server, is_fit);
+}
+
+/// Keeps how a sweep ended, and logs where that is news.
+static void note_sweep(struct avsp_service *service, enum avsp_code rc, const struct avsp_err *err)
+{
+    const bool outdated = rc == AVSP_PRECONDITION;
+    pthread_mutex_lock(&service->lock);
+    const bool failed_before = service->sweep.code != AVSP_OK;
+    const bool outdated_before = service->is_outdated;
+    service->sweep = rc == AVSP_OK ? (struct avsp_err){0} : *err;
+    // A database that is away does not make us fit again.
+    service->is_outdated = outdated || (outdated_before && rc != AVSP_OK);
+    pthread_mutex_unlock(&service->lock);
+    if (outdated && !outdated_before) {
+        set_fit(service, false);
+        avsp_log(AVSP_LOG_ERROR, "coordinator.outdated", "why=%s", AVSP_LOG_Q(err->text));
+    } else if (rc != AVSP_OK && !failed_before) {
+        avsp_log(AVSP_LOG_WARN, "coordinator.sweep_failed", "why=%s", AVSP_LOG_Q(err->text));
+    } else if (rc == AVSP_OK && failed_before) {
+        set_fit(service, true);
+        avsp_log(AVSP_LOG_INFO, "coordinator.sweep_works_again", "n=1");
+    }
+}
+
 void avsp_service_sweep(struct avsp_service *service)
 {
     struct avsp_err err = {0};
-    bool failed = noted(service, avsp_store_sweep(service->store, &err)) != AVSP_OK;
-    if (!failed)
+    enum avsp_code rc = noted(service, avsp_store_sweep(service->store, &err));
+    if (rc == AVSP_OK)
         refresh_fleet(service);
-    bool failed_before = atomic_exchange(&service->sweep_failed, failed);
-    if (failed && !failed_before)
-        avsp_log(AVSP_LOG_WARN, "coordinator.sweep_failed", "why=%s", AVSP_LOG_Q(err.text));
-    else if (!failed && failed_before)
-        avsp_log(AVSP_LOG_INFO, "coordinator.sweep_works_again", "n=1");
-    if (!failed)
+    note_sweep(service, rc, &err);
+    if (rc == AVSP_OK)
         changed(
             service,
             1); // one who waits looks for himself: word of another coordinator may have been lost
@@ -394,7 +421,10 @@ static unsigned make_readyz(void *opaque, struct avsp_buf *body)
     struct avsp_service *service = opaque;
     if (atomic_load(&service->is_stopping))
         return say(body, false, "stopping");
-    return say(body, !atomic_load(&service->sweep_failed), "the database does not answer");
+    pthread_mutex_lock(&service->lock);
+    const struct avsp_err why = service->sweep;
+    pthread_mutex_unlock(&service->lock);
+    return say(body, why.code == AVSP_OK, why.text);
 }
 
 static unsigned make_metrics(void *opaque, struct avsp_buf *body)
@@ -419,4 +449,5 @@ void avsp_service_close(struct avsp_service *service)
     avsp_store_close(service->store);
     service->store = NULL;
     avsp_fleet_deinit(&service->fleet);
+    pthread_mutex_destroy(&service->lock);
 }

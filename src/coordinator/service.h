@@ -19,6 +19,7 @@
 #include "db/store.h"
 #include "rpc/server.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct avsp_service {
@@ -26,7 +27,9 @@ struct avsp_service {
     _Atomic(struct avsp_server *) server; ///< borrowed; NULL until attached
     struct avsp_metrics metrics;
     struct avsp_fleet fleet;
-    atomic_bool sweep_failed; ///< the last one
+    pthread_mutex_t lock;  ///< of the next two
+    struct avsp_err sweep; ///< why the last one failed; code OK: it did not
+    bool is_outdated;      ///< it failed for a schema that is too new for us
     atomic_bool is_stopping;
 };
 
@@ -39,11 +42,12 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
 /// The server is to be woken from now on. Changes before this are made good at once.
 void avsp_service_attach(struct avsp_service *service, struct avsp_server *server);
 
-/// Tends leases and back-offs. A failure is logged when it begins and when it ends. One thread.
+/// Tends leases and back-offs. A failure is logged when it begins and when it ends; a schema that has become too new for this
+/// program takes it out of service until that is mended. One thread.
 void avsp_service_sweep(struct avsp_service *service);
 
-/// What avsp_http_start serves of it: /healthz (503 once it stops), /readyz (503 while the database does not answer too),
-/// /metrics.
+/// What avsp_http_start serves of it: /healthz (503 once it stops), /readyz (503 with the reason while the database
+/// does not answer too, or has become too new), /metrics.
 extern const struct avsp_http_page avsp_coordinator_pages[];
 extern const size_t avsp_coordinator_n_pages;
 

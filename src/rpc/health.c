@@ -1,4 +1,4 @@
-/// grpc.health.v1: what load balancers ask. NOT_SERVING from the start of the lame duck on.
+/// grpc.health.v1: what load balancers ask. NOT_SERVING from the start of the lame duck on, and while the coordinator says so.
 #include "rpc/serving.h"
 #include "rpc/wire.h"
 
@@ -29,6 +29,7 @@ struct avsp_health {
     pthread_mutex_t lock;
     struct health_watch *head;
     bool is_stopping; ///< NOT_SERVING
+    bool is_unfit;    ///< by the coordinator's own word
     bool is_closed;
 };
 
@@ -56,6 +57,12 @@ static bool is_known(const struct avsp_call *call)
     return service[0] == '\0' || strcmp(service, "com.avspl1t.CoordinatorService") == 0;
 }
 
+/// Called with the lock.
+static serving_status status_of(const struct avsp_health *health)
+{
+    return health->is_stopping || health->is_unfit ? NOT_SERVING : SERVING;
+}
+
 static void check(struct avsp_call *call)
 {
     if (!is_known(call)) {
@@ -65,18 +72,15 @@ static void check(struct avsp_call *call)
         return;
     }
     pthread_mutex_lock(&call->srv->health->lock);
-    bool is_stopping = call->srv->health->is_stopping;
-    pthread_mutex_unlock(&call->srv->health->lock);
     Grpc__Health__V1__HealthCheckResponse msg = GRPC__HEALTH__V1__HEALTH_CHECK_RESPONSE__INIT;
-    msg.status = is_stopping ? NOT_SERVING : SERVING;
+    msg.status = status_of(call->srv->health);
+    pthread_mutex_unlock(&call->srv->health->lock);
     avsp_call_reply(call, &msg.base);
 }
 
 static serving_status status_for(const struct avsp_health *health, const struct health_watch *w)
 {
-    if (!w->is_known)
-        return SERVICE_UNKNOWN;
-    return health->is_stopping ? NOT_SERVING : SERVING;
+    return w->is_known ? status_of(health) : SERVICE_UNKNOWN;
 }
 
 static void on_sent(struct avsp_call *call, bool ok);
@@ -184,16 +188,30 @@ static struct health_watch *take_idle(struct avsp_health *health)
     return idle;
 }
 
-void avsp_health_stop_serving(struct avsp_server *srv)
+/// Sets a flag, and tells all watches that are idle; the others see it when they have sent what they send.
+static void set(struct avsp_server *srv, bool *flag, bool value)
 {
+    struct health_watch *idle = NULL;
     pthread_mutex_lock(&srv->health->lock);
-    srv->health->is_stopping = true;
-    struct health_watch *idle = take_idle(srv->health);
+    const serving_status before = status_of(srv->health);
+    *flag = value;
+    if (status_of(srv->health) != before)
+        idle = take_idle(srv->health);
     pthread_mutex_unlock(&srv->health->lock);
     for (struct health_watch *next; idle != NULL; idle = next) {
         next = idle->due_next;
         send_status(idle);
     }
+}
+
+void avsp_health_stop_serving(struct avsp_server *srv)
+{
+    set(srv, &srv->health->is_stopping, true);
+}
+
+void avsp_health_set_fit(struct avsp_server *srv, bool is_fit)
+{
+    set(srv, &srv->health->is_unfit, !is_fit);
 }
 
 void avsp_health_close(struct avsp_server *srv)

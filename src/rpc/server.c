@@ -277,6 +277,12 @@ static void sleep_ms(int ms)
         ;
 }
 
+void avsp_server_set_fit(struct avsp_server *srv, bool is_fit)
+{
+    avsp_health_set_fit(srv, is_fit);
+    avsp_parking_wake(srv, UINT32_MAX);
+}
+
 void avsp_server_stop(struct avsp_server *srv, int lame_duck_ms, int grace_ms)
 {
     if (srv == NULL)

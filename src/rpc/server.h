@@ -88,6 +88,10 @@ void avsp_server_wake(struct avsp_server *srv, unsigned n_ready);
 /// may wait. Any thread, never blocks.
 void avsp_server_job_over(struct avsp_server *srv, const char *job_id);
 
+/// Health says NOT_SERVING while the coordinator cannot serve though it runs: who balances by health goes to another one. Calls
+/// are served as ever, and parked claims asked again, for the operations to refuse. Any thread.
+void avsp_server_set_fit(struct avsp_server *srv, bool is_fit);
+
 /// Operations may wake while it runs; other threads must have ceased to. An operation that takes longer than the grace is
 /// waited for all the same.
 /// Health says NOT_SERVING for @p lame_duck_ms while calls are still served; then no new calls, parked ones are answered

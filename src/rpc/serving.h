@@ -86,6 +86,8 @@ struct avsp_health *avsp_health_new(void);
 void avsp_health_free(struct avsp_health *health);
 /// Says NOT_SERVING from now on.
 void avsp_health_stop_serving(struct avsp_server *srv);
+/// Says NOT_SERVING while it is not fit.
+void avsp_health_set_fit(struct avsp_server *srv, bool is_fit);
 /// Ends all watches with UNAVAILABLE, also those to come.
 void avsp_health_close(struct avsp_server *srv);
 

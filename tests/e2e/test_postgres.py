@@ -1,8 +1,13 @@
 """Coordinators that share one PostgreSQL database, also on bad days."""
+import contextlib
 import pathlib
+import sqlite3
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 
+import grpc
 import pytest
 from harness import programs
 from harness.programs import fingerprint, wait_until
@@ -131,3 +136,51 @@ def test_whoever_follows_all_jobs_misses_no_end(farm, database, film, tmp_path):
     later.wait_for(second, "canceled")
     later.stop()
     assert first not in [e["id"] for e in later.events()]
+
+
+SERVING, NOT_SERVING = b"\x08\x01", b"\x08\x02"  # field 1 of a HealthCheckResponse
+
+
+def health(address):
+    with grpc.insecure_channel(address) as channel:
+        return channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=10)
+
+
+def readiness(address):
+    try:
+        with urllib.request.urlopen(f"http://{address}/readyz", timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_schema_that_becomes_too_new_takes_a_coordinator_out_of_service(farm, server, film, tmp_path, request, kind):
+    coordinator = farm.coordinator("--http", "127.0.0.1:0", db=request.getfixturevalue("database") if kind == "postgres" else None)
+    http = coordinator.wait_for(r"event=coordinator\.http address=\"?([\w.:\[\]]+)")[1]
+
+    def upgrade(compatible):
+        sql = f"UPDATE schema_version SET min_compatible = {compatible}"
+        if kind == "postgres":
+            server.sql(sql, database=request.node.name)
+        else:
+            with contextlib.closing(sqlite3.connect(coordinator.db, timeout=10)) as db:
+                db.execute(sql)
+                db.commit()
+    job = farm.submit(coordinator.address, film, tmp_path / "out")
+    assert (health(coordinator.address), readiness(http)) == (SERVING, (200, "ok\n"))
+    upgrade(9000)
+    wait_until(lambda: health(coordinator.address) == NOT_SERVING, "the coordinator to say that it does not serve", 30)
+    status, why = readiness(http)
+    assert status == 503
+    assert "serves programs from number 9000 on" in why and "install a newer avspl1t" in why, why
+    assert coordinator.text().count("event=coordinator.outdated") == 1
+    with grpc.insecure_channel(coordinator.address) as channel, pytest.raises(grpc.RpcError) as refused:
+        channel.unary_unary("/com.avspl1t.CoordinatorService/GetTask")(b"\x0a\x01w", timeout=10)
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    assert "too old for its database" in refused.value.details()
+    farm.worker(coordinator.address)  # it gets nothing to do, and does not mind
+    upgrade(1)
+    wait_until(lambda: health(coordinator.address) == SERVING, "the coordinator to serve again", 30)
+    assert readiness(http) == (200, "ok\n")
+    assert farm.build.run("cancel", job, "--coordinator", coordinator.address).returncode == 0
