@@ -58,8 +58,10 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
     struct avsp_location input;
+    struct avsp_picture_options picture;
     if (avsp_cli_i64(args, "segment-seconds", 1, AVSP_SEGMENT_SECONDS_MAX, &segment_seconds,
                      &err) != AVSP_OK ||
+        avsp_cmd_read_picture(args, &picture, &err) != AVSP_OK ||
         avsp_cmd_location(&arena, args->args[0], &input, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
     if (input.kind != AVSP_LOCATION_FS) {
@@ -68,8 +70,8 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
     }
     struct avsp_probed probed;
     const char *log = "";
-    enum avsp_code rc =
-        avsp_media_child_probe(input.path, (int32_t)segment_seconds, &arena, &probed, &log, &err);
+    enum avsp_code rc = avsp_media_child_probe(input.path, (int32_t)segment_seconds, &picture,
+                                               &arena, &probed, &log, &err);
     if (avsp_cli_flag(args, "verbose") && log[0] != '\0')
         fputs(log, stderr);
     if (rc == AVSP_OK)

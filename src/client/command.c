@@ -1,6 +1,7 @@
 #include "client/command.h"
 
 #include "client/location.h"
+#include "core/picture_options.h"
 #include "util/buf.h"
 #include "util/fd.h"
 
@@ -86,6 +87,23 @@ static enum avsp_code read_numbers(const struct avsp_cli_parsed *args, struct av
     return rc;
 }
 
+enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
+                                     struct avsp_picture_options *ret_options, struct avsp_err *err)
+{
+    struct avsp_picture_options options = {0};
+    int64_t grain = 0;
+    const char *how = avsp_cli_str(args, "deinterlace");
+    if (!avsp_deinterlace_parse(how, &options.deinterlace))
+        return avsp_err_set(err, AVSP_INVALID,
+                            "--deinterlace: \"%.100s\" is not frames, fields or off", how);
+    enum avsp_code rc = avsp_cli_i64(args, "film-grain", 0, AVSP_FILM_GRAIN_MAX, &grain, err);
+    if (rc != AVSP_OK)
+        return rc;
+    options.film_grain = (int32_t)grain;
+    *ret_options = options;
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
                                   struct avsp_job_spec *ret_spec, struct avsp_err *err)
 {
@@ -97,6 +115,8 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
         .priority = AVSP_PRIORITY_DEFAULT,
     };
     enum avsp_code rc = read_numbers(args, ret_spec, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_read_picture(args, &ret_spec->picture, err);
     if (rc == AVSP_OK)
         rc = avsp_cmd_location(arena, args->args[0], &ret_spec->input, err);
     if (rc == AVSP_OK)

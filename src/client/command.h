@@ -35,12 +35,20 @@ enum avsp_exit {
     {                                                                                              \
         "json", NULL, "AVSPL1T_JSON", NULL, "Print the result as one JSON object."                 \
     }
+#define AVSP_OPTIONS_OF_A_PICTURE                                                                  \
+    {"deinterlace", "HOW", "AVSPL1T_DEINTERLACE", "frames",                                        \
+     "Of interlaced pictures: frames (one for each frame), fields (one for each field), or off."}, \
+    {                                                                                              \
+        "film-grain", "N", "AVSPL1T_FILM_GRAIN", "0",                                              \
+            "Film grain, 0 to 50: taken off the picture, and put on again by the player."          \
+    }
 #define AVSP_OPTIONS_OF_A_JOB                                                                      \
     {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",                                       \
      "Length of a segment in seconds, 1 to 60."},                                                  \
         {"crf", "N", "AVSPL1T_CRF", "30", "Quality, 1 to 63: less is better and larger."},         \
         {"preset", "N", "AVSPL1T_PRESET", "8",                                                     \
          "Speed of the encoder, 1 to 13: more is faster and larger."},                             \
+        AVSP_OPTIONS_OF_A_PICTURE,                                                                 \
         {"work", "FOLDER", "AVSPL1T_WORK", NULL,                                                   \
          "Where pieces of the source are kept meanwhile. Default: inside OUTPUT, removed at the "  \
          "end."},                                                                                  \
@@ -85,6 +93,11 @@ int avsp_cmd_exit_of(const struct avsp_job *job);
 enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
                                   struct avsp_job_spec *ret_spec,
                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// The options of AVSP_OPTIONS_OF_A_PICTURE. @return OK; INVALID naming the option.
+enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
+                                     struct avsp_picture_options *ret_options,
+                                     struct avsp_err *err) AVSP_CHECKED;
 
 /// The values of --label KEY=VALUE. Strings are in @p arena or the command line.
 /// @param max  how many there may be. @return OK; INVALID naming the option; NO_MEMORY.

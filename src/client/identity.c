@@ -1,5 +1,6 @@
 #include "client/identity.h"
 
+#include "core/picture_options.h"
 #include "core/record.h"
 #include "storage/sha256.h"
 #include "util/fd.h"
@@ -74,6 +75,8 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *li
 {
     char host[HOST_NAME_MAX + 1] = "";
     char key[AVSP_ID_BYTES];
+    char picture[AVSP_PICTURE_TEXT_BYTES];
+    avsp_picture_options_write(&spec->picture, picture);
     (void)gethostname(host, sizeof host - 1);
     avsp_id_new(key);
     *ret_identity = (struct avsp_identity){
@@ -82,6 +85,7 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *li
         .segment_seconds = spec->segment_seconds,
         .crf = spec->crf,
         .preset = spec->preset,
+        .picture = avsp_arena_strdup(arena, picture),
         .overwrite = spec->overwrite,
         .libraries = avsp_arena_strdup(arena, libraries),
         .version = AVSP_VERSION,
@@ -91,7 +95,8 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *li
         .manifest = "",
     };
     if (ret_identity->output == NULL || ret_identity->work == NULL ||
-        ret_identity->libraries == NULL || ret_identity->key == NULL || ret_identity->host == NULL)
+        ret_identity->libraries == NULL || ret_identity->key == NULL ||
+        ret_identity->host == NULL || ret_identity->picture == NULL)
         return avsp_arena_failed(arena, err);
     return look_at_input(spec->input.path, arena, ret_identity, err);
 }
@@ -110,6 +115,7 @@ static void put(struct avsp_buf *buf, const struct avsp_identity *identity)
     avsp_record_put_i64(buf, "segment_seconds", identity->segment_seconds);
     avsp_record_put_i64(buf, "crf", identity->crf);
     avsp_record_put_i64(buf, "preset", identity->preset);
+    avsp_record_put_str(buf, "picture", identity->picture);
     avsp_record_put_i64(buf, "overwrite", identity->overwrite);
     avsp_record_put_str(buf, "libraries", identity->libraries);
     avsp_record_put_str(buf, "key", identity->key);
@@ -162,6 +168,7 @@ static enum avsp_code take(const char *line, struct avsp_arena *arena,
             (int32_t)avsp_record_i64(&rec, "segment_seconds", 1, AVSP_SEGMENT_SECONDS_MAX),
         .crf = (int32_t)avsp_record_i64(&rec, "crf", 1, AVSP_CRF_MAX),
         .preset = (int32_t)avsp_record_i64(&rec, "preset", 1, AVSP_PRESET_MAX),
+        .picture = avsp_record_str(&rec, "picture"),
         .overwrite = avsp_record_i64(&rec, "overwrite", 0, 1) != 0,
         .libraries = avsp_record_str(&rec, "libraries"),
         .key = avsp_record_str(&rec, "key"),
@@ -233,6 +240,11 @@ const char *avsp_identity_difference(const struct avsp_identity *kept,
         text = number_differs(arena, "crf", kept->crf, asked->crf);
     else if (kept->preset != asked->preset)
         text = number_differs(arena, "preset", kept->preset, asked->preset);
+    else if (strcmp(kept->picture, asked->picture) != 0)
+        text = kept->picture[0] == '\0'
+                   ? "was begun without options for the picture"
+                   : avsp_arena_printf(arena, "was begun with other options for the picture (%s)",
+                                       kept->picture);
     else if (strcmp(kept->work, asked->work) != 0)
         text = kept->work[0] == '\0'
                    ? "was begun without --work"

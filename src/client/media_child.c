@@ -250,6 +250,7 @@ static enum avsp_code take_reports(struct avsp_media_child *child, struct avsp_a
 }
 
 enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
+                                      const struct avsp_picture_options *picture,
                                       struct avsp_arena *arena, struct avsp_probed *ret_probed,
                                       const char **ret_log, struct avsp_err *err)
 {
@@ -266,8 +267,10 @@ enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
     if (rc != AVSP_OK)
         return rc;
     struct avsp_media_child AVSP_CLEANUP(avsp_media_child_end) child = {.control = -1, .log = -1};
-    struct avsp_step step = {
-        .kind = AVSP_STEP_PROBE, .segment_seconds = segment_seconds, .max_pending = 1};
+    struct avsp_step step = {.kind = AVSP_STEP_PROBE,
+                             .segment_seconds = segment_seconds,
+                             .picture = *picture,
+                             .max_pending = 1};
     rc = avsp_media_child_start(&child, input, &step, PROBE_CPU_SECONDS, err);
     if (rc != AVSP_OK)
         return rc;

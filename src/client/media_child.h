@@ -63,6 +63,7 @@ struct avsp_probed {
 /// @return OK; NOT_FOUND, DENIED the file; INVALID not a regular file; what the child says of the file's content;
 ///         TIMEOUT; INTERNAL the child ended without a word. The text names the file.
 enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
+                                      const struct avsp_picture_options *picture,
                                       struct avsp_arena *arena, struct avsp_probed *ret_probed,
                                       const char **ret_log, struct avsp_err *err) AVSP_CHECKED;
 

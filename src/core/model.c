@@ -1,6 +1,7 @@
 #include "core/model.h"
 
 #include "core/naming.h"
+#include "core/picture_options.h"
 #include "util/parse.h"
 
 #include <string.h>
@@ -205,6 +206,8 @@ enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena
     if (rc == AVSP_OK)
         rc = check_number(&spec->preset, AVSP_PRESET_DEFAULT, AVSP_PRESET_MAX,
                           "av1_encode_job.preset", err);
+    if (rc == AVSP_OK && avsp_picture_options_check(&spec->picture, err) != AVSP_OK)
+        rc = avsp_err_wrap(err, "av1_encode_job.picture");
     if (rc != AVSP_OK)
         return rc;
     if (strlen(spec->idempotency_key) > AVSP_TEXT_MAX_BYTES || has_control(spec->idempotency_key))

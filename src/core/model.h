@@ -28,6 +28,10 @@
 #define AVSP_CRF_MAX 63
 #define AVSP_PRESET_DEFAULT 8
 #define AVSP_PRESET_MAX 13
+#define AVSP_FILM_GRAIN_MAX 50 ///< SVT-AV1's
+#define AVSP_RUNGS_MAX 8
+#define AVSP_RUNG_MIN_PX 64 ///< encoders take no less
+#define AVSP_RUNG_MAX_PX 8704
 
 #define AVSP_PRIORITY_DEFAULT 5
 #define AVSP_PRIORITY_MAX 9
@@ -93,6 +97,43 @@ struct avsp_label {
     const char *value; ///< at most AVSP_LABEL_VALUE_MAX_BYTES, printable
 };
 
+/// What becomes of interlaced pictures. The numbers are sent: never change one.
+enum avsp_deinterlace {
+    AVSP_DEINTERLACE_FRAMES = 0, ///< a picture for each frame
+    AVSP_DEINTERLACE_FIELDS,     ///< a picture for each field
+    AVSP_DEINTERLACE_OFF,        ///< they stay as they are
+};
+
+/// What becomes of HDR pictures. The numbers are sent: never change one.
+enum avsp_hdr_choice {
+    AVSP_HDR_KEEP = 0,
+    AVSP_HDR_SDR,  ///< tone mapped to SDR
+    AVSP_HDR_BOTH, ///< HDR renditions, and SDR ones beside them
+};
+
+/// One rendition of a ladder.
+struct avsp_rung {
+    int32_t height_px; ///< AVSP_RUNG_MIN_PX..AVSP_RUNG_MAX_PX: of the picture's shorter side
+    int32_t crf;       ///< 0 = the job's
+    int32_t preset;    ///< 0 = the job's
+};
+
+/// Which renditions there are of the picture. All zeros: one, of the source's size.
+struct avsp_ladder {
+    bool is_auto; ///< the usual sizes, from the source's own down; no rungs
+    uint32_t n_rungs;
+    struct avsp_rung rungs[AVSP_RUNGS_MAX];
+};
+
+/// What is asked of the picture. All zeros: the defaults.
+struct avsp_picture_options {
+    enum avsp_deinterlace deinterlace;
+    int32_t
+        film_grain; ///< 0..AVSP_FILM_GRAIN_MAX: how much of it is taken off, and described for the player to put on again
+    enum avsp_hdr_choice hdr;
+    struct avsp_ladder ladder;
+};
+
 /// A job as it was asked for.
 struct avsp_job_spec {
     struct avsp_location input;  ///< a file
@@ -101,6 +142,7 @@ struct avsp_job_spec {
     int32_t segment_seconds;     ///< 1..AVSP_SEGMENT_SECONDS_MAX
     int32_t crf;                 ///< 1..AVSP_CRF_MAX, less is better
     int32_t preset;              ///< 1..AVSP_PRESET_MAX, more is faster
+    struct avsp_picture_options picture;
     bool overwrite;              ///< another presentation in the output may be replaced
     const char *idempotency_key; ///< the same key gives the same job; "" = none
     int32_t priority;            ///< 0..AVSP_PRIORITY_MAX, more is sooner
@@ -170,6 +212,7 @@ struct avsp_task {
     int32_t segment_seconds;
     int32_t crf;
     int32_t preset;
+    struct avsp_picture_options picture; ///< SPLIT, ENCODE
     bool overwrite;
     uint32_t resume_idx; ///< SPLIT: pieces of segments below this are stored and reported already
     bool described;      ///< ENCODE, MANIFEST: the pieces are our split's and carry their metadata

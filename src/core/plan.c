@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#define RATE_MAX 240
+
 /// Wide enough for any 64-bit timestamp times any 32-bit time base.
 __extension__ typedef __int128 wide;
 
@@ -109,4 +111,11 @@ struct avsp_rational avsp_plan_frame_rate(int64_t *distances, size_t n,
         if (standard_rates[i].num / (double)standard_rates[i].den >= rate)
             return standard_rates[i];
     return standard_rates[n_rates - 1];
+}
+
+struct avsp_rational avsp_plan_double_rate(struct avsp_rational rate)
+{
+    if (rate.num <= RATE_MAX / 2 * (int64_t)rate.den)
+        rate.num *= 2;
+    return rate;
 }

@@ -34,4 +34,7 @@ int64_t avsp_plan_ticks(int64_t pts, int64_t origin_pts, struct avsp_rational ti
 struct avsp_rational avsp_plan_frame_rate(int64_t *distances, size_t n,
                                           struct avsp_rational time_base);
 
+/// The rate where two pictures come from each frame; the same where it would be over 240, which encoders do not take.
+struct avsp_rational avsp_plan_double_rate(struct avsp_rational rate);
+
 #endif

@@ -1,6 +1,7 @@
 #include "core/step.h"
 
 #include "core/naming.h"
+#include "core/picture_options.h"
 #include "core/record.h"
 #include "util/parse.h"
 
@@ -33,12 +34,15 @@ static size_t find_verb(const char *const *verbs, size_t n, const char *verb)
 
 void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
 {
+    char picture[AVSP_PICTURE_TEXT_BYTES];
+    avsp_picture_options_write(&step->picture, picture);
     avsp_record_begin(buf, step_verbs[step->kind]);
     avsp_record_put_i64(buf, "seconds", step->segment_seconds);
     avsp_record_put_i64(buf, "resume", step->resume_idx);
     avsp_record_put_i64(buf, "pending", step->max_pending);
     avsp_record_put_i64(buf, "crf", step->crf);
     avsp_record_put_i64(buf, "preset", step->preset);
+    avsp_record_put_str(buf, "picture", picture);
     avsp_record_put_i64(buf, "threads", step->threads);
     avsp_record_put_i64(buf, "described", step->described);
     avsp_record_put_i64(buf, "idx", step->idx);
@@ -73,7 +77,10 @@ enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
         .n_segments = (uint32_t)avsp_record_i64_or(&rec, "segments", 0, AVSP_SEGMENTS_MAX, 0),
         .independent = avsp_record_i64_or(&rec, "independent", 0, 1, 0) != 0,
     };
-    return avsp_record_check(&rec, err);
+    enum avsp_code rc = avsp_record_check(&rec, err);
+    return rc == AVSP_OK ? avsp_picture_options_parse(avsp_record_str_or(&rec, "picture", ""),
+                                                      &ret_step->picture, err)
+                         : rc;
 }
 
 static void put_piece(struct avsp_buf *buf, const struct avsp_piece *p)

@@ -33,12 +33,13 @@ enum avsp_step_kind {
 /// A request. Fields that a kind does not use are 0.
 struct avsp_step {
     enum avsp_step_kind kind;
-    int32_t segment_seconds; ///< PROBE, SPLIT
-    uint32_t resume_idx;     ///< SPLIT: leave out pieces that only hold segments below
-    uint32_t max_pending;    ///< SPLIT, AUDIO, ENCODE: see above; 1..
-    int32_t crf;             ///< ENCODE
-    int32_t preset;          ///< ENCODE
-    uint32_t threads;        ///< ENCODE: of the encoder and decoder together; 1..
+    int32_t segment_seconds;             ///< PROBE, SPLIT
+    uint32_t resume_idx;                 ///< SPLIT: leave out pieces that only hold segments below
+    uint32_t max_pending;                ///< SPLIT, AUDIO, ENCODE: see above; 1..
+    int32_t crf;                         ///< ENCODE
+    int32_t preset;                      ///< ENCODE
+    struct avsp_picture_options picture; ///< PROBE, SPLIT, ENCODE
+    uint32_t threads;                    ///< ENCODE: of the encoder and decoder together; 1..
     bool
         described; ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)
     uint32_t idx;  ///< ENCODE with !described: the segment's place

@@ -1,4 +1,5 @@
 /// What a worker is handed with its task.
+#include "core/picture_options.h"
 #include "db/internal.h"
 
 enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
@@ -13,6 +14,8 @@ enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
         .overwrite = avsp_db_i64(rows, at + 8) != 0,
     };
     enum avsp_code rc = avsp_task_row_read(tx, rows, &handout->row, err);
+    if (rc == AVSP_OK)
+        rc = avsp_picture_options_parse(avsp_db_text(rows, at + 10), &handout->picture, err);
     if (rc != AVSP_OK)
         return rc;
     bool fits = avsp_column(&tx->arena, rows, at + 1, &handout->input) &&
@@ -106,6 +109,7 @@ enum avsp_code avsp_handout_make(struct avsp_tx *tx, const struct avsp_handout *
         .segment_seconds = handout->segment_seconds,
         .crf = handout->crf,
         .preset = handout->preset,
+        .picture = handout->picture,
         .overwrite = handout->overwrite,
         .described = ours,
         .n_waiting = row->kind == AVSP_TASK_ENCODE ? n_waiting : 0,

@@ -1,4 +1,5 @@
 #include "core/lifecycle.h"
+#include "core/picture_options.h"
 #include "db/internal.h"
 
 #include <inttypes.h>
@@ -30,6 +31,7 @@ enum job_column {
     COL_TASKS_DONE,
     COL_N_TASKS,
     COL_PRIORITY,
+    COL_PICTURE,
     N_COLUMNS,
 };
 _Static_assert(N_COLUMNS == AVSP_JOB_N_COLUMNS, "the columns of a job");
@@ -84,7 +86,10 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
         !avsp_column(arena, rows, COL_FAIL_MESSAGE, &job->failure.message) ||
         !avsp_column(arena, rows, COL_FAIL_LOG, &job->failure.log_tail))
         return avsp_arena_failed(arena, err);
-    enum avsp_code rc = fill_locations(tx, rows, arena, job, err);
+    enum avsp_code rc =
+        avsp_picture_options_parse(avsp_db_text(rows, COL_PICTURE), &job->spec.picture, err);
+    if (rc == AVSP_OK)
+        rc = fill_locations(tx, rows, arena, job, err);
     return rc == AVSP_OK ? avsp_labels_load(tx, job->id, arena, &job->spec, err) : rc;
 }
 

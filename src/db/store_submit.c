@@ -1,5 +1,6 @@
 #include "db/internal.h"
 
+#include "core/picture_options.h"
 #include <string.h>
 
 /// A spec as its columns.
@@ -34,20 +35,22 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
     // nothing of what is made.
     static const char sql[] =
         "SELECT id, CASE WHEN input = $2 AND work = $3 AND output = $4 AND segment_seconds = $5"
-        " AND crf = $6 AND preset = $7 AND overwrite = $8 THEN 1 ELSE 0 END "
+        " AND crf = $6 AND preset = $7 AND overwrite = $8 AND picture = $9 THEN 1 ELSE 0 END "
         "FROM jobs WHERE idempotency_key = $1 AND idempotency_key <> ''";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
+    char picture[AVSP_PICTURE_TEXT_BYTES];
+    avsp_picture_options_write(&spec->picture, picture);
     ret_job_id[0] = '\0';
     if (spec->idempotency_key[0] == '\0')
         return AVSP_OK;
-    enum avsp_code rc =
-        avsp_db_query(tx->db, sql,
-                      AVSP_DB_ARGS(avsp_text(spec->idempotency_key), avsp_text(texts->input),
-                                   avsp_text(texts->work), avsp_text(texts->output),
-                                   avsp_i64(spec->segment_seconds), avsp_i64(spec->crf),
-                                   avsp_i64(spec->preset), avsp_i64(spec->overwrite)),
-                      &rows, err);
+    enum avsp_code rc = avsp_db_query(
+        tx->db, sql,
+        AVSP_DB_ARGS(avsp_text(spec->idempotency_key), avsp_text(texts->input),
+                     avsp_text(texts->work), avsp_text(texts->output),
+                     avsp_i64(spec->segment_seconds), avsp_i64(spec->crf), avsp_i64(spec->preset),
+                     avsp_i64(spec->overwrite), avsp_text(picture)),
+        &rows, err);
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
     if (rc != AVSP_OK || !more)
@@ -86,17 +89,19 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
         "INSERT INTO jobs (id, state, flavour, priority, created_us, ended_us, version,"
         " idempotency_key, output_key, input, work, output, segment_seconds, crf, preset,"
         " overwrite, manifest, fail_code, fail_may_retry, fail_message, fail_log,"
-        " frames_done, frames_total, tasks_done, n_tasks) "
+        " frames_done, frames_total, tasks_done, n_tasks, picture) "
         "VALUES ($1, 1, 0, $2, $3, 0, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', 0, '',"
-        " '', 0, 0, 0, 0) ON CONFLICT DO NOTHING";
-    return avsp_tx_exec(tx, sql,
-                        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(spec->priority),
-                                     avsp_i64(tx->now_us), avsp_text(spec->idempotency_key),
-                                     avsp_text(texts->output_key), avsp_text(texts->input),
-                                     avsp_text(texts->work), avsp_text(texts->output),
-                                     avsp_i64(spec->segment_seconds), avsp_i64(spec->crf),
-                                     avsp_i64(spec->preset), avsp_i64(spec->overwrite)),
-                        ret_changed, err);
+        " '', 0, 0, 0, 0, $13) ON CONFLICT DO NOTHING";
+    char picture[AVSP_PICTURE_TEXT_BYTES];
+    avsp_picture_options_write(&spec->picture, picture);
+    return avsp_tx_exec(
+        tx, sql,
+        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(spec->priority), avsp_i64(tx->now_us),
+                     avsp_text(spec->idempotency_key), avsp_text(texts->output_key),
+                     avsp_text(texts->input), avsp_text(texts->work), avsp_text(texts->output),
+                     avsp_i64(spec->segment_seconds), avsp_i64(spec->crf), avsp_i64(spec->preset),
+                     avsp_i64(spec->overwrite), avsp_text(picture)),
+        ret_changed, err);
 }
 
 enum avsp_code avsp_output_check(struct avsp_tx *tx, const char *output_key, struct avsp_err *err)

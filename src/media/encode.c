@@ -139,6 +139,7 @@ static enum avsp_code begin_segment(struct run *run, uint32_t idx, struct avsp_e
         .frame_rate = run->header->frame_rate,
         .crf = run->step->crf,
         .preset = run->step->preset,
+        .film_grain = run->step->picture.film_grain,
         .threads = run->step->threads,
         .gop_frames = GOP_FRAMES,
     };

@@ -33,6 +33,8 @@ static int set_private(AVCodecContext *enc, const struct avsp_av1_options *optio
     avsp_buf_init(&params, PARAMS_MAX_BYTES);
     avsp_buf_printf(&params, "lp=%u", options->threads);
     avsp_hdr_put_params(&options->format->hdr, &params);
+    if (options->film_grain > 0)
+        avsp_buf_printf(&params, ":film-grain=%d", options->film_grain);
     struct avsp_err full = {0};
     if (avsp_buf_check(&params, &full) != AVSP_OK)
         return AVERROR(ENOMEM);

@@ -16,6 +16,7 @@ struct avsp_av1_options {
     struct avsp_rational frame_rate;          ///< at most 240
     int32_t crf;
     int32_t preset;
+    int32_t film_grain; ///< 0 = none
     uint32_t threads;
     int gop_frames; ///< most frames between keyframes
 };

@@ -262,6 +262,7 @@ static enum avsp_code open_video(struct whole *w, struct avsp_err *err)
         .frame_rate = w->header.frame_rate,
         .crf = w->step->crf,
         .preset = w->step->preset,
+        .film_grain = w->step->picture.film_grain,
         .threads = w->step->threads,
         .gop_frames =
             AVSP_MAX(GOP_SECONDS * w->header.frame_rate.num / w->header.frame_rate.den, 1),

@@ -165,3 +165,14 @@ enum avsp_fields avsp_fields_of(const AVCodecParameters *par, const struct avsp_
         return AVSP_FIELDS_NONE;
     }
 }
+
+void avsp_fields_decide(const AVCodecParameters *par, const struct avsp_glance *glance,
+                        enum avsp_deinterlace wanted, struct avsp_piece_header *header)
+{
+    header->fields = AVSP_FIELDS_NONE;
+    if (wanted != AVSP_DEINTERLACE_OFF)
+        header->fields = avsp_fields_of(par, glance);
+    // What only may have fields keeps its rate: twice of it would be a lie for all of a film.
+    bool seen = header->fields > AVSP_FIELDS_FLAGGED || glance->n_interlaced > 0;
+    header->field_rate = wanted == AVSP_DEINTERLACE_FIELDS && seen;
+}

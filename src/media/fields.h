@@ -11,4 +11,8 @@
 
 enum avsp_fields avsp_fields_of(const AVCodecParameters *par, const struct avsp_glance *glance);
 
+/// Fills in what a piece's header says of fields, as the job wants it.
+void avsp_fields_decide(const AVCodecParameters *par, const struct avsp_glance *glance,
+                        enum avsp_deinterlace wanted, struct avsp_piece_header *header);
+
 #endif

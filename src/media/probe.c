@@ -50,7 +50,8 @@ static enum avsp_code look(struct probe *probe)
     bool odd_rotation = false;
     avsp_tracks_describe(probe->source.ctx, video, &probe->ahead.glance, &probe->facts,
                          &odd_rotation);
-    probe->facts.fields = avsp_fields_of(video->codecpar, &probe->ahead.glance);
+    avsp_fields_decide(video->codecpar, &probe->ahead.glance, probe->step->picture.deinterlace,
+                       &probe->facts);
     rc =
         avsp_notes_of(video, &probe->facts, &probe->ahead.glance, odd_rotation, &probe->notes, why);
     if (rc != AVSP_OK)

@@ -78,11 +78,13 @@ static enum avsp_code gather_facts(struct split *split, struct avsp_piece_header
     };
     bool odd_rotation = false;
     avsp_tracks_describe(split->source.ctx, video, &split->glance, &facts, &odd_rotation);
-    facts.fields = avsp_fields_of(video->codecpar, &split->glance);
+    avsp_fields_decide(video->codecpar, &split->glance, split->step->picture.deinterlace, &facts);
     int64_t distances[AVSP_LOOKAHEAD_FRAMES];
     size_t n = avsp_lookahead_distances(&split->ahead, distances);
     struct avsp_rational time_base = {video->time_base.num, video->time_base.den};
     facts.frame_rate = avsp_plan_frame_rate(distances, n, time_base);
+    if (facts.field_rate)
+        facts.frame_rate = avsp_plan_double_rate(facts.frame_rate);
     *ret_facts = facts;
     return warn_of_changes(split, video, &facts, odd_rotation, err);
 }

@@ -219,6 +219,8 @@ static struct avsp_piece_header header_of(const struct avsp_split_video *video, 
     header.next_pts = avsp_piece_writer_pts(run->writer, next_pts);
     header.frames = run->frames;
     header.timescale = avsp_plan_timescale(header.time_base);
+    if (header.field_rate && header.timescale <= INT32_MAX / 2)
+        header.timescale *= 2; // the middle between two frames is a tick
     return header;
 }
 

@@ -79,6 +79,12 @@ Com__Avspl1t__Progress *avsp_wire_make_progress(struct avsp_arena *arena,
 enum avsp_code avsp_wire_read_progress(const Com__Avspl1t__Progress *msg,
                                        struct avsp_progress *ret_progress,
                                        struct avsp_err *err) AVSP_CHECKED;
+/// Options that are the defaults are none. @return false: no memory.
+bool avsp_wire_make_picture(struct avsp_arena *arena, const struct avsp_picture_options *options,
+                            Com__Avspl1t__PictureOptions **ret_msg) AVSP_CHECKED;
+enum avsp_code avsp_wire_read_picture(const Com__Avspl1t__PictureOptions *msg,
+                                      struct avsp_picture_options *ret_options,
+                                      struct avsp_err *err) AVSP_CHECKED;
 Com__Avspl1t__Failure *avsp_wire_make_failure(struct avsp_arena *arena,
                                               const struct avsp_failure *failure) AVSP_CHECKED;
 /// An absent failure is one without a reason, that a retry may help.

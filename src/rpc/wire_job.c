@@ -65,7 +65,8 @@ Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
     job->crf = spec->crf;
     job->preset = spec->preset;
     job->overwrite = spec->overwrite;
-    bool ok = avsp_wire_make_file(arena, &spec->input, &job->input_file) &&
+    bool ok = avsp_wire_make_picture(arena, &spec->picture, &job->picture) &&
+              avsp_wire_make_file(arena, &spec->input, &job->input_file) &&
               avsp_wire_make_folder(arena, &spec->work, &job->working_directory) &&
               avsp_wire_make_folder(arena, &spec->output, &job->output_directory);
     return ok ? msg : NULL;
@@ -89,6 +90,9 @@ enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t_
     avsp_wire_read_file(job->input_file, &ret_spec->input);
     avsp_wire_read_folder(job->working_directory, &ret_spec->work);
     avsp_wire_read_folder(job->output_directory, &ret_spec->output);
+    enum avsp_code rc = avsp_wire_read_picture(job->picture, &ret_spec->picture, err);
+    if (rc != AVSP_OK)
+        return avsp_err_wrap(err, "av1_encode_job.picture");
     return read_spec_labels(arena, msg->labels, msg->n_labels, &ret_spec->labels, err);
 }
 

@@ -82,7 +82,8 @@ static bool fill_split(struct avsp_arena *arena, const struct avsp_task *task,
     split->seconds_per_segment = task->segment_seconds;
     split->resume_index = task->resume_idx;
     split->overwrite = task->overwrite;
-    return avsp_wire_make_file(arena, &task->input, &split->input_file) &&
+    return avsp_wire_make_picture(arena, &task->picture, &split->picture) &&
+           avsp_wire_make_file(arena, &task->input, &split->input_file) &&
            avsp_wire_make_folder(arena, &task->work, &split->output_directory) &&
            avsp_wire_make_folder(arena, &task->output, &split->final_directory);
 }
@@ -101,7 +102,8 @@ static bool fill_encode(struct avsp_arena *arena, const struct avsp_task *task,
     encode->preset = task->preset;
     encode->seconds_per_segment = task->segment_seconds;
     encode->described = task->described;
-    return avsp_wire_make_file(arena, &task->input, &encode->input_file) &&
+    return avsp_wire_make_picture(arena, &task->picture, &encode->picture) &&
+           avsp_wire_make_file(arena, &task->input, &encode->input_file) &&
            avsp_wire_make_folder(arena, &task->output, &encode->output_directory);
 }
 
@@ -206,7 +208,8 @@ static enum avsp_code read_manifest(struct avsp_arena *arena,
                                 manifest->n_files, &task->files, err);
 }
 
-static void read_split(const Com__Avspl1t__SplitVideoTask *split, struct avsp_task *task)
+static enum avsp_code read_split(const Com__Avspl1t__SplitVideoTask *split, struct avsp_task *task,
+                                 struct avsp_err *err)
 {
     task->kind = AVSP_TASK_SPLIT;
     avsp_wire_read_file(split->input_file, &task->input);
@@ -215,6 +218,7 @@ static void read_split(const Com__Avspl1t__SplitVideoTask *split, struct avsp_ta
     task->segment_seconds = split->seconds_per_segment;
     task->resume_idx = split->resume_index;
     task->overwrite = split->overwrite;
+    return avsp_wire_read_picture(split->picture, &task->picture, err);
 }
 
 static enum avsp_code read_encode(const Com__Avspl1t__EncodeVideoTask *encode,
@@ -229,6 +233,9 @@ static enum avsp_code read_encode(const Com__Avspl1t__EncodeVideoTask *encode,
     task->idx = (uint32_t)encode->index;
     task->segment_seconds = encode->seconds_per_segment;
     task->described = encode->described;
+    enum avsp_code rc = avsp_wire_read_picture(encode->picture, &task->picture, err);
+    if (rc != AVSP_OK)
+        return rc;
     return avsp_wire_range("encode_video_task.index", encode->index, 0, AVSP_SEGMENTS_MAX - 1, err);
 }
 
@@ -252,8 +259,7 @@ static enum avsp_code read_kind(struct avsp_arena *arena, const Com__Avspl1t__Ta
 {
     switch (msg->task_case) {
     case COM__AVSPL1T__TASK__TASK_SPLIT_VIDEO_TASK:
-        read_split(msg->split_video_task, task);
-        return AVSP_OK;
+        return read_split(msg->split_video_task, task, err);
     case COM__AVSPL1T__TASK__TASK_ENCODE_VIDEO_TASK:
         return read_encode(msg->encode_video_task, task, err);
     case COM__AVSPL1T__TASK__TASK_GENERATE_MANIFEST_TASK:

@@ -113,6 +113,7 @@ static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *inpu
         .max_pending = MAX_PENDING,
         .crf = run->task->crf,
         .preset = run->task->preset,
+        .picture = run->task->picture,
         .threads = threads_for(run->worker->config, run->task),
         .described = run->task->described,
         .idx = run->task->idx,

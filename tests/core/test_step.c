@@ -13,7 +13,21 @@ static void a_request_comes_back(void **state)
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_arena_init(&arena, 1 << 16);
     avsp_buf_init(&buf, 4096);
-    const struct avsp_step step = {AVSP_STEP_ENCODE, 4, 9, 3, 30, 8, 2, true, 17};
+    const struct avsp_step step = {
+        .kind = AVSP_STEP_ENCODE,
+        .segment_seconds = 4,
+        .resume_idx = 9,
+        .max_pending = 3,
+        .crf = 30,
+        .preset = 8,
+        .picture = {.deinterlace = AVSP_DEINTERLACE_FIELDS,
+                    .film_grain = 8,
+                    .hdr = AVSP_HDR_SDR,
+                    .ladder = {.n_rungs = 2, .rungs = {{720, 25, 6}, {360}}}},
+        .threads = 2,
+        .described = true,
+        .idx = 17,
+    };
     avsp_step_write(&buf, &step);
     struct avsp_step back;
     memset(&back, 0, sizeof back);
@@ -25,6 +39,7 @@ static void a_request_comes_back(void **state)
     assert_int_equal(back.max_pending, 3);
     assert_int_equal(back.crf, 30);
     assert_int_equal(back.preset, 8);
+    assert_memory_equal(&back.picture, &step.picture, sizeof back.picture);
     assert_int_equal(back.threads, 2);
     assert_true(back.described);
     assert_int_equal(back.idx, 17);

@@ -1,4 +1,5 @@
 """What a picture is besides its pixels: HDR metadata, colors, base layers; found again in each segment, or said to be left out."""
+import fractions
 import json
 
 import pytest
@@ -156,6 +157,29 @@ def test_hdr10_plus_is_reduced_to_hdr10(build, tmp_path):
     found, log = encode(build, tmp_path / "plus.mp4", tmp_path / "out")
     assert words in log
     assert all(light_of(f) == LIGHT for f in first_frames(found, tmp_path))
+
+
+def test_options_of_the_picture(build, tmp_path):
+    """A broadcast of 25 interlaced frames a second becomes 50 pictures, and its grain is described instead of encoded."""
+    source = tmp_path / "news.ts"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=r=50:s=192x108:d=3", "-vf", "tinterlace=interleave_top,setfield=tff,noise=alls=20:allf=t",
+           "-c:v", "mpeg2video", "-flags", "+ildct+ilme", "-top", 1, "-g", 12, "-bf", 2, "-q:v", 3, source)
+    found, log = encode(build, source, tmp_path / "out", "--deinterlace", "fields", "--film-grain", 8)
+    assert "a picture for each field" in log
+    assert media.relative_times(tmp_path / "out/manifest.m3u8") == [fractions.Fraction(i, 50) for i in range(150)]
+    assert found.variants[0]["FRAME-RATE"] == "50.000"
+    # film_grain_params_present is the last bit of a sequence header, in front of the trailing one (AV1 specification 5.5.1).
+    last = found.video.init.av1c[-1]
+    assert last >> (last & -last).bit_length() & 1 == 1
+
+
+@pytest.mark.parametrize("options, words", [
+    (["--deinterlace", "yes"], "frames, fields or off"),
+    (["--film-grain", "51"], "--film-grain"),
+])
+def test_options_that_make_no_sense(build, tmp_path, options, words):
+    done = build.run("encode", "nothing.mp4", tmp_path / "out", *options)
+    assert done.returncode == 2 and words in done.stderr
 
 
 @pytest.mark.parametrize("name, args, words", [

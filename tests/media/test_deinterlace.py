@@ -118,6 +118,26 @@ def test_pieces_give_what_one_pass_gives(tmp_path, name):
     assert [round(t * 25) for t in times] == list(range(len(wanted)))
 
 
+@pytest.mark.parametrize("name", ["open_gop.ts", "aligned.mp4"])
+def test_a_picture_for_each_field(tmp_path, name):
+    source = tmp_path / name
+    MADE[name](source)
+    result = child.run(source, tmp_path, picture="deinterlace%3Dfields")
+    wanted, _ = one_pass(source, "send_field")
+    found, times = of_pieces(result, tmp_path)
+    assert found == wanted
+    assert times == [Fraction(i, 50) for i in range(len(wanted))]
+    assert child.header(tmp_path / pieces_of(result)[0]["file"])["rate"] == "50/1"
+
+
+def test_off_leaves_them(tmp_path):
+    source = tmp_path / "aligned.mp4"
+    make_aligned(source)
+    result = child.run(source, tmp_path, picture="deinterlace%3Doff")
+    found, _ = of_pieces(result, tmp_path)
+    assert found == [md5 for _, md5 in child.source_frames(source)]
+
+
 @pytest.mark.skipif(not MEDIA, reason="AVSPL1T_TEST_MEDIA names no folder")
 @pytest.mark.parametrize("name", REAL)
 def test_real_broadcasts(tmp_path, name):

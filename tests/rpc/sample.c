@@ -1,5 +1,7 @@
 #include "sample.h"
 
+#include "core/picture_options.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -93,6 +95,30 @@ struct avsp_label *sample_labels(struct sampler *s, size_t n)
     return labels;
 }
 
+static struct avsp_picture_options sample_picture(struct sampler *s)
+{
+    struct avsp_picture_options options = {
+        .deinterlace = (enum avsp_deinterlace)sample_number(s, AVSP_DEINTERLACE_OFF),
+        .film_grain = (int32_t)sample_number(s, AVSP_FILM_GRAIN_MAX),
+        .hdr = (enum avsp_hdr_choice)sample_number(s, AVSP_HDR_BOTH),
+        .ladder = {.is_auto = coin(s)},
+    };
+    if (!options.ladder.is_auto)
+        options.ladder.n_rungs = (uint32_t)sample_number(s, AVSP_RUNGS_MAX);
+    for (uint32_t i = 0; i < options.ladder.n_rungs; i++)
+        options.ladder.rungs[i] = (struct avsp_rung){
+            (int32_t)(1000 * (i + 1) + sample_number(s, 99)),
+            (int32_t)sample_number(s, AVSP_CRF_MAX), (int32_t)sample_number(s, AVSP_PRESET_MAX)};
+    return options;
+}
+
+static void dump_picture(struct avsp_buf *buf, const struct avsp_picture_options *options)
+{
+    char text[AVSP_PICTURE_TEXT_BYTES];
+    avsp_picture_options_write(options, text);
+    avsp_buf_printf(buf, "picture %s\n", text);
+}
+
 struct avsp_job_spec sample_spec(struct sampler *s)
 {
     size_t n_labels = (size_t)sample_number(s, AVSP_LABELS_MAX);
@@ -103,6 +129,7 @@ struct avsp_job_spec sample_spec(struct sampler *s)
         .segment_seconds = 1 + (int32_t)sample_number(s, AVSP_SEGMENT_SECONDS_MAX - 1),
         .crf = 1 + (int32_t)sample_number(s, AVSP_CRF_MAX - 1),
         .preset = 1 + (int32_t)sample_number(s, AVSP_PRESET_MAX - 1),
+        .picture = sample_picture(s),
         .overwrite = coin(s),
         .idempotency_key = sample_text(s, AVSP_TEXT_MAX_BYTES),
         .priority = (int32_t)sample_number(s, AVSP_PRIORITY_MAX),
@@ -259,6 +286,8 @@ struct avsp_task sample_task(struct sampler *s, enum avsp_task_kind kind)
         task.segment_seconds = (int32_t)sample_number(s, INT32_MAX);
     if (kind == AVSP_TASK_SPLIT || kind == AVSP_TASK_MANIFEST)
         task.overwrite = coin(s);
+    if (kind == AVSP_TASK_SPLIT || kind == AVSP_TASK_ENCODE)
+        task.picture = sample_picture(s);
     if (kind == AVSP_TASK_SPLIT)
         task.resume_idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX);
     if (kind == AVSP_TASK_ENCODE) {
@@ -402,6 +431,7 @@ void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
     avsp_buf_printf(buf, "spec %d %d %d %d %s\n", spec->segment_seconds, spec->crf, spec->preset,
                     spec->overwrite, spec->idempotency_key);
     avsp_buf_printf(buf, "priority %d\n", spec->priority);
+    dump_picture(buf, &spec->picture);
     dump_labels(buf, spec->labels, spec->n_labels);
 }
 
@@ -485,6 +515,7 @@ void dump_task(struct avsp_buf *buf, const struct avsp_task *task)
     avsp_buf_printf(buf, "%" PRIu32 " %d %d %d %d %" PRIu32 " %d\n", task->idx,
                     task->segment_seconds, task->crf, task->preset, task->overwrite,
                     task->resume_idx, task->described);
+    dump_picture(buf, &task->picture);
     for (size_t i = 0; i < task->n_files; i++)
         dump_location(buf, &task->files[i]);
 }
