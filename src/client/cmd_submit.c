@@ -2,6 +2,7 @@
 #include "client/command.h"
 #include "client/json.h"
 #include "client/output.h"
+#include "client/stores.h"
 #include "core/naming.h"
 
 #include <unistd.h>
@@ -53,8 +54,10 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
     struct avsp_job_spec spec;
-    if (avsp_cmd_read_spec(args, &arena, &spec, &err) != AVSP_OK ||
+    struct avsp_storage *AVSP_CLEANUP(avsp_stores_cleanup) store = avsp_stores_open(&err);
+    if (store == NULL || avsp_cmd_read_spec(args, &arena, &spec, &err) != AVSP_OK ||
         read_more(args, &arena, &spec, &err) != AVSP_OK ||
+        avsp_stores_complete(store, args, &arena, &spec, &err) != AVSP_OK ||
         avsp_job_spec_check(&spec, &arena, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
     // A key makes the call safe to repeat; without one of the caller's, each submit is a job of its own.
@@ -65,6 +68,8 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     // With a key the job may have been done by an earlier call: then its id is the answer.
     if (key == NULL && refuse_taken(&spec, &arena, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
+    if (key == NULL && avsp_stores_check(store, args, &arena, &spec, &err) != AVSP_OK)
+        return avsp_cmd_fail_place(&err);
     warn_if_missing(&spec.input);
     struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
         avsp_cmd_connect(args, true, &err);

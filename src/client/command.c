@@ -47,6 +47,12 @@ int avsp_cmd_fail(const struct avsp_err *err)
     }
 }
 
+int avsp_cmd_fail_place(const struct avsp_err *err)
+{
+    int status = avsp_cmd_fail(err);
+    return status == AVSP_EXIT_UNREACHABLE ? AVSP_EXIT_FAILED : status;
+}
+
 int avsp_cmd_fail_call(const struct avsp_cli_parsed *args, const char *job_id, struct avsp_err *err)
 {
     const char *target = avsp_cli_str(args, "coordinator");

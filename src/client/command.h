@@ -80,6 +80,9 @@ void avsp_cmd_say(const char *fmt, ...) AVSP_PRINTF(1, 2);
 /// Says what went wrong, and gives the exit code for it: out of reach, or a wrong request.
 int avsp_cmd_fail(const struct avsp_err *err);
 
+/// The same for a place that cannot be used: that a store is out of reach says nothing about the coordinator.
+int avsp_cmd_fail_place(const struct avsp_err *err);
+
 /// The same for a call to a coordinator: says which one where it is out of reach, and which job where there is none.
 /// @param job_id  NULL = the call was not about one.
 int avsp_cmd_fail_call(const struct avsp_cli_parsed *args, const char *job_id,

@@ -1,5 +1,6 @@
 /// avspl1t: the table of its commands, and the way to each.
 #include "client/command.h"
+#include "client/stores.h"
 
 #include <signal.h>
 
@@ -16,6 +17,7 @@ static const struct avsp_cli_option encode_options[] = {
 
 static const struct avsp_cli_option submit_options[] = {
     AVSP_OPTIONS_OF_A_JOB,
+    AVSP_OPTIONS_OF_S3,
     {"idempotency-key", "TEXT", NULL, NULL,
      "Submitting again with the same key gives the same job, not a second one."},
     {"priority", "N", "AVSPL1T_PRIORITY", "5",
@@ -119,7 +121,12 @@ static const struct avsp_cli_command commands[] = {
      .summary = "hand a job to a coordinator",
      .help = "Hands the job to a coordinator and prints its id. Workers do it: they have to see "
              "INPUT and OUTPUT under "
-             "the paths given here.",
+             "the paths given here, or as s3://BUCKET/KEY.\n"
+             "\n"
+             "For S3, endpoint, region and credentials are those of the AWS_… variables "
+             "(AWS_ENDPOINT_URL_S3, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, "
+             "AWS_SESSION_TOKEN, AWS_PROFILE, AWS_CA_BUNDLE) and of ~/.aws. It is looked first "
+             "whether INPUT is there and OUTPUT can be written. docs/STORAGE.md has examples.",
      OPTIONS(submit_options)},
     {.name = "status",
      .arguments = "JOB",

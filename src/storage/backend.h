@@ -40,7 +40,8 @@ struct avsp_backend {
     enum avsp_code (*remove_folder)(struct avsp_storage *store, const struct avsp_location *folder,
                                     struct avsp_err *err);
     enum avsp_code (*drop_unfinished)(struct avsp_storage *store,
-                                      const struct avsp_location *folder, struct avsp_err *err);
+                                      const struct avsp_location *folder,
+                                      bool (*goes)(const char *name), struct avsp_err *err);
     enum avsp_code (*url)(struct avsp_storage *store, const struct avsp_location *file,
                           int64_t seconds, struct avsp_arena *arena, const char **ret_url,
                           struct avsp_err *err);

@@ -416,9 +416,9 @@ static enum avsp_code local_probe_folder(struct avsp_storage *store,
 /// What is half done bears a name of its own in the folder, and is listed.
 static enum avsp_code local_drop_unfinished(struct avsp_storage *store,
                                             const struct avsp_location *folder,
-                                            struct avsp_err *err)
+                                            bool (*goes)(const char *name), struct avsp_err *err)
 {
-    (void)store, (void)folder, (void)err;
+    (void)store, (void)folder, (void)goes, (void)err;
     return AVSP_OK;
 }
 

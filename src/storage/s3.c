@@ -258,7 +258,7 @@ static enum avsp_code s3_remove_folder(struct avsp_storage *store,
         if (rc == AVSP_OK && batch.n > 0)
             rc = avsp_s3_parallel(store->s3, batch.n, remove_key, &batch, err);
     } while (rc == AVSP_OK && batch.n == REMOVE_AT_ONCE);
-    return rc == AVSP_OK ? avsp_s3_drop_unfinished(store, folder, err) : rc;
+    return rc == AVSP_OK ? avsp_s3_drop_unfinished(store, folder, NULL, err) : rc;
 }
 
 static enum avsp_code s3_probe_folder(struct avsp_storage *store,

@@ -177,6 +177,7 @@ enum avsp_code avsp_s3_put_bytes(struct avsp_storage *store, const void *bytes, 
 
 enum avsp_code avsp_s3_drop_unfinished(struct avsp_storage *store,
                                        const struct avsp_location *folder,
+                                       bool (*goes)(const char *name),
                                        struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_s3_url(struct avsp_storage *store, const struct avsp_location *file,
                            int64_t seconds, struct avsp_arena *arena, const char **ret_url,

@@ -391,7 +391,8 @@ enum avsp_code avsp_s3_put_bytes(struct avsp_storage *store, const void *bytes, 
 
 /// Aborts what one page of unfinished uploads shows. @param ret_more  there are others
 static enum avsp_code drop_page(struct avsp_s3 *s3, const struct avsp_location *folder,
-                                const char *prefix, bool *ret_more, struct avsp_err *err)
+                                const char *prefix, bool (*goes)(const char *name), bool *ret_more,
+                                struct avsp_err *err)
 {
     struct avsp_s3_reply AVSP_CLEANUP(avsp_s3_reply_deinit) reply;
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
@@ -420,14 +421,16 @@ static enum avsp_code drop_page(struct avsp_s3 *s3, const struct avsp_location *
             return avsp_arena_failed(&arena, err);
         if (key[0] != '\0')
             avsp_s3_decode(key);
-        if (key[0] != '\0' && strncmp(key, prefix, strlen(prefix)) == 0)
+        size_t n = strlen(prefix);
+        if (key[0] != '\0' && strncmp(key, prefix, n) == 0 && (goes == NULL || goes(key + n)))
             abort_upload(s3, folder, key, id);
     }
     return AVSP_OK;
 }
 
 enum avsp_code avsp_s3_drop_unfinished(struct avsp_storage *store,
-                                       const struct avsp_location *folder, struct avsp_err *err)
+                                       const struct avsp_location *folder,
+                                       bool (*goes)(const char *name), struct avsp_err *err)
 {
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, 64 << 10);
@@ -437,7 +440,7 @@ enum avsp_code avsp_s3_drop_unfinished(struct avsp_storage *store,
     bool more = true;
     enum avsp_code rc = AVSP_OK;
     for (int i = 0; i < PAGE_LIMIT && more && rc == AVSP_OK; i++)
-        rc = drop_page(store->s3, folder, prefix, &more, err);
+        rc = drop_page(store->s3, folder, prefix, goes, &more, err);
     // Whoever may not list them, or asks a store that cannot, has nothing to tidy with.
     return rc == AVSP_DENIED || rc == AVSP_INVALID || rc == AVSP_NOT_FOUND ? AVSP_OK : rc;
 }

@@ -232,10 +232,10 @@ enum avsp_code avsp_storage_remove_folder(struct avsp_storage *store,
 
 enum avsp_code avsp_storage_drop_unfinished(struct avsp_storage *store,
                                             const struct avsp_location *folder,
-                                            struct avsp_err *err)
+                                            bool (*goes)(const char *name), struct avsp_err *err)
 {
     const struct avsp_backend *backend = backend_of(folder, err);
-    return backend == NULL ? err->code : backend->drop_unfinished(store, folder, err);
+    return backend == NULL ? err->code : backend->drop_unfinished(store, folder, goes, err);
 }
 
 enum avsp_code avsp_storage_url(struct avsp_storage *store, const struct avsp_location *file,

@@ -142,8 +142,10 @@ enum avsp_code avsp_storage_remove_folder(struct avsp_storage *store,
 
 /// Removes what writers that died left half done below @p folder, where avsp_storage_list does not show it. Whoever owns the
 /// folder's content calls it: it ends uploads that are under way.
+/// @param goes  says of a name, relative to the folder, whether it may go; NULL = all
 enum avsp_code avsp_storage_drop_unfinished(struct avsp_storage *store,
                                             const struct avsp_location *folder,
+                                            bool (*goes)(const char *name),
                                             struct avsp_err *err) AVSP_CHECKED;
 
 /// The address that a program without credentials can open a file at. Does not ask whether it may.

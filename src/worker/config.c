@@ -39,6 +39,14 @@ static const struct avsp_cli_option options[] = {
      "How long SIGTERM lets running tasks finish before they are handed back; 0: at once."},
     {"allow-root", "FOLDER", NULL, NULL,
      "A folder whose files may be read and written. Default: all that the user may.", true},
+    {"allow-s3", "ENDPOINT[/BUCKET]", NULL, NULL,
+     "An S3 store, or a bucket of one, that may be read and written; s3.amazonaws.com stands for "
+     "all "
+     "of Amazon. Default: any. Link-local and metadata addresses are refused always.",
+     true},
+    {"s3-timeout", "SECONDS", "AVSPL1T_S3_TIMEOUT", "120",
+     "How long an S3 store may fail before a task gives up; one that is silent for half of it is "
+     "asked anew."},
     {"log-level", "LEVEL", "AVSPL1T_LOG_LEVEL", "info",
      "The least important events to write to standard error: error, warn, info or debug."},
 };
@@ -58,7 +66,10 @@ const struct avsp_cli_program avsp_worker_program = {
     .description =
         "Takes tasks from avspl1t-coordinator and runs each media step in a process of its own, "
         "with limits. Input and output are files that this machine can reach under the paths that "
-        "the job names: on several machines, a shared folder.\n"
+        "the job names: on several machines, a shared folder, or an S3 store. Credentials for that "
+        "come with the job, or are the worker's own: those of the AWS_… variables, of "
+        "~/.aws, of its container or instance. They go to the endpoint they are configured for, or "
+        "that --allow-s3 names. AWS_CA_BUNDLE and HTTPS_PROXY count.\n"
         "\n"
         "SIGTERM takes no new task, lets running ones finish for a while (--drain-seconds) and "
         "hands the rest back; a second SIGTERM, or SIGINT, hands back at once. A worker that is "
@@ -167,6 +178,19 @@ static enum avsp_code read_roots(const struct avsp_cli_parsed *args,
     return AVSP_OK;
 }
 
+static enum avsp_code read_s3(const struct avsp_cli_parsed *args, struct avsp_worker_config *config,
+                              struct avsp_err *err)
+{
+    for (const char *place;
+         (place = avsp_cli_nth(args, "allow-s3", (unsigned)config->n_allow_s3));) {
+        if (config->n_allow_s3 == AVSP_WORKER_ROOTS_MAX)
+            return avsp_err_set(err, AVSP_INVALID, "--allow-s3: more than %d",
+                                AVSP_WORKER_ROOTS_MAX);
+        config->allow_s3[config->n_allow_s3++] = place;
+    }
+    return read_seconds(args, "s3-timeout", 1, &config->s3_patience_ms, err);
+}
+
 static enum avsp_code read_work_dir(const struct avsp_cli_parsed *args,
                                     struct avsp_worker_config *config, struct avsp_err *err)
 {
@@ -206,6 +230,8 @@ enum avsp_code avsp_worker_config_read(const struct avsp_cli_parsed *args,
         rc = read_seconds(args, "drain-seconds", 0, &ret_config->drain_ms, err);
     if (rc == AVSP_OK)
         rc = read_roots(args, ret_config, err);
+    if (rc == AVSP_OK)
+        rc = read_s3(args, ret_config, err);
     if (rc == AVSP_OK)
         rc = read_work_dir(args, ret_config, err);
     if (rc != AVSP_OK)

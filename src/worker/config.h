@@ -28,6 +28,9 @@ struct avsp_worker_config {
     bool once;
     const char *roots[AVSP_WORKER_ROOTS_MAX];
     size_t n_roots;
+    const char *allow_s3[AVSP_WORKER_ROOTS_MAX];
+    size_t n_allow_s3;
+    int64_t s3_patience_ms;
     enum avsp_log_level log_level;
     char media_program[PATH_MAX];
 };

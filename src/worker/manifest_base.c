@@ -1,5 +1,6 @@
 #include "core/naming.h"
 #include "core/playlist.h"
+#include "worker/publish.h"
 #include "worker/run.h"
 #include "worker/tidy.h"
 
@@ -133,9 +134,10 @@ enum avsp_code avsp_task_manifest_base(struct avsp_run *run, struct avsp_err *er
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
     avsp_playlist_parts(parts, run->task->n_files, &buf);
+    struct avsp_location output = avsp_publish_fleeting(&run->task->output);
     rc = avsp_buf_check(&buf, err);
     if (rc == AVSP_OK)
-        rc = avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &run->task->output,
+        rc = avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &output,
                                     AVSP_MANIFEST_NAME, run->arena, &run->files[0], err);
     if (rc != AVSP_OK)
         return rc;

@@ -3,6 +3,30 @@
 #include "core/naming.h"
 
 #include <inttypes.h>
+#include <string.h>
+
+/// Segments that are published together.
+#define AT_ONCE 32
+
+/// RFC 8246: also where a browser reloads.
+#define LASTING "public, max-age=31536000, immutable"
+/// RFC 9111, 5.2.2.4: kept, but asked about before each use.
+#define FLEETING "no-cache"
+
+struct avsp_location avsp_publish_lasting(const struct avsp_location *folder)
+{
+    struct avsp_location copy = *folder;
+    if (copy.cache_control[0] == '\0')
+        copy.cache_control = LASTING;
+    return copy;
+}
+
+struct avsp_location avsp_publish_fleeting(const struct avsp_location *folder)
+{
+    struct avsp_location copy = *folder;
+    copy.cache_control = FLEETING;
+    return copy;
+}
 
 /// Is this very file there already? Its name says what is in it.
 static bool is_there(struct avsp_run *run, const struct avsp_location *folder, const char *name,
@@ -33,35 +57,58 @@ static enum avsp_code publish_init(struct avsp_run *run, struct avsp_rendition *
     return rc;
 }
 
+/// Files on their way into one folder, some at a time.
+struct batch {
+    const struct avsp_location *folder;
+    struct avsp_put puts[AT_ONCE];
+    size_t n;
+};
+
+static enum avsp_code flush(struct avsp_run *run, struct batch *batch, struct avsp_err *err)
+{
+    if (avsp_run_should_stop(run))
+        return avsp_run_stopped(run, err);
+    size_t n = batch->n;
+    batch->n = 0;
+    return avsp_storage_put_many(run->worker->storage, batch->folder, batch->puts, n, run->arena,
+                                 err);
+}
+
+/// Gives a segment its published name, and publishes what has come together.
 static enum avsp_code publish_segment(struct avsp_run *run, struct avsp_segment *s,
-                                      const struct avsp_location *folder, struct avsp_err *err)
+                                      struct batch *batch, struct avsp_err *err)
 {
     char path[PATH_MAX];
     enum avsp_code rc = avsp_attempt_check(&run->attempt, s->name, s->bytes, path, err);
     if (rc != AVSP_OK)
         return rc;
-    const char *name = avsp_name_segment(run->arena, s->idx, s->sha256);
-    if (name == NULL)
+    s->name = avsp_name_segment(run->arena, s->idx, s->sha256);
+    struct avsp_put *put = &batch->puts[batch->n++];
+    *put = (struct avsp_put){.path = avsp_arena_strdup(run->arena, path), .name = s->name};
+    if (put->path == NULL || s->name == NULL)
         return avsp_arena_failed(run->arena, err);
-    struct avsp_location file;
-    rc = avsp_storage_put(run->worker->storage, path, folder, name, run->arena, &file, err);
-    s->name = name;
-    return rc;
+    return batch->n == AT_ONCE ? flush(run, batch, err) : AVSP_OK;
+}
+
+static enum avsp_code publish_rendition(struct avsp_run *run, struct avsp_rendition *rendition,
+                                        struct avsp_err *err)
+{
+    struct avsp_location output = avsp_publish_lasting(&run->task->output), folder;
+    struct batch batch = {.folder = &folder};
+    enum avsp_code rc = avsp_location_join(run->arena, &output, rendition->name, &folder, err);
+    if (rc == AVSP_OK)
+        rc = publish_init(run, rendition, &folder, err);
+    for (size_t i = 0; rc == AVSP_OK && i < run->made.n_segments; i++)
+        if (strcmp(run->made.segments[i].rendition, rendition->name) == 0)
+            rc = publish_segment(run, &run->made.segments[i], &batch, err);
+    return rc == AVSP_OK ? flush(run, &batch, err) : rc;
 }
 
 enum avsp_code avsp_publish_made(struct avsp_run *run, struct avsp_err *err)
 {
-    struct avsp_rendition *rendition = &run->made.renditions[0];
-    struct avsp_location folder;
-    enum avsp_code rc =
-        avsp_location_join(run->arena, &run->task->output, rendition->name, &folder, err);
-    if (rc == AVSP_OK)
-        rc = publish_init(run, rendition, &folder, err);
-    for (size_t i = 0; rc == AVSP_OK && i < run->made.n_segments; i++) {
-        if (avsp_run_should_stop(run))
-            return avsp_run_stopped(run, err);
-        rc = publish_segment(run, &run->made.segments[i], &folder, err);
-    }
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && i < run->made.n_renditions; i++)
+        rc = publish_rendition(run, &run->made.renditions[i], err);
     return rc == AVSP_OK || rc == AVSP_CANCELED ? rc : avsp_err_wrap(err, "publish");
 }
 
@@ -77,8 +124,9 @@ enum avsp_code avsp_publish_whole(struct avsp_run *run, struct avsp_err *err)
         avsp_arena_printf(run->arena, "%05" PRIu32 "-%.16s.mp4", run->task->idx, s->sha256);
     if (run->files == NULL || name == NULL)
         return avsp_arena_failed(run->arena, err);
-    rc = avsp_storage_put(run->worker->storage, path, &run->task->output, name, run->arena,
-                          &run->files[0], err);
+    struct avsp_location output = avsp_publish_lasting(&run->task->output);
+    rc = avsp_storage_put(run->worker->storage, path, &output, name, run->arena, &run->files[0],
+                          err);
     if (rc != AVSP_OK)
         return avsp_err_wrap(err, "publish");
     run->n_files = 1;

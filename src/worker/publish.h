@@ -5,6 +5,13 @@
 
 #include "worker/run.h"
 
+/// The output folder, or one in it, for files whose name says what is in them: a cache may keep them for ever, unless the
+/// job's submitter says otherwise.
+struct avsp_location avsp_publish_lasting(const struct avsp_location *folder);
+
+/// The same for the file that another one of its name may replace.
+struct avsp_location avsp_publish_fleeting(const struct avsp_location *folder);
+
 /// Publishes the init segment and the segments in `run->made`, and replaces their names by the published ones.
 /// @return OK; as avsp_storage_put; INTERNAL a file is not as it was reported; CANCELED.
 enum avsp_code avsp_publish_made(struct avsp_run *run, struct avsp_err *err) AVSP_CHECKED;

@@ -8,7 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define COPY_BYTES ((size_t)1 << 20)
 /// A step that says nothing for so long hangs: even one frame at the slowest preset takes seconds.
 #define SILENCE_MS (10 * 60 * 1000)
 /// Without a limit on temporary storage: larger than any sane piece or segment.
@@ -49,23 +48,13 @@ static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, stru
         return avsp_err_set(err, AVSP_LIMIT, "the input is larger than --work-limit");
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/input", run->attempt.path);
-    input->own_fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    void *block AVSP_CLEANUP(avsp_free_ptr) = malloc(COPY_BYTES);
-    if (input->own_fd < 0 || block == NULL)
+    input->own_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (input->own_fd < 0)
         return avsp_err_set_errno(err, errno, "%s", path);
-    for (uint64_t offset = 0; offset < input->bytes;) {
-        if (avsp_run_should_stop(run))
-            return avsp_run_stopped(run, err);
-        size_t n = 0;
-        enum avsp_code rc = avsp_reader_read(input->reader, offset, block, COPY_BYTES, &n, err);
-        if (rc == AVSP_OK && n == 0)
-            return avsp_err_set(err, AVSP_UNAVAILABLE, "the input became shorter");
-        if (rc == AVSP_OK)
-            rc = avsp_fd_write_all(input->own_fd, block, n, err);
-        if (rc != AVSP_OK)
-            return rc;
-        offset += n;
-    }
+    const struct avsp_watch watch = {.should_stop = avsp_run_should_stop, .opaque = run};
+    enum avsp_code rc = avsp_reader_fetch(input->reader, input->own_fd, &watch, err);
+    if (rc != AVSP_OK)
+        return rc == AVSP_CANCELED ? avsp_run_stopped(run, err) : rc;
     // For reading: the child has no business with changing it.
     avsp_fd_cleanup(&input->own_fd);
     input->own_fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);

@@ -3,6 +3,7 @@
 #include "storage/sha256.h"
 #include "util/log.h"
 #include "worker/check_made.h"
+#include "worker/publish.h"
 #include "worker/run.h"
 #include "worker/tidy.h"
 #include "worker/upstream.h"
@@ -190,9 +191,9 @@ static enum avsp_code write_media(struct avsp_run *run, struct presentation *p, 
         name != NULL ? avsp_arena_printf(run->arena, "%s/%s", p->renditions[i].name, name) : NULL;
     if (p->uris[i] == NULL)
         return avsp_arena_failed(run->arena, err);
-    struct avsp_location file;
-    return avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &run->task->output,
-                                  p->uris[i], run->arena, &file, err);
+    struct avsp_location file, output = avsp_publish_lasting(&run->task->output);
+    return avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &output, p->uris[i],
+                                  run->arena, &file, err);
 }
 
 /// A presentation that came there while the job ran is not replaced unasked. What an attempt before this one wrote is the same.
@@ -245,7 +246,8 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
     // Another worker may have taken over in the meantime; it writes the same.
     if (avsp_run_should_stop(run))
         return avsp_run_stopped(run, err);
-    rc = avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &run->task->output,
+    struct avsp_location output = avsp_publish_fleeting(&run->task->output);
+    rc = avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &output,
                                 AVSP_MANIFEST_NAME, run->arena, &run->files[0], err);
     if (rc != AVSP_OK)
         return rc;

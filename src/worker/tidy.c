@@ -109,6 +109,9 @@ void avsp_tidy_output(struct avsp_run *run, bool (*keep)(void *opaque, const cha
     if (avsp_storage_list(run->worker->storage, &run->task->output, sweep_file, &sweep, &err) !=
         AVSP_OK)
         avsp_tidy_failed(run, &err);
+    if (avsp_storage_drop_unfinished(run->worker->storage, &run->task->output, avsp_name_is_ours,
+                                     &err) != AVSP_OK)
+        avsp_tidy_failed(run, &err);
     for (size_t i = 0; i < sweep.n_folders; i++) {
         struct avsp_location folder;
         if (avsp_location_join(run->arena, &run->task->output, sweep.folders[i], &folder, &err) ==

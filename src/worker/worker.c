@@ -42,6 +42,7 @@ static void stop(struct avsp_worker *worker, const char *why)
     avsp_log(AVSP_LOG_INFO, "worker.stopping", "worker=%s reason=%s", worker->config->id, why);
     avsp_slots_set_phase(&worker->slots, AVSP_PHASE_STOP);
     avsp_client_shutdown(worker->claims);
+    avsp_storage_stop(worker->storage);
 }
 
 /// Has a batch run nothing more to do? @param ret_status  set where it ends
@@ -135,10 +136,18 @@ static enum avsp_code run_pool(struct avsp_worker *worker, int (*next_signal)(in
 static enum avsp_code open_parts(struct avsp_worker *worker, struct avsp_err *err)
 {
     const struct avsp_worker_config *config = worker->config;
-    struct avsp_storage_options options = {config->roots, config->n_roots};
+    const struct avsp_storage_options options = {
+        .allow_roots = config->roots,
+        .n_allow_roots = config->n_roots,
+        .allow_s3 = config->allow_s3,
+        .n_allow_s3 = config->n_allow_s3,
+        .s3_patience_ms = config->s3_patience_ms,
+        .s3_silence_ms = config->s3_patience_ms / 2,
+        .s3_asks_instance = true,
+    };
     worker->storage = avsp_storage_new(&options, err);
     if (worker->storage == NULL)
-        return avsp_err_wrap(err, "--allow-root");
+        return avsp_err_wrap(err, "what may be read and written");
     enum avsp_code rc = avsp_workdir_open(config->work_dir, &worker->workdir, err);
     if (rc != AVSP_OK)
         return rc;

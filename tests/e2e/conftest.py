@@ -1,11 +1,14 @@
 """Fixtures of the suites of whole programs. Run by script/test; AVSPL1T_BUILD names the build folder."""
 import os
 import pathlib
+import sys
 
 import pytest
 from harness import clips, programs
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+import radosgw  # noqa: E402
 
 
 def pytest_addoption(parser):
@@ -60,6 +63,13 @@ def presentation(build, clip, tmp_path_factory):
             build.encode(source.path, made[name], "--preset", 12, "--segment-seconds", source.segment_seconds)
         return made[name]
     return get
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """An S3 server, once a session."""
+    with radosgw.Server() as server:
+        yield server
 
 
 @pytest.fixture

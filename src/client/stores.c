@@ -1,0 +1,96 @@
+#include "client/stores.h"
+
+#include "client/output.h"
+#include "core/naming.h"
+
+#include <string.h>
+
+#define PATIENCE_MS 20000
+
+struct avsp_storage *avsp_stores_open(struct avsp_err *err)
+{
+    const struct avsp_storage_options options = {.s3_patience_ms = PATIENCE_MS,
+                                                 .s3_silence_ms = PATIENCE_MS};
+    return avsp_storage_new(&options, err);
+}
+
+void avsp_stores_cleanup(struct avsp_storage **store)
+{
+    avsp_storage_free(*store);
+    *store = NULL;
+}
+
+static enum avsp_code read_style(const struct avsp_cli_parsed *args, enum avsp_s3_style *ret_style,
+                                 struct avsp_err *err)
+{
+    static const char *const names[] = {"auto", "path", "virtual"};
+    const char *text = avsp_cli_str(args, "s3-style");
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(names); i++)
+        if (strcmp(text, names[i]) == 0) {
+            *ret_style = (enum avsp_s3_style)i;
+            return AVSP_OK;
+        }
+    return avsp_err_set(err, AVSP_INVALID, "--s3-style: \"%.40s\" is not auto, path or virtual",
+                        text);
+}
+
+enum avsp_code avsp_stores_complete(struct avsp_storage *store, const struct avsp_cli_parsed *args,
+                                    struct avsp_arena *arena, struct avsp_job_spec *spec,
+                                    struct avsp_err *err)
+{
+    struct avsp_location *const places[] = {&spec->input, &spec->output, &spec->work};
+    const bool lends = !avsp_cli_flag(args, "no-credentials");
+    enum avsp_s3_style style = AVSP_S3_STYLE_AUTO;
+    enum avsp_code rc = read_style(args, &style, err);
+    spec->input.anonymous = avsp_cli_flag(args, "anonymous-input");
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(places) && rc == AVSP_OK; i++) {
+        places[i]->style = style;
+        if (lends)
+            rc = avsp_storage_lend(store, places[i], arena, err);
+    }
+    const char *cache_control = avsp_cli_str(args, "cache-control");
+    if (cache_control != NULL)
+        spec->output.cache_control = cache_control;
+    return rc;
+}
+
+static enum avsp_code check_output(struct avsp_storage *store, struct avsp_arena *arena,
+                                   const struct avsp_job_spec *spec, struct avsp_err *err)
+{
+    struct avsp_location manifest;
+    struct avsp_stat st;
+    struct avsp_err why = {0};
+    enum avsp_code rc =
+        avsp_location_join(arena, &spec->output, AVSP_MANIFEST_NAME, &manifest, err);
+    if (rc == AVSP_OK && !spec->overwrite &&
+        avsp_storage_stat(store, &manifest, &st, &why) == AVSP_OK)
+        return avsp_output_taken(avsp_location_show(arena, &spec->output), err);
+    return rc == AVSP_OK ? avsp_storage_probe_folder(store, &spec->output, err) : rc;
+}
+
+/// Can this machine look for itself? Not with the credentials of others.
+static bool can_look(const struct avsp_location *place)
+{
+    return place->kind == AVSP_LOCATION_S3 && (place->access_key_id[0] != '\0' || place->anonymous);
+}
+
+enum avsp_code avsp_stores_check(struct avsp_storage *store, const struct avsp_cli_parsed *args,
+                                 struct avsp_arena *arena, const struct avsp_job_spec *spec,
+                                 struct avsp_err *err)
+{
+    struct avsp_stat st;
+    if (avsp_cli_flag(args, "no-check"))
+        return AVSP_OK;
+    if (can_look(&spec->input) && avsp_storage_stat(store, &spec->input, &st, err) != AVSP_OK)
+        return avsp_err_wrap(err, "INPUT cannot be read");
+    enum avsp_code rc = AVSP_OK;
+    if (can_look(&spec->output))
+        rc = check_output(store, arena, spec, err);
+    if (rc == AVSP_EXISTS)
+        return rc;
+    if (rc != AVSP_OK)
+        return avsp_err_wrap(err, "OUTPUT cannot be written");
+    if (can_look(&spec->work) && avsp_storage_probe_folder(store, &spec->work, err) != AVSP_OK)
+        return avsp_err_wrap(err, "--work cannot be written");
+    return AVSP_OK;
+}
