@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """An S3 server of one's own, for tests: Ceph's radosgw with one monitor and one store in memory, in a temporary folder, on loopback.
 
-    radosgw.py PROGRAM [ARGUMENT ...]     runs a program with AVSPL1T_TEST_S3_… in its environment
+    radosgw.py PROGRAM [ARGUMENT ...]     runs a program with AVSPL1T_TEST_S3_… in its environment, a bad proxy included
     radosgw.py --serve                    runs until its standard input ends; prints where it is
 
 or, in Python:
@@ -29,6 +29,8 @@ import tempfile
 import time
 import urllib.parse
 import uuid
+
+import faulty_s3
 
 SECONDS = 90  # for the start
 PROGRAMS = ["ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"]
@@ -95,8 +97,6 @@ rgw enable gc threads = true
 rgw gc obj min wait = 1
 rgw gc processor period = 3
 rgw gc processor max time = 3
-rgw sts key = abcdefghijklmnop
-rgw s3 auth use sts = true
 rgw max chunk size = 4194304
 rgw frontends = beast endpoint=127.0.0.1:{http} ssl_endpoint=127.0.0.1:{https} ssl_certificate={folder}/cert.pem
 """
@@ -186,7 +186,14 @@ class Server:
         return done.stdout
 
     def ceph(self, *args):
-        return self.run("ceph", "--connect-timeout", "20", *args)
+        """One of ceph's commands that may be repeated: a monitor that has just begun refuses some of them now and then."""
+        while True:
+            try:
+                return self.run("ceph", "--connect-timeout", "20", *args)
+            except RuntimeError:
+                if time.monotonic() > self.ends:
+                    raise
+                time.sleep(0.2)
 
     def spawn(self, *args):
         log = open(self.folder / "log" / f"{args[0]}.out", "wb")
@@ -235,8 +242,10 @@ class Server:
         client = self.client("tester")
         client.make_bucket("avspl1t-test")
         key, secret = client.key, client.secret
-        return {"AVSPL1T_TEST_S3_HTTP": self.http, "AVSPL1T_TEST_S3_HTTPS": self.https, "AVSPL1T_TEST_S3_CA": str(self.ca),
-                "AVSPL1T_TEST_S3_KEY": key, "AVSPL1T_TEST_S3_SECRET": secret, "AVSPL1T_TEST_S3_BUCKET": "avspl1t-test"}
+        self.faulty = faulty_s3.Proxy(self.http_port, client=client)
+        there = {"HTTP": self.http, "HTTPS": self.https, "FAULTY": self.faulty.url, "CA": self.ca, "KEY": key, "SECRET": secret,
+                 "BUCKET": "avspl1t-test"}
+        return {f"AVSPL1T_TEST_S3_{name}": str(value) for name, value in there.items()}
 
 
 class Refused(Exception):
@@ -250,24 +259,30 @@ class Client:
         self.endpoint, self.key, self.secret, self.region = endpoint, key, secret, region
         self.host = endpoint.split("://")[1]
 
-    def request(self, method, path, query=(), body=b"", headers=()):
-        """(headers, body) of a request that is signed by Signature Version 4."""
-        quote = urllib.parse.quote
-        path = quote(path, safe="/-_.~")
-        pairs = "&".join(f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}" for k, v in sorted(dict(query).items()))
+    def signed(self, method, path, query="", body=b"", headers=()):
+        """The headers of a request, signed by Signature Version 4. Path and query as they are sent; the query is sorted."""
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         digest = hashlib.sha256(body).hexdigest()
-        sent = {"host": self.host, "x-amz-date": stamp, "x-amz-content-sha256": digest,
-                **{k.lower(): v for k, v in dict(headers).items()}}
-        names = ";".join(sorted(sent))
-        lines = "".join(f"{k}:{sent[k]}\n" for k in sorted(sent))
+        sent = {k.lower(): v for k, v in dict(headers).items() if k.lower() not in ("authorization", "expect")}
+        sent |= {"host": self.host, "x-amz-date": stamp, "x-amz-content-sha256": digest}
+        signed = {k: v for k, v in sent.items() if k not in ("user-agent", "accept", "content-length", "connection")}
+        names = ";".join(sorted(signed))
+        lines = "".join(f"{k}:{signed[k]}\n" for k in sorted(signed))
         scope = f"{stamp[:8]}/{self.region}/s3/aws4_request"
-        canonical = hashlib.sha256(f"{method}\n{path}\n{pairs}\n{lines}\n{names}\n{digest}".encode()).hexdigest()
+        canonical = hashlib.sha256(f"{method}\n{path}\n{query}\n{lines}\n{names}\n{digest}".encode()).hexdigest()
         mac = b"AWS4" + self.secret.encode()
         for part in (*scope.split("/"), f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{canonical}"):
             mac = hmac.new(mac, part.encode(), "sha256").digest()
         sent["authorization"] = (f"AWS4-HMAC-SHA256 Credential={self.key}/{scope},SignedHeaders={names},"
                                  f"Signature={mac.hex()}")
+        return list(sent.items())
+
+    def request(self, method, path, query=(), body=b"", headers=()):
+        """(headers, body) of the answer."""
+        quote = urllib.parse.quote
+        path = quote(path, safe="/-_.~")
+        pairs = "&".join(f"{quote(k, safe='-_.~')}={quote(v, safe='-_.~')}" for k, v in sorted(dict(query).items()))
+        sent = dict(self.signed(method, path, pairs, body, headers))
         connection = http.client.HTTPConnection(self.host, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, path + ("?" + pairs if pairs else ""), body, sent)
