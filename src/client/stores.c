@@ -45,8 +45,7 @@ enum avsp_code avsp_stores_complete(struct avsp_storage *store, const struct avs
     spec->input.anonymous = avsp_cli_flag(args, "anonymous-input");
     for (size_t i = 0; i < AVSP_ARRAY_LEN(places) && rc == AVSP_OK; i++) {
         places[i]->style = style;
-        if (lends)
-            rc = avsp_storage_lend(store, places[i], arena, err);
+        rc = avsp_storage_lend(store, places[i], lends, arena, err);
     }
     const char *cache_control = avsp_cli_str(args, "cache-control");
     if (cache_control != NULL)

@@ -263,7 +263,7 @@ enum avsp_code avsp_s3_own(struct avsp_s3 *s3, struct avsp_arena *arena,
     return ok ? AVSP_OK : avsp_arena_failed(arena, err);
 }
 
-enum avsp_code avsp_s3_lend(struct avsp_s3 *s3, struct avsp_location *location,
+enum avsp_code avsp_s3_lend(struct avsp_s3 *s3, struct avsp_location *location, bool with_keys,
                             struct avsp_arena *arena, struct avsp_err *err)
 {
     struct avsp_s3_keys keys;
@@ -275,7 +275,7 @@ enum avsp_code avsp_s3_lend(struct avsp_s3 *s3, struct avsp_location *location,
         location->endpoint = endpoint;
     if (location->region[0] == '\0')
         location->region = region;
-    if (location->access_key_id[0] != '\0' || location->anonymous)
+    if (!with_keys || location->access_key_id[0] != '\0' || location->anonymous)
         return AVSP_OK;
     location->access_key_id = keys.access_key_id;
     location->secret_access_key.text = keys.secret;

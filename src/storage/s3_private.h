@@ -133,7 +133,7 @@ enum avsp_code avsp_s3_own(struct avsp_s3 *s3, struct avsp_arena *arena,
                            const char **ret_endpoint, struct avsp_err *err) AVSP_CHECKED;
 
 /// As avsp_storage_lend.
-enum avsp_code avsp_s3_lend(struct avsp_s3 *s3, struct avsp_location *location,
+enum avsp_code avsp_s3_lend(struct avsp_s3 *s3, struct avsp_location *location, bool with_keys,
                             struct avsp_arena *arena, struct avsp_err *err) AVSP_CHECKED;
 
 /// The store says that they are no good any more: the next call looks them up.

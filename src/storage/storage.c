@@ -247,9 +247,9 @@ enum avsp_code avsp_storage_url(struct avsp_storage *store, const struct avsp_lo
 }
 
 enum avsp_code avsp_storage_lend(struct avsp_storage *store, struct avsp_location *location,
-                                 struct avsp_arena *arena, struct avsp_err *err)
+                                 bool keys, struct avsp_arena *arena, struct avsp_err *err)
 {
-    return location->kind == AVSP_LOCATION_S3 ? avsp_s3_lend(store->s3, location, arena, err)
+    return location->kind == AVSP_LOCATION_S3 ? avsp_s3_lend(store->s3, location, keys, arena, err)
                                               : AVSP_OK;
 }
 

@@ -155,10 +155,11 @@ enum avsp_code avsp_storage_url(struct avsp_storage *store, const struct avsp_lo
                                 int64_t seconds, struct avsp_arena *arena, const char **ret_url,
                                 struct avsp_err *err) AVSP_CHECKED;
 
-/// Gives an S3 location that says nothing of them this machine's own credentials, region and endpoint, from the environment and
-/// the profile's files; leaves any other alone, and one for which there are none. Strings are in @p arena.
+/// Gives an S3 location that says nothing of them this machine's own endpoint and region, and with @p keys its credentials, from
+/// the environment and the profile's files; leaves any other alone. Strings are in @p arena.
 enum avsp_code avsp_storage_lend(struct avsp_storage *store, struct avsp_location *location,
-                                 struct avsp_arena *arena, struct avsp_err *err) AVSP_CHECKED;
+                                 bool keys, struct avsp_arena *arena,
+                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// Can a file be made in @p folder, and removed? Makes the folder where missing and tries with a small file, which it removes.
 enum avsp_code avsp_storage_probe_folder(struct avsp_storage *store,

@@ -1,6 +1,10 @@
 """Whole jobs whose files are in S3: on a radosgw of the suite's own, over HTTP and HTTPS."""
+import http.server
+import json
 import pathlib
+import re
 import sys
+import threading
 
 import pytest
 from harness import base, playlists
@@ -9,6 +13,7 @@ from harness.programs import fingerprint, wait_until
 from harness.s3 import Bucket, finish, submit
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import faulty_s3  # noqa: E402
 import postgres  # noqa: E402
 
 OPTIONS = ("--preset", 12, "--segment-seconds", 2)
@@ -105,3 +110,138 @@ def test_three_buckets_with_three_credentials_by_base_messages(farm, coordinator
     secrets = [b.client.secret for b in (source, work, output)]
     logs = "".join(d.text() for d in farm.daemons)
     assert not [s for s in secrets if s in logs]
+
+
+# What happens to the first request of each kind to each object.
+BAD_DAY = {
+    "get": ["cut-down", "503", "flip-down", "truncated", "reset", "500"],
+    "put": ["flip-up", "lost", "cut-up", "503", "reset"],
+    "head": ["503", "reset"],
+    "delete": ["lost", "500"],
+}
+
+
+def bad_day(request, seen):
+    seen[request.kind, request.target] += 1
+    if seen[request.kind, request.target] > 1 or request.kind not in BAD_DAY:
+        return None
+    if request.path.count("/") == 1:  # a list: it has no sum that could show a flipped bit
+        return "500"
+    faults = BAD_DAY[request.kind]
+    seen[request.kind] += 1
+    return faults[seen[request.kind] % len(faults)]
+
+
+def test_a_job_survives_a_bad_day_byte_for_byte(farm, s3, film, wanted):
+    with faulty_s3.Proxy(s3.http_port, bad_day) as proxy:
+        bucket = Bucket(s3, endpoint=proxy.url)
+        bucket.put("in.mp4", film)
+        coordinator = farm.coordinator()
+        farm.worker(coordinator.address, slots=2)
+        job = submit(farm, coordinator.address, bucket.url("in.mp4"), bucket.url("out"), *OPTIONS, env=bucket.env)
+        finish(farm, coordinator.address, job)
+        assert {f for faults in BAD_DAY.values() for f in faults} <= set(proxy.spoilt), proxy.spoilt
+    assert bucket.fingerprint("out") == wanted
+    assert set(bucket.keys()) == {"in.mp4", *(f"out/{name}" for name in wanted)}
+
+
+@pytest.mark.parametrize("fault, words", [("expired", "ExpiredToken"), ("denied", "AccessDenied")])
+def test_what_cannot_be_survived_fails_at_once_and_says_why(farm, s3, film, fault, words):
+    with faulty_s3.Proxy(s3.http_port, lambda request, _: fault if request.path.endswith(".piece") else None) as proxy:
+        bucket = Bucket(s3, endpoint=proxy.url)
+        bucket.put("in.mp4", film)
+        coordinator = farm.coordinator("--max-attempts", 4)
+        farm.worker(coordinator.address)
+        job = submit(farm, coordinator.address, bucket.url("in.mp4"), bucket.url("out"), *OPTIONS, env=bucket.env)
+        status = farm.wait_over(coordinator.address, job)
+        assert status["state"] == "failed"
+        text = json.dumps(status)
+        assert words in text and proxy.url in text and "TEST-ID" in text, text
+        assert bucket.client.secret not in text + "".join(d.text() for d in farm.daemons)
+        assert len(re.findall(r"event=task.claimed .*kind=split", farm.daemons[1].text())) == 1
+        wait_until(lambda: bucket.keys() == ["in.mp4"], "what the job made is gone", 30, every=0.5)
+
+
+def test_submit_says_what_is_wrong_before_it_submits(farm, s3, film, bucket):
+    other = Bucket(s3, "other")
+    bucket.put("in.mp4", film)
+    bucket.client.put(bucket.name, "full/manifest.m3u8", b"#EXTM3U\n")
+
+    def refused(source, output, *options, **env):
+        done = farm.build.run("submit", source, output, "--coordinator", "127.0.0.1:1", *options, env={**bucket.env, **env})
+        assert done.returncode in (1, 2), done
+        return done.stderr
+
+    assert "INPUT cannot be read" in (text := refused(bucket.url("none.mp4"), bucket.url("out"))) and "none.mp4" in text
+    assert "INPUT cannot be read" in refused("s3://no-such-bucket/in.mp4", bucket.url("out"))
+    assert "OUTPUT cannot be written" in (text := refused(bucket.url("in.mp4"), other.url("out"))) and "AccessDenied" in text
+    assert "holds a presentation already" in refused(bucket.url("in.mp4"), bucket.url("full"))
+    assert "is the secret key right?" in refused(bucket.url("in.mp4"), bucket.url("out"), AWS_SECRET_ACCESS_KEY="wrong")
+    assert "no profile" in refused(bucket.url("in.mp4"), bucket.url("out"), AWS_PROFILE="nobody")
+    assert "--s3-style" in refused(bucket.url("in.mp4"), bucket.url("out"), "--s3-style", "odd")
+    assert bucket.keys() == ["full/manifest.m3u8", "in.mp4"]
+
+
+class Instance(http.server.BaseHTTPRequestHandler):
+    """What a machine in a cloud finds at its metadata address."""
+    keys = None
+    asked = []
+
+    def do_PUT(self):
+        self.answer("a-token" if self.headers["x-aws-ec2-metadata-token-ttl-seconds"] else "")
+
+    def do_GET(self):
+        self.asked.append(self.path)
+        if self.headers["x-aws-ec2-metadata-token"] != "a-token" and self.headers["authorization"] != "let me":
+            return self.send_error(401)
+        if self.path.endswith("/security-credentials/"):
+            return self.answer("a-role\n")
+        key, secret = self.keys
+        self.answer(json.dumps({"Code": "Success", "AccessKeyId": key, "SecretAccessKey": secret, "Token": "",
+                                "Expiration": "2099-01-01T00:00:00Z"}))
+
+    def answer(self, text):
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def instance(bucket):
+    Instance.keys, Instance.asked = (bucket.client.key, bucket.client.secret), []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Instance) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("where", ["instance", "container", "profile"])
+def test_secrets_need_not_travel(farm, s3, bucket, film, wanted, instance, tmp_path, where):
+    """The worker opens the job's places with credentials of its own."""
+    (tmp_path / "credentials").write_text(f"[films]\naws_access_key_id = {bucket.client.key}\n"
+                                          f"aws_secret_access_key={bucket.client.secret}\n")
+    env = {
+        "instance": {"AWS_EC2_METADATA_SERVICE_ENDPOINT": instance},
+        "container": {"AWS_CONTAINER_CREDENTIALS_FULL_URI": f"{instance}/role", "AWS_CONTAINER_AUTHORIZATION_TOKEN": "let me"},
+        "profile": {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"), "AWS_PROFILE": "films"},
+    }[where]
+    bucket.put("in.mp4", film)
+    coordinator = farm.coordinator()
+    farm.worker(coordinator.address, "--allow-s3", f"{s3.http}/{bucket.name}", slots=2, env=env)
+    job = submit(farm, coordinator.address, bucket.url("in.mp4"), bucket.url("out"), *OPTIONS, "--no-credentials",
+                 env=bucket.env | {"AWS_ENDPOINT_URL_S3": s3.http})
+    finish(farm, coordinator.address, job)
+    assert bucket.fingerprint("out") == wanted
+    assert bucket.client.secret.encode() not in coordinator.db.read_bytes()
+    assert bool(Instance.asked) == (where != "profile")
+    # The same worker touches nothing else, with or without credentials.
+    other = Bucket(s3, "other")
+    for options in ((), ("--no-credentials",)):
+        job = submit(farm, coordinator.address, other.url("in.mp4"), other.url("out"), *OPTIONS, *options, "--no-check",
+                     env=other.env)
+        status = farm.wait_over(coordinator.address, job)
+        assert status["state"] == "failed" and "--allow-s3" in status["error"], status["error"]
