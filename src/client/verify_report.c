@@ -20,9 +20,13 @@ struct avsp_verify_facts avsp_verify_sum(const struct avsp_verify *v, bool fast)
     bool counted = false;
     for (size_t i = 0; i < v->n_renditions; i++) {
         const struct avsp_verify_rendition *r = &v->renditions[i];
+        // Keyframes are listed a second time: they are neither another rendition nor other segments.
+        if (r->iframes_only)
+            continue;
+        facts.n_renditions++;
         facts.n_segments += r->n_segments;
         facts.duration_us = AVSP_MAX(facts.duration_us, r->duration_us);
-        if (counted || r->iframes_only || !avsp_verify_has_picture(r))
+        if (counted || !avsp_verify_has_picture(r))
             continue;
         facts.n_frames = fast ? r->n_samples : r->n_frames;
         counted = true;
@@ -55,7 +59,7 @@ static void put_summary(struct avsp_buf *buf, const struct avsp_verify *v, bool 
         avsp_buf_printf(buf, ", %" PRIu64 " warning%s", found->n_warnings,
                         found->n_warnings == 1 ? "" : "s");
     avsp_buf_printf(buf, ": %zu rendition%s, %zu segments, %" PRIu64 " frames, %.3f s\n",
-                    v->n_renditions, v->n_renditions == 1 ? "" : "s", facts.n_segments,
+                    facts.n_renditions, facts.n_renditions == 1 ? "" : "s", facts.n_segments,
                     facts.n_frames, (double)facts.duration_us / 1e6);
 }
 

@@ -6,7 +6,8 @@
 
 /// A presentation in numbers.
 struct avsp_verify_facts {
-    size_t n_segments; ///< of all renditions
+    size_t n_renditions; ///< lists of keyframes aside
+    size_t n_segments;   ///< of all renditions
     uint64_t
         n_frames; ///< of the first rendition with a picture: decoded, or by headers where nothing was decoded
     int64_t duration_us; ///< of the longest rendition

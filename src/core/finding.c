@@ -74,6 +74,8 @@ static const struct avsp_rule_info rules[AVSP_N_RULES] = {
                            "Write EXT-X-ENDLIST once the playlist is complete."},
     [AVSP_RULE_BYTERANGE] = {"hls.byterange", AVSP_ERROR, RFC("4.3.2.2"),
                              "Give each range a length and an offset inside its file."},
+    [AVSP_RULE_IFRAME] = {"hls.iframe", AVSP_ERROR, RFC("4.3.3.6"),
+                          "Give each I-frame the range of its moof and of its first sample."},
     [AVSP_RULE_MAP_MISSING] = {"hls.map-missing", AVSP_ERROR, RFC("3.3"),
                                "Put an EXT-X-MAP with the init segment before fragmented MP4."},
     [AVSP_RULE_SEGMENT_REPEATED] =

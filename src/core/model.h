@@ -284,6 +284,8 @@ struct avsp_segment {
     uint64_t frames; ///< samples
     uint64_t bytes;
     const char *sha256; ///< 64 hex digits
+    uint64_t
+        key_bytes; ///< VIDEO: the part of the file that holds its first frame, a keyframe, as a fragment of its own; 0 = unknown
 };
 
 /// Everything a task made, or one batch of it.

@@ -24,6 +24,11 @@ char *avsp_name_playlist(struct avsp_arena *arena, const char *sha256)
     return avsp_arena_printf(arena, "playlist-%.*s.m3u8", HASH_DIGITS, sha256);
 }
 
+char *avsp_name_iframes(struct avsp_arena *arena, const char *sha256)
+{
+    return avsp_arena_printf(arena, "iframes-%.*s.m3u8", HASH_DIGITS, sha256);
+}
+
 /// Steps over one "-<hash><ending>" at the very end of a name.
 static bool is_hash_and_ending(const char *text, const char *ending)
 {
@@ -43,6 +48,8 @@ bool avsp_name_is_ours(const char *name)
         return is_hash_and_ending(file + 4, ".mp4");
     if (strncmp(file, "playlist-", 9) == 0)
         return is_hash_and_ending(file + 8, ".m3u8");
+    if (strncmp(file, "iframes-", 8) == 0)
+        return is_hash_and_ending(file + 7, ".m3u8");
     n = strspn(file, digits);
     return n >= 5 && is_hash_and_ending(file + n, ".m4s");
 }

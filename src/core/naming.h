@@ -17,6 +17,7 @@
 char *avsp_name_init(struct avsp_arena *arena, const char *sha256) AVSP_CHECKED;
 char *avsp_name_segment(struct avsp_arena *arena, uint32_t idx, const char *sha256) AVSP_CHECKED;
 char *avsp_name_playlist(struct avsp_arena *arena, const char *sha256) AVSP_CHECKED;
+char *avsp_name_iframes(struct avsp_arena *arena, const char *sha256) AVSP_CHECKED;
 
 /// Is @p name (relative to an output folder) one that the functions above make, in a rendition's folder: "v0/…", "a0/…"?
 bool avsp_name_is_ours(const char *name);

@@ -97,18 +97,40 @@ static void put_seconds(struct avsp_buf *buf, int64_t us)
     avsp_buf_printf(buf, "#EXTINF:%" PRId64 ".%06" PRId64 ",\n", us / 1000000, us % 1000000);
 }
 
-void avsp_playlist_media(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf)
+static void put_list(const struct avsp_playlist_set *set, const struct avsp_playlist_rendition *p,
+                     bool iframes, struct avsp_buf *buf)
 {
-    const struct avsp_playlist_rendition *p = &set->renditions[i];
     avsp_buf_puts(buf, VERSION_AND_ALL);
     avsp_buf_printf(buf, "#EXT-X-TARGETDURATION:%" PRId64 "\n", target_duration(set));
     avsp_buf_puts(buf, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
+    avsp_buf_puts(buf, iframes ? "#EXT-X-I-FRAMES-ONLY\n" : "");
     avsp_buf_printf(buf, "#EXT-X-MAP:URI=\"%s\"\n", p->rendition->init_name);
     for (size_t s = 0; s < p->n_segments; s++) {
         put_seconds(buf, end_us(p, s) - start_us(p, s));
+        if (iframes)
+            avsp_buf_printf(buf, "#EXT-X-BYTERANGE:%" PRIu64 "@0\n", p->segments[s].key_bytes);
         avsp_buf_printf(buf, "%s\n", p->segments[s].name);
     }
     avsp_buf_puts(buf, "#EXT-X-ENDLIST\n");
+}
+
+void avsp_playlist_media(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf)
+{
+    put_list(set, &set->renditions[i], false, buf);
+}
+
+bool avsp_playlist_has_iframes(const struct avsp_playlist_set *set, size_t i)
+{
+    const struct avsp_playlist_rendition *p = &set->renditions[i];
+    bool known = p->rendition->kind == AVSP_MEDIA_VIDEO;
+    for (size_t s = 0; known && s < p->n_segments; s++)
+        known = p->segments[s].key_bytes > 0 && p->segments[s].key_bytes <= p->segments[s].bytes;
+    return known;
+}
+
+void avsp_playlist_iframes(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf)
+{
+    put_list(set, &set->renditions[i], true, buf);
 }
 
 static int64_t bits_per_second(uint64_t bytes, int64_t us)
@@ -116,20 +138,26 @@ static int64_t bits_per_second(uint64_t bytes, int64_t us)
     return us > 0 ? (int64_t)(((wide)bytes * 8 * 1000000 + us - 1) / us) : 0;
 }
 
+/// What a list makes a player fetch of a segment.
+static uint64_t listed_bytes(const struct avsp_segment *s, bool iframes)
+{
+    return iframes ? s->key_bytes : s->bytes;
+}
+
 /// The peak segment bit rate: the largest over contiguous runs of half to one and a half target durations
 /// (8216bis 4.4.6.2), so that a very short last segment does not count alone. A track shorter than that counts as a whole.
-static int64_t peak_bps(const struct avsp_playlist_rendition *p, int64_t target_s)
+static int64_t peak_bps(const struct avsp_playlist_rendition *p, int64_t target_s, bool iframes)
 {
     int64_t peak = 0;
     uint64_t all_bytes = 0;
     for (size_t i = 0; i < p->n_segments; i++) {
-        all_bytes += p->segments[i].bytes;
+        all_bytes += listed_bytes(&p->segments[i], iframes);
         uint64_t bytes = 0;
         for (size_t j = i; j < p->n_segments; j++) {
             int64_t us = end_us(p, j) - start_us(p, i);
             if (us * 2 > target_s * 3000000)
                 break;
-            bytes += p->segments[j].bytes;
+            bytes += listed_bytes(&p->segments[j], iframes);
             if (us * 2 >= target_s * 1000000)
                 peak = AVSP_MAX(peak, bits_per_second(bytes, us));
         }
@@ -137,11 +165,11 @@ static int64_t peak_bps(const struct avsp_playlist_rendition *p, int64_t target_
     return peak > 0 ? peak : bits_per_second(all_bytes, track_end_us(p));
 }
 
-static int64_t average_bps(const struct avsp_playlist_rendition *p)
+static int64_t average_bps(const struct avsp_playlist_rendition *p, bool iframes)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < p->n_segments; i++)
-        bytes += p->segments[i].bytes;
+        bytes += listed_bytes(&p->segments[i], iframes);
     return bits_per_second(bytes, track_end_us(p));
 }
 
@@ -159,7 +187,8 @@ static void put_variant(const struct avsp_playlist_rendition *p, const char *uri
     int64_t milli_fps = ((int64_t)r->frame_rate.num * 1000 + r->frame_rate.den / 2) /
                         AVSP_MAX(r->frame_rate.den, 1);
     avsp_buf_printf(buf, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
-                    peak_bps(p, target_s) + audio->peak_bps, average_bps(p) + audio->average_bps);
+                    peak_bps(p, target_s, false) + audio->peak_bps,
+                    average_bps(p, false) + audio->average_bps);
     avsp_buf_printf(buf, ",CODECS=\"%s%s%s\"", r->codecs, audio->codecs[0] != '\0' ? "," : "",
                     audio->codecs);
     avsp_buf_printf(buf, ",RESOLUTION=%" PRIu32 "x%" PRIu32, r->width_px, r->height_px);
@@ -168,6 +197,19 @@ static void put_variant(const struct avsp_playlist_rendition *p, const char *uri
     if (audio->codecs[0] != '\0')
         avsp_buf_puts(buf, ",AUDIO=\"" AVSP_AUDIO_GROUP "\"");
     avsp_buf_printf(buf, ",CLOSED-CAPTIONS=NONE\n%s\n", uri);
+}
+
+/// A list of keyframes, for winding and previews. RFC 8216 4.3.4.3.
+static void put_iframes(const struct avsp_playlist_rendition *p, const char *uri, int64_t target_s,
+                        struct avsp_buf *buf)
+{
+    const struct avsp_rendition *r = p->rendition;
+    avsp_buf_printf(buf,
+                    "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
+                    peak_bps(p, target_s, true), average_bps(p, true));
+    avsp_buf_printf(buf, ",CODECS=\"%s\",RESOLUTION=%" PRIu32 "x%" PRIu32, r->codecs, r->width_px,
+                    r->height_px);
+    avsp_buf_printf(buf, ",VIDEO-RANGE=%s,URI=\"%s\"\n", r->video_range, uri);
 }
 
 /// Sound without a picture is a variant of its own, without what there is to say of a picture (RFC 8216 4.3.4.2). The variant is
@@ -189,24 +231,27 @@ static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t t
         if (p->rendition->kind != AVSP_MEDIA_AUDIO)
             continue;
         audio.codecs = p->rendition->codecs;
-        audio.peak_bps = AVSP_MAX(audio.peak_bps, peak_bps(p, target_s));
-        audio.average_bps = AVSP_MAX(audio.average_bps, average_bps(p));
+        audio.peak_bps = AVSP_MAX(audio.peak_bps, peak_bps(p, target_s, false));
+        audio.average_bps = AVSP_MAX(audio.average_bps, average_bps(p, false));
     }
     return audio;
 }
 
-void avsp_playlist_multivariant(const struct avsp_playlist_set *set, const char *const *uris,
-                                struct avsp_buf *buf)
+void avsp_playlist_multivariant(const struct avsp_playlist_set *set,
+                                const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
 {
     int64_t target_s = target_duration(set);
     struct audio_sum audio = sum_audio(set, target_s);
     avsp_buf_puts(buf, VERSION_AND_ALL);
     avsp_playlist_put_group(set, uris, buf);
     if (set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO)
-        put_sound_variant(&set->renditions[0], uris[0], &audio, buf);
+        put_sound_variant(&set->renditions[0], uris[0].media, &audio, buf);
     for (size_t i = 0; i < set->n_renditions; i++)
         if (set->renditions[i].rendition->kind == AVSP_MEDIA_VIDEO)
-            put_variant(&set->renditions[i], uris[i], target_s, &audio, buf);
+            put_variant(&set->renditions[i], uris[i].media, target_s, &audio, buf);
+    for (size_t i = 0; i < set->n_renditions; i++)
+        if (uris[i].iframes != NULL)
+            put_iframes(&set->renditions[i], uris[i].iframes, target_s, buf);
 }
 
 void avsp_playlist_parts(const struct avsp_playlist_part *parts, size_t n_parts,

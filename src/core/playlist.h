@@ -33,10 +33,22 @@ enum avsp_code avsp_playlist_check(const struct avsp_playlist_set *set,
 /// Writes the media playlist of rendition @p i.
 void avsp_playlist_media(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf);
 
+/// Is it known of each segment of rendition @p i, a picture, where its first frame ends?
+bool avsp_playlist_has_iframes(const struct avsp_playlist_set *set, size_t i);
+
+/// Writes the playlist of the I-frames of rendition @p i: the first frame of each segment. RFC 8216 4.3.3.6.
+void avsp_playlist_iframes(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf);
+
+/// The playlists of one rendition, relative to the multivariant one.
+struct avsp_playlist_uris {
+    const char *media;   ///< "v0/playlist-….m3u8"
+    const char *iframes; ///< "v0/iframes-….m3u8"; NULL = there is none
+};
+
 /// Writes the multivariant playlist. Without video the first sound is the variant.
-/// @param uris  one for each rendition: its media playlist, relative ("v0/playlist-….m3u8").
-void avsp_playlist_multivariant(const struct avsp_playlist_set *set, const char *const *uris,
-                                struct avsp_buf *buf);
+/// @param uris  one for each rendition.
+void avsp_playlist_multivariant(const struct avsp_playlist_set *set,
+                                const struct avsp_playlist_uris *uris, struct avsp_buf *buf);
 
 /// One file of a job whose pieces a base worker split: joined with discontinuities.
 struct avsp_playlist_part {

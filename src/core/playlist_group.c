@@ -99,8 +99,8 @@ static void put_characteristics(const struct avsp_rendition *r, struct avsp_buf 
         put_quoted(buf, "CHARACTERISTICS", "public.accessibility.enhances-speech-intelligibility");
 }
 
-void avsp_playlist_put_group(const struct avsp_playlist_set *set, const char *const *uris,
-                             struct avsp_buf *buf)
+void avsp_playlist_put_group(const struct avsp_playlist_set *set,
+                             const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
 {
     bool alone = set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO;
     bool first = true;
@@ -117,7 +117,7 @@ void avsp_playlist_put_group(const struct avsp_playlist_set *set, const char *co
         put_characteristics(r, buf);
         avsp_buf_printf(buf, ",CHANNELS=\"%" PRIu32 "\"", r->channels);
         if (!alone || !first)
-            put_quoted(buf, "URI", uris[i]);
+            put_quoted(buf, "URI", uris[i].media);
         avsp_buf_puts(buf, "\n");
         first = false;
     }

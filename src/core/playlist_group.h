@@ -10,7 +10,7 @@
 
 /// Writes a tag for each sound. The first one is the default; without a picture it is the variant itself, and has no URI.
 /// @param uris  one for each rendition of the set.
-void avsp_playlist_put_group(const struct avsp_playlist_set *set, const char *const *uris,
-                             struct avsp_buf *buf);
+void avsp_playlist_put_group(const struct avsp_playlist_set *set,
+                             const struct avsp_playlist_uris *uris, struct avsp_buf *buf);
 
 #endif

@@ -126,6 +126,7 @@ static void put_segment(struct avsp_buf *buf, const struct avsp_segment *s)
     avsp_record_put_i64(buf, "duration", s->duration_ticks);
     avsp_record_put_i64(buf, "frames", (int64_t)s->frames);
     avsp_record_put_i64(buf, "bytes", (int64_t)s->bytes);
+    avsp_record_put_i64(buf, "key_bytes", (int64_t)s->key_bytes);
     avsp_record_put_str(buf, "sha256", s->sha256);
 }
 
@@ -328,6 +329,7 @@ static struct avsp_segment take_segment(struct avsp_record *rec)
         .duration_ticks = avsp_record_i64(rec, "duration", 1, PTS_MAX),
         .frames = (uint64_t)avsp_record_i64(rec, "frames", 1, FRAMES_MAX),
         .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 1, BYTES_MAX),
+        .key_bytes = (uint64_t)avsp_record_i64(rec, "key_bytes", 0, BYTES_MAX),
         .sha256 = take_sha256(rec, "sha256"),
     };
 }

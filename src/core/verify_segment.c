@@ -436,6 +436,51 @@ static enum avsp_code measure_mp4(struct walk *k, uint32_t map, struct avsp_err 
     return AVSP_OK;
 }
 
+/// The first moof of a range; what stands before it is stepped over.
+static enum avsp_code find_moof(struct walk *k, struct avsp_err *err)
+{
+    uint64_t end = k->s->part.range.bytes;
+    unsigned n = 0;
+    for (uint64_t at = 0; at < end && n < BOXES_MAX; n++) {
+        struct avsp_bytes head;
+        struct avsp_box box;
+        enum avsp_code rc = look(k, at, AVSP_BOX_HEAD_BYTES, &head, err);
+        if (rc != AVSP_OK)
+            return rc;
+        if (avsp_box_head(head, end - at, &box) != AVSP_OK || box.bytes > end - at)
+            return AVSP_OK;
+        bool go_on;
+        if (strcmp(box.type, "moof") == 0)
+            return take_moof(k, at, &box, &go_on, err);
+        at += box.bytes;
+    }
+    return AVSP_OK;
+}
+
+/// The range of an I-frame ends with it, maybe in the middle of its mdat; what a player needs of it has to be there.
+static enum avsp_code measure_iframe(struct walk *k, uint32_t map, struct avsp_err *err)
+{
+    struct avsp_verify_work *w = k->w;
+    struct avsp_verify_segment *s = k->s;
+    struct avsp_bytes head;
+    s->is_sound = true;
+    enum avsp_code rc = look(k, 0, HEAD_BYTES, &head, err);
+    if (rc != AVSP_OK || map == 0 || sniff(head) == AVSP_FORMAT_TS)
+        return rc;
+    rc = read_init(w, s, map, err);
+    if (rc != AVSP_OK || !w->has_init || w->said_track)
+        return rc;
+    rc = find_moof(k, err);
+    if (rc != AVSP_OK)
+        return avsp_verify_unread(w->v, w->r->path, s->line, s->part.path, err);
+    const struct avsp_mp4_run *run = &k->facts.runs[w->primary];
+    uint64_t bytes = s->part.range.bytes;
+    if (!run->is_there || run->first_offset > bytes || run->first_bytes > bytes - run->first_offset)
+        avsp_findings_add(found_of(k), AVSP_RULE_IFRAME, w->r->path, s->line,
+                          "%s: the first frame is not in the range", s->part.path);
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_verify_measure(struct avsp_verify_work *w, size_t i, struct avsp_err *err)
 {
     struct avsp_verify_segment *s = &w->segments[i];
@@ -445,11 +490,8 @@ enum avsp_code avsp_verify_measure(struct avsp_verify_work *w, size_t i, struct 
     enum avsp_code rc = open_segment(&k, &is_there, err);
     if (rc != AVSP_OK || !is_there || w->playlist.segments[i].encrypted)
         return rc;
-    // The range of an I-frame ends with it, in the middle of its mdat.
-    if (w->playlist.iframes_only) {
-        s->is_sound = true;
-        return AVSP_OK;
-    }
+    if (w->playlist.iframes_only)
+        return measure_iframe(&k, map, err);
     struct avsp_bytes head;
     rc = look(&k, 0, HEAD_BYTES, &head, err);
     if (rc != AVSP_OK)

@@ -209,7 +209,7 @@ static void check_variant(const struct multi *m, size_t i)
     check_reference(m, variant, "VIDEO", variant->video);
     check_reference(m, variant, "SUBTITLES", variant->subtitles);
     check_reference(m, variant, "CLOSED-CAPTIONS", variant->closed_captions);
-    if (r == NULL || !r->is_read || variant->iframes_only)
+    if (r == NULL || !r->is_read)
         return;
     const struct avsp_verify_rendition *members[1 + AVSP_HLS_RENDITIONS_MAX] = {r};
     size_t n = 1;
@@ -236,7 +236,8 @@ static void check_variant(const struct multi *m, size_t i)
     if (r->is_mismatched)
         return;
     check_resolution(m, variant, r);
-    check_frame_rate(m, variant, r);
+    if (!variant->iframes_only)
+        check_frame_rate(m, variant, r);
     check_video_range(m, variant, r);
 }
 

@@ -71,10 +71,10 @@ static enum avsp_code read_segments(struct avsp_tx *tx, const char *job_id,
                                     struct avsp_arena *arena, struct avsp_outputs *out,
                                     struct avsp_err *err)
 {
-    static const char sql[] =
-        "SELECT rendition, idx, name, start_ticks, duration_ticks, frames, bytes, sha256 "
-        "FROM segments WHERE job_id = $1 AND (rendition, idx) > ($2, $3) "
-        "ORDER BY rendition, idx LIMIT $4";
+    static const char sql[] = "SELECT rendition, idx, name, start_ticks, duration_ticks, frames, "
+                              "bytes, sha256, key_bytes "
+                              "FROM segments WHERE job_id = $1 AND (rendition, idx) > ($2, $3) "
+                              "ORDER BY rendition, idx LIMIT $4";
     out->segments = avsp_arena_array(arena, limit, sizeof *out->segments);
     if (out->segments == NULL)
         return avsp_arena_failed(arena, err);
@@ -92,6 +92,7 @@ static enum avsp_code read_segments(struct avsp_tx *tx, const char *job_id,
         s->duration_ticks = avsp_db_i64(&rows, 4);
         s->frames = (uint64_t)avsp_db_i64(&rows, 5);
         s->bytes = (uint64_t)avsp_db_i64(&rows, 6);
+        s->key_bytes = (uint64_t)avsp_db_i64(&rows, 8);
         if (!avsp_column(arena, &rows, 0, &s->rendition) ||
             !avsp_column(arena, &rows, 2, &s->name) || !avsp_column(arena, &rows, 7, &s->sha256))
             return avsp_arena_failed(arena, err);

@@ -197,10 +197,10 @@ static enum avsp_code check_segment(const struct avsp_task_row *row, const struc
         return avsp_err_set(err, AVSP_INVALID, "segment %.100s %" PRIu32 ": not one of this task",
                             s->rendition, s->idx);
     if (!avsp_name_is_safe(s->name) || !avsp_sha256_is_valid(s->sha256) || s->duration_ticks <= 0 ||
-        s->frames > COUNT_MAX || s->bytes > COUNT_MAX)
+        s->frames > COUNT_MAX || s->bytes > COUNT_MAX || s->key_bytes > s->bytes)
         return avsp_err_set(err, AVSP_INVALID,
-                            "segment %.100s %" PRIu32 ": name, sha256, duration_ticks, frames or "
-                            "bytes",
+                            "segment %.100s %" PRIu32
+                            ": name, sha256, duration_ticks, frames, bytes or key_bytes",
                             s->rendition, s->idx);
     return AVSP_OK;
 }
@@ -211,18 +211,20 @@ static enum avsp_code store_segment(struct avsp_tx *tx, const struct avsp_task_r
 {
     static const char insert[] =
         "INSERT INTO segments (job_id, rendition, idx, name, start_ticks, duration_ticks, frames,"
-        " bytes, sha256) SELECT r.job_id, r.name, $3, $4, $5, $6, $7, $8, $9 FROM renditions r "
+        " bytes, sha256, key_bytes) SELECT r.job_id, r.name, $3, $4, $5, $6, $7, $8, $9, $11 FROM "
+        "renditions r "
         "WHERE r.job_id = $1 AND r.name = $2 AND r.kind = $10 ON CONFLICT DO NOTHING";
     static const char same_sql[] =
         "SELECT CASE WHEN s.name = $4 AND s.start_ticks = $5 AND s.duration_ticks = $6"
-        " AND s.frames = $7 AND s.bytes = $8 AND s.sha256 = $9 AND r.kind = $10 THEN 1 ELSE 0 END "
+        " AND s.frames = $7 AND s.bytes = $8 AND s.sha256 = $9 AND s.key_bytes = $11 AND r.kind = "
+        "$10 THEN 1 ELSE 0 END "
         "FROM segments s JOIN renditions r ON r.job_id = s.job_id AND r.name = s.rendition "
         "WHERE s.job_id = $1 AND s.rendition = $2 AND s.idx = $3";
     const struct avsp_db_value values[] = {
-        avsp_text(row->job_id),       avsp_text(s->rendition),     avsp_i64(s->idx),
-        avsp_text(s->name),           avsp_i64(s->start_ticks),    avsp_i64(s->duration_ticks),
-        avsp_i64((int64_t)s->frames), avsp_i64((int64_t)s->bytes), avsp_text(s->sha256),
-        avsp_i64(media_of(row))};
+        avsp_text(row->job_id),       avsp_text(s->rendition),        avsp_i64(s->idx),
+        avsp_text(s->name),           avsp_i64(s->start_ticks),       avsp_i64(s->duration_ticks),
+        avsp_i64((int64_t)s->frames), avsp_i64((int64_t)s->bytes),    avsp_text(s->sha256),
+        avsp_i64(media_of(row)),      avsp_i64((int64_t)s->key_bytes)};
     int64_t changed = 0;
     int64_t same = -1;
     enum avsp_code rc = check_segment(row, s, err);

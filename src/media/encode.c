@@ -125,6 +125,7 @@ static enum avsp_code end_segment(struct run *run, int64_t end_ticks, struct avs
                 .duration_ticks = facts.duration_ticks,
                 .frames = facts.frames,
                 .bytes = facts.file.bytes,
+                .key_bytes = facts.key_bytes,
                 .sha256 = facts.file.sha256,
             },
     };

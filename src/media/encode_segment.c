@@ -14,6 +14,7 @@ struct avsp_encode_segment {
     int64_t last_ticks; ///< of the frames that were added
     uint64_t n_frames;
     uint64_t n_packets;
+    uint64_t key_bytes; ///< 0 = the first frame is not written yet
     uint64_t
         sum_frames; ///< of all timestamps, modulo 2^64: with the order, proves that they came back unchanged
     uint64_t sum_packets;
@@ -41,7 +42,7 @@ enum avsp_code avsp_encode_segment_begin(const struct avsp_av1_options *options,
     struct avsp_fmp4_track track = {
         .encoder = seg->encoder,
         .timescale = options->timescale,
-        .sequence = idx + 1,
+        .sequence = 2 * idx + 1,
         .hdr = &options->format->hdr,
     };
     rc = avsp_fmp4_open(&track, &seg->mux, err);
@@ -89,6 +90,15 @@ static enum avsp_code release_held(struct avsp_encode_segment *seg, int64_t end_
     return rc;
 }
 
+/// The keyframe is a fragment of its own, so that a player that shows keyframes alone (when it winds) can be given one, whole: what reads
+/// fragments in a browser refuses half an mdat.
+static enum avsp_code end_key(struct avsp_encode_segment *seg, struct avsp_err *err)
+{
+    char name[AVSP_SEGMENT_NAME_BYTES];
+    avsp_segment_name(seg->idx, name);
+    return avsp_fmp4_part(seg->mux, name, &seg->key_bytes, err);
+}
+
 static enum avsp_code take_packet(struct avsp_encode_segment *seg, struct avsp_err *err)
 {
     AVPacket *pkt = seg->pkt;
@@ -98,6 +108,8 @@ static enum avsp_code take_packet(struct avsp_encode_segment *seg, struct avsp_e
                             seg->n_packets, key ? "" : "not ");
     if (seg->n_packets > 0) {
         enum avsp_code rc = release_held(seg, pkt->pts, err);
+        if (rc == AVSP_OK && seg->n_packets == 1)
+            rc = end_key(seg, err);
         if (rc != AVSP_OK)
             return rc;
     }
@@ -168,6 +180,7 @@ enum avsp_code avsp_encode_segment_end(struct avsp_encode_segment *seg, int64_t 
     };
     avsp_segment_name(seg->idx, facts.name);
     rc = avsp_fmp4_cut(seg->mux, facts.name, &facts.file, err);
+    facts.key_bytes = seg->n_packets > 1 ? seg->key_bytes : facts.file.bytes;
     if (rc == AVSP_OK)
         *ret_facts = facts;
     return rc;

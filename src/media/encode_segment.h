@@ -23,6 +23,7 @@ struct avsp_encode_facts {
     int64_t start_ticks;
     int64_t duration_ticks;
     uint64_t frames;
+    uint64_t key_bytes; ///< of the file: its first frame, as a fragment of its own
 };
 
 /// "00012.m4s".

@@ -148,24 +148,40 @@ enum avsp_code avsp_fmp4_write(struct avsp_fmp4 *mux, AVPacket *pkt, struct avsp
     return av >= 0 ? AVSP_OK : flush_io(mux, av, err);
 }
 
-enum avsp_code avsp_fmp4_cut(struct avsp_fmp4 *mux, const char *name,
-                             struct avsp_fmp4_file *ret_file, struct avsp_err *err)
+/// Writes what was added since the last one as a fragment, into the file @p name, which the first one opens.
+static enum avsp_code end_fragment(struct avsp_fmp4 *mux, const char *name, struct avsp_err *err)
 {
-    if (!mux->dirty)
-        return avsp_err_set(err, AVSP_INTERNAL, "%s would be an empty segment", name);
     enum avsp_code rc = AVSP_OK;
     if (mux->delayed_moov) {
         // With delay_moov the first flush writes the moov alone.
         rc = flush_io(mux, av_write_frame(mux->ctx, NULL), err);
         mux->delayed_moov = false;
     }
-    if (rc == AVSP_OK)
+    if (rc == AVSP_OK && mux->sink.fd < 0)
         rc = avsp_sink_open(&mux->sink, name, err);
+    uint64_t before = mux->sink.bytes;
     if (rc == AVSP_OK)
         rc = flush_io(mux, av_write_frame(mux->ctx, NULL), err);
     mux->dirty = false;
-    if (rc == AVSP_OK && mux->sink.bytes == 0)
+    if (rc == AVSP_OK && mux->sink.bytes == before)
         rc = avsp_err_set(err, AVSP_INTERNAL, "the muxer wrote nothing");
+    return rc;
+}
+
+enum avsp_code avsp_fmp4_part(struct avsp_fmp4 *mux, const char *name, uint64_t *ret_bytes,
+                              struct avsp_err *err)
+{
+    enum avsp_code rc = end_fragment(mux, name, err);
+    *ret_bytes = mux->sink.bytes;
+    return rc == AVSP_OK ? rc : avsp_err_wrap(err, "write %s", name);
+}
+
+enum avsp_code avsp_fmp4_cut(struct avsp_fmp4 *mux, const char *name,
+                             struct avsp_fmp4_file *ret_file, struct avsp_err *err)
+{
+    if (!mux->dirty)
+        return avsp_err_set(err, AVSP_INTERNAL, "%s would be an empty segment", name);
+    enum avsp_code rc = end_fragment(mux, name, err);
     if (rc == AVSP_OK)
         rc = avsp_sink_commit(&mux->sink, ret_file, err);
     avsp_sink_abort(&mux->sink);

@@ -1,8 +1,9 @@
-/// One track of fragmented MP4 (CMAF), as an init segment and segments of exactly one moof and one mdat.
+/// One track of fragmented MP4 (CMAF), as an init segment and segments of one moof and one mdat, or of a few such fragments.
 ///
 ///     struct avsp_fmp4 *AVSP_CLEANUP(avsp_fmp4_free) mux = NULL;
 ///     avsp_fmp4_open(&track, &mux, err);
 ///     avsp_fmp4_write(mux, packet, err); …                 // timestamps on the presentation's one timeline
+///     avsp_fmp4_part(mux, "00012.m4s", &bytes, err);        // where a fragment is to end before its segment does
 ///     avsp_fmp4_cut(mux, "00012.m4s", &file, err);          // what was written since the last cut
 ///     avsp_fmp4_init(mux)                                   // complete after the first cut
 ///
@@ -44,6 +45,11 @@ enum avsp_code avsp_fmp4_open(const struct avsp_fmp4_track *track, struct avsp_f
 /// Adds a packet in decode order; its pts, dts and duration are in ticks. The packet is left as it was.
 enum avsp_code avsp_fmp4_write(struct avsp_fmp4 *mux, AVPacket *pkt,
                                struct avsp_err *err) AVSP_CHECKED;
+
+/// Ends a fragment: what was added since the last one goes to the file @p name, which the next cut (of that name) completes.
+/// @param ret_bytes  how long the file is by now. @return as avsp_fmp4_cut.
+enum avsp_code avsp_fmp4_part(struct avsp_fmp4 *mux, const char *name, uint64_t *ret_bytes,
+                              struct avsp_err *err) AVSP_CHECKED;
 
 /// Writes what was added since the last cut to the file @p name in the working folder (an old one is replaced).
 /// @return OK; NO_SPACE disk full; DENIED; INTERNAL nothing was added. The file may be there in part after a failure.

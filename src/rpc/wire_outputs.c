@@ -75,6 +75,7 @@ static Com__Avspl1t__Segment *make_segment(struct avsp_arena *arena,
     msg->duration_ticks = segment->duration_ticks;
     msg->frames = segment->frames;
     msg->bytes = segment->bytes;
+    msg->key_bytes = segment->key_bytes;
     msg->sha256 = (char *)segment->sha256;
     return msg;
 }
@@ -259,6 +260,7 @@ static void read_segment(struct judge *judge, const Com__Avspl1t__Segment *msg,
         .duration_ticks = msg->duration_ticks,
         .frames = msg->frames,
         .bytes = msg->bytes,
+        .key_bytes = msg->key_bytes,
         .sha256 = msg->sha256,
     };
     want(judge, avsp_name_is_safe(msg->rendition), "rendition", "not a plain name");
@@ -268,6 +270,7 @@ static void read_segment(struct judge *judge, const Com__Avspl1t__Segment *msg,
     want(judge, msg->duration_ticks > 0, "duration_ticks", "not positive");
     want_count(judge, msg->frames, INT64_MAX, "frames");
     want_count(judge, msg->bytes, INT64_MAX, "bytes");
+    want(judge, msg->key_bytes <= msg->bytes, "key_bytes", "more than bytes");
     want(judge, avsp_sha256_is_valid(msg->sha256), "sha256", "not 64 hex digits");
 }
 

@@ -21,7 +21,7 @@
 struct presentation {
     struct avsp_rendition renditions[RENDITIONS_MAX];
     struct avsp_playlist_rendition tracks[RENDITIONS_MAX];
-    const char *uris[RENDITIONS_MAX]; ///< of the media playlists
+    struct avsp_playlist_uris uris[RENDITIONS_MAX];
     size_t n;
 };
 
@@ -174,25 +174,29 @@ static uint64_t bytes_made(void *opaque, const char *path)
     return segment != NULL ? segment->bytes : 0;
 }
 
-static enum avsp_code write_media(struct avsp_run *run, struct presentation *p, size_t i,
-                                  struct avsp_playlist_set *set, struct avsp_err *err)
+/// One list of a rendition, under a name that follows from its bytes.
+static enum avsp_code
+write_list(struct avsp_run *run, const struct avsp_playlist_set *set, size_t i,
+           void (*make)(const struct avsp_playlist_set *set, size_t i, struct avsp_buf *buf),
+           char *(*name_of)(struct avsp_arena *arena, const char *sha256), const char **ret_uri,
+           struct avsp_err *err)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
-    avsp_playlist_media(set, i, &buf);
+    make(set, i, &buf);
     char hash[AVSP_SHA256_HEX_BYTES];
     enum avsp_code rc = avsp_buf_check(&buf, err);
     if (rc == AVSP_OK)
         rc = avsp_sha256_hex(buf.data, buf.len, hash, err);
     if (rc != AVSP_OK)
         return rc;
-    const char *name = avsp_name_playlist(run->arena, hash);
-    p->uris[i] =
-        name != NULL ? avsp_arena_printf(run->arena, "%s/%s", p->renditions[i].name, name) : NULL;
-    if (p->uris[i] == NULL)
+    const char *name = name_of(run->arena, hash);
+    const char *folder = set->renditions[i].rendition->name;
+    *ret_uri = name != NULL ? avsp_arena_printf(run->arena, "%s/%s", folder, name) : NULL;
+    if (*ret_uri == NULL)
         return avsp_arena_failed(run->arena, err);
     struct avsp_location file, output = avsp_publish_lasting(&run->task->output);
-    return avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &output, p->uris[i],
+    return avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &output, *ret_uri,
                                   run->arena, &file, err);
 }
 
@@ -226,7 +230,12 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
 {
     struct avsp_playlist_set set = {p->tracks, p->n};
     for (size_t i = 0; i < p->n; i++) {
-        enum avsp_code rc = write_media(run, p, i, &set, err);
+        struct avsp_playlist_uris *uris = &p->uris[i];
+        enum avsp_code rc =
+            write_list(run, &set, i, avsp_playlist_media, avsp_name_playlist, &uris->media, err);
+        if (rc == AVSP_OK && avsp_playlist_has_iframes(&set, i))
+            rc = write_list(run, &set, i, avsp_playlist_iframes, avsp_name_iframes, &uris->iframes,
+                            err);
         if (rc != AVSP_OK)
             return rc;
     }
@@ -263,9 +272,10 @@ static bool is_referenced(void *opaque, const char *name)
     const struct presentation *p = opaque;
     const char *file;
     size_t i = find_rendition(p, name, &file);
-    return i < p->n &&
-           (strcmp(name, p->uris[i]) == 0 || strcmp(file, p->renditions[i].init_name) == 0 ||
-            find_segment(&p->tracks[i], file) != NULL);
+    return i < p->n && (strcmp(name, p->uris[i].media) == 0 ||
+                        (p->uris[i].iframes != NULL && strcmp(name, p->uris[i].iframes) == 0) ||
+                        strcmp(file, p->renditions[i].init_name) == 0 ||
+                        find_segment(&p->tracks[i], file) != NULL);
 }
 
 enum avsp_code avsp_task_manifest(struct avsp_run *run, struct avsp_err *err)

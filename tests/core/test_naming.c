@@ -12,7 +12,8 @@ static void what_we_make_is_ours(void **state)
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, 1 << 16);
     char *names[] = {avsp_name_init(&arena, SHA), avsp_name_segment(&arena, 7, SHA),
-                     avsp_name_segment(&arena, 123456, SHA), avsp_name_playlist(&arena, SHA)};
+                     avsp_name_segment(&arena, 123456, SHA), avsp_name_playlist(&arena, SHA),
+                     avsp_name_iframes(&arena, SHA)};
     assert_string_equal(names[1], "00007-0123456789abcdef.m4s");
     for (size_t i = 0; i < AVSP_ARRAY_LEN(names); i++) {
         assert_true(avsp_name_is_safe(names[i]));

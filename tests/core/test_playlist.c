@@ -36,9 +36,9 @@ static const struct avsp_rendition sound = {"a0",
                                             "Say \"hi\"\n#EXT-X-EVIL"};
 
 static struct avsp_segment video_segments[] = {
-    {"v0", 0, "s0.m4s", 0, 120120, 120, 1000000, ""},
-    {"v0", 1, "s1.m4s", 120120, 120120, 120, 500000, ""},
-    {"v0", 2, "s2.m4s", 240240, 1001, 1, 200000, ""},
+    {"v0", 0, "s0.m4s", 0, 120120, 120, 1000000, "", 100000},
+    {"v0", 1, "s1.m4s", 120120, 120120, 120, 500000, "", 50000},
+    {"v0", 2, "s2.m4s", 240240, 1001, 1, 200000, "", 200000},
 };
 
 static struct avsp_segment audio_segments[] = {
@@ -77,10 +77,39 @@ static void media_playlists(void **state)
     assert_non_null(strstr(avsp_buf_text(&buf), "#EXTINF:4.032000,\nt1.m4s\n"));
 }
 
+static void a_playlist_of_keyframes(void **state)
+{
+    (void)state;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 65536);
+    assert_true(avsp_playlist_has_iframes(&set, 0));
+    assert_false(avsp_playlist_has_iframes(&set, 1));
+    avsp_playlist_iframes(&set, 0, &buf);
+    assert_string_equal(avsp_buf_text(&buf),
+                        "#EXTM3U\n"
+                        "#EXT-X-VERSION:7\n"
+                        "#EXT-X-INDEPENDENT-SEGMENTS\n"
+                        "#EXT-X-TARGETDURATION:4\n"
+                        "#EXT-X-MEDIA-SEQUENCE:0\n"
+                        "#EXT-X-PLAYLIST-TYPE:VOD\n"
+                        "#EXT-X-I-FRAMES-ONLY\n"
+                        "#EXT-X-MAP:URI=\"init-1.mp4\"\n"
+                        "#EXTINF:4.004000,\n#EXT-X-BYTERANGE:100000@0\ns0.m4s\n"
+                        "#EXTINF:4.004000,\n#EXT-X-BYTERANGE:50000@0\ns1.m4s\n"
+                        "#EXTINF:0.033367,\n#EXT-X-BYTERANGE:200000@0\ns2.m4s\n"
+                        "#EXT-X-ENDLIST\n");
+    // A worker of an older version did not tell where the first frame ends.
+    struct avsp_segment some[] = {video_segments[0], video_segments[1]};
+    some[1].key_bytes = 0;
+    struct avsp_playlist_rendition r = {&picture, some, AVSP_ARRAY_LEN(some)};
+    assert_false(avsp_playlist_has_iframes(&(struct avsp_playlist_set){&r, 1}, 0));
+}
+
 static void multivariant_playlist(void **state)
 {
     (void)state;
-    static const char *const uris[] = {"v0/p.m3u8", "a0/p.m3u8"};
+    static const struct avsp_playlist_uris uris[] = {{"v0/p.m3u8", "v0/i.m3u8"},
+                                                     {"a0/p.m3u8", NULL}};
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 65536);
     avsp_playlist_multivariant(&set, uris, &buf);
@@ -93,13 +122,17 @@ static void multivariant_playlist(void **state)
     assert_non_null(strstr(text, "CODECS=\"av01.0.04M.08,mp4a.40.2\""));
     assert_non_null(strstr(text, "RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR"));
     assert_non_null(strstr(text, ",AUDIO=\"audio\",CLOSED-CAPTIONS=NONE\nv0/p.m3u8\n"));
+    // Of the keyframes alone: the last two, in 4.037 s.
+    assert_non_null(
+        strstr(text, "\n#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=495373,AVERAGE-BANDWIDTH="));
+    assert_non_null(strstr(text, "RESOLUTION=1280x720,VIDEO-RANGE=SDR,URI=\"v0/i.m3u8\"\n"));
 }
 
 static void sound_alone_is_a_variant(void **state)
 {
     (void)state;
     struct avsp_playlist_set alone = {&renditions[1], 1};
-    static const char *const uris[] = {"a0/p.m3u8"};
+    static const struct avsp_playlist_uris uris[] = {{"a0/p.m3u8", NULL}};
     struct avsp_err err = {0};
     assert_int_equal(avsp_playlist_check(&alone, &err), AVSP_OK);
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
@@ -141,8 +174,9 @@ static void sounds_can_be_told_apart(void **state)
     for (size_t i = 0; i < AVSP_ARRAY_LEN(sounds); i++)
         members[1 + i] = (struct avsp_playlist_rendition){&sounds[i], audio_segments, 2};
     struct avsp_playlist_set several = {members, AVSP_ARRAY_LEN(members)};
-    static const char *const uris[] = {"v0/p.m3u8", "a0/p.m3u8", "a1/p.m3u8",
-                                       "a2/p.m3u8", "a3/p.m3u8", "a4/p.m3u8"};
+    static const struct avsp_playlist_uris uris[] = {{"v0/p.m3u8", NULL}, {"a0/p.m3u8", NULL},
+                                                     {"a1/p.m3u8", NULL}, {"a2/p.m3u8", NULL},
+                                                     {"a3/p.m3u8", NULL}, {"a4/p.m3u8", NULL}};
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 65536);
     avsp_playlist_multivariant(&several, uris, &buf);
@@ -170,7 +204,7 @@ static void a_track_shorter_than_a_segment_has_a_bandwidth(void **state)
     struct avsp_segment one = {"v0", 0, "s.m4s", 0, 1001, 1, 5000, ""};
     struct avsp_playlist_rendition r = {&picture, &one, 1};
     struct avsp_playlist_set short_set = {&r, 1};
-    static const char *const uris[] = {"v0/p.m3u8"};
+    static const struct avsp_playlist_uris uris[] = {{"v0/p.m3u8", NULL}};
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 65536);
     avsp_playlist_multivariant(&short_set, uris, &buf);
@@ -243,6 +277,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(media_playlists),
+        cmocka_unit_test(a_playlist_of_keyframes),
         cmocka_unit_test(multivariant_playlist),
         cmocka_unit_test(sound_alone_is_a_variant),
         cmocka_unit_test(sounds_can_be_told_apart),

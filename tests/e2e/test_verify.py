@@ -77,7 +77,7 @@ def test_what_ffmpeg_makes_is_sound(build, source, tmp_path, name):
 
 
 def test_a_media_playlist_alone_can_be_named(build, presentation):
-    playlist = next((presentation("open-gop") / "v0").glob("*.m3u8"))
+    playlist = next((presentation("open-gop") / "v0").glob("playlist-*.m3u8"))
     result = verify(build, playlist, code=0)
     assert len(result["facts"]["renditions"]) == 1
 
@@ -168,13 +168,17 @@ def foreign_init(copy):
 
 
 def no_box(kind):
-    return lambda copy: copy.patch("v0/1.m4s", patch_box(kind, -4, b"free"))
+    """It is missing in each fragment."""
+    def change(data):
+        for at in damage.offsets_of(data, kind):
+            data[at - 4:at] = b"free"
+    return lambda copy: copy.patch("v0/1.m4s", change)
 
 
 def flip_in_mdat(copy):
     def change(data):
-        at = damage.offset_of(data, b"mdat")
-        # Behind the first frame's headers everything: sizes of OBUs as well.
+        at = data.rindex(b"mdat") + 4
+        # Behind the headers of the frame after the keyframe everything: sizes of OBUs as well.
         for i in range(at + 60, len(data), 5):
             data[i] ^= 0x55
     copy.patch("v0/1.m4s", change)
@@ -318,6 +322,28 @@ def test_damage_is_called_by_its_name(build, copy, name):
     assert len(result["findings"]) <= 3, said(result)
 
 
+I = "v0/i.m3u8"
+IFRAME_DAMAGE = {
+    "range-too-short": (edit(I, r"^#EXT-X-BYTERANGE:(\d+)", lambda m: f"#EXT-X-BYTERANGE:{int(m[1]) - 1}"), {"hls.iframe"}),
+    "range-elsewhere": (edit(I, r"^(#EXT-X-BYTERANGE:\d+)@0", r"\1@8"), {"hls.iframe"}),
+    "range-too-long": (edit(I, r"^#EXT-X-BYTERANGE:\d+", "#EXT-X-BYTERANGE:99999999"), {"hls.byterange"}),
+    "bandwidth": (edit(M, r"(I-FRAME-STREAM-INF:BANDWIDTH=)\d+", r"\g<1>20"), {"hls.bandwidth"}),
+    "resolution": (edit(M, r"(I-FRAME.*RESOLUTION=)320x180", r"\g<1>640x360"), {"hls.resolution"}),
+    "codecs": (edit(M, r"(I-FRAME.*av01\.)0", r"\g<1>1"), {"hls.codecs"}),
+}
+
+
+@pytest.mark.parametrize("name", IFRAME_DAMAGE)
+def test_damage_of_the_keyframes_list_is_called_by_its_name(build, presentation, tmp_path, name):
+    change, rules = IFRAME_DAMAGE[name]
+    copy = damage.Copy(presentation("clicks"), tmp_path / "copy", iframes=True)
+    assert verify(build, copy.folder, code=0)["findings"] == []
+    change(copy)
+    result = verify(build, copy.folder, code=1)
+    assert errors(result) == rules, said(result)
+    assert len(result["findings"]) <= 3, said(result)
+
+
 @pytest.mark.parametrize("name", WARNINGS)
 def test_what_players_cope_with_is_a_warning(build, copy, name):
     change, rules = WARNINGS[name]
@@ -355,8 +381,8 @@ def test_a_job_whose_output_is_not_sound_fails_and_says_why(farm, clip, tmp_path
     job = farm.submit(coordinator.address, clip("film").path, tmp_path / "out", "--preset", 12, "--segment-seconds", 1)
     first = wait_until(lambda: list((tmp_path / "out/v0").glob("00000-*.m4s")), "the first segment", 60)[0]
     data = bytearray(first.read_bytes())
-    at = damage.offset_of(data, b"tfdt")
-    data[at + 4 + (7 if data[at] == 1 else 3) - 1] ^= 0x40
+    for at in damage.offsets_of(data, b"tfdt"):
+        data[at + 4 + (7 if data[at] == 1 else 3) - 1] ^= 0x40
     first.write_bytes(data)
     status = farm.wait_over(coordinator.address, job, 120)
     assert status["state"] == "failed"

@@ -333,7 +333,7 @@ static uint64_t big_endian(const uint8_t *at, size_t bytes)
     return value;
 }
 
-/// The only box of a type in a file of ours: its version and flags; @p ret_body is what follows them.
+/// The only box of a type in a fragment: its version and flags; @p ret_body is what follows them.
 static uint32_t full_box(const char *bytes, size_t len, const char *type, const uint8_t **ret_body)
 {
     const char *at = memmem(bytes, len, type, 4);
@@ -344,28 +344,46 @@ static uint32_t full_box(const char *bytes, size_t len, const char *type, const 
     return (uint32_t)big_endian(body, 4);
 }
 
-struct kit_fragment kit_fragment_read(const char *path)
+static void add_moof(struct kit_fragments *all, const char *bytes, size_t len)
 {
-    size_t len = 0;
-    char *bytes = kit_read(path, &len);
-    struct kit_fragment fragment = {0};
     const uint8_t *body = NULL;
     uint32_t flags = full_box(bytes, len, "mfhd", &body);
-    fragment.sequence = (uint32_t)big_endian(body, 4);
+    assert_true(all->n == 0 || big_endian(body, 4) == all->sequence + all->n);
+    all->sequence = all->n == 0 ? (uint32_t)big_endian(body, 4) : all->sequence;
     flags = full_box(bytes, len, "tfdt", &body);
-    fragment.start = (int64_t)big_endian(body, flags >> 24 == 1 ? 8 : 4);
+    int64_t start = (int64_t)big_endian(body, flags >> 24 == 1 ? 8 : 4);
+    assert_true(all->n == 0 || start == all->start + all->duration);
+    all->start = all->n == 0 ? start : all->start;
     flags = full_box(bytes, len, "tfhd", &body);
     body += 4 + (flags & 1 ? 8 : 0) + (flags & 2 ? 4 : 0);
     uint64_t default_duration = flags & 8 ? big_endian(body, 4) : 0;
     flags = full_box(bytes, len, "trun", &body);
-    fragment.n_samples = big_endian(body, 4);
+    uint64_t n_samples = big_endian(body, 4);
     body += 4 + (flags & 1 ? 4 : 0) + (flags & 4 ? 4 : 0);
     assert_int_equal(flags & 0x800, 0); // no composition offsets
     size_t entry = (size_t)4 * (!!(flags & 0x100) + !!(flags & 0x200) + !!(flags & 0x400));
-    for (uint64_t i = 0; i < fragment.n_samples; i++, body += entry)
-        fragment.duration += (int64_t)(flags & 0x100 ? big_endian(body, 4) : default_duration);
+    for (uint64_t i = 0; i < n_samples; i++, body += entry)
+        all->duration += (int64_t)(flags & 0x100 ? big_endian(body, 4) : default_duration);
+    all->n_samples += n_samples;
+    all->n++;
+}
+
+struct kit_fragments kit_fragments_read(const char *path)
+{
+    size_t len = 0;
+    char *bytes = kit_read(path, &len);
+    struct kit_fragments all = {0};
+    for (size_t at = 0, size = 0; at < len; at += size) {
+        assert_true(len - at >= 8);
+        size = big_endian((const uint8_t *)bytes + at, 4);
+        assert_in_range(size, 8, len - at);
+        if (memcmp(bytes + at + 4, "moof", 4) == 0)
+            add_moof(&all, bytes + at, size);
+        else if (all.n == 1)
+            all.first_bytes = at + size;
+    }
     free(bytes);
-    return fragment;
+    return all;
 }
 
 size_t kit_probe(const char *file, struct kit_packet *ret_packets, size_t max)

@@ -66,14 +66,16 @@ struct kit_packet {
 };
 size_t kit_probe(const char *file, struct kit_packet *ret_packets, size_t max);
 
-/// What a segment's own boxes say.
-struct kit_fragment {
+/// What a segment's own boxes say. Its fragments must follow each other, by number and by time.
+struct kit_fragments {
+    uint32_t n;
     uint32_t sequence;
-    int64_t start;    ///< tfdt
+    int64_t start;    ///< tfdt of the first
     int64_t duration; ///< of all samples
     uint64_t n_samples;
+    uint64_t first_bytes; ///< from the file's begin to the end of the first fragment
 };
-struct kit_fragment kit_fragment_read(const char *path);
+struct kit_fragments kit_fragments_read(const char *path);
 
 /// One value that ffprobe tells of a file's only stream ("width", "color_space"); in static storage.
 const char *kit_stream_value(const char *file, const char *key);

@@ -127,11 +127,12 @@ static void check_segments(const struct kit_run *run, int rate, int64_t total)
         }
         char path[64];
         snprintf(path, sizeof path, "out/%s", seg->name);
-        struct kit_fragment fragment = kit_fragment_read(path);
-        assert_int_equal(fragment.start, seg->start_ticks);
-        assert_int_equal(fragment.duration, seg->duration_ticks);
-        assert_int_equal(fragment.n_samples, seg->frames);
-        assert_int_equal(fragment.sequence, i + 1);
+        struct kit_fragments fragments = kit_fragments_read(path);
+        assert_int_equal(fragments.start, seg->start_ticks);
+        assert_int_equal(fragments.duration, seg->duration_ticks);
+        assert_int_equal(fragments.n_samples, seg->frames);
+        assert_int_equal(fragments.n, 1);
+        assert_int_equal(fragments.sequence, i + 1);
         at += seg->duration_ticks;
     }
     assert_in_range(at - PRIMING, total, total + PRIMING - 1);

@@ -353,7 +353,7 @@ static struct avsp_rendition sample_rendition(struct sampler *s)
 
 static struct avsp_segment sample_segment(struct sampler *s)
 {
-    return (struct avsp_segment){
+    struct avsp_segment segment = {
         .rendition = sample_word(s),
         .idx = (uint32_t)sample_number(s, AVSP_SEGMENTS_MAX - 1),
         .name = sample_word(s),
@@ -363,6 +363,8 @@ static struct avsp_segment sample_segment(struct sampler *s)
         .bytes = sample_number(s, INT64_MAX),
         .sha256 = sample_sha256(s),
     };
+    segment.key_bytes = sample_number(s, segment.bytes);
+    return segment;
 }
 
 struct avsp_outputs sample_outputs(struct sampler *s)
@@ -550,7 +552,7 @@ void dump_outputs(struct avsp_buf *buf, const struct avsp_outputs *outputs)
         avsp_buf_printf(buf, "segment %s %" PRIu32 " %s %" PRId64 "+%" PRId64 " %" PRIu64,
                         g->rendition, g->idx, g->name, g->start_ticks, g->duration_ticks,
                         g->frames);
-        avsp_buf_printf(buf, " %" PRIu64 " %s\n", g->bytes, g->sha256);
+        avsp_buf_printf(buf, " %" PRIu64 "/%" PRIu64 " %s\n", g->key_bytes, g->bytes, g->sha256);
     }
     dump_warnings(buf, outputs->warnings, outputs->n_warnings);
 }

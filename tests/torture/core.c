@@ -139,10 +139,11 @@ static enum avsp_code run_playlist(void *fixture, struct avsp_err *err)
                                             .duration_ticks = 4000,
                                             .frames = 100,
                                             .bytes = 1000,
-                                            .sha256 = HASH};
+                                            .sha256 = HASH,
+                                            .key_bytes = 400};
     const struct avsp_playlist_rendition one = {&video, segments, AVSP_ARRAY_LEN(segments)};
     const struct avsp_playlist_set set = {&one, 1};
-    const char *const uris[] = {"v0/playlist.m3u8"};
+    const struct avsp_playlist_uris uris[] = {{"v0/playlist.m3u8", "v0/iframes.m3u8"}};
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) media;
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) multivariant;
     avsp_buf_init(&media, 1 << 20);

@@ -7,9 +7,11 @@ from harness import mp4, playlists
 
 
 class Copy:
-    """A copy of a presentation of ours whose files have names without hashes: manifest.m3u8, v0/p.m3u8, v0/init.mp4, v0/0.m4s…"""
+    """A copy of a presentation of ours whose files have names without hashes: manifest.m3u8, v0/p.m3u8, v0/init.mp4, v0/0.m4s…
 
-    def __init__(self, original, folder):
+    With `iframes` also v0/i.m3u8: otherwise that list is left out, for most damage to a segment would show in it a second time."""
+
+    def __init__(self, original, folder, iframes=False):
         self.folder = folder
         found = playlists.read(original / "manifest.m3u8")
         folder.mkdir()
@@ -24,6 +26,14 @@ class Copy:
                 lines = lines.replace(old, new)
             (here / "p.m3u8").write_text(lines)
             text = text.replace(uri, f"{here.name}/p.m3u8")
+            for keys in media.path.parent.glob("iframes-*.m3u8"):
+                lines = keys.read_text()
+                for old, new in names.items():
+                    lines = lines.replace(old, new)
+                (here / "i.m3u8").write_text(lines)
+                text = text.replace(f"{here.name}/{keys.name}", f"{here.name}/i.m3u8")
+        if not iframes:
+            text = re.sub("^#EXT-X-I-FRAME-STREAM-INF.*\n", "", text, flags=re.M)
         (folder / "manifest.m3u8").write_text(text)
 
     def path(self, name):
@@ -63,23 +73,30 @@ def offset_of(data, kind):
     return at + 4
 
 
+def offsets_of(data, kind):
+    """Where the bodies of all boxes of a kind begin: a segment has two fragments, the keyframe and the rest."""
+    found = [m.end() for m in re.finditer(re.escape(kind), bytes(data))]
+    assert found, f"no {kind}"
+    return found
+
+
 def shift_tfdt(seconds):
     """Moves a segment on its timeline."""
     def change(copy, rendition, i):
         timescale = mp4.read_init(copy.path(f"{rendition}/init.mp4").read_bytes()).timescale
 
         def patch(data):
-            at = offset_of(data, b"tfdt")
-            form = ">Q" if data[at] == 1 else ">I"
-            ticks = struct.unpack_from(form, data, at + 4)[0] + round(seconds * timescale)
-            struct.pack_into(form, data, at + 4, ticks)
+            for at in offsets_of(data, b"tfdt"):
+                form = ">Q" if data[at] == 1 else ">I"
+                ticks = struct.unpack_from(form, data, at + 4)[0] + round(seconds * timescale)
+                struct.pack_into(form, data, at + 4, ticks)
         copy.patch(f"{rendition}/{i}.m4s", patch)
     return change
 
 
 def sample_tables(data):
-    """Offsets of the first trun: (count, first sample's entry, bytes of an entry, flags)."""
-    at = offset_of(data, b"trun")
+    """Offsets of the last trun: (count, first sample's entry, bytes of an entry, flags)."""
+    at = offsets_of(data, b"trun")[-1]
     flags = int.from_bytes(data[at + 1:at + 4], "big")
     first = at + 8 + (4 if flags & 1 else 0) + (4 if flags & 4 else 0)
     return at + 4, first, 4 * bin(flags & 0xF00).count("1"), flags

@@ -19,6 +19,7 @@ class Media:
     extinf: list  # exact, as printed
     files: list
     init_file: object
+    ranges: list = dataclasses.field(default_factory=list)  # as printed: "length@offset"
     init: object = None
     segments: list = None
 
@@ -34,6 +35,7 @@ class Presentation:
     variants: list  # attributes, each with URI
     audio: list
     media: dict  # URI: Media
+    iframes: list = dataclasses.field(default_factory=list)  # attributes
 
     @property
     def sound_alone(self):
@@ -65,6 +67,8 @@ def read_media(path):
         elif tag == "#EXT-X-MAP":
             assert media.init_file is None, f"{path}: two EXT-X-MAP"
             media.init_file = path.parent / attributes(value)["URI"]
+        elif tag == "#EXT-X-BYTERANGE":
+            media.ranges.append(value)
         elif line.startswith("#"):
             media.tags[tag] = value
         elif line:
@@ -85,6 +89,8 @@ def read(manifest):
             pending = attributes(value)
         elif tag == "#EXT-X-MEDIA":
             found.audio.append(attributes(value))
+        elif tag == "#EXT-X-I-FRAME-STREAM-INF":
+            found.iframes.append(attributes(value))
         elif line.startswith("#"):
             found.tags[tag] = value
         elif line:
@@ -128,6 +134,26 @@ def check_media(media, is_video):
         measured = fractions.Fraction(segment.start + segment.duration - priming, scale)
         assert abs(printed - measured) < fractions.Fraction(1, 1000), f"{name}: {float(printed)} for {float(measured)}"
     return printed
+
+
+def check_iframes(presentation):
+    """Each picture has a list of keyframes: the same segments at the same times, of each the fragment that holds its first frame alone."""
+    pictures = [presentation.media[v["URI"]] for v in presentation.variants]
+    assert len(presentation.iframes) == len(pictures)
+    for entry, variant, media in zip(presentation.iframes, presentation.variants, pictures):
+        assert all(entry[k] == variant[k] for k in ("RESOLUTION", "VIDEO-RANGE")), entry
+        assert entry["CODECS"] == variant["CODECS"].split(",")[0]
+        keys = read_media(presentation.folder / entry["URI"])
+        assert "#EXT-X-I-FRAMES-ONLY" in keys.tags and "#EXT-X-ENDLIST" in keys.tags
+        assert (keys.files, keys.extinf, keys.init_file) == (media.files, media.extinf, media.init_file)
+        assert len(keys.ranges) == len(keys.files)
+        rates = []
+        for i, (file, bytes_at) in enumerate(zip(keys.files, keys.ranges)):
+            length, at = map(int, bytes_at.split("@"))
+            key = mp4.read_segment(file.read_bytes()[at:at + length])
+            assert key.samples == 1 and key.start == media.segments[i].start, f"{file}: {bytes_at}: {key}"
+            rates.append(length * 8 / keys.extinf[i])
+        assert int(entry["BANDWIDTH"]) <= max(rates) * 1.01, entry
 
 
 def bits_a_second(media):
@@ -183,6 +209,7 @@ def check(presentation, bit_depth=8):
     if presentation.sound_alone:
         check_sound_alone(presentation)
         return
+    check_iframes(presentation)
     for variant in presentation.variants:
         media = presentation.media[variant["URI"]]
         codecs = variant["CODECS"].split(",")
@@ -210,6 +237,7 @@ def named_files(presentation):
     files = {presentation.folder / "manifest.m3u8"}
     for media in presentation.media.values():
         files |= {media.path, media.init_file, *media.files}
+    files |= {presentation.folder / entry["URI"] for entry in presentation.iframes}
     return {str(f.relative_to(presentation.folder)) for f in files}
 
 
