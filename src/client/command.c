@@ -106,6 +106,9 @@ enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
     if (rc != AVSP_OK)
         return rc;
     options.film_grain = (int32_t)grain;
+    const char *ladder = avsp_cli_str(args, "ladder");
+    if (ladder != NULL && avsp_ladder_parse(ladder, &options.ladder, err) != AVSP_OK)
+        return avsp_err_wrap(err, "--ladder");
     *ret_options = options;
     return AVSP_OK;
 }

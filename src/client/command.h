@@ -38,9 +38,13 @@ enum avsp_exit {
 #define AVSP_OPTIONS_OF_A_PICTURE                                                                  \
     {"deinterlace", "HOW", "AVSPL1T_DEINTERLACE", "frames",                                        \
      "Of interlaced pictures: frames (one for each frame), fields (one for each field), or off."}, \
+        {"film-grain", "N", "AVSPL1T_FILM_GRAIN", "0",                                             \
+         "Film grain, 0 to 50: taken off the picture, and put on again by the player."},           \
     {                                                                                              \
-        "film-grain", "N", "AVSPL1T_FILM_GRAIN", "0",                                              \
-            "Film grain, 0 to 50: taken off the picture, and put on again by the player."          \
+        "ladder", "RUNGS", "AVSPL1T_LADDER", NULL,                                                 \
+            "Several renditions of the picture: auto, or HEIGHT[:CRF[:PRESET]],… Default: one, " \
+            "of "                                                                                  \
+            "the source's size. None is larger than that."                                         \
     }
 #define AVSP_OPTIONS_OF_A_JOB                                                                      \
     {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",                                       \

@@ -67,18 +67,17 @@ static enum avsp_code check_rung(const struct avsp_ladder *ladder, uint32_t i, s
 {
     const struct avsp_rung *rung = &ladder->rungs[i];
     if (rung->height_px < AVSP_RUNG_MIN_PX || rung->height_px > AVSP_RUNG_MAX_PX)
-        return avsp_err_set(err, AVSP_INVALID, "ladder: a height of %" PRId32 " is not in %d to %d",
+        return avsp_err_set(err, AVSP_INVALID, "a height of %" PRId32 " is not in %d to %d",
                             rung->height_px, AVSP_RUNG_MIN_PX, AVSP_RUNG_MAX_PX);
     if (rung->crf < 0 || rung->crf > AVSP_CRF_MAX)
-        return avsp_err_set(err, AVSP_INVALID, "ladder: a CRF of %" PRId32 " is not in 1 to %d",
-                            rung->crf, AVSP_CRF_MAX);
+        return avsp_err_set(err, AVSP_INVALID, "a CRF of %" PRId32 " is not in 1 to %d", rung->crf,
+                            AVSP_CRF_MAX);
     if (rung->preset < 0 || rung->preset > AVSP_PRESET_MAX)
-        return avsp_err_set(err, AVSP_INVALID, "ladder: a preset of %" PRId32 " is not in 1 to %d",
+        return avsp_err_set(err, AVSP_INVALID, "a preset of %" PRId32 " is not in 1 to %d",
                             rung->preset, AVSP_PRESET_MAX);
     for (uint32_t k = 0; k < i; k++)
         if (ladder->rungs[k].height_px == rung->height_px)
-            return avsp_err_set(err, AVSP_INVALID, "ladder: %" PRId32 " is there twice",
-                                rung->height_px);
+            return avsp_err_set(err, AVSP_INVALID, "%" PRId32 " is there twice", rung->height_px);
     return AVSP_OK;
 }
 
@@ -98,7 +97,7 @@ enum avsp_code avsp_picture_options_check(const struct avsp_picture_options *opt
     for (uint32_t i = 0; i < options->ladder.n_rungs; i++) {
         enum avsp_code rc = check_rung(&options->ladder, i, err);
         if (rc != AVSP_OK)
-            return rc;
+            return avsp_err_wrap(err, "ladder");
     }
     return AVSP_OK;
 }
@@ -163,10 +162,10 @@ enum avsp_code avsp_ladder_parse(const char *text, struct avsp_ladder *ret_ladde
     ladder.is_auto = strcmp(text, "auto") == 0;
     while (!ladder.is_auto && *rest != '\0') {
         if (ladder.n_rungs == AVSP_RUNGS_MAX)
-            return avsp_err_set(err, AVSP_INVALID, "ladder: more than %d rungs", AVSP_RUNGS_MAX);
+            return avsp_err_set(err, AVSP_INVALID, "more than %d rungs", AVSP_RUNGS_MAX);
         if (!take_rung(&rest, &ladder.rungs[ladder.n_rungs++]))
             return avsp_err_set(err, AVSP_INVALID,
-                                "ladder: \"%.100s\" is not auto or HEIGHT[:CRF[:PRESET]],…", text);
+                                "\"%.100s\" is not auto or HEIGHT[:CRF[:PRESET]],…", text);
         rest += *rest == ',';
     }
     for (uint32_t i = 0; i < ladder.n_rungs; i++) {

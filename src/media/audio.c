@@ -84,7 +84,7 @@ static enum avsp_code report_rendition(struct run *run, struct avsp_err *err)
 static enum avsp_code cut(struct run *run, struct avsp_err *err)
 {
     char name[AVSP_SEGMENT_NAME_BYTES];
-    avsp_segment_name(run->idx, name);
+    avsp_segment_name(run->name, run->idx, name);
     struct avsp_fmp4_file file = {0};
     enum avsp_code rc = avsp_fmp4_cut(run->mux, name, &file, err);
     if (rc == AVSP_OK && !run->told)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 struct avsp_encode_segment {
+    const char *rendition;
     uint32_t idx;
     AVCodecContext *encoder;
     struct avsp_fmp4 *mux;
@@ -20,18 +21,20 @@ struct avsp_encode_segment {
     uint64_t sum_packets;
 };
 
-void avsp_segment_name(uint32_t idx, char ret_name[AVSP_SEGMENT_NAME_BYTES])
+void avsp_segment_name(const char *rendition, uint32_t idx, char ret_name[AVSP_SEGMENT_NAME_BYTES])
 {
-    snprintf(ret_name, AVSP_SEGMENT_NAME_BYTES, "%05" PRIu32 ".m4s", idx);
+    snprintf(ret_name, AVSP_SEGMENT_NAME_BYTES, "%.8s-%05" PRIu32 ".m4s", rendition, idx);
 }
 
-enum avsp_code avsp_encode_segment_begin(const struct avsp_av1_options *options, uint32_t idx,
+enum avsp_code avsp_encode_segment_begin(const struct avsp_av1_options *options,
+                                         const char *rendition, uint32_t idx,
                                          struct avsp_encode_segment **ret_seg, struct avsp_err *err)
 {
     struct avsp_encode_segment *AVSP_CLEANUP(avsp_encode_segment_free) seg = calloc(1, sizeof *seg);
     if (seg == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for a segment");
     seg->idx = idx;
+    seg->rendition = rendition;
     seg->pkt = av_packet_alloc();
     seg->held = av_packet_alloc();
     if (seg->pkt == NULL || seg->held == NULL)
@@ -95,7 +98,7 @@ static enum avsp_code release_held(struct avsp_encode_segment *seg, int64_t end_
 static enum avsp_code end_key(struct avsp_encode_segment *seg, struct avsp_err *err)
 {
     char name[AVSP_SEGMENT_NAME_BYTES];
-    avsp_segment_name(seg->idx, name);
+    avsp_segment_name(seg->rendition, seg->idx, name);
     return avsp_fmp4_part(seg->mux, name, &seg->key_bytes, err);
 }
 
@@ -178,7 +181,7 @@ enum avsp_code avsp_encode_segment_end(struct avsp_encode_segment *seg, int64_t 
         .duration_ticks = end_ticks - seg->first_ticks,
         .frames = seg->n_frames,
     };
-    avsp_segment_name(seg->idx, facts.name);
+    avsp_segment_name(seg->rendition, seg->idx, facts.name);
     rc = avsp_fmp4_cut(seg->mux, facts.name, &facts.file, err);
     facts.key_bytes = seg->n_packets > 1 ? seg->key_bytes : facts.file.bytes;
     if (rc == AVSP_OK)

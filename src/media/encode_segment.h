@@ -26,11 +26,14 @@ struct avsp_encode_facts {
     uint64_t key_bytes; ///< of the file: its first frame, as a fragment of its own
 };
 
-/// "00012.m4s".
-void avsp_segment_name(uint32_t idx, char ret_name[AVSP_SEGMENT_NAME_BYTES]);
+/// "v0-00012.m4s".
+/// @param rendition  its name, 1 to 8 bytes
+void avsp_segment_name(const char *rendition, uint32_t idx, char ret_name[AVSP_SEGMENT_NAME_BYTES]);
 
+/// @param rendition  its name, for that of the file; borrowed until free.
 /// @param ret_seg returned: free with avsp_encode_segment_free. @return as avsp_av1_open and avsp_fmp4_open.
-enum avsp_code avsp_encode_segment_begin(const struct avsp_av1_options *options, uint32_t idx,
+enum avsp_code avsp_encode_segment_begin(const struct avsp_av1_options *options,
+                                         const char *rendition, uint32_t idx,
                                          struct avsp_encode_segment **ret_seg,
                                          struct avsp_err *err) AVSP_CHECKED;
 

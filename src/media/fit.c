@@ -3,7 +3,10 @@
 #include "media/averr.h"
 
 #include <libavutil/imgutils.h>
+#include <libavutil/opt.h>
 #include <libavutil/pixdesc.h>
+
+#define HALF_SAMPLE 128
 
 void avsp_fit_deinit(struct avsp_fit *fit)
 {
@@ -46,18 +49,58 @@ static const int *coefficients(enum AVColorSpace matrix)
     }
 }
 
+/// Where chroma samples lie between luma samples, in 1/256 of their distance.
+static int set_chroma_positions(struct SwsContext *sws, enum AVChromaLocation location)
+{
+    bool center = location == AVCHROMA_LOC_CENTER || location == AVCHROMA_LOC_TOP ||
+                  location == AVCHROMA_LOC_BOTTOM;
+    bool top = location == AVCHROMA_LOC_TOPLEFT || location == AVCHROMA_LOC_TOP;
+    bool bottom = location == AVCHROMA_LOC_BOTTOMLEFT || location == AVCHROMA_LOC_BOTTOM;
+    static const char *const across[] = {"src_h_chr_pos", "dst_h_chr_pos"};
+    static const char *const down[] = {"src_v_chr_pos", "dst_v_chr_pos"};
+    int av = 0;
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(across) && av >= 0; i++) {
+        av = av_opt_set_int(sws, across[i], center ? HALF_SAMPLE : 0, 0);
+        if (av >= 0)
+            av = av_opt_set_int(sws, down[i], top ? 0 : bottom ? 2 * HALF_SAMPLE : HALF_SAMPLE, 0);
+    }
+    return av;
+}
+
+/// Accurate rounding and bit-exact code paths give the same bytes with and without AVX2.
+static int set_scaler(struct SwsContext *sws, const AVFrame *in, enum AVPixelFormat format,
+                      int width, int height, const struct avsp_fit_target *to)
+{
+    const struct {
+        const char *name;
+        int64_t value;
+    } options[] = {
+        {"srcw", in->width},
+        {"srch", in->height},
+        {"src_format", format},
+        {"dstw", width},
+        {"dsth", height},
+        {"dst_format", to->pix_fmt},
+        {"sws_flags",
+         SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP},
+    };
+    int av = set_chroma_positions(sws, to->chroma_location);
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(options) && av >= 0; i++)
+        av = av_opt_set_int(sws, options[i].name, options[i].value, 0);
+    return av;
+}
+
 struct SwsContext *avsp_fit_scaler(const AVFrame *in, int width, int height,
                                    const struct avsp_fit_target *to)
 {
     bool full_range = to->source_full_range;
     enum AVPixelFormat format = avsp_fit_plain_format(in->format, &full_range);
-    // Accurate rounding and bit-exact code paths give the same bytes with and without AVX2.
-    struct SwsContext *sws = sws_getContext(
-        in->width, in->height, format, width, height, to->pix_fmt,
-        SWS_BICUBIC | SWS_ACCURATE_RND | SWS_BITEXACT | SWS_FULL_CHR_H_INT | SWS_FULL_CHR_H_INP,
-        NULL, NULL, NULL);
-    if (sws == NULL)
+    struct SwsContext *sws = sws_alloc_context();
+    if (sws == NULL || set_scaler(sws, in, format, width, height, to) < 0 ||
+        sws_init_context(sws, NULL, NULL) < 0) {
+        sws_freeContext(sws);
         return NULL;
+    }
     const int *table = coefficients(to->matrix);
     const int unity = 1 << 16; // swscale's 16.16 fixed point
     // A conversion without a matrix refuses the call and needs none.

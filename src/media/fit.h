@@ -19,8 +19,9 @@ struct avsp_fit_target {
     int width_px;
     int height_px;
     enum AVPixelFormat pix_fmt;
-    AVRational sample_aspect; ///< 0/1 = unknown, taken as square
-    enum AVColorSpace matrix; ///< of the source and of the result
+    AVRational sample_aspect;              ///< 0/1 = unknown, taken as square
+    enum AVChromaLocation chroma_location; ///< likewise; unspecified = left
+    enum AVColorSpace matrix;              ///< of the source and of the result
     bool source_full_range;
     bool full_range;
 };

@@ -53,13 +53,29 @@ static void note_fields(const struct avsp_piece_header *header, const struct avs
         add(notes, "its interlaced pictures are deinterlaced (bwdif), a picture for each frame");
 }
 
+static void note_rungs(const struct avsp_piece_header *header, const struct avsp_ladder *ladder,
+                       struct avsp_notes *notes)
+{
+    struct avsp_picture_size own = avsp_picture_own_size(header);
+    uint32_t source = AVSP_MIN(own.width_px, own.height_px);
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < ladder->n_rungs; i++)
+        n += (uint32_t)ladder->rungs[i].height_px > source;
+    if (n > 0)
+        add(notes,
+            "%u of the ladder's rungs would be larger than the source's %u lines: left out, or of "
+            "that size",
+            n, source);
+}
+
 enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_header *header,
+                             const struct avsp_picture_options *options,
                              const struct avsp_glance *glance, bool odd_rotation,
                              struct avsp_notes *ret_notes, struct avsp_err *err)
 {
     struct avsp_notes notes = {.n = 0};
     struct avsp_picture *AVSP_CLEANUP(avsp_picture_free) picture = NULL;
-    enum avsp_code rc = avsp_picture_new(header, &picture, err);
+    enum avsp_code rc = avsp_picture_new(header, NULL, &picture, err);
     if (rc != AVSP_OK)
         return rc;
     const struct avsp_picture_format *made = avsp_picture_get_format(picture);
@@ -75,6 +91,7 @@ enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_head
         note_format(format, &notes);
     note_dynamic(video, glance, &notes);
     note_fields(header, glance, &notes);
+    note_rungs(header, &options->ladder, &notes);
     *ret_notes = notes;
     return AVSP_OK;
 }

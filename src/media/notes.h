@@ -16,9 +16,11 @@ struct avsp_notes {
     size_t n;
 };
 
-/// @param header  describes the picture (avsp_tracks_describe), fields included.
+/// @param header   describes the picture (avsp_tracks_describe), fields included.
+/// @param options  what the job asks of it.
 /// @return OK; INVALID a size that is not one; NO_MEMORY.
 enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_header *header,
+                             const struct avsp_picture_options *options,
                              const struct avsp_glance *glance, bool odd_rotation,
                              struct avsp_notes *ret_notes, struct avsp_err *err) AVSP_CHECKED;
 

@@ -12,6 +12,8 @@ struct avsp_picture {
     struct avsp_picture_format format;
     int source_width; ///< of the coded picture, as the header has it
     int source_height;
+    int kept_width; ///< even: what is left of it for 4:2:0
+    int kept_height;
     int scaled_width; ///< even, before it is turned
     int scaled_height;
     int upright_width; ///< even, before black is put around it
@@ -42,10 +44,23 @@ static enum AVChromaLocation chroma_location(const struct avsp_piece_header *hea
     return AVCHROMA_LOC_UNSPECIFIED;
 }
 
+static bool is_sideways(const struct avsp_piece_header *header)
+{
+    return header->rotation == 90 || header->rotation == 270;
+}
+
+struct avsp_picture_size avsp_picture_own_size(const struct avsp_piece_header *header)
+{
+    uint32_t width = (uint32_t)even(header->width_px);
+    uint32_t height = (uint32_t)even(header->height_px);
+    return is_sideways(header) ? (struct avsp_picture_size){height, width}
+                               : (struct avsp_picture_size){width, height};
+}
+
 static void set_format(struct avsp_picture *pic, const struct avsp_piece_header *header)
 {
     struct avsp_picture_format *fmt = &pic->format;
-    bool sideways = header->rotation == 90 || header->rotation == 270;
+    bool sideways = is_sideways(header);
     pic->upright_width = sideways ? pic->scaled_height : pic->scaled_width;
     pic->upright_height = sideways ? pic->scaled_width : pic->scaled_height;
     fmt->width_px = AVSP_MAX(pic->upright_width, AVSP_PICTURE_MIN_PX);
@@ -65,7 +80,8 @@ static void set_format(struct avsp_picture *pic, const struct avsp_piece_header 
 }
 
 enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
-                                struct avsp_picture **ret_pic, struct avsp_err *err)
+                                const struct avsp_picture_size *size, struct avsp_picture **ret_pic,
+                                struct avsp_err *err)
 {
     if (header->width_px < 1 || header->height_px < 1 || header->width_px > MAX_PX ||
         header->height_px > MAX_PX)
@@ -76,8 +92,11 @@ enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for pictures");
     pic->source_width = (int)header->width_px;
     pic->source_height = (int)header->height_px;
-    pic->scaled_width = even(header->width_px);
-    pic->scaled_height = even(header->height_px);
+    struct avsp_picture_size to = size != NULL ? *size : avsp_picture_own_size(header);
+    pic->kept_width = even(header->width_px);
+    pic->kept_height = even(header->height_px);
+    pic->scaled_width = (int)(is_sideways(header) ? to.height_px : to.width_px);
+    pic->scaled_height = (int)(is_sideways(header) ? to.width_px : to.height_px);
     pic->rotation = header->rotation;
     pic->hflip = header->hflip;
     set_format(pic, header);
@@ -86,6 +105,7 @@ enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
         .height_px = pic->scaled_height,
         .pix_fmt = pic->format.pix_fmt,
         .sample_aspect = {header->sample_aspect.num, header->sample_aspect.den},
+        .chroma_location = (enum AVChromaLocation)header->chroma_location,
         .matrix = pic->format.matrix,
         .source_full_range = header->full_range,
         .full_range = pic->format.range == AVCOL_RANGE_JPEG,
@@ -166,8 +186,8 @@ static enum avsp_code scale(struct avsp_picture *pic, const AVFrame *in, AVFrame
     bool full_range = pic->fit.to.source_full_range;
     enum AVPixelFormat plain = avsp_fit_plain_format(in->format, &full_range);
     // The row or column that 4:2:0 has no place for is left out on the right or at the bottom.
-    view->width = AVSP_MIN(view->width, pic->scaled_width);
-    view->height = AVSP_MIN(view->height, pic->scaled_height);
+    view->width = pic->kept_width;
+    view->height = pic->kept_height;
     if (plain == pic->format.pix_fmt && view->width == pic->scaled_width &&
         view->height == pic->scaled_height && full_range == pic->fit.to.full_range) {
         view->format = plain;

@@ -35,9 +35,20 @@ struct avsp_picture_format {
 
 struct avsp_picture;
 
-/// @return OK; INVALID a size that is not one; NO_MEMORY. @param ret_pic returned: free with avsp_picture_free.
+/// A size of pictures that stand upright.
+struct avsp_picture_size {
+    uint32_t width_px;
+    uint32_t height_px;
+};
+
+/// The source's own size, upright, without the row or column that 4:2:0 has no place for.
+struct avsp_picture_size avsp_picture_own_size(const struct avsp_piece_header *header);
+
+/// @param size  even; what pictures are scaled to. NULL = the source's own.
+/// @param ret_pic returned: free with avsp_picture_free. @return OK; INVALID a size that is not one; NO_MEMORY.
 enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
-                                struct avsp_picture **ret_pic, struct avsp_err *err) AVSP_CHECKED;
+                                const struct avsp_picture_size *size, struct avsp_picture **ret_pic,
+                                struct avsp_err *err) AVSP_CHECKED;
 void avsp_picture_free(struct avsp_picture **pic);
 
 /// Borrowed until free.

@@ -1,11 +1,13 @@
 #include "media/steps.h"
 
+#include "core/ladder.h"
 #include "core/plan.h"
 #include "media/fields.h"
 #include "media/left_out.h"
 #include "media/libraries.h"
 #include "media/lookahead.h"
 #include "media/notes.h"
+#include "media/picture.h"
 
 #include <inttypes.h>
 #include <libavutil/pixdesc.h>
@@ -52,8 +54,8 @@ static enum avsp_code look(struct probe *probe)
                          &odd_rotation);
     avsp_fields_decide(video->codecpar, &probe->ahead.glance, probe->step->picture.deinterlace,
                        &probe->facts);
-    rc =
-        avsp_notes_of(video, &probe->facts, &probe->ahead.glance, odd_rotation, &probe->notes, why);
+    rc = avsp_notes_of(video, &probe->facts, &probe->step->picture, &probe->ahead.glance,
+                       odd_rotation, &probe->notes, why);
     if (rc != AVSP_OK)
         return rc;
     if (probe->ahead.n_pts == 0 && probe->reader.doubt == NULL)
@@ -123,6 +125,22 @@ static void describe(const struct probe *probe, const AVStream *stream, struct a
     }
 }
 
+static void plan_picture(const struct probe *probe, struct avsp_buf *buf)
+{
+    const struct avsp_ladder *ladder = &probe->step->picture.ladder;
+    struct avsp_picture_size own = avsp_picture_own_size(&probe->facts);
+    struct avsp_ladder_rung rungs[AVSP_PICTURES_MAX];
+    size_t n = avsp_ladder_plan(ladder, own.width_px, own.height_px, 0, 0, rungs);
+    avsp_buf_puts(buf, "→ AV1");
+    for (size_t i = 0; i < n; i++) {
+        avsp_buf_printf(buf, ", %s", rungs[i].name);
+        if (ladder->is_auto || ladder->n_rungs > 0)
+            avsp_buf_printf(buf, " %" PRIu32 "x%" PRIu32, rungs[i].width_px, rungs[i].height_px);
+    }
+    if (probe->reader.doubt != NULL)
+        avsp_buf_printf(buf, "; decoded in the split, because %s", probe->reader.doubt);
+}
+
 /// What a job does with the stream.
 static void plan(const struct probe *probe, const AVStream *stream, struct avsp_buf *buf)
 {
@@ -133,10 +151,8 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
         (type == AVMEDIA_TYPE_VIDEO && !avsp_tracks_is_still(stream)) || type == AVMEDIA_TYPE_AUDIO;
     if (plays && probe->obstacle.code != AVSP_OK)
         avsp_buf_printf(buf, "cannot be encoded: %s", probe->obstacle.text);
-    else if (stream == tracks->video && probe->reader.doubt != NULL)
-        avsp_buf_printf(buf, "→ AV1, v0; decoded in the split, because %s", probe->reader.doubt);
     else if (stream == tracks->video)
-        avsp_buf_puts(buf, "→ AV1, v0");
+        plan_picture(probe, buf);
     else if (avsp_tracks_find_audio(tracks, stream->index, &track))
         avsp_buf_printf(buf, "→ AAC, a%zu%s", track,
                         tracks->video != NULL ? "" : ", without a picture");

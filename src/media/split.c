@@ -59,7 +59,8 @@ static enum avsp_code warn_of_changes(struct split *split, const AVStream *video
                                       struct avsp_err *err)
 {
     struct avsp_notes notes;
-    enum avsp_code rc = avsp_notes_of(video, facts, &split->glance, odd_rotation, &notes, err);
+    enum avsp_code rc = avsp_notes_of(video, facts, &split->step->picture, &split->glance,
+                                      odd_rotation, &notes, err);
     for (size_t i = 0; rc == AVSP_OK && i < notes.n; i++)
         rc = avsp_control_warn(split->ctl, err, "%s", notes.texts[i]);
     return rc;

@@ -1,3 +1,4 @@
+#include "core/ladder.h"
 #include "core/naming.h"
 #include "worker/publish.h"
 #include "worker/run.h"
@@ -17,19 +18,21 @@ static enum avsp_code keep_rendition(struct avsp_run *run, const struct avsp_ren
 {
     enum avsp_media_kind kind =
         run->task->kind == AVSP_TASK_AUDIO ? AVSP_MEDIA_AUDIO : AVSP_MEDIA_VIDEO;
-    if (run->made.n_renditions > 0 || reported->kind != kind)
+    size_t max = kind == AVSP_MEDIA_VIDEO ? AVSP_PICTURES_MAX : 1;
+    if (run->made.n_renditions == max || reported->kind != kind)
         return avsp_err_set(err, AVSP_INTERNAL, "the media step reports a rendition too many");
-    struct avsp_rendition *r = avsp_arena_array(run->arena, 1, sizeof *r);
-    if (r == NULL)
+    if (run->made.renditions == NULL)
+        run->made.renditions = avsp_arena_array(run->arena, max, sizeof *run->made.renditions);
+    if (run->made.renditions == NULL)
         return avsp_arena_failed(run->arena, err);
+    struct avsp_rendition *r = &run->made.renditions[run->made.n_renditions];
     *r = *reported;
     const char **const texts[] = {&r->name,        &r->init_name, &r->init_sha256, &r->codecs,
                                   &r->video_range, &r->language,  &r->title};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
         if ((*texts[i] = avsp_arena_strdup(run->arena, *texts[i])) == NULL)
             return avsp_arena_failed(run->arena, err);
-    run->made.renditions = r;
-    run->made.n_renditions = 1;
+    run->made.n_renditions++;
     return AVSP_OK;
 }
 
@@ -55,11 +58,11 @@ static enum avsp_code take_report(void *opaque, const struct avsp_report *report
 /// How far from its place on the timeline a segment may begin: sound is cut at frames, and has its priming.
 #define PLACE_SLACK_S 2
 
-/// Is a segment where its index says, and behind the one before it? @param before  NULL: it is the first.
-static bool is_in_place(const struct avsp_run *run, const struct avsp_segment *s,
-                        const struct avsp_segment *before)
+/// Is a segment of @p r where its index says, and behind the one before it? @param before  NULL: it is the first.
+static bool is_in_place(const struct avsp_run *run, const struct avsp_rendition *r,
+                        const struct avsp_segment *s, const struct avsp_segment *before)
 {
-    int64_t scale = run->made.renditions[0].timescale;
+    int64_t scale = r->timescale;
     int64_t length_s = run->task->segment_seconds;
     int64_t from_s = (int64_t)s->idx * length_s;
     return s->idx >= run->task->idx && s->start_ticks / scale >= from_s - PLACE_SLACK_S &&
@@ -67,6 +70,32 @@ static bool is_in_place(const struct avsp_run *run, const struct avsp_segment *s
            s->duration_ticks / scale <= AVSP_SEGMENTS_MAX * (int64_t)AVSP_SEGMENT_SECONDS_MAX &&
            (before == NULL || (s->idx > before->idx &&
                                s->start_ticks >= before->start_ticks + before->duration_ticks));
+}
+
+/// Is the rendition one that this task may make, and are its segments in order? @param ret_n  how many.
+static enum avsp_code check_rendition(const struct avsp_run *run, size_t which, size_t *ret_n,
+                                      struct avsp_err *err)
+{
+    const struct avsp_outputs *made = &run->made;
+    const struct avsp_rendition *r = &made->renditions[which];
+    char prefix = run->task->kind == AVSP_TASK_AUDIO ? 'a' : 'v';
+    bool named = r->name[0] == prefix && strlen(r->name) >= 2 && strlen(r->name) <= 4 &&
+                 strspn(r->name + 1, "0123456789") == strlen(r->name + 1);
+    for (size_t i = 0; i < which; i++)
+        named = named && strcmp(r->name, made->renditions[i].name) != 0;
+    if (!named)
+        return avsp_err_set(err, AVSP_INTERNAL, "the media step made a rendition \"%s\"", r->name);
+    const struct avsp_segment *before = NULL;
+    for (size_t i = 0; i < made->n_segments; i++) {
+        const struct avsp_segment *s = &made->segments[i];
+        if (strcmp(s->rendition, r->name) != 0)
+            continue;
+        if (!is_in_place(run, r, s, before))
+            return avsp_err_set(err, AVSP_INTERNAL, "the media step made segments out of order");
+        before = s;
+        ++*ret_n;
+    }
+    return AVSP_OK;
 }
 
 /// Does what was reported make sense as a whole?
@@ -77,17 +106,22 @@ static enum avsp_code check_made(const struct avsp_run *run, struct avsp_err *er
         return made->n_segments == 1
                    ? AVSP_OK
                    : avsp_err_set(err, AVSP_INTERNAL, "the encode did not make one file");
-    if (made->n_renditions != 1 || made->n_segments == 0)
-        return avsp_err_set(err, AVSP_INTERNAL, "the media step made no segments");
-    char prefix = run->task->kind == AVSP_TASK_AUDIO ? 'a' : 'v';
-    const char *name = made->renditions[0].name;
-    if (name[0] != prefix || strspn(name + 1, "0123456789") != strlen(name + 1) ||
-        strlen(name) < 2 || strlen(name) > 4)
-        return avsp_err_set(err, AVSP_INTERNAL, "the media step made a rendition \"%s\"", name);
-    for (size_t i = 0; i < made->n_segments; i++)
-        if (strcmp(made->segments[i].rendition, name) != 0 ||
-            !is_in_place(run, &made->segments[i], i > 0 ? &made->segments[i - 1] : NULL))
-            return avsp_err_set(err, AVSP_INTERNAL, "the media step made segments out of order");
+    size_t n_first = 0;
+    size_t n_all = 0;
+    for (size_t i = 0; i < made->n_renditions; i++) {
+        size_t n = 0;
+        enum avsp_code rc = check_rendition(run, i, &n, err);
+        if (rc != AVSP_OK)
+            return rc;
+        n_first = i == 0 ? n : n_first;
+        n_all += n;
+        if (n != n_first)
+            return avsp_err_set(err, AVSP_INTERNAL, "%s and %s have not the same segments",
+                                made->renditions[0].name, made->renditions[i].name);
+    }
+    if (n_all == 0 || n_all != made->n_segments)
+        return avsp_err_set(err, AVSP_INTERNAL,
+                            "the media step made no segments, or some of no rendition");
     return AVSP_OK;
 }
 

@@ -201,7 +201,8 @@ def check(presentation, bit_depth=8):
     assert "#EXT-X-INDEPENDENT-SEGMENTS" in presentation.tags
     ends = {}
     for uri, media in presentation.media.items():
-        ends[uri] = check_media(media, media is presentation.video)
+        is_video = not presentation.sound_alone and uri in [v["URI"] for v in presentation.variants]
+        ends[uri] = check_media(media, is_video)
     targets = {m.tags["#EXT-X-TARGETDURATION"] for m in presentation.media.values()}
     assert len(targets) == 1, f"target durations differ: {targets}"
 

@@ -1,0 +1,30 @@
+/// From what a job asks of its picture and what the source is to the renditions that are made: their sizes, names and qualities. Every
+/// encode of a job finds the same. Pure; any thread.
+#ifndef AVSP_CORE_LADDER_H
+#define AVSP_CORE_LADDER_H
+
+#include "core/model.h"
+
+#define AVSP_RUNG_NAME_BYTES 8
+/// Of the picture: as many as a ladder has rungs.
+#define AVSP_PICTURES_MAX AVSP_RUNGS_MAX
+
+/// One rendition of the picture.
+struct avsp_ladder_rung {
+    char name[AVSP_RUNG_NAME_BYTES]; ///< "v0", "v1", …, from the largest down
+    uint32_t width_px; ///< even; of the upright picture, before black is put around a small one
+    uint32_t height_px;
+    int32_t crf;
+    int32_t preset;
+};
+
+/// @param width_px   of the source, upright; like @p height_px even.
+/// @param crf, preset  the job's.
+/// @param ret_rungs  at least one: no rung is larger than the source, those that would be are the source's size; two of one
+///                   size are one, the first of them.
+/// @return how many.
+size_t avsp_ladder_plan(const struct avsp_ladder *ladder, uint32_t width_px, uint32_t height_px,
+                        int32_t crf, int32_t preset,
+                        struct avsp_ladder_rung ret_rungs[AVSP_PICTURES_MAX]);
+
+#endif

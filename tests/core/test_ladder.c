@@ -1,0 +1,69 @@
+#include "../cmocka_all.h"
+
+#include "core/ladder.h"
+#include "core/picture_options.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static void expect(const char *ladder_text, uint32_t width, uint32_t height, const char *wanted)
+{
+    struct avsp_ladder ladder;
+    struct avsp_err err = {0};
+    struct avsp_ladder_rung rungs[AVSP_PICTURES_MAX];
+    char text[512] = "";
+    size_t len = 0;
+    assert_int_equal(avsp_ladder_parse(ladder_text, &ladder, &err), AVSP_OK);
+    size_t n = avsp_ladder_plan(&ladder, width, height, 30, 8, rungs);
+    for (size_t i = 0; i < n; i++)
+        len += (size_t)snprintf(text + len, sizeof text - len,
+                                "%s%s %" PRIu32 "x%" PRIu32 " %" PRId32 " %" PRId32,
+                                i > 0 ? ", " : "", rungs[i].name, rungs[i].width_px,
+                                rungs[i].height_px, rungs[i].crf, rungs[i].preset);
+    assert_string_equal(text, wanted);
+}
+
+static void rungs_follow_from_the_source(void **state)
+{
+    (void)state;
+    expect("", 1920, 1080, "v0 1920x1080 30 8");
+    expect("720:25:6,360", 1920, 1080, "v0 1280x720 25 6, v1 640x360 30 8");
+    expect("360,720:0:6", 1920, 1080, "v0 1280x720 30 6, v1 640x360 30 8");
+    // The shorter side counts, whichever way the picture stands.
+    expect("720,360", 1080, 1920, "v0 720x1280 30 8, v1 360x640 30 8");
+    expect("480", 1920, 800, "v0 1152x480 30 8");
+}
+
+static void no_rung_is_larger_than_the_source(void **state)
+{
+    (void)state;
+    expect("1080:28,720:30,360:32", 640, 480, "v0 640x480 28 8, v1 480x360 32 8");
+    expect("1080", 320, 180, "v0 320x180 30 8");
+    // Of a wide picture the other side would become too small for an encoder; something there always is.
+    expect("64", 400, 48, "v0 400x48 30 8");
+    expect("100", 66, 2000, "v0 66x2000 30 8");
+}
+
+static void automatic_ladders(void **state)
+{
+    (void)state;
+    expect(
+        "auto", 1920, 1080,
+        "v0 1920x1080 30 8, v1 1280x720 30 8, v2 960x540 30 8, v3 640x360 30 8, v4 426x240 30 8");
+    expect("auto", 3840, 2160,
+           "v0 3840x2160 30 8, v1 2560x1440 30 8, v2 1920x1080 30 8, v3 1280x720 30 8, v4 960x540 "
+           "30 8, v5 640x360 30 8");
+    expect("auto", 720, 576, "v0 720x576 30 8, v1 450x360 30 8, v2 300x240 30 8");
+    expect("auto", 320, 180, "v0 320x180 30 8");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rungs_follow_from_the_source),
+        cmocka_unit_test(no_rung_is_larger_than_the_source),
+        cmocka_unit_test(automatic_ladders),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
