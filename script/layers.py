@@ -6,9 +6,10 @@ LAYERS = {
     "core": ["util"],
     "media": ["util", "core"],
     "storage": ["util", "core"],
+    "crypto": ["util"],
     "db": ["util", "core"],
     "rpc": ["util", "core"],
-    "coordinator": ["util", "core", "db", "rpc"],
+    "coordinator": ["util", "core", "crypto", "db", "rpc"],
     "worker": ["util", "core", "storage", "rpc"],
     "client": ["util", "core", "rpc", "storage"],
 }
@@ -27,7 +28,7 @@ OWNERS = {
     "grpc/": ["rpc"],
     "protobuf-c/": ["rpc"],
     "curl/": ["storage"],
-    "openssl/": ["storage"],
+    "openssl/": ["crypto", "storage"],
     "jansson.h": ["client"],
     "microhttpd.h": ["coordinator"],
 }

@@ -164,9 +164,12 @@ enum avsp_code avsp_cmd_labels(const struct avsp_cli_parsed *args, struct avsp_a
 struct avsp_client *avsp_cmd_connect(const struct avsp_cli_parsed *args, bool fail_fast,
                                      struct avsp_err *err)
 {
-    struct avsp_client_security security;
-    if (avsp_client_security_read(args, &security, err) != AVSP_OK)
+    // Read once: the token is in the environment no more afterwards.
+    static struct avsp_client_security security;
+    static bool is_read;
+    if (!is_read && avsp_client_security_read(args, &security, err) != AVSP_OK)
         return NULL;
+    is_read = true;
     return avsp_client_new(avsp_cli_str(args, "coordinator"), fail_fast, &security, err);
 }
 

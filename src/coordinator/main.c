@@ -1,4 +1,5 @@
 /// avspl1t-coordinator: reads its configuration, opens the database, serves until a signal comes.
+#include "coordinator/cmd_token.h"
 #include "coordinator/config.h"
 #include "coordinator/service.h"
 #include "util/fd.h"
@@ -142,6 +143,18 @@ static int complain(const struct avsp_err *err, int status)
     return status;
 }
 
+static int run_token(const struct avsp_cli_parsed *args, struct avsp_arena *arena)
+{
+    struct avsp_err err = {0};
+    const char *db_url = NULL;
+    enum avsp_code rc = avsp_config_db(args, arena, &db_url, &err);
+    if (rc == AVSP_OK)
+        rc = avsp_token_run(args, db_url, &err);
+    if (rc == AVSP_OK)
+        return 0;
+    return complain(&err, rc == AVSP_INVALID ? EXIT_USAGE : EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
     struct avsp_err err = {0};
@@ -153,6 +166,8 @@ int main(int argc, char **argv)
         return 0;
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, CONFIG_MAX_BYTES);
+    if (args.command->name[0] != '\0')
+        return run_token(&args, &arena);
     struct avsp_config config;
     enum avsp_code rc = avsp_config_read(&args, &arena, &config, &err);
     if (rc != AVSP_OK)

@@ -7,6 +7,8 @@
 /// Every parked claim: what became ready while no server was attached is not known.
 #define WAKE_ALL UINT32_MAX
 
+#define OWNER_ARENA_BYTES (16u << 10)
+
 #define HTTP_OK 200
 #define HTTP_UNAVAILABLE 503
 
@@ -72,90 +74,146 @@ static enum avsp_code told(enum avsp_code rc, const char *event, const char *job
     return rc;
 }
 
-static enum avsp_code submit(void *opaque, const struct avsp_job_spec *spec,
-                             char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
+/// Is it one of the caller's jobs? Else it is for him as if there were none.
+static enum avsp_code may_reach(struct avsp_service *service, const struct avsp_caller *caller,
+                                const char *job_id, struct avsp_err *err)
+{
+    if (avsp_access_sees_all(caller))
+        return AVSP_OK;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, OWNER_ARENA_BYTES);
+    const char *owner = NULL;
+    enum avsp_code rc =
+        noted(service, avsp_store_job_owner(service->store, job_id, &arena, &owner, err));
+    if (rc == AVSP_OK && !avsp_access_owns(caller, owner))
+        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+    return rc;
+}
+
+static enum avsp_code authenticate(void *opaque, const struct avsp_credentials *shown,
+                                   struct avsp_caller *ret_caller, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    enum avsp_code rc = noted(service, avsp_store_submit(service->store, spec, ret_job_id, err));
+    return avsp_door_ask(&service->door, service->store, shown, ret_caller, err);
+}
+
+static enum avsp_code submit(void *opaque, const struct avsp_caller *caller,
+                             const struct avsp_job_spec *spec, char ret_job_id[AVSP_ID_BYTES],
+                             struct avsp_err *err)
+{
+    struct avsp_service *service = opaque;
+    struct avsp_job_spec owned = *spec;
+    owned.owner = caller->name;
+    enum avsp_code rc = noted(service, avsp_store_submit(service->store, &owned, ret_job_id, err));
     if (rc == AVSP_OK)
         avsp_metrics_count(&service->metrics, AVSP_COUNT_SUBMITTED);
     if (rc == AVSP_OK)
-        avsp_log(AVSP_LOG_INFO, "job.submitted", "job=%s", ret_job_id);
+        avsp_log(AVSP_LOG_INFO, "job.submitted", "job=%s owner=%s", ret_job_id,
+                 AVSP_LOG_Q(caller->name));
     else
         avsp_log(AVSP_LOG_WARN, "job.refused", "code=%s why=%s", avsp_code_name(rc),
                  AVSP_LOG_Q(err->text));
     return rc;
 }
 
-static enum avsp_code get_job(void *opaque, const char *job_id, struct avsp_arena *arena,
-                              struct avsp_job *ret_job, struct avsp_err *err)
+static enum avsp_code get_job(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                              struct avsp_arena *arena, struct avsp_job *ret_job,
+                              struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    return noted(service, avsp_store_get_job(service->store, job_id, arena, ret_job, err));
+    enum avsp_code rc =
+        noted(service, avsp_store_get_job(service->store, job_id, arena, ret_job, err));
+    if (rc == AVSP_OK && !avsp_access_owns(caller, ret_job->spec.owner))
+        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+    return rc;
 }
 
-static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filter,
-                                struct avsp_arena *arena, struct avsp_job_page *ret_page,
-                                struct avsp_err *err)
+static enum avsp_code list_jobs(void *opaque, const struct avsp_caller *caller,
+                                const struct avsp_job_filter *filter, struct avsp_arena *arena,
+                                struct avsp_job_page *ret_page, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    return noted(service, avsp_store_list_jobs(service->store, filter, arena, ret_page, err));
+    struct avsp_job_filter own = *filter;
+    own.owner = avsp_access_sees_all(caller) ? NULL : caller->name;
+    return noted(service, avsp_store_list_jobs(service->store, &own, arena, ret_page, err));
 }
 
-static enum avsp_code list_attempts(void *opaque, const struct avsp_attempts_query *query,
+static enum avsp_code list_attempts(void *opaque, const struct avsp_caller *caller,
+                                    const struct avsp_attempts_query *query,
                                     struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
                                     struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
+    if (may_reach(service, caller, query->job_id, err) != AVSP_OK)
+        return err->code;
     return noted(service, avsp_store_list_attempts(service->store, query, arena, ret_page, err));
 }
 
-static enum avsp_code list_changes(void *opaque, const struct avsp_changes_query *query,
-                                   struct avsp_arena *arena, struct avsp_changes_page *ret_page,
-                                   struct avsp_err *err)
+static enum avsp_code list_changes(void *opaque, const struct avsp_caller *caller,
+                                   const struct avsp_changes_query *query, struct avsp_arena *arena,
+                                   struct avsp_changes_page *ret_page, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
-    return noted(service, avsp_store_list_changes(service->store, query, arena, ret_page, err));
+    struct avsp_changes_query own = *query;
+    own.owner = avsp_access_sees_all(caller) ? NULL : caller->name;
+    return noted(service, avsp_store_list_changes(service->store, &own, arena, ret_page, err));
 }
 
-static enum avsp_code cancel(void *opaque, const char *job_id, struct avsp_err *err)
+static enum avsp_code cancel(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                             struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
+    if (may_reach(service, caller, job_id, err) != AVSP_OK)
+        return err->code;
     return noted(service, avsp_store_cancel(service->store, job_id, err));
 }
 
-static enum avsp_code retry(void *opaque, const char *job_id, struct avsp_err *err)
+static enum avsp_code retry(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                            struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
+    if (may_reach(service, caller, job_id, err) != AVSP_OK)
+        return err->code;
     return told(noted(service, avsp_store_retry(service->store, job_id, err)), "job.retried",
                 job_id);
 }
 
-static enum avsp_code pause(void *opaque, const char *job_id, struct avsp_err *err)
+static enum avsp_code pause(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                            struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
+    if (may_reach(service, caller, job_id, err) != AVSP_OK)
+        return err->code;
     return told(noted(service, avsp_store_pause(service->store, job_id, err)), "job.paused",
                 job_id);
 }
 
-static enum avsp_code resume(void *opaque, const char *job_id, struct avsp_err *err)
+static enum avsp_code resume(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                             struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
+    if (may_reach(service, caller, job_id, err) != AVSP_OK)
+        return err->code;
     return told(noted(service, avsp_store_resume(service->store, job_id, err)), "job.resumed",
                 job_id);
 }
 
-static enum avsp_code set_priority(void *opaque, const char *job_id, int32_t priority,
-                                   struct avsp_err *err)
+static enum avsp_code set_priority(void *opaque, const struct avsp_caller *caller,
+                                   const char *job_id, int32_t priority, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
+    if (may_reach(service, caller, job_id, err) != AVSP_OK)
+        return err->code;
     return told(noted(service, avsp_store_set_priority(service->store, job_id, priority, err)),
                 "job.priority", job_id);
 }
 
-static enum avsp_code delete_job(void *opaque, const char *job_id, bool force, struct avsp_err *err)
+static enum avsp_code delete_job(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                                 bool force, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
+    if (may_reach(service, caller, job_id, err) != AVSP_OK)
+        return err->code;
     return told(noted(service, avsp_store_delete(service->store, job_id, force, err)),
                 "job.deleted", job_id);
 }
@@ -310,6 +368,7 @@ static enum avsp_code list_outputs(void *opaque, const struct avsp_outputs_query
 }
 
 const struct avsp_service_ops avsp_coordinator_ops = {
+    .authenticate = authenticate,
     .submit = submit,
     .get_job = get_job,
     .list_jobs = list_jobs,
@@ -343,10 +402,12 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
         .opaque = service,
     };
     avsp_fleet_init(&service->fleet);
+    avsp_door_init(&service->door, config->asks_callers);
     AVSP_ASSERT(pthread_mutex_init(&service->lock, NULL) == 0);
     service->store = avsp_store_open(config->db_url, &options, err);
     if (service->store == NULL)
         return err->code;
+    avsp_door_refresh(&service->door, service->store);
     return config->take_over ? avsp_store_take_over(service->store, err) : AVSP_OK;
 }
 
@@ -390,8 +451,10 @@ void avsp_service_sweep(struct avsp_service *service)
 {
     struct avsp_err err = {0};
     enum avsp_code rc = noted(service, avsp_store_sweep(service->store, &err));
-    if (rc == AVSP_OK)
+    if (rc == AVSP_OK) {
         refresh_fleet(service);
+        avsp_door_refresh(&service->door, service->store);
+    }
     note_sweep(service, rc, &err);
     if (rc == AVSP_OK)
         changed(
@@ -450,4 +513,5 @@ void avsp_service_close(struct avsp_service *service)
     service->store = NULL;
     avsp_fleet_deinit(&service->fleet);
     pthread_mutex_destroy(&service->lock);
+    avsp_door_deinit(&service->door);
 }

@@ -13,6 +13,7 @@
 #define AVSP_COORDINATOR_SERVICE_H
 
 #include "coordinator/config.h"
+#include "coordinator/door.h"
 #include "coordinator/fleet.h"
 #include "coordinator/http.h"
 #include "coordinator/metrics.h"
@@ -27,6 +28,7 @@ struct avsp_service {
     _Atomic(struct avsp_server *) server; ///< borrowed; NULL until attached
     struct avsp_metrics metrics;
     struct avsp_fleet fleet;
+    struct avsp_door door;
     pthread_mutex_t lock;  ///< of the next two
     struct avsp_err sweep; ///< why the last one failed; code OK: it did not
     bool is_outdated;      ///< it failed for a schema that is too new for us

@@ -144,7 +144,8 @@ struct avsp_job_spec {
     int32_t preset;              ///< 1..AVSP_PRESET_MAX, more is faster
     struct avsp_picture_options picture;
     bool overwrite;              ///< another presentation in the output may be replaced
-    const char *idempotency_key; ///< the same key gives the same job; "" = none
+    const char *idempotency_key; ///< of one owner, the same key gives the same job; "" = none
+    const char *owner;           ///< its submitter's name; NULL or "" = nobody in particular
     int32_t priority;            ///< 0..AVSP_PRIORITY_MAX, more is sooner
     struct avsp_label *labels;   ///< each name once
     size_t n_labels;
@@ -425,6 +426,7 @@ struct avsp_job_filter {
     const char *page;          ///< "" = the first page; else `next_page` of the answer before
     struct avsp_label *labels; ///< that a job must have, all of them
     size_t n_labels;           ///< at most AVSP_LABEL_FILTERS_MAX
+    const char *owner;         ///< NULL = anybody's
 };
 
 struct avsp_job_page {
@@ -439,6 +441,7 @@ struct avsp_changes_query {
     bool working;      ///< instead: jobs that a worker works at now; `after` "" or a job's id
     struct avsp_label *labels; ///< that a job must have, all of them
     size_t n_labels;           ///< at most AVSP_LABEL_FILTERS_MAX
+    const char *owner;         ///< NULL = anybody's
     uint32_t limit;            ///< 1..AVSP_BATCH_MAX
 };
 

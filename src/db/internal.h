@@ -207,8 +207,8 @@ enum avsp_code avsp_labels_load(struct avsp_tx *tx, const char *job_id, struct a
 #define AVSP_JOB_COLUMNS                                                                           \
     "id, state, created_us, ended_us, version, idempotency_key, input, work, output,"              \
     " segment_seconds, crf, preset, overwrite, manifest, fail_code, fail_may_retry, fail_message," \
-    " fail_log, frames_done, frames_total, tasks_done, n_tasks, priority, picture"
-#define AVSP_JOB_N_COLUMNS 24
+    " fail_log, frames_done, frames_total, tasks_done, n_tasks, priority, picture, owner"
+#define AVSP_JOB_N_COLUMNS 25
 
 /// Reads a job from a row that begins with AVSP_JOB_COLUMNS, and what belongs to it, but for its running tasks. Strings are in
 /// @p arena.
@@ -449,6 +449,9 @@ struct avsp_job_row {
 /// @return OK; NOT_FOUND.
 enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, struct avsp_job_row *ret_row,
                              struct avsp_err *err) AVSP_CHECKED;
+
+/// Says that there is none of that id, or none that the caller may know of. @return NOT_FOUND.
+enum avsp_code avsp_no_job(const char *job_id, struct avsp_err *err);
 
 /// A job's state. @return OK; NOT_FOUND, also where it is deleted.
 enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,

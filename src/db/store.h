@@ -17,6 +17,7 @@
 #ifndef AVSP_DB_STORE_H
 #define AVSP_DB_STORE_H
 
+#include "core/access.h"
 #include "core/model.h"
 #include "util/arena.h"
 #include "util/err.h"
@@ -69,8 +70,8 @@ struct avsp_store *avsp_store_open(const char *url, const struct avsp_store_opti
 void avsp_store_close(struct avsp_store *store);
 
 /// Stores a job and its split task. @p spec has passed avsp_job_spec_check.
-/// @return OK; EXISTS an unfinished job has the same output folder (the text names that job); the job of the same
-///         idempotency key is given again where its spec is equal, PRECONDITION where it is not.
+/// @return OK; EXISTS an unfinished job has the same output folder (the text names that job, if it has the same owner); the job of the same
+///         owner and idempotency key is given again where its spec is equal, PRECONDITION where it is not.
 enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job_spec *spec,
                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err) AVSP_CHECKED;
 
@@ -221,6 +222,25 @@ enum avsp_code avsp_store_list_workers(struct avsp_store *store,
                                        const struct avsp_workers_query *query,
                                        struct avsp_arena *arena, struct avsp_worker_page *ret_page,
                                        struct avsp_err *err) AVSP_CHECKED;
+
+/// Keeps a new token. @param lifetime_us  0 = for ever. Its times are not read. @return OK; LIMIT there are too many.
+enum avsp_code avsp_store_add_token(struct avsp_store *store, const struct avsp_access_token *token,
+                                    int64_t lifetime_us, struct avsp_err *err) AVSP_CHECKED;
+
+/// @param live_only  without those that have expired. @param ret_tokens  by name, in @p arena.
+enum avsp_code avsp_store_list_tokens(struct avsp_store *store, bool live_only,
+                                      struct avsp_arena *arena,
+                                      struct avsp_access_token **ret_tokens, size_t *ret_n,
+                                      struct avsp_err *err) AVSP_CHECKED;
+
+/// @return OK; NOT_FOUND.
+enum avsp_code avsp_store_revoke_token(struct avsp_store *store, const char *id,
+                                       struct avsp_err *err) AVSP_CHECKED;
+
+/// Whose a job is, which never changes. @return OK; NOT_FOUND.
+enum avsp_code avsp_store_job_owner(struct avsp_store *store, const char *job_id,
+                                    struct avsp_arena *arena, const char **ret_owner,
+                                    struct avsp_err *err) AVSP_CHECKED;
 
 /// Counts what is not over: one pass over the open tasks, for monitoring. @return OK.
 enum avsp_code avsp_store_get_stats(struct avsp_store *store, struct avsp_store_stats *ret_stats,

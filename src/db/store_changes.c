@@ -144,7 +144,8 @@ static enum avsp_code read_changes(struct avsp_tx *tx, const struct avsp_changes
     static const char sql[] =
         "SELECT " AVSP_JOB_COLUMNS ", change FROM jobs WHERE change > $1 AND change <= $2"
         " AND ($3 = 0 OR state IN (1, 5))" AVSP_HAVE_LABELS(
-            "$5", "$6", "$7", "$8", "$9", "$10", "$11", "$12") " ORDER BY change LIMIT $4";
+            "$5", "$6", "$7", "$8", "$9", "$10", "$11",
+            "$12") " AND ($13 = '' OR owner = $13) ORDER BY change LIMIT $4";
     struct cursor cursor;
     int64_t top = 0;
     enum avsp_code rc = read_top(tx, &top, err);
@@ -153,9 +154,10 @@ static enum avsp_code read_changes(struct avsp_tx *tx, const struct avsp_changes
     if (rc != AVSP_OK)
         return rc;
     const int64_t end = cursor.open_to > 0 ? AVSP_MIN(cursor.open_to, top) : top;
-    struct avsp_db_value values[4 + 2 * AVSP_LABEL_FILTERS_MAX] = {
+    struct avsp_db_value values[5 + 2 * AVSP_LABEL_FILTERS_MAX] = {
         avsp_i64(cursor.after), avsp_i64(end), avsp_i64(cursor.open_to), avsp_i64(query->limit)};
     avsp_label_values(query->labels, query->n_labels, &values[4]);
+    values[4 + 2 * AVSP_LABEL_FILTERS_MAX] = avsp_text(query->owner);
     rc = read_jobs(tx, sql, values, AVSP_ARRAY_LEN(values), cursor.open_to, arena, page, err);
     if (rc != AVSP_OK)
         return rc;
@@ -173,10 +175,12 @@ static enum avsp_code read_working(struct avsp_tx *tx, const struct avsp_changes
     static const char sql[] =
         "SELECT " AVSP_JOB_COLUMNS ", change FROM jobs WHERE id > $1 AND state IN (1, 5)"
         " AND id IN (SELECT job_id FROM tasks WHERE state = 2 AND kind <> 5)" AVSP_HAVE_LABELS(
-            "$3", "$4", "$5", "$6", "$7", "$8", "$9", "$10") " ORDER BY id LIMIT $2";
-    struct avsp_db_value values[2 + 2 * AVSP_LABEL_FILTERS_MAX] = {avsp_text(query->after),
+            "$3", "$4", "$5", "$6", "$7", "$8", "$9",
+            "$10") " AND ($11 = '' OR owner = $11) ORDER BY id LIMIT $2";
+    struct avsp_db_value values[3 + 2 * AVSP_LABEL_FILTERS_MAX] = {avsp_text(query->after),
                                                                    avsp_i64(query->limit)};
     avsp_label_values(query->labels, query->n_labels, &values[2]);
+    values[2 + 2 * AVSP_LABEL_FILTERS_MAX] = avsp_text(query->owner);
     enum avsp_code rc = read_jobs(tx, sql, values, AVSP_ARRAY_LEN(values), -1, arena, page, err);
     page->more = page->n_jobs == query->limit;
     page->next = page->n_jobs > 0 ? page->jobs[page->n_jobs - 1].id : query->after;

@@ -5,6 +5,11 @@
 /// Cleaning up waits until workers have heard that the job is over: they send a heartbeat every second.
 #define CLEANUP_DELAY_US 5000000
 
+enum avsp_code avsp_no_job(const char *job_id, struct avsp_err *err)
+{
+    return avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+}
+
 enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, struct avsp_job_row *ret_row,
                              struct avsp_err *err)
 {
@@ -16,7 +21,7 @@ enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, struct avsp
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
     if (rc == AVSP_OK && !more)
-        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+        rc = avsp_no_job(job_id, err);
     if (rc != AVSP_OK)
         return rc;
     *ret_row = (struct avsp_job_row){(enum avsp_job_state)avsp_db_i64(&rows, 0),
@@ -31,7 +36,7 @@ enum avsp_code avsp_job_state(struct avsp_tx *tx, const char *job_id,
     int64_t state = 0;
     enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &state, err);
     if (rc == AVSP_OK && state == 0)
-        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+        rc = avsp_no_job(job_id, err);
     *ret_state = (enum avsp_job_state)state;
     return rc;
 }

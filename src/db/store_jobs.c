@@ -32,6 +32,7 @@ enum job_column {
     COL_N_TASKS,
     COL_PRIORITY,
     COL_PICTURE,
+    COL_OWNER,
     N_COLUMNS,
 };
 _Static_assert(N_COLUMNS == AVSP_JOB_N_COLUMNS, "the columns of a job");
@@ -83,6 +84,7 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
     job->failure.may_retry = avsp_db_i64(rows, COL_FAIL_MAY_RETRY) != 0;
     if (!avsp_column(arena, rows, COL_ID, &job->id) ||
         !avsp_column(arena, rows, COL_KEY, &job->spec.idempotency_key) ||
+        !avsp_column(arena, rows, COL_OWNER, &job->spec.owner) ||
         !avsp_column(arena, rows, COL_FAIL_MESSAGE, &job->failure.message) ||
         !avsp_column(arena, rows, COL_FAIL_LOG, &job->failure.log_tail))
         return avsp_arena_failed(arena, err);
@@ -198,7 +200,7 @@ static enum avsp_code get_job_once(struct avsp_store *store, const char *job_id,
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
     if (rc == AVSP_OK && !more)
-        rc = avsp_err_set(err, AVSP_NOT_FOUND, "there is no job %.64s", job_id);
+        rc = avsp_no_job(job_id, err);
     if (rc == AVSP_OK)
         rc = avsp_job_read(&tx, &rows, arena, &job, err);
     if (rc == AVSP_OK)
@@ -239,22 +241,30 @@ static enum avsp_code parse_page(const char *page, struct position *ret_position
     return AVSP_OK;
 }
 
+/// What is asked of jobs beside their owner.
+#define PAGE_OF_JOBS                                                                               \
+    " AND (created_us, id) < ($1, $2) AND state <> 6 AND ($3 = 0 OR state = $3)" AVSP_HAVE_LABELS( \
+        "$5", "$6", "$7", "$8", "$9", "$10", "$11",                                                \
+        "$12") " ORDER BY created_us DESC, id DESC LIMIT $4"
+
 /// Reads the jobs of a page, and whether there are more behind it.
 static enum avsp_code read_page(struct avsp_tx *tx, const struct avsp_job_filter *filter,
                                 const struct position *from, struct avsp_arena *arena,
                                 struct avsp_job_page *page, struct avsp_err *err)
 {
-    static const char sql[] =
-        "SELECT " AVSP_JOB_COLUMNS " FROM jobs WHERE (created_us, id) < ($1, $2)"
-        " AND state <> 6 AND ($3 = 0 OR state = $3)" AVSP_HAVE_LABELS(
-            "$5", "$6", "$7", "$8", "$9", "$10", "$11",
-            "$12") " ORDER BY created_us DESC, id DESC LIMIT $4";
-    struct avsp_db_value values[4 + 2 * AVSP_LABEL_FILTERS_MAX] = {
+    // Each has an index that gives the order.
+    static const char anybodys[] =
+        "SELECT " AVSP_JOB_COLUMNS " FROM jobs WHERE $13 = ''" PAGE_OF_JOBS;
+    static const char owners[] =
+        "SELECT " AVSP_JOB_COLUMNS " FROM jobs WHERE owner = $13" PAGE_OF_JOBS;
+    struct avsp_db_value values[5 + 2 * AVSP_LABEL_FILTERS_MAX] = {
         avsp_i64(from->created_us), avsp_text(from->id), avsp_i64(filter->state),
         avsp_i64((int64_t)filter->limit + 1)};
     avsp_label_values(filter->labels, filter->n_labels, &values[4]);
+    values[4 + 2 * AVSP_LABEL_FILTERS_MAX] = avsp_text(filter->owner);
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    enum avsp_code rc = avsp_db_query(tx->db, sql, values, AVSP_ARRAY_LEN(values), &rows, err);
+    enum avsp_code rc = avsp_db_query(tx->db, filter->owner != NULL ? owners : anybodys, values,
+                                      AVSP_ARRAY_LEN(values), &rows, err);
     bool more = false;
     while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more) {
         if (page->n_jobs == filter->limit) {

@@ -36,7 +36,7 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
     static const char sql[] =
         "SELECT id, CASE WHEN input = $2 AND work = $3 AND output = $4 AND segment_seconds = $5"
         " AND crf = $6 AND preset = $7 AND overwrite = $8 AND picture = $9 THEN 1 ELSE 0 END "
-        "FROM jobs WHERE idempotency_key = $1 AND idempotency_key <> ''";
+        "FROM jobs WHERE idempotency_key = $1 AND idempotency_key <> '' AND owner = $10";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     char picture[AVSP_PICTURE_TEXT_BYTES];
@@ -49,7 +49,7 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
         AVSP_DB_ARGS(avsp_text(spec->idempotency_key), avsp_text(texts->input),
                      avsp_text(texts->work), avsp_text(texts->output),
                      avsp_i64(spec->segment_seconds), avsp_i64(spec->crf), avsp_i64(spec->preset),
-                     avsp_i64(spec->overwrite), avsp_text(picture)),
+                     avsp_i64(spec->overwrite), avsp_text(picture), avsp_text(spec->owner)),
         &rows, err);
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
@@ -66,7 +66,8 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
 static enum avsp_code refuse_shared_output(struct avsp_tx *tx, const struct avsp_job_spec *spec,
                                            const struct spec_texts *texts, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT id FROM jobs WHERE output_key = $1 AND state IN (1, 5)";
+    static const char sql[] =
+        "SELECT id, owner FROM jobs WHERE output_key = $1 AND state IN (1, 5)";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     enum avsp_code rc =
@@ -75,6 +76,11 @@ static enum avsp_code refuse_shared_output(struct avsp_tx *tx, const struct avsp
         rc = avsp_db_next(&rows, &more, err);
     if (rc != AVSP_OK)
         return rc;
+    // Of somebody else's job no more is said than cannot be hidden.
+    if (more && strcmp(avsp_db_text(&rows, 1), spec->owner != NULL ? spec->owner : "") != 0)
+        return avsp_err_set(err, AVSP_EXISTS,
+                            "somebody else's job writes to %.300s and is not over yet",
+                            avsp_location_show(&tx->arena, &spec->output));
     if (more)
         return avsp_err_set(err, AVSP_EXISTS, "job %s writes to %.300s and is not over yet",
                             avsp_db_text(&rows, 0), avsp_location_show(&tx->arena, &spec->output));
@@ -89,9 +95,9 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
         "INSERT INTO jobs (id, state, flavour, priority, created_us, ended_us, version,"
         " idempotency_key, output_key, input, work, output, segment_seconds, crf, preset,"
         " overwrite, manifest, fail_code, fail_may_retry, fail_message, fail_log,"
-        " frames_done, frames_total, tasks_done, n_tasks, picture) "
+        " frames_done, frames_total, tasks_done, n_tasks, picture, owner) "
         "VALUES ($1, 1, 0, $2, $3, 0, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', 0, '',"
-        " '', 0, 0, 0, 0, $13) ON CONFLICT DO NOTHING";
+        " '', 0, 0, 0, 0, $13, $14) ON CONFLICT DO NOTHING";
     char picture[AVSP_PICTURE_TEXT_BYTES];
     avsp_picture_options_write(&spec->picture, picture);
     return avsp_tx_exec(
@@ -100,7 +106,7 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
                      avsp_text(spec->idempotency_key), avsp_text(texts->output_key),
                      avsp_text(texts->input), avsp_text(texts->work), avsp_text(texts->output),
                      avsp_i64(spec->segment_seconds), avsp_i64(spec->crf), avsp_i64(spec->preset),
-                     avsp_i64(spec->overwrite), avsp_text(picture)),
+                     avsp_i64(spec->overwrite), avsp_text(picture), avsp_text(spec->owner)),
         ret_changed, err);
 }
 

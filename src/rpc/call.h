@@ -8,6 +8,7 @@
 #ifndef AVSP_RPC_CALL_H
 #define AVSP_RPC_CALL_H
 
+#include "core/access.h"
 #include "rpc/compat.h"
 #include "rpc/pool.h"
 #include "util/arena.h"
@@ -67,6 +68,7 @@ struct avsp_call {
     atomic_uint refs;
     bool headers_sent;
 
+    struct avsp_caller caller; ///< who makes it; of a public method nobody
     struct avsp_work work;
     struct avsp_arena arena;   ///< lives as long as the call
     ProtobufCMessage *request; ///< unpacked in the arena; NULL for is_stream

@@ -50,6 +50,7 @@ void avsp_client_free(struct avsp_client *cli)
     if (channel != NULL)
         grpc_channel_destroy(channel);
     pthread_mutex_destroy(&cli->lock);
+    explicit_bzero(cli->security.token, sizeof cli->security.token);
     free(cli->target);
     free(cli->name);
     free(cli->authority);

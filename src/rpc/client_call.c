@@ -5,11 +5,31 @@
 
 #define UNARY_OPS 6
 
-uint32_t avsp_flight_flags(const struct avsp_client *cli)
+void avsp_flight_begin(const struct avsp_client *cli, const struct avsp_flight *flight,
+                       struct avsp_headers *ret_headers, grpc_op *ret_op)
 {
-    return cli->fail_fast ? GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET
-                          : GRPC_INITIAL_METADATA_WAIT_FOR_READY |
-                                GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
+    memset(ret_headers, 0, sizeof *ret_headers);
+    memset(ret_op, 0, sizeof *ret_op);
+    if (flight->link->token[0] != '\0') {
+        char value[sizeof "Bearer " + AVSP_TOKEN_TEXT_BYTES];
+        snprintf(value, sizeof value, "Bearer %s", flight->link->token);
+        ret_headers->list[0].key = grpc_slice_from_static_string("authorization");
+        ret_headers->list[0].value = grpc_slice_from_copied_string(value);
+        ret_headers->n = 1;
+        explicit_bzero(value, sizeof value);
+    }
+    ret_op->op = GRPC_OP_SEND_INITIAL_METADATA;
+    ret_op->flags = GRPC_INITIAL_METADATA_WAIT_FOR_READY_EXPLICITLY_SET;
+    if (!cli->fail_fast)
+        ret_op->flags |= GRPC_INITIAL_METADATA_WAIT_FOR_READY;
+    ret_op->data.send_initial_metadata.count = ret_headers->n;
+    ret_op->data.send_initial_metadata.metadata = ret_headers->list;
+}
+
+void avsp_headers_drop(struct avsp_headers *headers)
+{
+    for (size_t i = 0; i < headers->n; i++)
+        grpc_slice_unref(headers->list[i].value);
 }
 
 static gpr_timespec timespec_of(struct avsp_mono deadline)
@@ -83,14 +103,12 @@ enum avsp_code avsp_client_bad_answer(struct avsp_err *err)
     return avsp_err_wrap(err, "the coordinator's answer");
 }
 
-/// Fills in the whole of a unary call.
-static void make_ops(const struct avsp_client *cli, grpc_op ops[UNARY_OPS],
-                     grpc_byte_buffer *request, grpc_metadata_array *headers,
-                     grpc_byte_buffer **answer, struct avsp_outcome *outcome)
+/// Fills in the whole of a unary call but for its first op.
+static void make_ops(grpc_op ops[UNARY_OPS], grpc_byte_buffer *request,
+                     grpc_metadata_array *headers, grpc_byte_buffer **answer,
+                     struct avsp_outcome *outcome)
 {
     memset(ops, 0, UNARY_OPS * sizeof *ops);
-    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
-    ops[0].flags = avsp_flight_flags(cli);
     ops[1].op = GRPC_OP_SEND_MESSAGE;
     ops[1].data.send_message.send_message = request;
     ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
@@ -117,8 +135,11 @@ static void exchange(struct avsp_client *cli, struct avsp_flight *flight, grpc_b
     grpc_metadata_array headers;
     grpc_metadata_array_init(&headers);
     grpc_op ops[UNARY_OPS];
-    make_ops(cli, ops, request, &headers, ret_answer, outcome);
+    make_ops(ops, request, &headers, ret_answer, outcome);
+    struct avsp_headers shown;
+    avsp_flight_begin(cli, flight, &shown, &ops[0]);
     avsp_flight_start(flight, ops, UNARY_OPS, flight);
+    avsp_headers_drop(&shown);
     avsp_flight_wait(flight, flight);
     grpc_metadata_array_destroy(&headers);
 }

@@ -3,6 +3,8 @@
 #include "rpc/client_private.h"
 #include "rpc/grpc_use.h"
 
+#include <string.h>
+
 #define LOOK_MS 1000
 #define ARGS_MAX 16
 
@@ -44,25 +46,48 @@ static grpc_channel *open_channel(const struct avsp_client *cli, grpc_channel_cr
     return channel;
 }
 
+static void free_link(struct avsp_link *link)
+{
+    explicit_bzero(link->token, sizeof link->token);
+    free(link);
+}
+
+/// A token that others could read on its way is not shown.
+static enum avsp_code check_token(const struct avsp_client *cli, const char *token,
+                                  struct avsp_err *err)
+{
+    if (token[0] == '\0' || cli->security.tls || cli->security.insecure ||
+        avsp_target_is_local(cli->target))
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_INVALID,
+                        "the token would go to %.200s in plain text: say --tls or --tls-ca, or "
+                        "--insecure if every machine in between is trusted",
+                        cli->target);
+}
+
 /// A channel by the files as they are now. @param ret_marks  of these.
 static enum avsp_code open_link(const struct avsp_client *cli, struct avsp_link **ret_link,
-                                struct avsp_file_mark ret_marks[AVSP_TLS_FILES],
+                                struct avsp_file_mark ret_marks[AVSP_CLIENT_FILES],
                                 struct avsp_err *err)
 {
-    grpc_channel_credentials *creds = NULL;
     // Marked before they are read: what changes in between is read again.
-    avsp_client_tls_marks(&cli->security, ret_marks);
-    enum avsp_code rc = avsp_client_credentials(&cli->security, &creds, err);
-    if (rc != AVSP_OK)
-        return rc;
+    avsp_client_marks(&cli->security, ret_marks);
     struct avsp_link *link = calloc(1, sizeof *link);
-    if (link != NULL) {
-        link->channel = open_channel(cli, creds);
-        link->n_uses = 1;
-    }
-    grpc_channel_credentials_release(creds);
     if (link == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    grpc_channel_credentials *creds = NULL;
+    enum avsp_code rc = avsp_client_token(&cli->security, link->token, err);
+    if (rc == AVSP_OK)
+        rc = check_token(cli, link->token, err);
+    if (rc == AVSP_OK)
+        rc = avsp_client_credentials(&cli->security, &creds, err);
+    if (rc != AVSP_OK) {
+        free_link(link);
+        return rc;
+    }
+    link->channel = open_channel(cli, creds);
+    link->n_uses = 1;
+    grpc_channel_credentials_release(creds);
     *ret_link = link;
     return AVSP_OK;
 }
@@ -76,12 +101,13 @@ enum avsp_code avsp_link_begin(struct avsp_client *cli, struct avsp_err *err)
 /// Have the files changed since they were read?
 static bool has_news(struct avsp_client *cli)
 {
-    if (!cli->security.tls || !avsp_mono_passed(cli->look_again))
+    bool has_files = cli->security.tls || cli->security.token_file != NULL;
+    if (!has_files || !avsp_mono_passed(cli->look_again))
         return false;
     cli->look_again = avsp_mono_in_ms(LOOK_MS);
-    struct avsp_file_mark marks[AVSP_TLS_FILES];
-    avsp_client_tls_marks(&cli->security, marks);
-    for (size_t i = 0; i < AVSP_TLS_FILES; i++)
+    struct avsp_file_mark marks[AVSP_CLIENT_FILES];
+    avsp_client_marks(&cli->security, marks);
+    for (size_t i = 0; i < AVSP_CLIENT_FILES; i++)
         if (!avsp_file_mark_equal(&marks[i], &cli->marks[i]))
             return true;
     return false;
@@ -107,6 +133,6 @@ grpc_channel *avsp_link_give(struct avsp_link *link)
     if (--link->n_uses > 0)
         return NULL;
     grpc_channel *channel = link->channel;
-    free(link);
+    free_link(link);
     return channel;
 }

@@ -16,7 +16,8 @@
 /// A channel and the calls that use it.
 struct avsp_link {
     grpc_channel *channel;
-    unsigned n_uses; ///< under the client's lock; the client's own included
+    char token[AVSP_TOKEN_TEXT_BYTES]; ///< to be shown with each call; "" = none
+    unsigned n_uses;                   ///< under the client's lock; the client's own included
 };
 
 /// A call under way, in the client's list so that shutdown reaches it.
@@ -35,9 +36,9 @@ struct avsp_client {
     struct avsp_client_security security;
     bool fail_fast;
     pthread_mutex_t lock;
-    struct avsp_link *link;                      ///< for new calls; never NULL
-    struct avsp_file_mark marks[AVSP_TLS_FILES]; ///< of its files
-    struct avsp_mono look_again;                 ///< at the files
+    struct avsp_link *link;                         ///< for new calls; never NULL
+    struct avsp_file_mark marks[AVSP_CLIENT_FILES]; ///< of its files
+    struct avsp_mono look_again;                    ///< at the files
     struct avsp_flight *flights;
     bool is_shut_down;
     atomic_bool has_answered; ///< there was a coordinator, and it took a call of ours
@@ -61,10 +62,16 @@ enum avsp_code avsp_flight_open(struct avsp_client *cli, const char *method,
 void avsp_flight_close(struct avsp_client *cli, struct avsp_flight *flight);
 /// Starts a batch with @p tag.
 void avsp_flight_start(struct avsp_flight *flight, const grpc_op *ops, size_t n, void *tag);
+/// Fills in the op that begins the call, with what identifies us. Start it, then drop the headers.
+struct avsp_headers {
+    grpc_metadata list[1];
+    size_t n;
+};
+void avsp_flight_begin(const struct avsp_client *cli, const struct avsp_flight *flight,
+                       struct avsp_headers *ret_headers, grpc_op *ret_op);
+void avsp_headers_drop(struct avsp_headers *headers);
 /// Waits for the batch of @p tag: it always ends, by its deadline at the latest. @return success of the batch.
 bool avsp_flight_wait(struct avsp_flight *flight, void *tag);
-/// The metadata flags of a call's first op: wait for a coordinator, or not.
-uint32_t avsp_flight_flags(const struct avsp_client *cli);
 
 /// One request, one answer. @p ret_msg lives in @p arena.
 enum avsp_code avsp_client_call(struct avsp_client *cli, const char *method,
@@ -86,6 +93,8 @@ grpc_channel *avsp_link_give(struct avsp_link *link) AVSP_CHECKED;
 
 // client_target.c
 bool avsp_target_is_unix(const char *target);
+/// Does it lead nowhere but to this machine: a unix socket, or loopback addresses?
+bool avsp_target_is_local(const char *target);
 /// The name gRPC understands, and the host that it stands for where the name itself does not say it, else "".
 /// free() both, whatever is returned. @return OK; INVALID; NO_MEMORY.
 enum avsp_code avsp_target_parse(const char *target, char **ret_name, char **ret_authority,

@@ -152,6 +152,33 @@ bool avsp_target_is_unix(const char *target)
     return strncmp(target, "unix:", strlen("unix:")) == 0;
 }
 
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+    if (inet_pton(AF_INET6, host, &v6) == 1)
+        return IN6_IS_ADDR_LOOPBACK(&v6) != 0;
+    return strcmp(host, "localhost") == 0;
+}
+
+bool avsp_target_is_local(const char *target)
+{
+    if (avsp_target_is_unix(target))
+        return true;
+    char *AVSP_CLEANUP(avsp_free_ptr) text = strdup(target);
+    if (text == NULL)
+        return false;
+    for (char *rest = text, *part; (part = strsep(&rest, ",")) != NULL;) {
+        const char *host;
+        int64_t port;
+        if (!split_place(part, &host, &port) || !is_loopback(host))
+            return false;
+    }
+    return true;
+}
+
 enum avsp_code avsp_target_parse(const char *target, char **ret_name, char **ret_authority,
                                  struct avsp_err *err)
 {

@@ -28,14 +28,15 @@ static void begin(struct stream *stream, grpc_byte_buffer *request)
 
     grpc_op ops[4];
     memset(ops, 0, sizeof ops);
-    ops[0].op = GRPC_OP_SEND_INITIAL_METADATA;
-    ops[0].flags = avsp_flight_flags(stream->cli);
+    struct avsp_headers shown;
+    avsp_flight_begin(stream->cli, &stream->flight, &shown, &ops[0]);
     ops[1].op = GRPC_OP_SEND_MESSAGE;
     ops[1].data.send_message.send_message = request;
     ops[2].op = GRPC_OP_SEND_CLOSE_FROM_CLIENT;
     ops[3].op = GRPC_OP_RECV_INITIAL_METADATA;
     ops[3].data.recv_initial_metadata.recv_initial_metadata = &stream->headers;
     avsp_flight_start(&stream->flight, ops, 4, &stream->begun);
+    avsp_headers_drop(&shown);
 }
 
 /// Waits for the next message; NULL in `bytes`: there is none.

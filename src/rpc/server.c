@@ -1,4 +1,5 @@
 #include "rpc/server.h"
+#include "rpc/access.h"
 #include "rpc/grpc_use.h"
 #include "rpc/serving.h"
 
@@ -85,6 +86,7 @@ static void start_methods(struct avsp_server *srv)
         for (size_t k = 0; k < lists[i].n; k++) {
             AVSP_ASSERT(n < METHODS_MAX);
             const struct avsp_method *method = &lists[i].methods[k];
+            (void)avsp_access_to(method->path); // there is a rule
             all[n].method = method;
             all[n++].registered =
                 method->path == NULL

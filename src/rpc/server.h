@@ -13,6 +13,7 @@
 #ifndef AVSP_RPC_SERVER_H
 #define AVSP_RPC_SERVER_H
 
+#include "core/access.h"
 #include "core/model.h"
 #include "rpc/security.h"
 #include "util/arena.h"
@@ -23,28 +24,40 @@ struct avsp_server;
 
 /// What the coordinator does for each call. `opaque` is the pointer given at start; answers' strings live in @p arena,
 /// which is freed once the answer is sent. All run on pool threads, several at once. Signatures follow db/store.h.
+/// Those that get a caller see to it that he reaches his own jobs only.
 struct avsp_service_ops {
-    enum avsp_code (*submit)(void *opaque, const struct avsp_job_spec *spec,
-                             char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err);
-    enum avsp_code (*get_job)(void *opaque, const char *job_id, struct avsp_arena *arena,
-                              struct avsp_job *ret_job, struct avsp_err *err);
-    enum avsp_code (*list_jobs)(void *opaque, const struct avsp_job_filter *filter,
-                                struct avsp_arena *arena, struct avsp_job_page *ret_page,
-                                struct avsp_err *err);
-    enum avsp_code (*list_attempts)(void *opaque, const struct avsp_attempts_query *query,
+    /// Who is it? Asked before each call, and again while one waits; which call is open to whom is the server's own business
+    /// (rpc/access.h). @return OK; UNAUTHENTICATED.
+    enum avsp_code (*authenticate)(void *opaque, const struct avsp_credentials *shown,
+                                   struct avsp_caller *ret_caller, struct avsp_err *err);
+    enum avsp_code (*submit)(void *opaque, const struct avsp_caller *caller,
+                             const struct avsp_job_spec *spec, char ret_job_id[AVSP_ID_BYTES],
+                             struct avsp_err *err);
+    enum avsp_code (*get_job)(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                              struct avsp_arena *arena, struct avsp_job *ret_job,
+                              struct avsp_err *err);
+    enum avsp_code (*list_jobs)(void *opaque, const struct avsp_caller *caller,
+                                const struct avsp_job_filter *filter, struct avsp_arena *arena,
+                                struct avsp_job_page *ret_page, struct avsp_err *err);
+    enum avsp_code (*list_attempts)(void *opaque, const struct avsp_caller *caller,
+                                    const struct avsp_attempts_query *query,
                                     struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
                                     struct avsp_err *err);
-    enum avsp_code (*list_changes)(void *opaque, const struct avsp_changes_query *query,
-                                   struct avsp_arena *arena, struct avsp_changes_page *ret_page,
-                                   struct avsp_err *err);
-    enum avsp_code (*cancel)(void *opaque, const char *job_id, struct avsp_err *err);
-    enum avsp_code (*retry)(void *opaque, const char *job_id, struct avsp_err *err);
-    enum avsp_code (*pause)(void *opaque, const char *job_id, struct avsp_err *err);
-    enum avsp_code (*resume)(void *opaque, const char *job_id, struct avsp_err *err);
-    enum avsp_code (*set_priority)(void *opaque, const char *job_id, int32_t priority,
-                                   struct avsp_err *err);
-    enum avsp_code (*delete_job)(void *opaque, const char *job_id, bool force,
-                                 struct avsp_err *err);
+    enum avsp_code (*list_changes)(void *opaque, const struct avsp_caller *caller,
+                                   const struct avsp_changes_query *query, struct avsp_arena *arena,
+                                   struct avsp_changes_page *ret_page, struct avsp_err *err);
+    enum avsp_code (*cancel)(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                             struct avsp_err *err);
+    enum avsp_code (*retry)(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                            struct avsp_err *err);
+    enum avsp_code (*pause)(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                            struct avsp_err *err);
+    enum avsp_code (*resume)(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                             struct avsp_err *err);
+    enum avsp_code (*set_priority)(void *opaque, const struct avsp_caller *caller,
+                                   const char *job_id, int32_t priority, struct avsp_err *err);
+    enum avsp_code (*delete_job)(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                                 bool force, struct avsp_err *err);
     enum avsp_code (*list_workers)(void *opaque, const struct avsp_workers_query *query,
                                    struct avsp_arena *arena, struct avsp_worker_page *ret_page,
                                    struct avsp_err *err);

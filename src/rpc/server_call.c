@@ -1,3 +1,4 @@
+#include "rpc/access.h"
 #include "rpc/call.h"
 #include "rpc/serving.h"
 #include "rpc/status.h"
@@ -199,11 +200,15 @@ static void on_closed(struct avsp_call *call, bool ok)
     avsp_call_unref(call);
 }
 
-/// Unpacks the request and gives the call to its method.
+/// Asks who the caller is, unpacks the request and gives the call to its method.
 static void begin(struct avsp_call *call)
 {
     struct avsp_err err = {0};
     const struct avsp_method *method = call->method;
+    if (avsp_call_admit(call, &err) != AVSP_OK) {
+        avsp_call_fail(call, &err);
+        return;
+    }
     if (method->request != NULL) {
         enum avsp_code rc = avsp_wire_unpack(&call->arena, method->request, call->payload,
                                              method->request_max_bytes, &call->request, &err);

@@ -25,7 +25,7 @@ static void submit_job(struct avsp_call *call)
     if (rc == AVSP_OK)
         rc = avsp_job_spec_check(&spec, &call->arena, &err);
     if (rc == AVSP_OK)
-        rc = srv->ops.submit(srv->opaque, &spec, id, &err);
+        rc = srv->ops.submit(srv->opaque, &call->caller, &spec, id, &err);
     Com__Avspl1t__JobId msg = COM__AVSPL1T__JOB_ID__INIT;
     msg.id = id;
     answer(call, rc, &msg.base, &err);
@@ -38,7 +38,7 @@ static void get_job(struct avsp_call *call)
     struct avsp_job job;
     const char *id = ((Com__Avspl1t__JobId *)call->request)->id;
     Com__Avspl1t__Job *msg = NULL;
-    enum avsp_code rc = srv->ops.get_job(srv->opaque, id, &call->arena, &job, &err);
+    enum avsp_code rc = srv->ops.get_job(srv->opaque, &call->caller, id, &call->arena, &job, &err);
     if (rc == AVSP_OK)
         msg = avsp_wire_make_job(&call->arena, &job);
     answer(call, rc, (ProtobufCMessage *)msg, &err);
@@ -54,7 +54,7 @@ static void list_jobs(struct avsp_call *call)
     enum avsp_code rc = avsp_wire_read_filter(
         &call->arena, (Com__Avspl1t__ListJobsMessage *)call->request, &filter, &err);
     if (rc == AVSP_OK)
-        rc = srv->ops.list_jobs(srv->opaque, &filter, &call->arena, &page, &err);
+        rc = srv->ops.list_jobs(srv->opaque, &call->caller, &filter, &call->arena, &page, &err);
     if (rc == AVSP_OK)
         msg = avsp_wire_make_page(&call->arena, &page);
     answer(call, rc, (ProtobufCMessage *)msg, &err);
@@ -70,7 +70,7 @@ static void list_attempts(struct avsp_call *call)
     enum avsp_code rc = avsp_wire_read_attempts_query(
         (Com__Avspl1t__ListAttemptsMessage *)call->request, &query, &err);
     if (rc == AVSP_OK)
-        rc = srv->ops.list_attempts(srv->opaque, &query, &call->arena, &page, &err);
+        rc = srv->ops.list_attempts(srv->opaque, &call->caller, &query, &call->arena, &page, &err);
     if (rc == AVSP_OK)
         msg = avsp_wire_make_attempt_page(&call->arena, &page);
     answer(call, rc, (ProtobufCMessage *)msg, &err);
@@ -78,13 +78,13 @@ static void list_attempts(struct avsp_call *call)
 
 /// What is asked about a job by its id alone, and answered with Empty.
 static void run_about_job(struct avsp_call *call,
-                          enum avsp_code (*op)(void *opaque, const char *job_id,
-                                               struct avsp_err *err))
+                          enum avsp_code (*op)(void *opaque, const struct avsp_caller *caller,
+                                               const char *job_id, struct avsp_err *err))
 {
     struct avsp_err err = {0};
     const char *id = ((Com__Avspl1t__JobId *)call->request)->id;
     Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
-    answer(call, op(call->srv->opaque, id, &err), &msg.base, &err);
+    answer(call, op(call->srv->opaque, &call->caller, id, &err), &msg.base, &err);
 }
 
 static void cancel_job(struct avsp_call *call)
@@ -116,7 +116,7 @@ static void set_priority(struct avsp_call *call)
     Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
     enum avsp_code rc = avsp_wire_range("priority", from->priority, 0, AVSP_PRIORITY_MAX, &err);
     if (rc == AVSP_OK)
-        rc = srv->ops.set_priority(srv->opaque, from->id, from->priority, &err);
+        rc = srv->ops.set_priority(srv->opaque, &call->caller, from->id, from->priority, &err);
     answer(call, rc, &msg.base, &err);
 }
 
@@ -126,7 +126,8 @@ static void delete_job(struct avsp_call *call)
     const Com__Avspl1t__DeleteJobMessage *from = (Com__Avspl1t__DeleteJobMessage *)call->request;
     struct avsp_err err = {0};
     Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
-    answer(call, srv->ops.delete_job(srv->opaque, from->id, from->force, &err), &msg.base, &err);
+    answer(call, srv->ops.delete_job(srv->opaque, &call->caller, from->id, from->force, &err),
+           &msg.base, &err);
 }
 
 static void list_workers(struct avsp_call *call)

@@ -3,6 +3,7 @@
 /// A claim is in one of four hands: ASKING (a pool thread has it), PARKED (the list has it), ANSWERED (gRPC has it), GIVEN BACK.
 /// Who takes it out of the list, under the lock, has the duty to end it. A wake between an empty answer of the operation and the
 /// parking is seen by the generation that the claim noted before it asked.
+#include "rpc/access.h"
 #include "rpc/serving.h"
 #include "rpc/wire.h"
 
@@ -219,7 +220,11 @@ static void ask(struct avsp_work *work)
     struct avsp_err err = {0};
     avsp_arena_clear(&p->answer);
     p->task = (struct avsp_task){.kind = AVSP_TASK_NONE};
-    enum avsp_code rc = srv->ops.claim(srv->opaque, &p->claim, &p->answer, &p->task, &err);
+    enum avsp_code rc = avsp_call_admit(call, &err);
+    if (rc != AVSP_OK && p->is_woken)
+        avsp_parking_wake(srv, 1); // what it was woken for is for another
+    if (rc == AVSP_OK)
+        rc = srv->ops.claim(srv->opaque, &p->claim, &p->answer, &p->task, &err);
     if (rc != AVSP_OK)
         avsp_call_fail(call, &err);
     else if (p->task.kind == AVSP_TASK_NONE)

@@ -3,6 +3,7 @@
 /// A look reads pages of changes and sends them one by one, the next when gRPC took the one before: for a client that reads
 /// slowly nothing piles up but in the database, where of several changes of a job only the last is left. Where the client wants
 /// progress, a look now and then goes on with the jobs that workers work at.
+#include "rpc/access.h"
 #include "rpc/watching.h"
 #include "rpc/wire.h"
 
@@ -105,7 +106,9 @@ static void look_for_page(struct avsp_work *work)
     };
     const struct avsp_mono asked = avsp_mono_now();
     w->n_sent = 0;
-    enum avsp_code rc = srv->ops.list_changes(srv->opaque, &query, &w->answer, &w->page, &err);
+    enum avsp_code rc = avsp_call_admit(call, &err);
+    if (rc == AVSP_OK)
+        rc = srv->ops.list_changes(srv->opaque, &call->caller, &query, &w->answer, &w->page, &err);
     avsp_watch_answered(&w->base, asked);
     if (rc == AVSP_OK && !keep(at, w->page.next))
         rc = avsp_err_set(&err, AVSP_INTERNAL, "a cursor that is too long");

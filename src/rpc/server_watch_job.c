@@ -1,5 +1,6 @@
 /// WatchJob: the job at once, and again whenever its version changed, until it is over.
 #include "core/lifecycle.h"
+#include "rpc/access.h"
 #include "rpc/watching.h"
 #include "rpc/wire.h"
 
@@ -34,7 +35,9 @@ static void look(struct avsp_work *work)
     struct avsp_err err = {0};
     struct avsp_job job;
     const struct avsp_mono asked = avsp_mono_now();
-    if (srv->ops.get_job(srv->opaque, w->base.job_id, &w->answer, &job, &err) != AVSP_OK) {
+    if (avsp_call_admit(call, &err) != AVSP_OK ||
+        srv->ops.get_job(srv->opaque, &call->caller, w->base.job_id, &w->answer, &job, &err) !=
+            AVSP_OK) {
         avsp_watch_end(&w->base, &err);
         return;
     }

@@ -86,11 +86,12 @@ grpc_server_credentials *avsp_server_credentials(struct avsp_tls_port *port)
             fetch, port));
 }
 
-void avsp_client_tls_marks(const struct avsp_client_security *security,
-                           struct avsp_file_mark ret_marks[AVSP_TLS_FILES])
+void avsp_client_marks(const struct avsp_client_security *security,
+                       struct avsp_file_mark ret_marks[AVSP_CLIENT_FILES])
 {
-    const char *const paths[AVSP_TLS_FILES] = {security->ca, security->cert, security->key};
-    for (size_t i = 0; i < AVSP_TLS_FILES; i++)
+    const char *const paths[AVSP_CLIENT_FILES] = {security->ca, security->cert, security->key,
+                                                  security->token_file};
+    for (size_t i = 0; i < AVSP_CLIENT_FILES; i++)
         ret_marks[i] = avsp_file_mark(paths[i]);
 }
 
@@ -117,6 +118,53 @@ enum avsp_code avsp_client_credentials(const struct avsp_client_security *securi
     return AVSP_OK;
 }
 
+/// Is it what may stand in a header (RFC 6750, 2.1)?
+static bool is_token(const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                "0123456789-._~+/=";
+    size_t len = strlen(text);
+    return len > 0 && len < AVSP_TOKEN_TEXT_BYTES && strspn(text, plain) == len;
+}
+
+enum avsp_code avsp_client_token(const struct avsp_client_security *security,
+                                 char ret_token[AVSP_TOKEN_TEXT_BYTES], struct avsp_err *err)
+{
+    if (security->token_file == NULL) {
+        memcpy(ret_token, security->token, AVSP_TOKEN_TEXT_BYTES);
+        return AVSP_OK;
+    }
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 4 * AVSP_TOKEN_TEXT_BYTES);
+    char *text = NULL;
+    enum avsp_code rc =
+        avsp_file_read(&arena, security->token_file, (size_t)2 * AVSP_TOKEN_TEXT_BYTES, &text, err);
+    if (rc != AVSP_OK)
+        return avsp_err_wrap(err, "--token-file");
+    text[strcspn(text, "\r\n")] = '\0';
+    if (!is_token(text))
+        return avsp_err_set(err, AVSP_INVALID, "--token-file: the first line of %.500s is no token",
+                            security->token_file);
+    memcpy(ret_token, text, strlen(text) + 1);
+    return AVSP_OK;
+}
+
+/// Moves a token out of the environment: what /proc shows of it is overwritten.
+static enum avsp_code take_token(const char *variable, struct avsp_client_security *security,
+                                 struct avsp_err *err)
+{
+    char *text = getenv(variable);
+    if (text == NULL || text[0] == '\0')
+        return AVSP_OK;
+    bool is_good = is_token(text);
+    if (is_good)
+        memcpy(security->token, text, strlen(text) + 1);
+    explicit_bzero(text, strlen(text));
+    unsetenv(variable);
+    return is_good ? AVSP_OK
+                   : avsp_err_set(err, AVSP_INVALID, "%s: what it holds is no token", variable);
+}
+
 enum avsp_code avsp_client_security_read(const struct avsp_cli_parsed *args,
                                          struct avsp_client_security *ret_security,
                                          struct avsp_err *err)
@@ -132,6 +180,10 @@ enum avsp_code avsp_client_security_read(const struct avsp_cli_parsed *args,
                             "--tls-cert and --tls-key belong together: one is missing");
     security.tls = avsp_cli_flag(args, "tls") || security.ca != NULL || security.cert != NULL ||
                    security.server_name != NULL;
+    security.token_file = avsp_cli_str(args, "token-file");
+    security.insecure = avsp_cli_flag(args, "insecure");
+    enum avsp_code rc = take_token("AVSPL1T_TOKEN", &security, err);
     *ret_security = security;
-    return AVSP_OK;
+    explicit_bzero(security.token, sizeof security.token);
+    return rc;
 }

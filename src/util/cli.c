@@ -11,9 +11,10 @@
 
 #define NAME_MAX_BYTES 64
 
-static bool has_commands(const struct avsp_cli_program *program)
+/// Does it do something without a command?
+static bool has_plain_use(const struct avsp_cli_program *program)
 {
-    return program->n_commands > 1 || program->commands[0].name[0] != '\0';
+    return program->commands[0].name[0] == '\0';
 }
 
 /// How far apart two names are: insertions, deletions, exchanges; NAME_MAX_BYTES where one is too long to be a typing error.
@@ -127,7 +128,7 @@ static const struct avsp_cli_command *find_command(const struct avsp_cli_program
                                                    const char *name)
 {
     for (size_t i = 0; i < program->n_commands; i++)
-        if (strcmp(program->commands[i].name, name) == 0)
+        if (name[0] != '\0' && strcmp(program->commands[i].name, name) == 0)
             return &program->commands[i];
     return NULL;
 }
@@ -283,6 +284,16 @@ static enum avsp_code take_words(const struct avsp_cli_program *program, int arg
     return AVSP_OK;
 }
 
+/// Is a command named in front of all else, or help about one asked for?
+static bool names_command(const struct avsp_cli_program *program, int argc, char **argv)
+{
+    if (!has_plain_use(program))
+        return true;
+    if (program->n_commands == 1 || argc < 2)
+        return false;
+    return strcmp(argv[1], "help") == 0 || find_command(program, argv[1]) != NULL;
+}
+
 /// Finds the command in front of all else, or answers what is asked about the program as a whole.
 static enum avsp_code take_command(const struct avsp_cli_program *program, int argc, char **argv,
                                    struct avsp_cli_parsed *parsed, bool *ret_exit,
@@ -312,7 +323,7 @@ enum avsp_code avsp_cli_parse(const struct avsp_cli_program *program, int argc, 
     *ret_parsed = (struct avsp_cli_parsed){.command = &program->commands[0]};
     *ret_exit = false;
     int first = 1;
-    if (has_commands(program)) {
+    if (names_command(program, argc, argv)) {
         enum avsp_code rc = take_command(program, argc, argv, ret_parsed, ret_exit, err);
         if (rc != AVSP_OK || *ret_exit)
             return rc;

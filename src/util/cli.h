@@ -25,9 +25,9 @@ struct avsp_cli_option {
     bool repeats;      ///< may be given several times
 };
 
-/// One command of a program with commands (`avspl1t encode`), or the whole program.
+/// One command of a program with commands (`avspl1t encode`), or what it does where none is named.
 struct avsp_cli_command {
-    const char *name;      ///< "" for a program without commands
+    const char *name;      ///< "" for what the program does without one; only the first may be that
     const char *arguments; ///< "INPUT OUTPUT"; "" = none
     unsigned min_args;
     unsigned max_args;

@@ -141,6 +141,12 @@ static void put_usage(struct avsp_buf *buf, const struct avsp_cli_program *progr
     avsp_buf_puts(buf, "\n\n");
 }
 
+/// What a program does without a command; NULL where it always takes one.
+static const struct avsp_cli_command *plain_use(const struct avsp_cli_program *program)
+{
+    return program->commands[0].name[0] == '\0' ? &program->commands[0] : NULL;
+}
+
 static void put_command_list(struct avsp_buf *buf, const struct avsp_cli_program *program)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) label;
@@ -148,6 +154,8 @@ static void put_command_list(struct avsp_buf *buf, const struct avsp_cli_program
     avsp_buf_puts(buf, "\nCommands:\n");
     for (size_t i = 0; i < program->n_commands; i++) {
         const struct avsp_cli_command *command = &program->commands[i];
+        if (command == plain_use(program))
+            continue;
         avsp_buf_clear(&label);
         avsp_buf_printf(&label, "%s%s%s", command->name, command->arguments[0] != '\0' ? " " : "",
                         command->arguments);
@@ -159,9 +167,9 @@ static void put_command_list(struct avsp_buf *buf, const struct avsp_cli_program
 void avsp_cli_help(const struct avsp_cli_program *program, const struct avsp_cli_command *command,
                    struct avsp_buf *buf)
 {
-    bool is_single = program->n_commands == 1 && program->commands[0].name[0] == '\0';
-    if (is_single)
-        command = &program->commands[0];
+    const struct avsp_cli_command *plain = plain_use(program);
+    if (command == NULL)
+        command = plain;
     if (command == NULL) {
         avsp_buf_printf(buf, "%s: ", program->name);
         put_wrapped(buf, program->summary, 0, strlen(program->name) + 2);
@@ -171,8 +179,10 @@ void avsp_cli_help(const struct avsp_cli_program *program, const struct avsp_cli
         return;
     }
     put_usage(buf, program, command);
-    put_wrapped(buf, is_single ? program->description : command->help, 0, 0);
+    put_wrapped(buf, command == plain ? program->description : command->help, 0, 0);
     put_options(buf, command);
+    if (command == plain && program->n_commands > 1)
+        put_command_list(buf, program);
 }
 
 /// Text for roff: nothing in it may be taken for a request or an escape.
@@ -296,7 +306,7 @@ static void put_roff_synopsis(struct avsp_buf *buf, const struct avsp_cli_progra
 
 void avsp_cli_man(const struct avsp_cli_program *program, struct avsp_buf *buf)
 {
-    bool is_single = program->n_commands == 1 && program->commands[0].name[0] == '\0';
+    const struct avsp_cli_command *plain = plain_use(program);
     avsp_buf_puts(buf, ".TH ");
     put_roff(buf, program->name);
     avsp_buf_puts(buf, " 1 \"\" \"avspl1t " AVSP_VERSION "\" \"avspl1t manual\"\n.SH NAME\n");
@@ -307,12 +317,14 @@ void avsp_cli_man(const struct avsp_cli_program *program, struct avsp_buf *buf)
     put_roff_synopsis(buf, program);
     avsp_buf_puts(buf, ".SH DESCRIPTION\n");
     put_roff_paragraphs(buf, program->description);
-    avsp_buf_puts(buf, is_single ? ".SH OPTIONS\n" : ".SH COMMANDS\n");
-    for (size_t i = 0; i < program->n_commands; i++) {
-        if (is_single)
-            put_roff_options(buf, &program->commands[i]);
-        else
-            put_roff_command(buf, program, &program->commands[i]);
+    if (plain != NULL) {
+        avsp_buf_puts(buf, ".SH OPTIONS\n");
+        put_roff_options(buf, plain);
     }
+    if (plain == NULL || program->n_commands > 1)
+        avsp_buf_puts(buf, ".SH COMMANDS\n");
+    for (size_t i = 0; i < program->n_commands; i++)
+        if (&program->commands[i] != plain)
+            put_roff_command(buf, program, &program->commands[i]);
     put_roff_notes(buf, program->notes);
 }

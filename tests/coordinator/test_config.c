@@ -49,6 +49,19 @@ static void beyond_it_only_when_told(void **state)
     assert_int_equal(READ("--listen", "0.0.0.0:50051", "--db", "sqlite:///x", "--insecure"),
                      AVSP_OK);
     assert_string_equal(config.listen, "0.0.0.0:50051");
+    assert_false(config.asks_callers);
+    // Both are needed: that nobody listens in, and that callers say who they are.
+    assert_int_equal(READ("--listen=0.0.0.0:1", "--db=sqlite:///x", "--auth", "always"),
+                     AVSP_INVALID);
+    assert_int_equal(READ("--listen=0.0.0.0:1", "--db=sqlite:///x", "--tls-cert=c", "--tls-key=k",
+                          "--auth", "never"),
+                     AVSP_INVALID);
+    assert_int_equal(READ("--listen=0.0.0.0:1", "--db=sqlite:///x", "--tls-cert=c", "--tls-key=k"),
+                     AVSP_OK);
+    assert_true(config.asks_callers);
+    assert_int_equal(READ("--db=sqlite:///x", "--auth=always"), AVSP_OK);
+    assert_true(config.asks_callers);
+    assert_int_equal(READ("--db=sqlite:///x", "--auth=sometimes"), AVSP_INVALID);
 }
 
 static void numbers_and_levels_are_checked(void **state)

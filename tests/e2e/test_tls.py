@@ -22,11 +22,11 @@ def test_a_job_runs_over_mutual_tls(farm, clip, ca, server, tmp_path):
     us = [*ca.trusted(), *ca.issue("machine", "URI:avspl1t:worker:rack7").client()]
     coordinator = farm.coordinator(*server.server(), "--tls-client-ca", ca.cert)
     farm.worker(coordinator.address, *us, "--once")
-    done = farm.build.run("submit", clip("silent").path, tmp_path / "out", "--preset", "12", "--coordinator", coordinator.address,
-                          *ca.trusted())
+    ann = ["--coordinator", coordinator.address, *ca.trusted(), *ca.issue("ann", "URI:avspl1t:client:ann").client()]
+    done = farm.build.run("submit", clip("silent").path, tmp_path / "out", "--preset", "13", *ann)
     assert done.returncode == 0, done.stderr
     worker = farm.worker(coordinator.address, *us, "--exit-when-idle", "1", name="second")
-    watched = farm.build.run("watch", done.stdout.strip(), "--coordinator", coordinator.address, *ca.trusted())
+    watched = farm.build.run("watch", done.stdout.strip(), *ann)
     assert watched.returncode == 0, watched.stderr
     assert (tmp_path / "out/manifest.m3u8").exists()
     assert worker.process.wait(60) == 0
@@ -34,7 +34,7 @@ def test_a_job_runs_over_mutual_tls(farm, clip, ca, server, tmp_path):
 
 def test_who_is_not_believed_is_told_why(build, farm, ca, server, tmp_path):
     other = pki.Authority(tmp_path, "other")
-    coordinator = farm.coordinator(*server.server(), "--tls-client-ca", ca.cert)
+    coordinator = farm.coordinator(*server.server(), "--tls-client-ca", ca.cert, "--auth", "never")
     expired = farm.coordinator(*ca.issue("expired", days=-1).server(), name="expired", db=f"sqlite://{tmp_path}/expired.db")
     plain = farm.coordinator(name="plain", db=f"sqlite://{tmp_path}/plain.db")
     trusted, key = ca.trusted(), ca.issue("late", "URI:avspl1t:client:ann", days=-1)
@@ -84,7 +84,7 @@ def test_certificates_are_replaced_while_all_runs(farm, tmp_path):
     first, second = pki.Authority(tmp_path, "first"), pki.Authority(tmp_path, "second")
     used, trust = first.issue("used"), tmp_path / "trust.pem"
     trust.write_bytes(first.cert.read_bytes())
-    coordinator = farm.coordinator(*used.server())
+    coordinator = farm.coordinator(*used.server(), "--auth", "never")
     worker = farm.worker(coordinator.address, "--tls-ca", trust)
     workers = ["workers", "--coordinator", coordinator.address]
     wait_until(lambda: "worker" in farm.build.run(*workers, *first.trusted()).stdout, "the worker is known")

@@ -23,18 +23,22 @@ static enum avsp_code end(struct fake *fake, struct avsp_err *err)
     return rc;
 }
 
-static enum avsp_code submit(void *opaque, const struct avsp_job_spec *spec,
-                             char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
+static enum avsp_code submit(void *opaque, const struct avsp_caller *caller,
+                             const struct avsp_job_spec *spec, char ret_job_id[AVSP_ID_BYTES],
+                             struct avsp_err *err)
 {
+    (void)caller;
     struct fake *fake = begin(opaque);
     dump_spec(&fake->seen, spec);
     memcpy(ret_job_id, fake->job_id, AVSP_ID_BYTES);
     return end(fake, err);
 }
 
-static enum avsp_code get_job(void *opaque, const char *job_id, struct avsp_arena *arena,
-                              struct avsp_job *ret_job, struct avsp_err *err)
+static enum avsp_code get_job(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                              struct avsp_arena *arena, struct avsp_job *ret_job,
+                              struct avsp_err *err)
 {
+    (void)caller;
     (void)arena;
     struct fake *fake = begin(opaque);
     avsp_buf_puts(&fake->seen, job_id);
@@ -43,10 +47,11 @@ static enum avsp_code get_job(void *opaque, const char *job_id, struct avsp_aren
     return end(fake, err);
 }
 
-static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filter,
-                                struct avsp_arena *arena, struct avsp_job_page *ret_page,
-                                struct avsp_err *err)
+static enum avsp_code list_jobs(void *opaque, const struct avsp_caller *caller,
+                                const struct avsp_job_filter *filter, struct avsp_arena *arena,
+                                struct avsp_job_page *ret_page, struct avsp_err *err)
 {
+    (void)caller;
     (void)arena;
     struct fake *fake = begin(opaque);
     avsp_buf_printf(&fake->seen, "%d %u %s\n", (int)filter->state, filter->limit, filter->page);
@@ -55,11 +60,11 @@ static enum avsp_code list_jobs(void *opaque, const struct avsp_job_filter *filt
     return end(fake, err);
 }
 
-static enum avsp_code list_changes(void *opaque, const struct avsp_changes_query *query,
-                                   struct avsp_arena *arena, struct avsp_changes_page *ret_page,
-                                   struct avsp_err *err)
+static enum avsp_code list_changes(void *opaque, const struct avsp_caller *caller,
+                                   const struct avsp_changes_query *query, struct avsp_arena *arena,
+                                   struct avsp_changes_page *ret_page, struct avsp_err *err)
 {
-    (void)arena;
+    (void)caller, (void)arena;
     struct fake *fake = begin(opaque);
     struct avsp_changes_page *given = query->working ? &fake->working : &fake->changes;
     avsp_buf_printf(&fake->seen, "%s\n", query->after);
@@ -71,10 +76,12 @@ static enum avsp_code list_changes(void *opaque, const struct avsp_changes_query
     return end(fake, err);
 }
 
-static enum avsp_code list_attempts(void *opaque, const struct avsp_attempts_query *query,
+static enum avsp_code list_attempts(void *opaque, const struct avsp_caller *caller,
+                                    const struct avsp_attempts_query *query,
                                     struct avsp_arena *arena, struct avsp_attempt_page *ret_page,
                                     struct avsp_err *err)
 {
+    (void)caller;
     (void)arena;
     struct fake *fake = begin(opaque);
     avsp_buf_printf(&fake->seen, "%s %u %s", query->job_id, query->limit, query->page);
@@ -82,8 +89,10 @@ static enum avsp_code list_attempts(void *opaque, const struct avsp_attempts_que
     return end(fake, err);
 }
 
-static enum avsp_code cancel(void *opaque, const char *job_id, struct avsp_err *err)
+static enum avsp_code cancel(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                             struct avsp_err *err)
 {
+    (void)caller;
     struct fake *fake = begin(opaque);
     avsp_buf_puts(&fake->seen, job_id);
     return end(fake, err);
@@ -96,31 +105,40 @@ static enum avsp_code see(void *opaque, const char *verb, const char *job_id, st
     return end(fake, err);
 }
 
-static enum avsp_code retry(void *opaque, const char *job_id, struct avsp_err *err)
+static enum avsp_code retry(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                            struct avsp_err *err)
 {
+    (void)caller;
     return see(opaque, "retry", job_id, err);
 }
 
-static enum avsp_code pause_job(void *opaque, const char *job_id, struct avsp_err *err)
+static enum avsp_code pause_job(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                                struct avsp_err *err)
 {
+    (void)caller;
     return see(opaque, "pause", job_id, err);
 }
 
-static enum avsp_code resume(void *opaque, const char *job_id, struct avsp_err *err)
+static enum avsp_code resume(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                             struct avsp_err *err)
 {
+    (void)caller;
     return see(opaque, "resume", job_id, err);
 }
 
-static enum avsp_code set_priority(void *opaque, const char *job_id, int32_t priority,
-                                   struct avsp_err *err)
+static enum avsp_code set_priority(void *opaque, const struct avsp_caller *caller,
+                                   const char *job_id, int32_t priority, struct avsp_err *err)
 {
+    (void)caller;
     char verb[32];
     snprintf(verb, sizeof verb, "priority %d", (int)priority);
     return see(opaque, verb, job_id, err);
 }
 
-static enum avsp_code delete_job(void *opaque, const char *job_id, bool force, struct avsp_err *err)
+static enum avsp_code delete_job(void *opaque, const struct avsp_caller *caller, const char *job_id,
+                                 bool force, struct avsp_err *err)
 {
+    (void)caller;
     return see(opaque, force ? "delete!" : "delete", job_id, err);
 }
 
@@ -216,7 +234,22 @@ static enum avsp_code list_outputs(void *opaque, const struct avsp_outputs_query
     return end(fake, err);
 }
 
+static enum avsp_code authenticate(void *opaque, const struct avsp_credentials *shown,
+                                   struct avsp_caller *ret_caller, struct avsp_err *err)
+{
+    struct fake *fake = opaque;
+    *ret_caller = (struct avsp_caller){.access = AVSP_ACCESS_ALL};
+    if (fake->token == NULL)
+        return AVSP_OK;
+    ret_caller->access = AVSP_ACCESS_CLIENT;
+    snprintf(ret_caller->name, sizeof ret_caller->name, "ann");
+    bool is_good = shown->bearer_len == strlen(fake->token) &&
+                   memcmp(shown->bearer, fake->token, shown->bearer_len) == 0;
+    return is_good ? AVSP_OK : avsp_err_set(err, AVSP_UNAUTHENTICATED, "another token");
+}
+
 const struct avsp_service_ops fake_ops = {
+    .authenticate = authenticate,
     .submit = submit,
     .get_job = get_job,
     .list_jobs = list_jobs,

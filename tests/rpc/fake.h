@@ -14,6 +14,7 @@ struct fake {
     struct avsp_buf seen; ///< text of the last request
     // What it answers.
     struct avsp_err error; ///< code OK: no error
+    const char *token; ///< what a caller must show, who is a client then; NULL = nobody is asked
     struct avsp_job job;
     struct avsp_job_page jobs;
     struct avsp_changes_page changes; ///< given once; then nothing changes until it is set again

@@ -198,8 +198,19 @@ static enum avsp_code release(void *opaque, const char *worker_id, const char *t
     return AVSP_OK;
 }
 
-static const struct avsp_service_ops ops = {
-    .claim = claim, .heartbeat = heartbeat, .finish = finish, .release = release};
+static enum avsp_code authenticate(void *opaque, const struct avsp_credentials *shown,
+                                   struct avsp_caller *ret_caller, struct avsp_err *err)
+{
+    (void)opaque, (void)shown, (void)err;
+    *ret_caller = (struct avsp_caller){.access = AVSP_ACCESS_WORKER};
+    return AVSP_OK;
+}
+
+static const struct avsp_service_ops ops = {.authenticate = authenticate,
+                                            .claim = claim,
+                                            .heartbeat = heartbeat,
+                                            .finish = finish,
+                                            .release = release};
 
 static struct avsp_mono test_deadline;
 
