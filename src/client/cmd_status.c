@@ -2,6 +2,7 @@
 #include "client/command.h"
 #include "client/json.h"
 #include "client/report.h"
+#include "client/stores.h"
 
 #include <string.h>
 
@@ -51,6 +52,25 @@ static enum avsp_code print_history(struct avsp_client *cli, const struct avsp_j
                 : avsp_cmd_report_history(job, attempts, n, err);
 }
 
+#define SIGN_MAX_S 604800
+
+/// The job, and where a player finds its presentation.
+static enum avsp_code print_job(const struct avsp_cli_parsed *args, const struct avsp_job *job,
+                                struct avsp_arena *arena, struct avsp_err *err)
+{
+    int64_t sign_seconds = 0;
+    if (avsp_cli_str(args, "sign") != NULL &&
+        avsp_cli_i64(args, "sign", 1, SIGN_MAX_S, &sign_seconds, err) != AVSP_OK)
+        return err->code;
+    struct avsp_storage *AVSP_CLEANUP(avsp_stores_cleanup) store = avsp_stores_open(err);
+    const char *url =
+        store != NULL ? avsp_stores_url(store, &job->manifest, sign_seconds, arena, err) : NULL;
+    if (url == NULL)
+        return err->code;
+    return avsp_cli_flag(args, "json") ? avsp_cmd_json_status(job, url, err)
+                                       : avsp_cmd_report_job(job, url, err);
+}
+
 int avsp_cmd_status(const struct avsp_cli_parsed *args)
 {
     struct avsp_err err = {0};
@@ -67,6 +87,6 @@ int avsp_cmd_status(const struct avsp_cli_parsed *args)
     if (rc == AVSP_OK && avsp_cli_flag(args, "attempts"))
         rc = print_history(cli, &job, json, &arena, &err);
     else if (rc == AVSP_OK)
-        rc = json ? avsp_cmd_json_job(&job, &err) : avsp_cmd_report_job(&job, &err);
+        rc = print_job(args, &job, &arena, &err);
     return rc == AVSP_OK ? avsp_cmd_exit_of(&job) : avsp_cmd_fail_call(args, args->args[0], &err);
 }

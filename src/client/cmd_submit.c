@@ -70,6 +70,8 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
         return avsp_cmd_fail(&err);
     if (key == NULL && avsp_stores_check(store, args, &arena, &spec, &err) != AVSP_OK)
         return avsp_cmd_fail_place(&err);
+    if (avsp_stores_upload(store, args, &arena, &spec, &err) != AVSP_OK)
+        return avsp_cmd_fail_place(&err);
     warn_if_missing(&spec.input);
     struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
         avsp_cmd_connect(args, true, &err);

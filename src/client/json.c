@@ -117,6 +117,14 @@ enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *er
     return print(job_object(job), err);
 }
 
+enum avsp_code avsp_cmd_json_status(const struct avsp_job *job, const char *url,
+                                    struct avsp_err *err)
+{
+    struct object object = {.json = job_object(job)};
+    put(&object, "url", url[0] != '\0' ? text_or_null(url) : json_null());
+    return print(whole(&object), err);
+}
+
 enum avsp_code avsp_cmd_json_event(const struct avsp_job *job, const char *cursor,
                                    struct avsp_err *err)
 {

@@ -6,6 +6,10 @@
 #include "core/step.h"
 #include "core/verify.h"
 
+/// As avsp_cmd_json_job, with "url" (null where @p url is "").
+enum avsp_code avsp_cmd_json_status(const struct avsp_job *job, const char *url,
+                                    struct avsp_err *err) AVSP_CHECKED;
+
 /// Prints a job: "id", "state", "percent_complete", "manifest", "error", "warnings" and more; null where there is nothing.
 /// @return OK; NO_MEMORY; what the write to standard output said.
 enum avsp_code avsp_cmd_json_job(const struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;

@@ -34,6 +34,10 @@ static const struct avsp_cli_option job_options[] = {
 };
 
 static const struct avsp_cli_option status_options[] = {
+    {"sign", "SECONDS", NULL, NULL,
+     "The URL of a presentation in S3 carries a signature by this user's credentials for so long, "
+     "at "
+     "most 604800 (a week). It opens the one file that it names."},
     {"attempts", NULL, NULL, NULL,
      "Also how each attempt at each of its tasks ended: worker, times, error, and the tail of the "
      "log."},

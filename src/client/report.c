@@ -141,13 +141,16 @@ enum avsp_code avsp_cmd_report_history(const struct avsp_job *job,
     return print(&buf, err);
 }
 
-enum avsp_code avsp_cmd_report_job(const struct avsp_job *job, struct avsp_err *err)
+enum avsp_code avsp_cmd_report_job(const struct avsp_job *job, const char *url,
+                                   struct avsp_err *err)
 {
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
     avsp_buf_init(&buf, REPORT_MAX_BYTES);
     put_job(&buf, &arena, job);
+    if (url[0] != '\0')
+        put_field(&buf, "url", url);
     return print(&buf, err);
 }
 

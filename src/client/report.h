@@ -4,8 +4,10 @@
 
 #include "core/model.h"
 
-/// Prints all about a job to standard output, a line each. @return OK, NO_MEMORY or what the write said.
-enum avsp_code avsp_cmd_report_job(const struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;
+/// Prints all about a job to standard output, a line each. @param url  where its presentation is played; "" = not known
+/// @return OK, NO_MEMORY or what the write said.
+enum avsp_code avsp_cmd_report_job(const struct avsp_job *job, const char *url,
+                                   struct avsp_err *err) AVSP_CHECKED;
 
 /// The same, with a line for each attempt that ended, and below it the tail of its log.
 enum avsp_code avsp_cmd_report_history(const struct avsp_job *job,

@@ -1,6 +1,8 @@
 #include "client/stores.h"
 
+#include "client/location.h"
 #include "client/output.h"
+#include "client/upload.h"
 #include "core/naming.h"
 
 #include <string.h>
@@ -51,6 +53,44 @@ enum avsp_code avsp_stores_complete(struct avsp_storage *store, const struct avs
     if (cache_control != NULL)
         spec->output.cache_control = cache_control;
     return rc;
+}
+
+enum avsp_code avsp_stores_upload(struct avsp_storage *store, const struct avsp_cli_parsed *args,
+                                  struct avsp_arena *arena, struct avsp_job_spec *spec,
+                                  struct avsp_err *err)
+{
+    const char *text = avsp_cli_str(args, "upload");
+    struct avsp_location folder;
+    if (text == NULL)
+        return AVSP_OK;
+    enum avsp_code rc = avsp_cmd_location(arena, text, &folder, err);
+    if (rc == AVSP_OK)
+        rc = read_style(args, &folder.style, err);
+    if (rc == AVSP_OK)
+        rc = avsp_storage_lend(store, &folder, true, arena, err);
+    if (rc == AVSP_OK)
+        rc = avsp_upload(store, &folder, &spec->input, arena, err);
+    if (rc == AVSP_OK && avsp_cli_flag(args, "no-credentials")) {
+        spec->input.access_key_id = "";
+        avsp_location_blank(&spec->input);
+    }
+    return rc;
+}
+
+const char *avsp_stores_url(struct avsp_storage *store, const struct avsp_location *manifest,
+                            int64_t sign_seconds, struct avsp_arena *arena, struct avsp_err *err)
+{
+    struct avsp_location file = *manifest;
+    const char *url = "";
+    if (manifest->kind != AVSP_LOCATION_S3)
+        return "";
+    // The job's own keys are known to the coordinator alone; this user's will do.
+    file.access_key_id = "";
+    enum avsp_code rc =
+        sign_seconds > 0 ? avsp_storage_lend(store, &file, true, arena, err) : AVSP_OK;
+    if (rc == AVSP_OK)
+        rc = avsp_storage_url(store, &file, sign_seconds, arena, &url, err);
+    return rc == AVSP_OK ? url : NULL;
 }
 
 static enum avsp_code check_output(struct avsp_storage *store, struct avsp_arena *arena,

@@ -16,6 +16,9 @@
         {"cache-control", "TEXT", "AVSPL1T_CACHE_CONTROL", NULL,                                   \
          "The Cache-Control of what is put into an S3 OUTPUT, but for manifest.m3u8. Default: a "  \
          "year, immutable."},                                                                      \
+        {"upload", "S3FOLDER", NULL, NULL,                                                         \
+         "Put the local INPUT into this folder first, as s3://BUCKET/FOLDER, and let the workers " \
+         "read it there. It stays."},                                                              \
     {                                                                                              \
         "no-check", NULL, "AVSPL1T_NO_CHECK", NULL,                                                \
             "Do not look first whether an S3 INPUT is there and OUTPUT can be written: only the "  \
@@ -34,6 +37,17 @@ void avsp_stores_cleanup(struct avsp_storage **store);
 enum avsp_code avsp_stores_complete(struct avsp_storage *store, const struct avsp_cli_parsed *args,
                                     struct avsp_arena *arena, struct avsp_job_spec *spec,
                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// Uploads the input where --upload asks for it, and makes the uploaded one the job's. @return OK; as avsp_upload.
+enum avsp_code avsp_stores_upload(struct avsp_storage *store, const struct avsp_cli_parsed *args,
+                                  struct avsp_arena *arena, struct avsp_job_spec *spec,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// The URL that a player opens a presentation in S3 at: a public one, or with @p sign_seconds > 0 one that carries a signature.
+/// @return in @p arena; "" where it is not in S3; NULL with @p err.
+const char *avsp_stores_url(struct avsp_storage *store, const struct avsp_location *manifest,
+                            int64_t sign_seconds, struct avsp_arena *arena,
+                            struct avsp_err *err) AVSP_CHECKED;
 
 /// Is the input there, can output and work be written, is no other presentation in the way? Local places are not looked at.
 enum avsp_code avsp_stores_check(struct avsp_storage *store, const struct avsp_cli_parsed *args,

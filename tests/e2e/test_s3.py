@@ -1,13 +1,18 @@
 """Whole jobs whose files are in S3: on a radosgw of the suite's own, over HTTP and HTTPS."""
+import base64
+import hashlib
 import http.server
 import json
 import pathlib
 import re
+import shutil
 import sys
 import threading
+import urllib.error
+import urllib.request
 
 import pytest
-from harness import base, playlists
+from harness import base, browser, playlists
 from harness.base import pb
 from harness.programs import fingerprint, wait_until
 from harness.s3 import Bucket, finish, submit
@@ -245,3 +250,48 @@ def test_secrets_need_not_travel(farm, s3, bucket, film, wanted, instance, tmp_p
                      env=other.env)
         status = farm.wait_over(coordinator.address, job)
         assert status["state"] == "failed" and "--allow-s3" in status["error"], status["error"]
+
+
+def blocks_of_the_manual(kind):
+    text = (pathlib.Path(__file__).parents[2] / "docs/STORAGE.md").read_text()
+    return re.findall(rf"```{kind}\n(.*?)```", text, re.S)
+
+
+def test_an_uploaded_film_is_encoded_and_plays_on_another_site(farm, s3, bucket, film, wanted, tmp_path):
+    """The words of docs/STORAGE.md, as they stand there."""
+    coordinator = farm.coordinator()
+    farm.worker(coordinator.address, slots=2)
+    odd = tmp_path / "a film + é%20日.mp4"
+    shutil.copy(film, odd)
+    upload = ("--upload", bucket.url("incoming"), *OPTIONS)
+    done = farm.build.run("submit", odd, bucket.url("out"), "--coordinator", coordinator.address, *upload, env=bucket.env)
+    assert done.returncode == 0 and "uploading: 100 %" in done.stderr, done.stderr
+    assert bucket.client.get(bucket.name, f"incoming/{odd.name}") == film.read_bytes() and odd.exists()
+    again = farm.build.run("submit", odd, bucket.url("out2"), "--coordinator", coordinator.address, *upload, env=bucket.env)
+    assert again.returncode == 2 and "is there already" in again.stderr
+    job = done.stdout.strip()
+    status = finish(farm, coordinator.address, job)
+    assert bucket.fingerprint("out") == wanted
+
+    # A signed URL opens the manifest before anybody else may read it.
+    signed = farm.build.run("status", job, "--sign", 60, "--coordinator", coordinator.address, env=bucket.env).stdout
+    signed = re.search(r"^url +(\S+)$", signed, re.M)[1]
+    assert urllib.request.urlopen(signed).read() == bucket.client.get(bucket.name, "out/manifest.m3u8")
+    with pytest.raises(urllib.error.HTTPError):
+        urllib.request.urlopen(status["url"])
+
+    policy = blocks_of_the_manual("json")[1].replace("OUT/FOLDER", f"{bucket.name}/out").encode()
+    cors = blocks_of_the_manual("xml")[0].encode()
+    for name, body in (("policy", policy), ("cors", cors)):
+        md5 = base64.b64encode(hashlib.md5(body).digest()).decode()
+        bucket.client.request("PUT", f"/{bucket.name}", {name: ""}, body, {"Content-MD5": md5})
+    site = browser.Server(tmp_path)
+    player = browser.Browser(tmp_path)
+    try:
+        player.open(f"{site.url}/.test/player.html")
+        state = player.evaluate("await load(args[0]); return await bufferAll()", status["url"])
+        assert len(state["ranges"]) == 1 and abs(state["ranges"][0][1] - state["duration"]) < 0.1, state
+        assert player.evaluate("return errors") == []
+    finally:
+        player.close()
+        site.close()
