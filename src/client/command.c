@@ -102,6 +102,9 @@ enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
     if (!avsp_deinterlace_parse(how, &options.deinterlace))
         return avsp_err_set(err, AVSP_INVALID,
                             "--deinterlace: \"%.100s\" is not frames, fields or off", how);
+    const char *hdr = avsp_cli_str(args, "hdr");
+    if (!avsp_hdr_choice_parse(hdr, &options.hdr))
+        return avsp_err_set(err, AVSP_INVALID, "--hdr: \"%.100s\" is not keep, sdr or both", hdr);
     enum avsp_code rc = avsp_cli_i64(args, "film-grain", 0, AVSP_FILM_GRAIN_MAX, &grain, err);
     if (rc != AVSP_OK)
         return rc;

@@ -40,6 +40,8 @@ enum avsp_exit {
      "Of interlaced pictures: frames (one for each frame), fields (one for each field), or off."}, \
         {"film-grain", "N", "AVSPL1T_FILM_GRAIN", "0",                                             \
          "Film grain, 0 to 50: taken off the picture, and put on again by the player."},           \
+        {"hdr", "HOW", "AVSPL1T_HDR", "keep",                                                      \
+         "Of HDR pictures: keep, sdr (tone mapped), or both (SDR renditions beside HDR ones)."},   \
     {                                                                                              \
         "ladder", "RUNGS", "AVSPL1T_LADDER", NULL,                                                 \
             "Several renditions of the picture: auto, or HEIGHT[:CRF[:PRESET]],… Default: one, " \

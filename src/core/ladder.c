@@ -56,9 +56,9 @@ static void add(struct avsp_ladder_rung *rungs, size_t *n, const struct avsp_lad
     rungs[(*n)++] = *rung;
 }
 
-size_t avsp_ladder_plan(const struct avsp_ladder *ladder, uint32_t width_px, uint32_t height_px,
-                        int32_t crf, int32_t preset,
-                        struct avsp_ladder_rung ret_rungs[AVSP_PICTURES_MAX])
+/// The sizes, from the largest down.
+static size_t plan_sizes(const struct avsp_ladder *ladder, uint32_t width_px, uint32_t height_px,
+                         int32_t crf, int32_t preset, struct avsp_ladder_rung *ret_rungs)
 {
     uint32_t source = shorter(width_px, height_px);
     struct avsp_ladder wanted = ladder->is_auto ? choose(source) : *ladder;
@@ -80,7 +80,23 @@ size_t avsp_ladder_plan(const struct avsp_ladder *ladder, uint32_t width_px, uin
     if (n == 0)
         ret_rungs[n++] = own;
     qsort(ret_rungs, n, sizeof *ret_rungs, by_size);
-    for (size_t i = 0; i < n; i++)
-        memcpy(ret_rungs[i].name, (char[]){'v', (char)('0' + i), '\0'}, 3);
+    return n;
+}
+
+size_t avsp_ladder_plan(const struct avsp_picture_options *options, bool is_hdr, uint32_t width_px,
+                        uint32_t height_px, int32_t crf, int32_t preset,
+                        struct avsp_ladder_rung ret_rungs[AVSP_PICTURES_MAX])
+{
+    size_t n = plan_sizes(&options->ladder, width_px, height_px, crf, preset, ret_rungs);
+    if (is_hdr && options->hdr == AVSP_HDR_BOTH) {
+        memcpy(ret_rungs + n, ret_rungs, n * sizeof *ret_rungs);
+        for (size_t i = n; i < 2 * n; i++)
+            ret_rungs[i].sdr = true;
+        n *= 2;
+    }
+    for (size_t i = 0; i < n; i++) {
+        ret_rungs[i].sdr = ret_rungs[i].sdr || (is_hdr && options->hdr == AVSP_HDR_SDR);
+        snprintf(ret_rungs[i].name, sizeof ret_rungs[i].name, "v%u", (unsigned)i % 100);
+    }
     return n;
 }

@@ -1,26 +1,17 @@
 #include "media/deinterlace.h"
 
 #include "media/averr.h"
+#include "media/graph.h"
 
-#include <libavfilter/avfilter.h>
-#include <libavfilter/buffersink.h>
-#include <libavfilter/buffersrc.h>
-
+#define FRAME_RATE "bwdif=mode=send_frame:deint=interlaced"
+#define FIELD_RATE "bwdif=mode=send_field:deint=interlaced"
 #define READY_MAX 8 ///< a frame in gives two pictures at most, and what it ends two more
 #define KNOWN_MAX 8 ///< frames whose times are remembered: the filter holds three
-#define ARGS_BYTES 128
-/// As in fit.c: the same bytes on every machine, where a format must be converted for the filter.
-#define SCALER_OPTIONS "flags=bicubic+accurate_rnd+bitexact+full_chroma_int+full_chroma_inp"
 
 struct avsp_deinterlacer {
     enum avsp_fields fields;
     bool field_rate;
-    AVFilterGraph *graph; ///< for pictures like the last one; NULL = none yet
-    AVFilterContext *source;
-    AVFilterContext *sink;
-    int width;
-    int height;
-    int format;
+    struct avsp_graph graph; ///< for pictures like the last one
     /// Frames go through the filter with their number as their time. It doubles times, so what comes out is twice the number, and one more for
     /// a second field.
     int64_t n_sent;
@@ -51,54 +42,12 @@ void avsp_deinterlacer_free(struct avsp_deinterlacer **d_ptr)
     struct avsp_deinterlacer *d = *d_ptr;
     if (d == NULL)
         return;
-    avfilter_graph_free(&d->graph);
+    avsp_graph_close(&d->graph);
     av_frame_free(&d->scratch);
     for (size_t i = 0; i < d->n_ready; i++)
         av_frame_free(&d->ready[i]);
     free(d);
     *d_ptr = NULL;
-}
-
-/// Makes one filter of the graph. @return 0; an AVERROR.
-static int add_filter(AVFilterGraph *graph, const char *name, const char *args,
-                      AVFilterContext **ret_filter)
-{
-    const AVFilter *filter = avfilter_get_by_name(name);
-    if (filter == NULL)
-        return AVERROR_FILTER_NOT_FOUND;
-    return avfilter_graph_create_filter(ret_filter, filter, name, args, NULL, graph);
-}
-
-/// Makes a graph for pictures like @p frame.
-static int build(struct avsp_deinterlacer *d, const AVFrame *frame)
-{
-    char source[ARGS_BYTES];
-    snprintf(source, sizeof source, "video_size=%dx%d:pix_fmt=%d:time_base=1/1", frame->width,
-             frame->height, frame->format);
-    d->graph = avfilter_graph_alloc();
-    if (d->graph == NULL)
-        return AVERROR(ENOMEM);
-    d->graph->nb_threads = 1;
-    d->graph->scale_sws_opts = av_strdup(SCALER_OPTIONS);
-    if (d->graph->scale_sws_opts == NULL)
-        return AVERROR(ENOMEM);
-    AVFilterContext *bwdif = NULL;
-    int av = add_filter(d->graph, "buffer", source, &d->source);
-    if (av >= 0)
-        av = add_filter(d->graph, "bwdif",
-                        d->field_rate ? "mode=send_field:deint=interlaced"
-                                      : "mode=send_frame:deint=interlaced",
-                        &bwdif);
-    if (av >= 0)
-        av = add_filter(d->graph, "buffersink", NULL, &d->sink);
-    if (av >= 0)
-        av = avfilter_link(d->source, 0, bwdif, 0);
-    if (av >= 0)
-        av = avfilter_link(bwdif, 0, d->sink, 0);
-    d->width = frame->width;
-    d->height = frame->height;
-    d->format = frame->format;
-    return av >= 0 ? avfilter_graph_config(d->graph, NULL) : av;
 }
 
 /// Takes all pictures that the filter has ready.
@@ -108,7 +57,7 @@ static int collect(struct avsp_deinterlacer *d)
         AVFrame *AVSP_CLEANUP(av_frame_free) frame = av_frame_alloc();
         if (frame == NULL)
             return AVERROR(ENOMEM);
-        int av = av_buffersink_get_frame(d->sink, frame);
+        int av = avsp_graph_take(&d->graph, frame);
         if (av == AVERROR(EAGAIN) || av == AVERROR_EOF)
             return 0;
         if (av < 0)
@@ -122,19 +71,13 @@ static int collect(struct avsp_deinterlacer *d)
 /// Brings what the graph holds to its end.
 static int end(struct avsp_deinterlacer *d)
 {
-    if (d->graph == NULL)
+    if (d->graph.graph == NULL)
         return 0;
-    int av = av_buffersrc_add_frame(d->source, NULL);
+    int av = avsp_graph_put(&d->graph, NULL);
     if (av >= 0)
         av = collect(d);
-    avfilter_graph_free(&d->graph);
+    avsp_graph_close(&d->graph);
     return av;
-}
-
-static bool is_alike(const struct avsp_deinterlacer *d, const AVFrame *frame)
-{
-    return d->graph != NULL && d->width == frame->width && d->height == frame->height &&
-           d->format == frame->format;
 }
 
 static void mark(const struct avsp_deinterlacer *d, AVFrame *frame, bool is_context)
@@ -150,9 +93,9 @@ static void mark(const struct avsp_deinterlacer *d, AVFrame *frame, bool is_cont
 
 static int put(struct avsp_deinterlacer *d, const AVFrame *frame, bool is_context)
 {
-    int av = is_alike(d, frame) ? 0 : end(d);
-    if (av >= 0 && d->graph == NULL)
-        av = build(d, frame);
+    int av = avsp_graph_fits(&d->graph, frame) ? 0 : end(d);
+    if (av >= 0 && d->graph.graph == NULL)
+        av = avsp_graph_build(&d->graph, frame, d->field_rate ? FIELD_RATE : FRAME_RATE);
     if (av >= 0)
         av = av_frame_ref(d->scratch, frame);
     if (av < 0)
@@ -161,7 +104,7 @@ static int put(struct avsp_deinterlacer *d, const AVFrame *frame, bool is_contex
     d->scratch->pts = d->n_sent;
     d->known[d->n_sent % KNOWN_MAX] = frame->pts;
     d->n_sent++;
-    av = av_buffersrc_add_frame(d->source, d->scratch);
+    av = avsp_graph_put(&d->graph, d->scratch);
     av_frame_unref(d->scratch);
     return av >= 0 ? collect(d) : av;
 }

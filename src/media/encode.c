@@ -108,8 +108,8 @@ static enum avsp_code open_rungs(struct run *run, struct avsp_err *err)
     const struct avsp_step *step = run->step;
     struct avsp_picture_size own = avsp_picture_own_size(run->header);
     struct avsp_ladder_rung plans[AVSP_PICTURES_MAX];
-    size_t n = avsp_ladder_plan(&step->picture.ladder, own.width_px, own.height_px, step->crf,
-                                step->preset, plans);
+    size_t n = avsp_ladder_plan(&step->picture, avsp_picture_is_hdr(run->header), own.width_px,
+                                own.height_px, step->crf, step->preset, plans);
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; i < n && rc == AVSP_OK; i++)
         rc = avsp_encode_rung_open(&run->rungs[run->n_rungs++], run->header, &plans[i], step,

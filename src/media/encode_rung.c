@@ -22,7 +22,7 @@ enum avsp_code avsp_encode_rung_open(struct avsp_encode_rung *rung,
     if (rung->made == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for frames");
     const struct avsp_picture_size size = {plan->width_px, plan->height_px};
-    return avsp_picture_new(header, &size, &rung->picture, err);
+    return avsp_picture_new(header, &size, plan->sdr, &rung->picture, err);
 }
 
 void avsp_encode_rung_close(struct avsp_encode_rung *rung)

@@ -253,7 +253,7 @@ static enum avsp_code open_video(struct whole *w, struct avsp_err *err)
     describe(w);
     enum avsp_code rc = avsp_decoder_open(&w->video, w->tracks.video, w->step->threads, err);
     if (rc == AVSP_OK)
-        rc = avsp_picture_new(&w->header, NULL, &w->picture, err);
+        rc = avsp_picture_new(&w->header, NULL, false, &w->picture, err);
     if (rc != AVSP_OK)
         return rc;
     struct avsp_av1_options options = {

@@ -75,7 +75,7 @@ enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_head
 {
     struct avsp_notes notes = {.n = 0};
     struct avsp_picture *AVSP_CLEANUP(avsp_picture_free) picture = NULL;
-    enum avsp_code rc = avsp_picture_new(header, NULL, &picture, err);
+    enum avsp_code rc = avsp_picture_new(header, NULL, false, &picture, err);
     if (rc != AVSP_OK)
         return rc;
     const struct avsp_picture_format *made = avsp_picture_get_format(picture);
@@ -92,6 +92,9 @@ enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_head
     note_dynamic(video, glance, &notes);
     note_fields(header, glance, &notes);
     note_rungs(header, &options->ladder, &notes);
+    if (options->hdr != AVSP_HDR_KEEP && avsp_picture_is_hdr(header))
+        add(&notes, options->hdr == AVSP_HDR_SDR ? "HDR is tone mapped to SDR"
+                                                 : "HDR is tone mapped to SDR, beside itself");
     *ret_notes = notes;
     return AVSP_OK;
 }

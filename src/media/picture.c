@@ -3,6 +3,7 @@
 #include "media/averr.h"
 #include "media/fit.h"
 #include "media/plane.h"
+#include "media/tone.h"
 
 #include <libavutil/pixdesc.h>
 
@@ -10,6 +11,9 @@
 
 struct avsp_picture {
     struct avsp_picture_format format;
+    struct avsp_picture_format plain; ///< the same, before tones are mapped
+    bool maps_tones;
+    struct avsp_tone tone;
     int source_width; ///< of the coded picture, as the header has it
     int source_height;
     int kept_width; ///< even: what is left of it for 4:2:0
@@ -57,6 +61,18 @@ struct avsp_picture_size avsp_picture_own_size(const struct avsp_piece_header *h
                                : (struct avsp_picture_size){width, height};
 }
 
+static bool is_hdr(enum AVColorTransferCharacteristic transfer)
+{
+    return transfer == AVCOL_TRC_SMPTE2084 || transfer == AVCOL_TRC_ARIB_STD_B67;
+}
+
+bool avsp_picture_is_hdr(const struct avsp_piece_header *header)
+{
+    struct avsp_picture_format format;
+    avsp_picture_colours(header, &format);
+    return is_hdr(format.transfer);
+}
+
 static void set_format(struct avsp_picture *pic, const struct avsp_piece_header *header)
 {
     struct avsp_picture_format *fmt = &pic->format;
@@ -75,13 +91,27 @@ static void set_format(struct avsp_picture *pic, const struct avsp_piece_header 
                      : (AVRational){header->sample_aspect.num, header->sample_aspect.den};
     avsp_picture_colours(header, fmt);
     fmt->chroma_location = chroma_location(header);
-    if (fmt->transfer == AVCOL_TRC_SMPTE2084 || fmt->transfer == AVCOL_TRC_ARIB_STD_B67)
+    if (is_hdr(fmt->transfer))
         fmt->hdr = header->hdr;
 }
 
+/// What tone mapping makes of it.
+static void set_sdr(struct avsp_picture *pic, const struct avsp_piece_header *header)
+{
+    struct avsp_picture_format *fmt = &pic->format;
+    pic->tone.hdr = header->hdr;
+    fmt->pix_fmt = AV_PIX_FMT_YUV420P;
+    fmt->primaries = AVCOL_PRI_BT709;
+    fmt->transfer = AVCOL_TRC_BT709;
+    fmt->matrix = AVCOL_SPC_BT709;
+    fmt->range = AVCOL_RANGE_MPEG;
+    fmt->chroma_location = AVCHROMA_LOC_LEFT;
+    fmt->hdr = (struct avsp_hdr){0};
+}
+
 enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
-                                const struct avsp_picture_size *size, struct avsp_picture **ret_pic,
-                                struct avsp_err *err)
+                                const struct avsp_picture_size *size, bool sdr,
+                                struct avsp_picture **ret_pic, struct avsp_err *err)
 {
     if (header->width_px < 1 || header->height_px < 1 || header->width_px > MAX_PX ||
         header->height_px > MAX_PX)
@@ -100,15 +130,19 @@ enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
     pic->rotation = header->rotation;
     pic->hflip = header->hflip;
     set_format(pic, header);
+    pic->plain = pic->format;
+    pic->maps_tones = sdr && avsp_picture_is_hdr(header);
+    if (pic->maps_tones)
+        set_sdr(pic, header);
     pic->fit.to = (struct avsp_fit_target){
         .width_px = pic->scaled_width,
         .height_px = pic->scaled_height,
-        .pix_fmt = pic->format.pix_fmt,
+        .pix_fmt = pic->plain.pix_fmt,
         .sample_aspect = {header->sample_aspect.num, header->sample_aspect.den},
         .chroma_location = (enum AVChromaLocation)header->chroma_location,
-        .matrix = pic->format.matrix,
+        .matrix = pic->plain.matrix,
         .source_full_range = header->full_range,
-        .full_range = pic->format.range == AVCOL_RANGE_JPEG,
+        .full_range = pic->plain.range == AVCOL_RANGE_JPEG,
     };
     pic->scaled = av_frame_alloc();
     pic->turned = av_frame_alloc();
@@ -127,6 +161,7 @@ void avsp_picture_free(struct avsp_picture **pic_ptr)
         return;
     sws_freeContext(pic->sws);
     avsp_fit_deinit(&pic->fit);
+    avsp_tone_deinit(&pic->tone);
     av_frame_free(&pic->scaled);
     av_frame_free(&pic->turned);
     av_frame_free(&pic->padded);
@@ -147,7 +182,7 @@ static int prepare(const struct avsp_picture *pic, AVFrame *frame, int width, in
     av_frame_unref(frame);
     frame->width = width;
     frame->height = height;
-    frame->format = pic->format.pix_fmt;
+    frame->format = pic->plain.pix_fmt;
     return av_frame_get_buffer(frame, 0);
 }
 
@@ -188,7 +223,7 @@ static enum avsp_code scale(struct avsp_picture *pic, const AVFrame *in, AVFrame
     // The row or column that 4:2:0 has no place for is left out on the right or at the bottom.
     view->width = pic->kept_width;
     view->height = pic->kept_height;
-    if (plain == pic->format.pix_fmt && view->width == pic->scaled_width &&
+    if (plain == pic->plain.pix_fmt && view->width == pic->scaled_width &&
         view->height == pic->scaled_height && full_range == pic->fit.to.full_range) {
         view->format = plain;
         return AVSP_OK;
@@ -226,23 +261,23 @@ static enum avsp_code pad(struct avsp_picture *pic, AVFrame *view, struct avsp_e
     int av = prepare(pic, pic->padded, pic->format.width_px, pic->format.height_px);
     if (av < 0)
         return avsp_averr_set(err, av, "put black around a picture");
-    avsp_plane_pad(view, pic->format.range == AVCOL_RANGE_JPEG, pic->padded);
+    avsp_plane_pad(view, pic->plain.range == AVCOL_RANGE_JPEG, pic->padded);
     return show(view, pic->padded, err);
 }
 
 /// Everything that the source's frame carried and the encoder must not act on goes away.
-static void finish(const struct avsp_picture *pic, const AVFrame *in, AVFrame *out)
+static void finish(const struct avsp_picture_format *format, const AVFrame *in, AVFrame *out)
 {
     while (out->nb_side_data > 0)
         av_frame_remove_side_data(out, out->side_data[0]->type);
     out->pts = in->pts;
     out->pict_type = AV_PICTURE_TYPE_NONE;
-    out->color_primaries = pic->format.primaries;
-    out->color_trc = pic->format.transfer;
-    out->colorspace = pic->format.matrix;
-    out->color_range = pic->format.range;
-    out->chroma_location = pic->format.chroma_location;
-    out->sample_aspect_ratio = pic->format.sample_aspect;
+    out->color_primaries = format->primaries;
+    out->color_trc = format->transfer;
+    out->colorspace = format->matrix;
+    out->color_range = format->range;
+    out->chroma_location = format->chroma_location;
+    out->sample_aspect_ratio = format->sample_aspect;
 }
 
 enum avsp_code avsp_picture_make(struct avsp_picture *pic, const AVFrame *in, AVFrame *out,
@@ -254,8 +289,12 @@ enum avsp_code avsp_picture_make(struct avsp_picture *pic, const AVFrame *in, AV
     if (rc == AVSP_OK)
         rc = pad(pic, out, err);
     if (rc == AVSP_OK)
-        finish(pic, in, out);
-    else
+        finish(&pic->plain, in, out);
+    if (rc == AVSP_OK && pic->maps_tones) {
+        rc = avsp_tone_map(&pic->tone, out, err);
+        finish(&pic->format, in, out);
+    }
+    if (rc != AVSP_OK)
         av_frame_unref(out);
     return rc;
 }

@@ -4,7 +4,7 @@
 ///     avsp_picture_new(&header, &pic, err);
 ///     avsp_picture_make(pic, decoded, out, err);
 ///
-/// The same frame gives the same bytes on every machine: swscale runs with its bit-exact flags, the rest is plain code. A frame
+/// The same frame gives the same bytes on every machine: swscale runs with its bit-exact flags, the rest is plain code (but for tone.h). A frame
 /// that is already what the encoder takes is passed on without a copy. One thread at a time.
 #ifndef AVSP_MEDIA_PICTURE_H
 #define AVSP_MEDIA_PICTURE_H
@@ -44,11 +44,15 @@ struct avsp_picture_size {
 /// The source's own size, upright, without the row or column that 4:2:0 has no place for.
 struct avsp_picture_size avsp_picture_own_size(const struct avsp_piece_header *header);
 
+/// Is it PQ or HLG?
+bool avsp_picture_is_hdr(const struct avsp_piece_header *header);
+
 /// @param size  even; what pictures are scaled to. NULL = the source's own.
+/// @param sdr   HDR pictures are tone mapped (tone.h); others stay as they are.
 /// @param ret_pic returned: free with avsp_picture_free. @return OK; INVALID a size that is not one; NO_MEMORY.
 enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
-                                const struct avsp_picture_size *size, struct avsp_picture **ret_pic,
-                                struct avsp_err *err) AVSP_CHECKED;
+                                const struct avsp_picture_size *size, bool sdr,
+                                struct avsp_picture **ret_pic, struct avsp_err *err) AVSP_CHECKED;
 void avsp_picture_free(struct avsp_picture **pic);
 
 /// Borrowed until free.

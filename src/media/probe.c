@@ -130,12 +130,16 @@ static void plan_picture(const struct probe *probe, struct avsp_buf *buf)
     const struct avsp_ladder *ladder = &probe->step->picture.ladder;
     struct avsp_picture_size own = avsp_picture_own_size(&probe->facts);
     struct avsp_ladder_rung rungs[AVSP_PICTURES_MAX];
-    size_t n = avsp_ladder_plan(ladder, own.width_px, own.height_px, 0, 0, rungs);
+    bool is_hdr = avsp_picture_is_hdr(&probe->facts);
+    size_t n =
+        avsp_ladder_plan(&probe->step->picture, is_hdr, own.width_px, own.height_px, 0, 0, rungs);
     avsp_buf_puts(buf, "→ AV1");
     for (size_t i = 0; i < n; i++) {
         avsp_buf_printf(buf, ", %s", rungs[i].name);
         if (ladder->is_auto || ladder->n_rungs > 0)
             avsp_buf_printf(buf, " %" PRIu32 "x%" PRIu32, rungs[i].width_px, rungs[i].height_px);
+        if (rungs[i].sdr)
+            avsp_buf_puts(buf, " SDR");
     }
     if (probe->reader.doubt != NULL)
         avsp_buf_printf(buf, "; decoded in the split, because %s", probe->reader.doubt);

@@ -7,21 +7,36 @@
 #include <stdio.h>
 #include <string.h>
 
-static void expect(const char *ladder_text, uint32_t width, uint32_t height, const char *wanted)
+static void expect_of(enum avsp_hdr_choice hdr, bool is_hdr, const char *ladder_text,
+                      uint32_t width, uint32_t height, const char *wanted)
 {
-    struct avsp_ladder ladder;
+    struct avsp_picture_options options = {.hdr = hdr};
     struct avsp_err err = {0};
     struct avsp_ladder_rung rungs[AVSP_PICTURES_MAX];
     char text[512] = "";
     size_t len = 0;
-    assert_int_equal(avsp_ladder_parse(ladder_text, &ladder, &err), AVSP_OK);
-    size_t n = avsp_ladder_plan(&ladder, width, height, 30, 8, rungs);
+    assert_int_equal(avsp_ladder_parse(ladder_text, &options.ladder, &err), AVSP_OK);
+    size_t n = avsp_ladder_plan(&options, is_hdr, width, height, 30, 8, rungs);
     for (size_t i = 0; i < n; i++)
-        len += (size_t)snprintf(text + len, sizeof text - len,
-                                "%s%s %" PRIu32 "x%" PRIu32 " %" PRId32 " %" PRId32,
-                                i > 0 ? ", " : "", rungs[i].name, rungs[i].width_px,
-                                rungs[i].height_px, rungs[i].crf, rungs[i].preset);
+        len += (size_t)snprintf(
+            text + len, sizeof text - len, "%s%s %" PRIu32 "x%" PRIu32 " %" PRId32 " %" PRId32 "%s",
+            i > 0 ? ", " : "", rungs[i].name, rungs[i].width_px, rungs[i].height_px, rungs[i].crf,
+            rungs[i].preset, rungs[i].sdr ? " SDR" : "");
     assert_string_equal(text, wanted);
+}
+
+static void expect(const char *ladder_text, uint32_t width, uint32_t height, const char *wanted)
+{
+    expect_of(AVSP_HDR_KEEP, true, ladder_text, width, height, wanted);
+}
+
+static void tones_are_mapped_where_asked(void **state)
+{
+    (void)state;
+    expect_of(AVSP_HDR_SDR, true, "360,180", 640, 360, "v0 640x360 30 8 SDR, v1 320x180 30 8 SDR");
+    expect_of(AVSP_HDR_BOTH, true, "360,180", 640, 360,
+              "v0 640x360 30 8, v1 320x180 30 8, v2 640x360 30 8 SDR, v3 320x180 30 8 SDR");
+    expect_of(AVSP_HDR_BOTH, false, "", 640, 360, "v0 640x360 30 8");
 }
 
 static void rungs_follow_from_the_source(void **state)
@@ -64,6 +79,7 @@ int main(void)
         cmocka_unit_test(rungs_follow_from_the_source),
         cmocka_unit_test(no_rung_is_larger_than_the_source),
         cmocka_unit_test(automatic_ladders),
+        cmocka_unit_test(tones_are_mapped_where_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -83,6 +83,30 @@ def test_hdr10_is_on_every_segment(build, tmp_path, name):
     assert found.variants[0]["CODECS"].endswith(".10.0.111.09.16.09.0")
 
 
+def lumas(playlist):
+    """The mean luma of a presentation's first picture in 8 steps from left to right."""
+    done = media.run(["ffmpeg", "-nostdin", "-v", "error", "-i", playlist, "-map", "0:v:0", "-frames:v", 1, "-vf",
+                      "scale=8:1:flags=area", "-pix_fmt", "gray", "-f", "rawvideo", "-"], text=False)
+    return list(done.stdout)
+
+
+def test_sdr_beside_hdr(build, tmp_path):
+    """A ramp of PQ from black to 10000 cd/m²: reference white (203 cd/m², code 573 of 1023) becomes a bright gray, more is brighter."""
+    source = tmp_path / "ramp.mp4"
+    ffmpeg("-f", "lavfi", "-i", "color=black:s=256x144:r=25:d=2,format=yuv420p10le,geq=lum='64+876*X/W':cb=512:cr=512",
+           *x265("smpte2084", HDR10), source)
+    found, log = encode(build, source, tmp_path / "out", "--hdr", "both", "--ladder", "144,96")
+    assert "HDR is tone mapped to SDR" in log
+    assert [(v["VIDEO-RANGE"], v["RESOLUTION"]) for v in found.variants] == [
+        ("PQ", "256x144"), ("PQ", "170x96"), ("SDR", "256x144"), ("SDR", "170x96")]
+    init = found.media[found.variants[2]["URI"]].init_file.read_bytes()
+    assert b"mdcv" not in init and init[init.index(b"colr") + 4:][:11] == b"nclx" + bytes([0, 1, 0, 1, 0, 1, 0])
+    ramp = lumas(tmp_path / "out" / found.variants[2]["URI"])
+    assert ramp == sorted(ramp) and ramp[0] < 20 and 120 < ramp[4] < 235 and ramp[7] > 225
+    for variant in found.variants:
+        assert len(media.times(tmp_path / "out" / variant["URI"])) == 50
+
+
 def test_hlg(build, tmp_path):
     ffmpeg(*SMALL, *x265("arib-std-b67"), tmp_path / "hlg.mp4")
     found, _ = encode(build, tmp_path / "hlg.mp4", tmp_path / "out")
@@ -176,6 +200,7 @@ def test_options_of_the_picture(build, tmp_path):
 @pytest.mark.parametrize("options, words", [
     (["--deinterlace", "yes"], "frames, fields or off"),
     (["--film-grain", "51"], "--film-grain"),
+    (["--hdr", "pq"], "keep, sdr or both"),
 ])
 def test_options_that_make_no_sense(build, tmp_path, options, words):
     done = build.run("encode", "nothing.mp4", tmp_path / "out", *options)

@@ -134,9 +134,9 @@ static void test_a_segment_alone_has_the_bytes_it_has_in_a_run(void **state)
     two_threads.threads = 2;
     kit_run(&alone, &two_threads, "alone", "out_alone");
     must_be_done(&alone);
-    assert_true(kit_same("out/init.mp4", "out_alone/init.mp4"));
-    assert_true(kit_same("out/00001.m4s", "out_alone/00001.m4s"));
-    assert_false(kit_same("out/00000.m4s", "out/00001.m4s"));
+    assert_true(kit_same("out/v0-init.mp4", "out_alone/v0-init.mp4"));
+    assert_true(kit_same("out/v0-00001.m4s", "out_alone/v0-00001.m4s"));
+    assert_false(kit_same("out/v0-00000.m4s", "out/v0-00001.m4s"));
 }
 
 static void test_variable_rate_and_empty_places(void **state)

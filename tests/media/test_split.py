@@ -442,7 +442,7 @@ def test_any_layout(layout, tmp_path):
     result = child.run(tmp_path / "a0.piece", encoded, kind="audio", pending=100)
     assert result.failure is None and result.of("warning") == [], result.log
     assert result.of("rendition")[0]["channels"] in ("1", "2", "6")
-    whole = b"".join((encoded / n).read_bytes() for n in ("init.mp4", result.of("segment")[0]["name"]))
+    whole = b"".join((encoded / n).read_bytes() for n in (result.of("rendition")[0]["init"], result.of("segment")[0]["name"]))
     done = subprocess.run(["ffmpeg", "-v", "error", "-i", "pipe:0", "-af", "volumedetect", "-loglevel", "info", "-f", "null", "-"],
                           input=whole, stderr=subprocess.PIPE, check=True)
     loudness = float(done.stderr.decode().split("max_volume: ")[1].split(" ")[0])
