@@ -242,7 +242,9 @@ struct avsp_piece {
 enum avsp_media_kind {
     AVSP_MEDIA_VIDEO = 1,
     AVSP_MEDIA_AUDIO = 2,
+    AVSP_MEDIA_TEXT = 3, ///< WebVTT: no init segment, one file
 };
+#define AVSP_TEXT_TIMESCALE 1000 ///< of a rendition of text
 
 /// What a track is for beyond the plain picture, sound or text; bits of avsp_rendition.purposes. The numbers are stored and sent:
 /// never change one.
@@ -250,15 +252,17 @@ enum avsp_purpose {
     AVSP_PURPOSE_COMMENTARY = 1,  ///< by its makers
     AVSP_PURPOSE_DESCRIPTION = 2, ///< AUDIO: says what is seen, for those who cannot see it
     AVSP_PURPOSE_HEARING = 4,     ///< for the hard of hearing
+    AVSP_PURPOSE_FORCED = 8,      ///< TEXT: what everybody needs to understand, whatever is chosen
+    AVSP_PURPOSE_DEFAULT = 16,    ///< TEXT: shown where nobody chooses
 };
-#define AVSP_PURPOSES_ALL                                                                          \
-    (AVSP_PURPOSE_COMMENTARY | AVSP_PURPOSE_DESCRIPTION | AVSP_PURPOSE_HEARING)
+#define AVSP_PURPOSES_ALL 31u ///< of them
 
 /// What all segments of one track in one quality share: an init segment, and the playlist's attributes.
 struct avsp_rendition {
     const char *name; ///< its folder in the output: "v0", "a0"
     enum avsp_media_kind kind;
-    const char *init_name; ///< file name of the init segment within that folder
+    const char *
+        init_name; ///< file name of the init segment within that folder; "" for TEXT, as its hash is
     uint64_t init_bytes;
     const char *init_sha256; ///< 64 hex digits
     const char *codecs;      ///< RFC 6381, from the bitstream: "av01.0.04M.08"

@@ -19,6 +19,11 @@ char *avsp_name_segment(struct avsp_arena *arena, uint32_t idx, const char *sha2
     return avsp_arena_printf(arena, "%05" PRIu32 "-%.*s.m4s", idx, HASH_DIGITS, sha256);
 }
 
+char *avsp_name_text(struct avsp_arena *arena, uint32_t idx, const char *sha256)
+{
+    return avsp_arena_printf(arena, "%05" PRIu32 "-%.*s.vtt", idx, HASH_DIGITS, sha256);
+}
+
 char *avsp_name_playlist(struct avsp_arena *arena, const char *sha256)
 {
     return avsp_arena_printf(arena, "playlist-%.*s.m3u8", HASH_DIGITS, sha256);
@@ -38,7 +43,7 @@ static bool is_hash_and_ending(const char *text, const char *ending)
 
 bool avsp_name_is_ours(const char *name)
 {
-    if (name[0] != 'v' && name[0] != 'a')
+    if (name[0] != 'v' && name[0] != 'a' && name[0] != 's')
         return false;
     size_t n = strspn(name + 1, digits);
     if (n == 0 || name[1 + n] != '/')
@@ -51,7 +56,7 @@ bool avsp_name_is_ours(const char *name)
     if (strncmp(file, "iframes-", 8) == 0)
         return is_hash_and_ending(file + 7, ".m3u8");
     n = strspn(file, digits);
-    return n >= 5 && is_hash_and_ending(file + n, ".m4s");
+    return n >= 5 && is_hash_and_ending(file + n, name[0] == 's' ? ".vtt" : ".m4s");
 }
 
 bool avsp_name_is_safe(const char *name)

@@ -16,10 +16,11 @@
 /// "init-0123456789abcdef.mp4" and its like; @p sha256 is 64 hex digits. NULL where memory ran out.
 char *avsp_name_init(struct avsp_arena *arena, const char *sha256) AVSP_CHECKED;
 char *avsp_name_segment(struct avsp_arena *arena, uint32_t idx, const char *sha256) AVSP_CHECKED;
+char *avsp_name_text(struct avsp_arena *arena, uint32_t idx, const char *sha256) AVSP_CHECKED;
 char *avsp_name_playlist(struct avsp_arena *arena, const char *sha256) AVSP_CHECKED;
 char *avsp_name_iframes(struct avsp_arena *arena, const char *sha256) AVSP_CHECKED;
 
-/// Is @p name (relative to an output folder) one that the functions above make, in a rendition's folder: "v0/…", "a0/…"?
+/// Is @p name (relative to an output folder) one that the functions above make, in a rendition's folder: "v0/…", "a0/…", "s0/…"?
 bool avsp_name_is_ours(const char *name);
 
 /// Is @p name a file name that one of our attempts may give a segment, init segment or playlist: 1..128 of a-z, A-Z, 0-9,

@@ -33,15 +33,22 @@ static int64_t track_end_us(const struct avsp_playlist_rendition *p)
     return end_us(p, p->n_segments - 1);
 }
 
-/// One value for all playlists: every EXTINF, rounded to whole seconds, is at most this. RFC 8216 4.3.3.1.
+/// Every EXTINF, rounded to whole seconds, is at most this. RFC 8216 4.3.3.1.
+static int64_t target_of(const struct avsp_playlist_rendition *p)
+{
+    int64_t target = 1;
+    for (size_t i = 0; i < p->n_segments; i++)
+        target = AVSP_MAX(target, (end_us(p, i) - start_us(p, i) + 500000) / 1000000);
+    return target;
+}
+
+/// One value for all playlists of pictures and sound; that of text, which is one file, is its own. RFC 8216 6.2.4.
 static int64_t target_duration(const struct avsp_playlist_set *set)
 {
     int64_t target = 1;
     for (size_t r = 0; r < set->n_renditions; r++)
-        for (size_t i = 0; i < set->renditions[r].n_segments; i++) {
-            int64_t us = end_us(&set->renditions[r], i) - start_us(&set->renditions[r], i);
-            target = AVSP_MAX(target, (us + 500000) / 1000000);
-        }
+        if (set->renditions[r].rendition->kind != AVSP_MEDIA_TEXT)
+            target = AVSP_MAX(target, target_of(&set->renditions[r]));
     return target;
 }
 
@@ -50,7 +57,9 @@ static enum avsp_code check_rendition(const struct avsp_playlist_rendition *p, s
     const struct avsp_rendition *r = p->rendition;
     if (p->n_segments == 0)
         return avsp_err_set(err, AVSP_CORRUPT, "%s has no segments", r->name);
-    if (!avsp_name_is_safe(r->name) || !avsp_name_is_safe(r->init_name) || r->timescale == 0)
+    bool has_init = r->kind != AVSP_MEDIA_TEXT;
+    if (!avsp_name_is_safe(r->name) || (has_init && !avsp_name_is_safe(r->init_name)) ||
+        r->timescale == 0)
         return avsp_err_set(err, AVSP_CORRUPT, "%.40s has a bad name or timescale", r->name);
     int64_t expected = 0;
     for (size_t i = 0; i < p->n_segments; i++) {
@@ -101,10 +110,13 @@ static void put_list(const struct avsp_playlist_set *set, const struct avsp_play
                      bool iframes, struct avsp_buf *buf)
 {
     avsp_buf_puts(buf, VERSION_AND_ALL);
-    avsp_buf_printf(buf, "#EXT-X-TARGETDURATION:%" PRId64 "\n", target_duration(set));
+    bool text = p->rendition->kind == AVSP_MEDIA_TEXT;
+    avsp_buf_printf(buf, "#EXT-X-TARGETDURATION:%" PRId64 "\n",
+                    text ? target_of(p) : target_duration(set));
     avsp_buf_puts(buf, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
     avsp_buf_puts(buf, iframes ? "#EXT-X-I-FRAMES-ONLY\n" : "");
-    avsp_buf_printf(buf, "#EXT-X-MAP:URI=\"%s\"\n", p->rendition->init_name);
+    if (!text)
+        avsp_buf_printf(buf, "#EXT-X-MAP:URI=\"%s\"\n", p->rendition->init_name);
     for (size_t s = 0; s < p->n_segments; s++) {
         put_seconds(buf, end_us(p, s) - start_us(p, s));
         if (iframes)
@@ -181,7 +193,7 @@ struct audio_sum {
 };
 
 static void put_variant(const struct avsp_playlist_rendition *p, const char *uri, int64_t target_s,
-                        const struct audio_sum *audio, struct avsp_buf *buf)
+                        const struct audio_sum *audio, bool has_text, struct avsp_buf *buf)
 {
     const struct avsp_rendition *r = p->rendition;
     int64_t milli_fps = ((int64_t)r->frame_rate.num * 1000 + r->frame_rate.den / 2) /
@@ -196,6 +208,8 @@ static void put_variant(const struct avsp_playlist_rendition *p, const char *uri
     avsp_buf_printf(buf, ",VIDEO-RANGE=%s", r->video_range);
     if (audio->codecs[0] != '\0')
         avsp_buf_puts(buf, ",AUDIO=\"" AVSP_AUDIO_GROUP "\"");
+    if (has_text)
+        avsp_buf_puts(buf, ",SUBTITLES=\"" AVSP_TEXT_GROUP "\"");
     avsp_buf_printf(buf, ",CLOSED-CAPTIONS=NONE\n%s\n", uri);
 }
 
@@ -215,12 +229,13 @@ static void put_iframes(const struct avsp_playlist_rendition *p, const char *uri
 /// Sound without a picture is a variant of its own, without what there is to say of a picture (RFC 8216 4.3.4.2). The variant is
 /// the default sound.
 static void put_sound_variant(const struct avsp_playlist_rendition *p, const char *uri,
-                              const struct audio_sum *audio, struct avsp_buf *buf)
+                              const struct audio_sum *audio, bool has_text, struct avsp_buf *buf)
 {
     avsp_buf_printf(buf,
                     "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64
-                    ",CODECS=\"%s\",AUDIO=\"" AVSP_AUDIO_GROUP "\"\n%s\n",
-                    audio->peak_bps, audio->average_bps, p->rendition->codecs, uri);
+                    ",CODECS=\"%s\",AUDIO=\"" AVSP_AUDIO_GROUP "\"%s\n%s\n",
+                    audio->peak_bps, audio->average_bps, p->rendition->codecs,
+                    has_text ? ",SUBTITLES=\"" AVSP_TEXT_GROUP "\"" : "", uri);
 }
 
 static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t target_s)
@@ -243,12 +258,16 @@ void avsp_playlist_multivariant(const struct avsp_playlist_set *set,
     int64_t target_s = target_duration(set);
     struct audio_sum audio = sum_audio(set, target_s);
     avsp_buf_puts(buf, VERSION_AND_ALL);
-    avsp_playlist_put_group(set, uris, buf);
+    avsp_playlist_put_sounds(set, uris, buf);
+    avsp_playlist_put_texts(set, uris, buf);
+    bool has_text = false;
+    for (size_t i = 0; i < set->n_renditions; i++)
+        has_text |= set->renditions[i].rendition->kind == AVSP_MEDIA_TEXT;
     if (set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO)
-        put_sound_variant(&set->renditions[0], uris[0].media, &audio, buf);
+        put_sound_variant(&set->renditions[0], uris[0].media, &audio, has_text, buf);
     for (size_t i = 0; i < set->n_renditions; i++)
         if (set->renditions[i].rendition->kind == AVSP_MEDIA_VIDEO)
-            put_variant(&set->renditions[i], uris[i].media, target_s, &audio, buf);
+            put_variant(&set->renditions[i], uris[i].media, target_s, &audio, has_text, buf);
     for (size_t i = 0; i < set->n_renditions; i++)
         if (uris[i].iframes != NULL)
             put_iframes(&set->renditions[i], uris[i].iframes, target_s, buf);

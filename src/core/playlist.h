@@ -20,7 +20,8 @@ struct avsp_playlist_rendition {
 };
 
 struct avsp_playlist_set {
-    const struct avsp_playlist_rendition *renditions; ///< video first, then audio, each by name
+    const struct avsp_playlist_rendition
+        *renditions; ///< video first, then audio, then text, each by name
     size_t n_renditions;
 };
 

@@ -81,9 +81,10 @@ static bool is_autoselected(const struct avsp_playlist_set *set, size_t i)
     const struct avsp_rendition *r = set->renditions[i].rendition;
     if ((r->purposes & AVSP_PURPOSE_COMMENTARY) != 0)
         return false;
+    const uint32_t seen = ~(uint32_t)AVSP_PURPOSE_DEFAULT; // the others tell members apart
     for (size_t j = 0; j < i; j++) {
         const struct avsp_rendition *other = set->renditions[j].rendition;
-        if (other->kind == r->kind && other->purposes == r->purposes &&
+        if (other->kind == r->kind && (other->purposes & seen) == (r->purposes & seen) &&
             strcmp(other->language, r->language) == 0)
             return false;
     }
@@ -96,11 +97,15 @@ static void put_characteristics(const struct avsp_rendition *r, struct avsp_buf 
     if ((r->purposes & AVSP_PURPOSE_DESCRIPTION) != 0)
         put_quoted(buf, "CHARACTERISTICS", "public.accessibility.describes-video");
     else if ((r->purposes & AVSP_PURPOSE_HEARING) != 0)
-        put_quoted(buf, "CHARACTERISTICS", "public.accessibility.enhances-speech-intelligibility");
+        put_quoted(buf, "CHARACTERISTICS",
+                   r->kind == AVSP_MEDIA_TEXT
+                       ? "public.accessibility.transcribes-spoken-dialog,"
+                         "public.accessibility.describes-music-and-sound"
+                       : "public.accessibility.enhances-speech-intelligibility");
 }
 
-void avsp_playlist_put_group(const struct avsp_playlist_set *set,
-                             const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
+void avsp_playlist_put_sounds(const struct avsp_playlist_set *set,
+                              const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
 {
     bool alone = set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO;
     bool first = true;
@@ -120,5 +125,28 @@ void avsp_playlist_put_group(const struct avsp_playlist_set *set,
             put_quoted(buf, "URI", uris[i].media);
         avsp_buf_puts(buf, "\n");
         first = false;
+    }
+}
+
+void avsp_playlist_put_texts(const struct avsp_playlist_set *set,
+                             const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
+{
+    bool has_default = false;
+    for (size_t i = 0; i < set->n_renditions; i++) {
+        const struct avsp_rendition *r = set->renditions[i].rendition;
+        if (r->kind != AVSP_MEDIA_TEXT)
+            continue;
+        bool is_default = !has_default && (r->purposes & AVSP_PURPOSE_DEFAULT) != 0;
+        bool forced = (r->purposes & AVSP_PURPOSE_FORCED) != 0;
+        avsp_buf_puts(buf, "#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID=\"" AVSP_TEXT_GROUP "\"");
+        put_name(set, i, buf);
+        put_quoted(buf, "LANGUAGE", r->language);
+        bool automatic = is_default || is_autoselected(set, i);
+        avsp_buf_printf(buf, ",DEFAULT=%s,AUTOSELECT=%s,FORCED=%s", is_default ? "YES" : "NO",
+                        automatic ? "YES" : "NO", forced ? "YES" : "NO");
+        put_characteristics(r, buf);
+        put_quoted(buf, "URI", uris[i].media);
+        avsp_buf_puts(buf, "\n");
+        has_default |= is_default;
     }
 }

@@ -298,13 +298,15 @@ static struct avsp_piece take_piece(struct avsp_record *rec)
 
 static struct avsp_rendition take_rendition(struct avsp_record *rec)
 {
+    enum avsp_media_kind kind =
+        (enum avsp_media_kind)avsp_record_i64(rec, "media", AVSP_MEDIA_VIDEO, AVSP_MEDIA_TEXT);
+    bool has_init = kind != AVSP_MEDIA_TEXT;
     return (struct avsp_rendition){
         .name = take_name(rec, "name"),
-        .kind =
-            (enum avsp_media_kind)avsp_record_i64(rec, "media", AVSP_MEDIA_VIDEO, AVSP_MEDIA_AUDIO),
-        .init_name = take_name(rec, "init"),
-        .init_bytes = (uint64_t)avsp_record_i64(rec, "bytes", 1, BYTES_MAX),
-        .init_sha256 = take_sha256(rec, "sha256"),
+        .kind = kind,
+        .init_name = has_init ? take_name(rec, "init") : "",
+        .init_bytes = (uint64_t)avsp_record_i64(rec, "bytes", has_init, has_init ? BYTES_MAX : 0),
+        .init_sha256 = has_init ? take_sha256(rec, "sha256") : "",
         .codecs = take_text(rec, "codecs"),
         .timescale = (uint32_t)avsp_record_i64(rec, "timescale", 1, UINT32_MAX),
         .priming_ticks = avsp_record_i64(rec, "priming", 0, INT32_MAX),

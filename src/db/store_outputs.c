@@ -125,16 +125,20 @@ static enum avsp_code make_ours(struct avsp_tx *tx, const struct avsp_task_row *
 
 static enum avsp_media_kind media_of(const struct avsp_task_row *row)
 {
+    if (row->kind == AVSP_TASK_SPLIT)
+        return AVSP_MEDIA_TEXT;
     return row->kind == AVSP_TASK_AUDIO ? AVSP_MEDIA_AUDIO : AVSP_MEDIA_VIDEO;
 }
 
 static enum avsp_code check_rendition(const struct avsp_task_row *row,
                                       const struct avsp_rendition *r, struct avsp_err *err)
 {
-    if (!avsp_name_is_safe(r->name) || !avsp_name_is_safe(r->init_name))
+    bool text = r->kind == AVSP_MEDIA_TEXT;
+    if (!avsp_name_is_safe(r->name) || (!text && !avsp_name_is_safe(r->init_name)))
         return avsp_err_set(err, AVSP_INVALID, "rendition \"%.100s\": an unfit name", r->name);
-    if (r->kind != media_of(row) || r->timescale == 0 || r->init_bytes > COUNT_MAX ||
-        !avsp_sha256_is_valid(r->init_sha256))
+    bool init_is_fit = text ? r->init_name[0] == '\0' && r->init_sha256[0] == '\0'
+                            : avsp_sha256_is_valid(r->init_sha256);
+    if (r->kind != media_of(row) || r->timescale == 0 || r->init_bytes > COUNT_MAX || !init_is_fit)
         return avsp_err_set(err, AVSP_INVALID,
                             "rendition %s: kind, timescale, init_bytes or init_sha256", r->name);
     return AVSP_OK;
@@ -190,7 +194,7 @@ static enum avsp_code store_rendition(struct avsp_tx *tx, const struct avsp_task
 static enum avsp_code check_segment(const struct avsp_task_row *row, const struct avsp_segment *s,
                                     struct avsp_err *err)
 {
-    bool inside = row->kind == AVSP_TASK_AUDIO
+    bool inside = row->kind != AVSP_TASK_ENCODE
                       ? s->idx < AVSP_SEGMENTS_MAX
                       : s->idx >= row->idx && s->idx - row->idx < row->n_segments;
     if (!inside)
@@ -265,7 +269,8 @@ static enum avsp_code store_warning(struct avsp_tx *tx, const char *job_id, cons
 static enum avsp_code check_fit(const struct avsp_task_row *row, const struct avsp_outputs *o,
                                 struct avsp_err *err)
 {
-    bool encodes = row->kind == AVSP_TASK_ENCODE || row->kind == AVSP_TASK_AUDIO;
+    bool encodes = row->kind == AVSP_TASK_ENCODE || row->kind == AVSP_TASK_AUDIO ||
+                   row->kind == AVSP_TASK_SPLIT; // the last one text
     bool ours = row->flavour != AVSP_FLAVOUR_BASE;
     if (o->n_pieces > 0 && (row->kind != AVSP_TASK_SPLIT || !ours))
         return avsp_err_set(err, AVSP_INVALID, "pieces: not from this task");

@@ -146,6 +146,12 @@ static const enum AVCodecID sound_codecs[] = {
     AV_CODEC_ID_ADPCM_G726LE,
 };
 
+/// Decoders of text.
+static const enum AVCodecID text_codecs[] = {
+    AV_CODEC_ID_SUBRIP, AV_CODEC_ID_TEXT,     AV_CODEC_ID_ASS,
+    AV_CODEC_ID_WEBVTT, AV_CODEC_ID_MOV_TEXT, AV_CODEC_ID_EIA_608,
+};
+
 /// PCM in all its widths, orders and laws is one range of numbers.
 static bool is_pcm(enum AVCodecID id)
 {
@@ -177,7 +183,8 @@ enum avsp_code avsp_allow_demuxer(const AVInputFormat *format, struct avsp_err *
 static bool is_allowed(enum AVCodecID id)
 {
     return is_pcm(id) || is_in(picture_codecs, AVSP_ARRAY_LEN(picture_codecs), id) ||
-           is_in(sound_codecs, AVSP_ARRAY_LEN(sound_codecs), id);
+           is_in(sound_codecs, AVSP_ARRAY_LEN(sound_codecs), id) ||
+           is_in(text_codecs, AVSP_ARRAY_LEN(text_codecs), id);
 }
 
 const AVCodec *avsp_allow_decoder(enum AVCodecID id)

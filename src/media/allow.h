@@ -4,7 +4,7 @@
 /// whatever names other files (playlists, concat scripts, SDP, DASH, IMF), takes a file name for a pattern (image2), opens a
 /// device or a socket, hands text to an interpreter, or reads formats of games and of machines that are gone.
 /// A decoder is here when files in those containers have it, and it decodes in one process without help. Not here: decoders
-/// of subtitles and data (never opened), of hardware, and of games. Any thread.
+/// of subtitles that are pictures, of data (never opened), of hardware, and of games. Any thread.
 #ifndef AVSP_MEDIA_ALLOW_H
 #define AVSP_MEDIA_ALLOW_H
 

@@ -182,6 +182,13 @@ bool avsp_joins_audio(struct avsp_joins *joins, size_t i, AVPacket *packet)
     return true;
 }
 
+void avsp_joins_text(const struct avsp_joins *joins, AVRational time_base, AVPacket *packet)
+{
+    struct avsp_join_track text = {
+        .shift = av_rescale_q(joins->video.shift, joins->video.time_base, time_base)};
+    shift_packet(&text, packet);
+}
+
 void avsp_joins_wait_no_longer(struct avsp_joins *joins, size_t i, const AVPacket *first_waiting)
 {
     struct avsp_join_track *audio = &joins->audio[i];

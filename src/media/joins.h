@@ -51,6 +51,9 @@ bool avsp_joins_video(struct avsp_joins *joins, AVPacket *packet);
 /// again.
 bool avsp_joins_audio(struct avsp_joins *joins, size_t i, AVPacket *packet);
 
+/// Shifts a packet of text by what the picture is shifted by now, and takes it as it is where it has no time.
+void avsp_joins_text(const struct avsp_joins *joins, AVRational time_base, AVPacket *packet);
+
 /// The picture does not come: track @p i of the sound goes on by itself. To be called for all tracks that wait, so that none's
 /// packets pass each other.
 void avsp_joins_wait_no_longer(struct avsp_joins *joins, size_t i, const AVPacket *first_waiting);

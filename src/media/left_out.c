@@ -39,16 +39,33 @@ static const char *why_unused(const AVFormatContext *ctx, const struct avsp_trac
                : "none of it could be decoded";
 }
 
+static const char *why_unread(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
+                              const AVStream *stream)
+{
+    const AVCodecDescriptor *codec = avcodec_descriptor_get(stream->codecpar->codec_id);
+    if (avsp_tracks_is_encrypted(stream))
+        return "it is encrypted";
+    if (codec != NULL && (codec->props & AV_CODEC_PROP_BITMAP_SUB) != 0)
+        return "subtitles that are pictures have no place in HLS";
+    if (avsp_allow_decoder(stream->codecpar->codec_id) == NULL)
+        return "there is no decoder for it";
+    return avsp_tracks_is_stranger(ctx, tracks, stream) ? "it belongs to another program"
+                                                        : "nothing is known of its times";
+}
+
 const char *avsp_left_out_why(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
                               const AVStream *stream)
 {
     enum AVMediaType type = stream->codecpar->codec_type;
     size_t track = 0;
-    if (stream == tracks->video || avsp_tracks_find_audio(tracks, stream->index, &track))
+    if (stream == tracks->video || avsp_tracks_find_audio(tracks, stream->index, &track) ||
+        avsp_tracks_find_text(tracks, stream->index, &track))
         return "";
+    if (type == AVMEDIA_TYPE_SUBTITLE)
+        return why_unread(ctx, tracks, stream);
     return type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO
                ? why_unused(ctx, tracks, stream)
-               : "not supported yet";
+               : "data, which HLS has no place for";
 }
 
 static void put_stream(const AVFormatContext *ctx, const struct avsp_tracks *tracks,

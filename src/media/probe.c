@@ -160,6 +160,8 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
     else if (avsp_tracks_find_audio(tracks, stream->index, &track))
         avsp_buf_printf(buf, "→ AAC, a%zu%s", track,
                         tracks->video != NULL ? "" : ", without a picture");
+    else if (avsp_tracks_find_text(tracks, stream->index, &track))
+        avsp_buf_printf(buf, "→ WebVTT, s%zu", track);
     else
         avsp_buf_printf(buf, "left out: %s", avsp_left_out_why(probe->source.ctx, tracks, stream));
     bool shown = stream == tracks->video && probe->obstacle.code == AVSP_OK;

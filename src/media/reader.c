@@ -287,6 +287,16 @@ static enum avsp_code take_audio(struct avsp_reader *reader, size_t track, AVPac
     return AVSP_OK;
 }
 
+/// @return false: it has no time, and is left out.
+static bool take_text(const struct avsp_reader *reader, size_t track, AVPacket *packet)
+{
+    AVRational time_base = reader->tracks.text[track]->time_base;
+    if (is_untimed(packet, time_base) || packet->pts == AV_NOPTS_VALUE)
+        return false;
+    avsp_joins_text(&reader->joins, time_base, packet);
+    return true;
+}
+
 /// What comes at the end: sound that still waits, pictures that the decoder holds back.
 /// @param ret_end  false: there is more to give.
 static enum avsp_code end_of_file(struct avsp_reader *reader, bool *ret_end, struct avsp_err *err)
@@ -331,6 +341,8 @@ static enum avsp_code read_one(struct avsp_reader *reader, AVPacket *packet, boo
         rc = take_video(reader, packet, ret_use, ret_shown, err);
     else if (avsp_tracks_find_audio(&reader->tracks, packet->stream_index, &track))
         rc = take_audio(reader, track, packet, ret_use, err);
+    else if (avsp_tracks_find_text(&reader->tracks, packet->stream_index, &track))
+        *ret_use = take_text(reader, track, packet);
     *ret_end = reader->doubt != NULL;
     return rc;
 }

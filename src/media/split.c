@@ -8,6 +8,7 @@
 #include "media/notes.h"
 #include "media/split_audio.h"
 #include "media/split_video.h"
+#include "media/text_track.h"
 
 #include <inttypes.h>
 
@@ -25,6 +26,8 @@ struct split {
     struct avsp_split_video video;
     struct avsp_split_audio audio[AVSP_AUDIO_TRACKS_MAX];
     size_t n_audio; ///< of these
+    struct avsp_text_track text[AVSP_TEXT_TRACKS_MAX];
+    size_t n_text; ///< likewise
     struct avsp_extent extent;
     AVPacket *packet;
     int64_t shift_s;
@@ -42,6 +45,8 @@ static void split_deinit(struct split *split)
     av_packet_free(&split->packet);
     for (size_t i = 0; i < split->n_audio; i++)
         avsp_split_audio_deinit(&split->audio[i]);
+    for (size_t i = 0; i < split->n_text; i++)
+        avsp_text_track_close(&split->text[i]);
     if (split->video.ctl != NULL)
         avsp_split_video_deinit(&split->video);
     close_input(split);
@@ -140,6 +145,17 @@ static enum avsp_code look_ahead(struct split *split, struct avsp_err *err)
     return rc;
 }
 
+static enum avsp_code open_texts(struct split *split, struct avsp_err *err)
+{
+    const struct avsp_tracks *tracks = &split->reader.tracks;
+    enum avsp_code rc = AVSP_OK;
+    while (rc == AVSP_OK && split->n_text < tracks->n_text) {
+        size_t i = split->n_text++;
+        rc = avsp_text_track_open(&split->text[i], tracks->text[i], err);
+    }
+    return rc;
+}
+
 /// Opens the source and finds out everything that must be known before the first packet is written.
 static enum avsp_code begin(struct split *split, struct avsp_err *err)
 {
@@ -158,6 +174,9 @@ static enum avsp_code begin(struct split *split, struct avsp_err *err)
     for (; split->n_audio < split->reader.tracks.n_audio; split->n_audio++)
         avsp_split_audio_init(&split->audio[split->n_audio], split->n_audio,
                               split->reader.tracks.audio[split->n_audio]);
+    rc = open_texts(split, err);
+    if (rc != AVSP_OK)
+        return rc;
     return split->reader.tracks.video != NULL ? begin_video(split, err) : AVSP_OK;
 }
 
@@ -175,15 +194,21 @@ static enum avsp_code go_lossless(struct split *split, const char *why, struct a
     split->video.stream = avsp_reader_video(&split->reader);
     for (size_t i = 0; i < split->n_audio; i++)
         avsp_split_audio_move(&split->audio[i], split->reader.tracks.audio[i]);
+    for (size_t i = 0; i < split->n_text; i++)
+        avsp_text_track_move(&split->text[i], split->reader.tracks.text[i]);
     return AVSP_OK;
 }
 
-static enum avsp_code put_sound(struct split *split, struct avsp_err *err)
+static enum avsp_code put_other(struct split *split, struct avsp_err *err)
 {
+    const struct avsp_tracks *tracks = &split->reader.tracks;
+    int stream = split->packet->stream_index;
     size_t track = 0;
-    if (!avsp_tracks_find_audio(&split->reader.tracks, split->packet->stream_index, &track))
-        return AVSP_OK;
-    return avsp_split_audio_put(&split->audio[track], split->packet, split->shift_s, err);
+    if (avsp_tracks_find_audio(tracks, stream, &track))
+        return avsp_split_audio_put(&split->audio[track], split->packet, split->shift_s, err);
+    return avsp_tracks_find_text(tracks, stream, &track)
+               ? avsp_text_track_put(&split->text[track], split->packet, err)
+               : AVSP_OK;
 }
 
 static enum avsp_code put(struct split *split, bool shown, struct avsp_err *err)
@@ -191,7 +216,7 @@ static enum avsp_code put(struct split *split, bool shown, struct avsp_err *err)
     AVPacket *packet = split->packet;
     const AVStream *video = split->reader.tracks.video;
     if (video == NULL || packet->stream_index != video->index)
-        return put_sound(split, err);
+        return put_other(split, err);
     if (shown && packet->pts == split->extent.first_pts)
         packet->pts = split->extent.origin_pts;
     return avsp_split_video_put(&split->video, packet, shown, err);
@@ -338,6 +363,29 @@ static enum avsp_code finish_sound(struct split *split, struct avsp_split_audio 
                                    &split->extent, alone, err);
 }
 
+static enum avsp_code finish_texts(struct split *split, struct avsp_err *err)
+{
+    const AVRational us = {1, 1000000};
+    const struct avsp_text_range range = {
+        .origin_us = av_rescale_q(split->extent.origin_pts, split->extent.time_base, us),
+        .end_us = av_rescale_q(split->extent.end_pts, split->extent.time_base, us),
+    };
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; i < split->n_text && rc == AVSP_OK; i++) {
+        const AVStream *stream = split->text[i].stream;
+        char name[16];
+        snprintf(name, sizeof name, "s%zu", i);
+        struct avsp_rendition rendition = {
+            .name = name,
+            .language = avsp_tracks_language(stream),
+            .title = avsp_tracks_title(stream),
+            .purposes = avsp_tracks_purposes(stream),
+        };
+        rc = avsp_text_track_finish(&split->text[i], split->ctl, &range, &rendition, err);
+    }
+    return rc;
+}
+
 static enum avsp_code finish(struct split *split, struct avsp_err *err)
 {
     bool alone = split->reader.tracks.video == NULL;
@@ -346,6 +394,8 @@ static enum avsp_code finish(struct split *split, struct avsp_err *err)
         rc = avsp_split_video_finish(&split->video, split->extent.end_pts, err);
     for (size_t i = 0; i < split->n_audio && rc == AVSP_OK; i++)
         rc = finish_sound(split, &split->audio[i], alone, err);
+    if (rc == AVSP_OK)
+        rc = finish_texts(split, err);
     return rc == AVSP_OK ? warn_of_damage(split, err) : rc;
 }
 

@@ -119,6 +119,22 @@ static void choose_audio(AVFormatContext *ctx, struct avsp_tracks *tracks)
     }
 }
 
+static bool is_usable_text(const AVStream *stream)
+{
+    return stream->codecpar->codec_type == AVMEDIA_TYPE_SUBTITLE &&
+           !avsp_tracks_is_encrypted(stream) &&
+           avsp_allow_decoder(stream->codecpar->codec_id) != NULL && stream->time_base.num > 0 &&
+           stream->time_base.den > 0;
+}
+
+static void choose_text(AVFormatContext *ctx, struct avsp_tracks *tracks)
+{
+    for (unsigned i = 0; i < ctx->nb_streams && tracks->n_text < AVSP_TEXT_TRACKS_MAX; i++)
+        if (is_usable_text(ctx->streams[i]) &&
+            !avsp_tracks_is_stranger(ctx, tracks, ctx->streams[i]))
+            tracks->text[tracks->n_text++] = ctx->streams[i];
+}
+
 AVStream *avsp_tracks_leading(const struct avsp_tracks *tracks)
 {
     if (tracks->video != NULL)
@@ -126,14 +142,24 @@ AVStream *avsp_tracks_leading(const struct avsp_tracks *tracks)
     return tracks->n_audio > 0 ? tracks->audio[0] : NULL;
 }
 
-bool avsp_tracks_find_audio(const struct avsp_tracks *tracks, int stream_index, size_t *ret_track)
+static bool find_track(AVStream *const *streams, size_t n, int stream_index, size_t *ret_track)
 {
-    for (size_t i = 0; i < tracks->n_audio; i++)
-        if (tracks->audio[i]->index == stream_index) {
+    for (size_t i = 0; i < n; i++)
+        if (streams[i]->index == stream_index) {
             *ret_track = i;
             return true;
         }
     return false;
+}
+
+bool avsp_tracks_find_audio(const struct avsp_tracks *tracks, int stream_index, size_t *ret_track)
+{
+    return find_track(tracks->audio, tracks->n_audio, stream_index, ret_track);
+}
+
+bool avsp_tracks_find_text(const struct avsp_tracks *tracks, int stream_index, size_t *ret_track)
+{
+    return find_track(tracks->text, tracks->n_text, stream_index, ret_track);
 }
 
 static enum avsp_code check_video(const AVStream *video, struct avsp_err *err)
@@ -228,6 +254,7 @@ enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_
 {
     struct avsp_tracks tracks = {.video = choose_video(ctx)};
     choose_audio(ctx, &tracks);
+    choose_text(ctx, &tracks);
     enum avsp_code rc = AVSP_OK;
     if (tracks.video != NULL)
         rc = check_video(tracks.video, err);
@@ -237,7 +264,8 @@ enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_
         return rc;
     size_t track = 0;
     for (unsigned i = 0; i < ctx->nb_streams; i++)
-        if (ctx->streams[i] != tracks.video && !avsp_tracks_find_audio(&tracks, (int)i, &track))
+        if (ctx->streams[i] != tracks.video && !avsp_tracks_find_audio(&tracks, (int)i, &track) &&
+            !avsp_tracks_find_text(&tracks, (int)i, &track))
             ctx->streams[i]->discard = AVDISCARD_ALL;
     *ret_tracks = tracks;
     return AVSP_OK;
@@ -317,6 +345,14 @@ uint32_t avsp_tracks_purposes(const AVStream *stream)
         purposes |= AVSP_PURPOSE_DESCRIPTION;
     if ((stream->disposition & AV_DISPOSITION_HEARING_IMPAIRED) != 0)
         purposes |= AVSP_PURPOSE_HEARING;
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_SUBTITLE)
+        return purposes;
+    if ((stream->disposition & AV_DISPOSITION_CAPTIONS) != 0)
+        purposes |= AVSP_PURPOSE_HEARING;
+    if ((stream->disposition & AV_DISPOSITION_FORCED) != 0)
+        purposes |= AVSP_PURPOSE_FORCED;
+    if ((stream->disposition & AV_DISPOSITION_DEFAULT) != 0)
+        purposes |= AVSP_PURPOSE_DEFAULT;
     return purposes;
 }
 

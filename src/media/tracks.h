@@ -12,13 +12,16 @@
 
 /// Tracks of sound that are used: more than any file has for people to choose from.
 #define AVSP_AUDIO_TRACKS_MAX 32
+#define AVSP_TEXT_TRACKS_MAX 64 ///< likewise; as many as a file may have streams
 
 /// The streams that are used; borrowed from the source. At least one is not NULL.
 struct avsp_tracks {
     AVStream *video; ///< NULL = the presentation is sound alone
     AVStream
-        *audio[AVSP_AUDIO_TRACKS_MAX]; ///< the default one first, the others in the file's order
-    size_t n_audio;                    ///< 0 = the presentation has no sound
+        *audio[AVSP_AUDIO_TRACKS_MAX];    ///< the default one first, the others in the file's order
+    size_t n_audio;                       ///< 0 = the presentation has no sound
+    AVStream *text[AVSP_TEXT_TRACKS_MAX]; ///< subtitles that are text, in the file's order
+    size_t n_text;
 };
 
 /// Picks the picture and all sound that goes with it, and discards the other streams. Of several pictures it is the one that can
@@ -47,11 +50,14 @@ AVStream *avsp_tracks_leading(const struct avsp_tracks *tracks);
 /// @param ret_track  which of the sounds the stream is. @return false: it is none of them.
 bool avsp_tracks_find_audio(const struct avsp_tracks *tracks, int stream_index, size_t *ret_track);
 
+/// The same for subtitles.
+bool avsp_tracks_find_text(const struct avsp_tracks *tracks, int stream_index, size_t *ret_track);
+
 /// Does the stream belong to another program of the multiplex than the picture (or the default sound)?
 bool avsp_tracks_is_stranger(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
                              const AVStream *stream);
 
-/// What the sound is for: avsp_purpose (core/model.h).
+/// What sound or text is for: bits of avsp_purpose (core/model.h).
 uint32_t avsp_tracks_purposes(const AVStream *stream);
 
 /// The language as BCP 47, "und" where it is unknown; static storage or the stream's own memory.

@@ -229,11 +229,14 @@ static void read_rendition(struct judge *judge, const Com__Avspl1t__Rendition *m
         .purposes = msg->purposes & AVSP_PURPOSES_ALL,
     };
     want(judge, avsp_name_is_safe(msg->name), "name", "not a plain name");
-    want(judge, msg->media == AVSP_MEDIA_VIDEO || msg->media == AVSP_MEDIA_AUDIO, "media",
-         "neither video nor audio");
-    want(judge, avsp_name_is_safe(msg->init_name), "init_name", "not a plain name");
+    bool text = msg->media == AVSP_MEDIA_TEXT;
+    want(judge, text || msg->media == AVSP_MEDIA_VIDEO || msg->media == AVSP_MEDIA_AUDIO, "media",
+         "neither video nor audio nor text");
+    want(judge, text ? msg->init_name[0] == '\0' : avsp_name_is_safe(msg->init_name), "init_name",
+         "not a plain name");
     want_count(judge, msg->init_bytes, INT64_MAX, "init_bytes");
-    want(judge, avsp_sha256_is_valid(msg->init_sha256), "init_sha256", "not 64 hex digits");
+    want(judge, text ? msg->init_sha256[0] == '\0' : avsp_sha256_is_valid(msg->init_sha256),
+         "init_sha256", "not 64 hex digits");
     want(judge, is_plain_attribute(msg->codecs), "codecs", "has a character that it may not have");
     want(judge, msg->timescale > 0, "timescale", "missing");
     want_count(judge, msg->timescale, TIMESCALE_MAX, "timescale");

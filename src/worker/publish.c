@@ -75,14 +75,16 @@ static enum avsp_code flush(struct avsp_run *run, struct batch *batch, struct av
 }
 
 /// Gives a segment its published name, and publishes what has come together.
-static enum avsp_code publish_segment(struct avsp_run *run, struct avsp_segment *s,
-                                      struct batch *batch, struct avsp_err *err)
+static enum avsp_code publish_segment(struct avsp_run *run, enum avsp_media_kind kind,
+                                      struct avsp_segment *s, struct batch *batch,
+                                      struct avsp_err *err)
 {
     char path[PATH_MAX];
     enum avsp_code rc = avsp_attempt_check(&run->attempt, s->name, s->bytes, path, err);
     if (rc != AVSP_OK)
         return rc;
-    s->name = avsp_name_segment(run->arena, s->idx, s->sha256);
+    s->name = kind == AVSP_MEDIA_TEXT ? avsp_name_text(run->arena, s->idx, s->sha256)
+                                      : avsp_name_segment(run->arena, s->idx, s->sha256);
     struct avsp_put *put = &batch->puts[batch->n++];
     *put = (struct avsp_put){.path = avsp_arena_strdup(run->arena, path), .name = s->name};
     if (put->path == NULL || s->name == NULL)
@@ -96,11 +98,11 @@ static enum avsp_code publish_rendition(struct avsp_run *run, struct avsp_rendit
     struct avsp_location output = avsp_publish_lasting(&run->task->output), folder;
     struct batch batch = {.folder = &folder};
     enum avsp_code rc = avsp_location_join(run->arena, &output, rendition->name, &folder, err);
-    if (rc == AVSP_OK)
+    if (rc == AVSP_OK && rendition->kind != AVSP_MEDIA_TEXT)
         rc = publish_init(run, rendition, &folder, err);
     for (size_t i = 0; rc == AVSP_OK && i < run->made.n_segments; i++)
         if (strcmp(run->made.segments[i].rendition, rendition->name) == 0)
-            rc = publish_segment(run, &run->made.segments[i], &batch, err);
+            rc = publish_segment(run, rendition->kind, &run->made.segments[i], &batch, err);
     return rc == AVSP_OK ? flush(run, &batch, err) : rc;
 }
 

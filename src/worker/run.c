@@ -164,6 +164,27 @@ static enum avsp_code grow_segments(struct avsp_run *run, struct avsp_err *err)
     return AVSP_OK;
 }
 
+enum avsp_code avsp_run_keep_rendition(struct avsp_run *run, const struct avsp_rendition *rendition,
+                                       struct avsp_err *err)
+{
+    struct avsp_outputs *made = &run->made;
+    if (made->renditions == NULL)
+        made->renditions =
+            avsp_arena_array(run->arena, AVSP_RUN_RENDITIONS_MAX, sizeof *made->renditions);
+    if (made->renditions == NULL)
+        return avsp_arena_failed(run->arena, err);
+    if (made->n_renditions == AVSP_RUN_RENDITIONS_MAX)
+        return avsp_err_set(err, AVSP_LIMIT, "more than %d renditions", AVSP_RUN_RENDITIONS_MAX);
+    struct avsp_rendition copy = *rendition;
+    const char **const texts[] = {&copy.name,     &copy.init_name, &copy.init_sha256, &copy.codecs,
+                                  &copy.language, &copy.title,     &copy.video_range};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
+        if ((*texts[i] = avsp_arena_strdup(run->arena, *texts[i])) == NULL)
+            return avsp_arena_failed(run->arena, err);
+    made->renditions[made->n_renditions++] = copy;
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_run_keep_segment(struct avsp_run *run, const struct avsp_segment *segment,
                                      struct avsp_err *err)
 {

@@ -5,6 +5,8 @@
 #include "worker/child.h"
 #include "worker/worker.h"
 
+#define AVSP_RUN_RENDITIONS_MAX 128 ///< that one task makes
+
 struct avsp_run {
     struct avsp_worker *worker;
     const struct avsp_task *task;
@@ -63,6 +65,10 @@ void avsp_run_progress(struct avsp_run *run, const struct avsp_progress *progres
 /// Keeps a warning for the finish; those beyond AVSP_WARNINGS_MAX are dropped.
 enum avsp_code avsp_run_warn(struct avsp_run *run, const char *text,
                              struct avsp_err *err) AVSP_CHECKED;
+
+/// A deep copy of a rendition into `made`. @return OK; LIMIT there are AVSP_RUN_RENDITIONS_MAX already; NO_MEMORY.
+enum avsp_code avsp_run_keep_rendition(struct avsp_run *run, const struct avsp_rendition *rendition,
+                                       struct avsp_err *err) AVSP_CHECKED;
 
 /// A deep copy of a segment into `made`. @return OK; LIMIT; NO_MEMORY.
 enum avsp_code avsp_run_keep_segment(struct avsp_run *run, const struct avsp_segment *segment,

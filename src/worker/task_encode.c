@@ -21,19 +21,7 @@ static enum avsp_code keep_rendition(struct avsp_run *run, const struct avsp_ren
     size_t max = kind == AVSP_MEDIA_VIDEO ? AVSP_PICTURES_MAX : 1;
     if (run->made.n_renditions == max || reported->kind != kind)
         return avsp_err_set(err, AVSP_INTERNAL, "the media step reports a rendition too many");
-    if (run->made.renditions == NULL)
-        run->made.renditions = avsp_arena_array(run->arena, max, sizeof *run->made.renditions);
-    if (run->made.renditions == NULL)
-        return avsp_arena_failed(run->arena, err);
-    struct avsp_rendition *r = &run->made.renditions[run->made.n_renditions];
-    *r = *reported;
-    const char **const texts[] = {&r->name,        &r->init_name, &r->init_sha256, &r->codecs,
-                                  &r->video_range, &r->language,  &r->title};
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
-        if ((*texts[i] = avsp_arena_strdup(run->arena, *texts[i])) == NULL)
-            return avsp_arena_failed(run->arena, err);
-    run->made.n_renditions++;
-    return AVSP_OK;
+    return avsp_run_keep_rendition(run, reported, err);
 }
 
 static enum avsp_code take_report(void *opaque, const struct avsp_report *report,

@@ -1,6 +1,9 @@
 #include "core/naming.h"
 #include "util/log.h"
 #include "worker/piece_batch.h"
+#include "worker/publish.h"
+
+#include <string.h>
 
 /// Pieces that may be finished and not yet taken.
 #define MAX_PENDING 8
@@ -29,6 +32,28 @@ static enum avsp_code check_output(struct avsp_run *run, struct avsp_err *err)
     return AVSP_OK;
 }
 
+/// Text is little: the split makes its renditions whole.
+static enum avsp_code keep_text(struct avsp_run *run, const struct avsp_rendition *reported,
+                                struct avsp_err *err)
+{
+    const char *name = reported->name;
+    if (reported->kind != AVSP_MEDIA_TEXT || name[0] != 's' || strlen(name) < 2 ||
+        strspn(name + 1, "0123456789") != strlen(name + 1))
+        return avsp_err_set(err, AVSP_INTERNAL, "the split reports a rendition \"%s\"", name);
+    return avsp_run_keep_rendition(run, reported, err);
+}
+
+/// Each has one file, and each file belongs to one.
+static enum avsp_code check_texts(const struct avsp_run *run, struct avsp_err *err)
+{
+    const struct avsp_outputs *made = &run->made;
+    for (size_t i = 0; i < AVSP_MAX(made->n_segments, made->n_renditions); i++)
+        if (made->n_segments != made->n_renditions || made->segments[i].idx != 0 ||
+            strcmp(made->segments[i].rendition, made->renditions[i].name) != 0)
+            return avsp_err_set(err, AVSP_INTERNAL, "the split reports other text than it made");
+    return AVSP_OK;
+}
+
 static enum avsp_code take_report(void *opaque, const struct avsp_report *report,
                                   struct avsp_err *err)
 {
@@ -39,6 +64,10 @@ static enum avsp_code take_report(void *opaque, const struct avsp_report *report
         return avsp_piece_batch_tick(run->batch, run, err);
     case AVSP_REPORT_PIECE:
         return avsp_piece_batch_add(run->batch, run, &report->piece, err);
+    case AVSP_REPORT_RENDITION:
+        return keep_text(run, &report->rendition, err);
+    case AVSP_REPORT_SEGMENT:
+        return avsp_run_keep_segment(run, &report->segment, err);
     case AVSP_REPORT_WARNING:
         return avsp_run_warn(run, report->warning, err);
     default:
@@ -64,7 +93,9 @@ static enum avsp_code split(struct avsp_run *run, const struct avsp_input *input
     if (rc == AVSP_OK)
         rc = avsp_piece_batch_flush(&batch, run, err);
     run->batch = NULL;
-    return rc;
+    if (rc == AVSP_OK)
+        rc = check_texts(run, err);
+    return rc == AVSP_OK ? avsp_publish_made(run, err) : rc;
 }
 
 /// Never so much that no encode fits beside it, for it lasts long.

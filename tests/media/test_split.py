@@ -488,10 +488,10 @@ def test_what_is_left_out_is_said(clips, tmp_path):
     assert [child.header(tmp_path / f"a{i}.piece")["language"] for i in range(2)] == ["und", "fr"]
     (warning,) = [w["text"] for w in result.of("warning")]
     assert warning == ("left out of the file's streams: 0 video, png (one video track is used); "
-                       "1 video, h264 (one video track is used); "
-                       "5 subtitle, subrip (not supported yet)"), warning
+                       "1 video, h264 (one video track is used)"), warning
     plans = {s["idx"]: s["plan"] for s in child.run(source, tmp_path, kind="probe").of("stream")}
-    assert plans["2"] == "→ AV1, v0" and plans["5"] == "left out: not supported yet"
+    assert (plans["2"], plans["3"], plans["4"], plans["5"]) == ("→ AV1, v0", "→ AAC, a0", "→ AAC, a1", "→ WebVTT, s0")
+    assert "00:00:00.000 --> 00:00:00.977\nHello\n" in (tmp_path / "s0.vtt").read_text()
 
 
 def test_cut_off(clips, tmp_path):

@@ -128,16 +128,47 @@ def late_sound(path):
     clicks_apart(path, sound_delay=2.3, picture_seconds=6, sound_seconds=2)
 
 
+# Times that begin and end at any millisecond, across borders of segments, together, and beyond the end.
+WORDS = [(0, 1000, "first"), (1234, 2345, "<i>leaning</i> & <b>bold</b>"), (1999, 4001, "over a border\nand another line"),
+         (1999, 2500, "at the same time"), (5999, 9000, "to the end")]
+HOSTILE = "00:00:02.000 --> 00:00:03.000 <script>alert(1)</script>"
+
+
+def srt(cues):
+    def time(ms):
+        return f"{ms // 3600000:02}:{ms // 60000 % 60:02}:{ms // 1000 % 60:02},{ms % 1000:03}"
+    return "\n".join(f"{i}\n{time(a)} --> {time(b)}\n{text}\n" for i, (a, b, text) in enumerate(cues, 1))
+
+
+ASS = """[Script Info]
+ScriptType: v4.00+
+
+[V4+ Styles]
+Format: Name, Fontname, Fontsize, PrimaryColour, Alignment
+Style: Default,Arial,20,&H00FFFFFF,2
+
+[Events]
+Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text
+Dialogue: 0,0:00:01.50,0:00:02.25,Default,,0,0,0,,{\\an8\\fs30}oben, {\\i1}schräg{\\i0}\\Nzweite Zeile
+Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,{\\p1}m 0 0 l 100 0 100 100{\\p0}
+Dialogue: 0,0:00:04.10,0:00:05.00,Default,,0,0,0,,%s
+""" % HOSTILE
+
+
 def tracks(path):
-    """Clicks on each second of the timeline in five tracks: stereo, 5.1 that begins late, mono with a hole that comments, stereo
+    """Subtitles of two kinds, one of them forced, and clicks on each second of the timeline in five tracks: stereo, 5.1 that begins late, mono with a hole that comments, stereo
     that describes what is seen and ends early, stereo in the first one's language. Two have the same title."""
     def click(hz, begin=0, seconds=6, channels=2, extra=""):
         at = f"mod(t+{begin},1)"
         one = f"if(lt({at},0.01){extra},0.9*sin(2*PI*{hz}*{at}),0)"
         return ["-f", "lavfi", "-i", f"aevalsrc='{'|'.join([one] * channels)}':sample_rate=48000:duration={seconds}"]
+    words, styled = path.with_name("tracks.srt"), path.with_name("tracks.ass")
+    words.write_text(srt(WORDS))
+    styled.write_text(ASS)
     ffmpeg("-f", "lavfi", "-i", "color=black:size=320x180:rate=30:duration=6", *click(1500), "-itsoffset", 1.5,
            *click(1100, 1.5, 4.5, 6), *click(1300, channels=1), *click(1700, seconds=4.5), *click(1900),
-           *[word for i in range(6) for word in ("-map", i)], *x264(*fixed_gop(60)), "-c:a", "flac", "-c:a:1", "ac3",
+           "-i", words, "-i", styled, *[word for i in range(8) for word in ("-map", i)], *x264(*fixed_gop(60)), "-c:s", "copy",
+           "-metadata:s:s:0", "language=eng", "-metadata:s:s:1", "language=ger", "-disposition:s:0", "0", "-disposition:s:1", "forced", "-c:a", "flac", "-c:a:1", "ac3",
            "-filter:a:1", "channelmap=map=FL|FR|FC|LFE|BL|BR:channel_layout=5.1", "-filter:a:2", "aselect='not(between(t,2.2,2.8))'",
            "-metadata:s:a:0", "language=eng", "-metadata:s:a:0", "title=Main \"mix\"", "-metadata:s:a:1", "language=ger",
            "-metadata:s:a:2", "language=fre", "-metadata:s:a:3", "language=eng", "-metadata:s:a:3", "title=Main \"mix\"",

@@ -34,6 +34,7 @@ class Presentation:
     tags: dict
     variants: list  # attributes, each with URI
     audio: list
+    subtitles: list
     media: dict  # URI: Media
     iframes: list = dataclasses.field(default_factory=list)  # attributes
 
@@ -73,6 +74,8 @@ def read_media(path):
             media.tags[tag] = value
         elif line:
             media.files.append(path.parent / line)
+    if media.init_file is None:
+        return media
     media.init = mp4.read_init(media.init_file.read_bytes())
     media.segments = [mp4.read_segment(f.read_bytes()) for f in media.files]
     return media
@@ -81,14 +84,15 @@ def read_media(path):
 def read(manifest):
     """A presentation as a player sees it."""
     folder = manifest.parent
-    found = Presentation(folder, {}, [], [], {})
+    found = Presentation(folder, {}, [], [], [], {})
     pending = None
     for line in lines_of(manifest):
         tag, _, value = line.partition(":")
         if tag == "#EXT-X-STREAM-INF":
             pending = attributes(value)
         elif tag == "#EXT-X-MEDIA":
-            found.audio.append(attributes(value))
+            media = attributes(value)
+            (found.subtitles if media["TYPE"] == "SUBTITLES" else found.audio).append(media)
         elif tag == "#EXT-X-I-FRAME-STREAM-INF":
             found.iframes.append(attributes(value))
         elif line.startswith("#"):
@@ -96,10 +100,35 @@ def read(manifest):
         elif line:
             found.variants.append({**pending, "URI": line})
     assert found.variants, f"{manifest}: no variant"
-    for entry in found.variants + found.audio:
+    for entry in found.variants + found.audio + found.subtitles:
         if "URI" in entry:
             found.media[entry["URI"]] = read_media(folder / entry["URI"])
     return found
+
+
+def cues(media):
+    """The cues of a rendition of text: (first millisecond, end, settings, text)."""
+    def time(h, m, s, ms):
+        return int(h) * 3600000 + int(m) * 60000 + int(s) * 1000 + int(ms)
+    (file,) = media.files
+    head, *blocks = file.read_text(encoding="utf-8").strip().split("\n\n")
+    assert head == "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0", head
+    found = []
+    for block in blocks:
+        timing, *text = block.split("\n")
+        match = re.fullmatch(r"(\d+):(\d\d):(\d\d)\.(\d{3}) --> (\d+):(\d\d):(\d\d)\.(\d{3})(.*)", timing)
+        assert match, block
+        found.append((time(*match.groups()[:4]), time(*match.groups()[4:8]), match[9].strip(), "\n".join(text)))
+    return found
+
+
+def check_text(media):
+    """One file that spans all of it."""
+    assert media.tags["#EXT-X-PLAYLIST-TYPE"] == "VOD" and "#EXT-X-ENDLIST" in media.tags
+    assert len(media.files) == 1 and int(media.tags["#EXT-X-TARGETDURATION"]) == round(media.extinf[0])
+    found = cues(media)
+    assert found == sorted(found, key=lambda c: c[0]) and all(a < b <= media.extinf[0] * 1000 for a, b, _, _ in found), found
+    return media.extinf[0]
 
 
 def check_media(media, is_video):
@@ -202,8 +231,8 @@ def check(presentation, bit_depth=8):
     ends = {}
     for uri, media in presentation.media.items():
         is_video = not presentation.sound_alone and uri in [v["URI"] for v in presentation.variants]
-        ends[uri] = check_media(media, is_video)
-    targets = {m.tags["#EXT-X-TARGETDURATION"] for m in presentation.media.values()}
+        ends[uri] = check_media(media, is_video) if media.init else check_text(media)
+    targets = {m.tags["#EXT-X-TARGETDURATION"] for m in presentation.media.values() if m.init}
     assert len(targets) == 1, f"target durations differ: {targets}"
 
     check_audio_group(presentation)
@@ -220,6 +249,9 @@ def check(presentation, bit_depth=8):
         assert re.fullmatch(r"\d+x\d+", variant["RESOLUTION"]), variant
         assert variant["VIDEO-RANGE"] in ("SDR", "PQ", "HLG"), variant
         peak, mean = bits_a_second(media)
+        assert variant.get("SUBTITLES") == (presentation.subtitles[0]["GROUP-ID"] if presentation.subtitles else None)
+        for text in presentation.subtitles:
+            assert abs(ends[variant["URI"]] - ends[text["URI"]]) < fractions.Fraction(1, 100), ends
         if presentation.audio:
             assert variant["AUDIO"] == presentation.audio[0]["GROUP-ID"]
             assert "mp4a.40.2" in codecs, variant
@@ -237,7 +269,7 @@ def named_files(presentation):
     """Every file that the playlists name, playlists included, relative to the folder."""
     files = {presentation.folder / "manifest.m3u8"}
     for media in presentation.media.values():
-        files |= {media.path, media.init_file, *media.files}
+        files |= {media.path, *media.files} | ({media.init_file} if media.init_file else set())
     files |= {presentation.folder / entry["URI"] for entry in presentation.iframes}
     return {str(f.relative_to(presentation.folder)) for f in files}
 
