@@ -367,9 +367,9 @@ static enum avsp_code look_into_input(struct encode *encode, struct avsp_err *er
 {
     struct avsp_probed probed;
     const char *log = "";
-    enum avsp_code rc =
-        avsp_media_child_probe(encode->spec.input.path, encode->spec.segment_seconds,
-                               &encode->spec.picture, &encode->job_arena, &probed, &log, err);
+    enum avsp_code rc = avsp_media_child_probe(
+        encode->spec.input.path, encode->spec.segment_seconds, &encode->spec.picture,
+        &encode->spec.choice, &encode->job_arena, &probed, &log, err);
     if (rc != AVSP_OK && avsp_cli_flag(encode->args, "verbose") && log[0] != '\0')
         fputs(log, stderr);
     if (rc == AVSP_OK)

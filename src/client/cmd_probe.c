@@ -59,7 +59,9 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
     avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
     struct avsp_location input;
     struct avsp_picture_options picture;
-    if (avsp_cli_i64(args, "segment-seconds", 1, AVSP_SEGMENT_SECONDS_MAX, &segment_seconds,
+    struct avsp_choice choice;
+    if (avsp_cmd_choice(args, &choice, &err) != AVSP_OK ||
+        avsp_cli_i64(args, "segment-seconds", 1, AVSP_SEGMENT_SECONDS_MAX, &segment_seconds,
                      &err) != AVSP_OK ||
         avsp_cmd_read_picture(args, &picture, &err) != AVSP_OK ||
         avsp_cmd_location(&arena, args->args[0], &input, &err) != AVSP_OK)
@@ -71,7 +73,7 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
     struct avsp_probed probed;
     const char *log = "";
     enum avsp_code rc = avsp_media_child_probe(input.path, (int32_t)segment_seconds, &picture,
-                                               &arena, &probed, &log, &err);
+                                               &choice, &arena, &probed, &log, &err);
     if (avsp_cli_flag(args, "verbose") && log[0] != '\0')
         fputs(log, stderr);
     if (rc == AVSP_OK)

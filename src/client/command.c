@@ -1,6 +1,7 @@
 #include "client/command.h"
 
 #include "client/location.h"
+#include "core/choice.h"
 #include "core/picture_options.h"
 #include "util/buf.h"
 #include "util/fd.h"
@@ -116,6 +117,17 @@ enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
     return AVSP_OK;
 }
 
+enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,
+                               struct avsp_err *err)
+{
+    *ret_choice = (struct avsp_choice){
+        .video = avsp_cli_str(args, "video-track"),
+        .audio = avsp_cli_str(args, "audio-tracks"),
+        .text = avsp_cli_str(args, "subtitle-tracks"),
+    };
+    return avsp_choice_check(ret_choice, err);
+}
+
 enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
                                   struct avsp_job_spec *ret_spec, struct avsp_err *err)
 {
@@ -129,6 +141,8 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
     enum avsp_code rc = read_numbers(args, ret_spec, err);
     if (rc == AVSP_OK)
         rc = avsp_cmd_read_picture(args, &ret_spec->picture, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_choice(args, &ret_spec->choice, err);
     if (rc == AVSP_OK)
         rc = avsp_cmd_location(arena, args->args[0], &ret_spec->input, err);
     if (rc == AVSP_OK)

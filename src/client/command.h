@@ -48,13 +48,25 @@ enum avsp_exit {
             "of "                                                                                  \
             "the source's size. None is larger than that."                                         \
     }
+#define AVSP_OPTIONS_OF_TRACKS                                                                     \
+    {"video-track", "TRACK", "AVSPL1T_VIDEO_TRACK", NULL,                                          \
+     "The picture: a stream's number, as probe shows it, or a language like en; none = sound "     \
+     "alone. Default: what can be decoded, then what the file marks as default, then the "         \
+     "largest."},                                                                                  \
+        {"audio-tracks", "LIST", "AVSPL1T_AUDIO_TRACKS", "all",                                    \
+         "The sound: numbers and languages with commas between them, the default one first; all; " \
+         "none. What is named must be there and be decodable."},                                   \
+    {                                                                                              \
+        "subtitle-tracks", "LIST", "AVSPL1T_SUBTITLE_TRACKS", "all",                               \
+            "Subtitles that are text, likewise."                                                   \
+    }
 #define AVSP_OPTIONS_OF_A_JOB                                                                      \
     {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",                                       \
      "Length of a segment in seconds, 1 to 60."},                                                  \
         {"crf", "N", "AVSPL1T_CRF", "30", "Quality, 1 to 63: less is better and larger."},         \
         {"preset", "N", "AVSPL1T_PRESET", "8",                                                     \
          "Speed of the encoder, 1 to 13: more is faster and larger."},                             \
-        AVSP_OPTIONS_OF_A_PICTURE,                                                                 \
+        AVSP_OPTIONS_OF_A_PICTURE, AVSP_OPTIONS_OF_TRACKS,                                         \
         {"work", "FOLDER", "AVSPL1T_WORK", NULL,                                                   \
          "Where pieces of the source are kept meanwhile. Default: inside OUTPUT, removed at the "  \
          "end."},                                                                                  \
@@ -107,6 +119,10 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
 enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
                                      struct avsp_picture_options *ret_options,
                                      struct avsp_err *err) AVSP_CHECKED;
+
+/// The options of AVSP_OPTIONS_OF_TRACKS. @return OK; INVALID naming the option.
+enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,
+                               struct avsp_err *err) AVSP_CHECKED;
 
 /// The values of --label KEY=VALUE. Strings are in @p arena or the command line.
 /// @param max  how many there may be. @return OK; INVALID naming the option; NO_MEMORY.

@@ -1,5 +1,6 @@
 #include "client/identity.h"
 
+#include "core/choice.h"
 #include "core/picture_options.h"
 #include "core/record.h"
 #include "storage/sha256.h"
@@ -86,6 +87,7 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *li
         .crf = spec->crf,
         .preset = spec->preset,
         .picture = avsp_arena_strdup(arena, picture),
+        .choice = spec->choice,
         .overwrite = spec->overwrite,
         .libraries = avsp_arena_strdup(arena, libraries),
         .version = AVSP_VERSION,
@@ -116,6 +118,7 @@ static void put(struct avsp_buf *buf, const struct avsp_identity *identity)
     avsp_record_put_i64(buf, "crf", identity->crf);
     avsp_record_put_i64(buf, "preset", identity->preset);
     avsp_record_put_str(buf, "picture", identity->picture);
+    avsp_choice_put(buf, &identity->choice);
     avsp_record_put_i64(buf, "overwrite", identity->overwrite);
     avsp_record_put_str(buf, "libraries", identity->libraries);
     avsp_record_put_str(buf, "key", identity->key);
@@ -169,6 +172,7 @@ static enum avsp_code take(const char *line, struct avsp_arena *arena,
         .crf = (int32_t)avsp_record_i64(&rec, "crf", 1, AVSP_CRF_MAX),
         .preset = (int32_t)avsp_record_i64(&rec, "preset", 1, AVSP_PRESET_MAX),
         .picture = avsp_record_str(&rec, "picture"),
+        .choice = avsp_choice_take(&rec),
         .overwrite = avsp_record_i64(&rec, "overwrite", 0, 1) != 0,
         .libraries = avsp_record_str(&rec, "libraries"),
         .key = avsp_record_str(&rec, "key"),
@@ -245,6 +249,8 @@ const char *avsp_identity_difference(const struct avsp_identity *kept,
                    ? "was begun without options for the picture"
                    : avsp_arena_printf(arena, "was begun with other options for the picture (%s)",
                                        kept->picture);
+    else if (!avsp_choice_equal(&kept->choice, &asked->choice))
+        text = "was begun with other tracks (--video-track, --audio-tracks, --subtitle-tracks)";
     else if (strcmp(kept->work, asked->work) != 0)
         text = kept->work[0] == '\0'
                    ? "was begun without --work"

@@ -22,6 +22,7 @@ struct avsp_identity {
     int32_t crf;
     int32_t preset;
     const char *picture; ///< text form of the picture's options
+    struct avsp_choice choice;
     bool overwrite;
     const char *libraries; ///< that split and encode, with their versions
 

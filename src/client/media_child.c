@@ -251,8 +251,9 @@ static enum avsp_code take_reports(struct avsp_media_child *child, struct avsp_a
 
 enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
                                       const struct avsp_picture_options *picture,
-                                      struct avsp_arena *arena, struct avsp_probed *ret_probed,
-                                      const char **ret_log, struct avsp_err *err)
+                                      const struct avsp_choice *choice, struct avsp_arena *arena,
+                                      struct avsp_probed *ret_probed, const char **ret_log,
+                                      struct avsp_err *err)
 {
     *ret_log = "";
     *ret_probed = (struct avsp_probed){.input = {.format = "?", .libraries = ""}};
@@ -270,6 +271,7 @@ enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
     struct avsp_step step = {.kind = AVSP_STEP_PROBE,
                              .segment_seconds = segment_seconds,
                              .picture = *picture,
+                             .choice = *choice,
                              .max_pending = 1};
     rc = avsp_media_child_start(&child, input, &step, PROBE_CPU_SECONDS, err);
     if (rc != AVSP_OK)

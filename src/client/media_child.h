@@ -64,7 +64,8 @@ struct avsp_probed {
 ///         TIMEOUT; INTERNAL the child ended without a word. The text names the file.
 enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
                                       const struct avsp_picture_options *picture,
-                                      struct avsp_arena *arena, struct avsp_probed *ret_probed,
-                                      const char **ret_log, struct avsp_err *err) AVSP_CHECKED;
+                                      const struct avsp_choice *choice, struct avsp_arena *arena,
+                                      struct avsp_probed *ret_probed, const char **ret_log,
+                                      struct avsp_err *err) AVSP_CHECKED;
 
 #endif

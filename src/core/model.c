@@ -1,5 +1,6 @@
 #include "core/model.h"
 
+#include "core/choice.h"
 #include "core/naming.h"
 #include "core/picture_options.h"
 #include "util/parse.h"
@@ -208,6 +209,8 @@ enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena
                           "av1_encode_job.preset", err);
     if (rc == AVSP_OK && avsp_picture_options_check(&spec->picture, err) != AVSP_OK)
         rc = avsp_err_wrap(err, "av1_encode_job.picture");
+    if (rc == AVSP_OK)
+        rc = avsp_choice_check(&spec->choice, err);
     if (rc != AVSP_OK)
         return rc;
     if (strlen(spec->idempotency_key) > AVSP_TEXT_MAX_BYTES || has_control(spec->idempotency_key))

@@ -134,6 +134,13 @@ struct avsp_picture_options {
     struct avsp_ladder ladder;
 };
 
+/// Which tracks are wanted (core/choice.h says in what words). NULL is "", the default.
+struct avsp_choice {
+    const char *video;
+    const char *audio;
+    const char *text;
+};
+
 /// A job as it was asked for.
 struct avsp_job_spec {
     struct avsp_location input;  ///< a file
@@ -143,6 +150,7 @@ struct avsp_job_spec {
     int32_t crf;                 ///< 1..AVSP_CRF_MAX, less is better
     int32_t preset;              ///< 1..AVSP_PRESET_MAX, more is faster
     struct avsp_picture_options picture;
+    struct avsp_choice choice;
     bool overwrite;              ///< another presentation in the output may be replaced
     const char *idempotency_key; ///< of one owner, the same key gives the same job; "" = none
     const char *owner;           ///< its submitter's name; NULL or "" = nobody in particular
@@ -215,6 +223,7 @@ struct avsp_task {
     int32_t preset;
     struct avsp_picture_options picture; ///< SPLIT, ENCODE
     bool overwrite;
+    struct avsp_choice choice; ///< SPLIT
     uint32_t resume_idx; ///< SPLIT: pieces of segments below this are stored and reported already
     bool described;      ///< ENCODE, MANIFEST: the pieces are our split's and carry their metadata
     struct avsp_location

@@ -8,7 +8,7 @@
 #define VERB "avspl1t-piece"
 
 /// Of this layout; a reader refuses another.
-#define LAYOUT 5
+#define LAYOUT 6
 
 /// More than any codec has.
 #define BLOCK_ALIGN_MAX (1 << 24)
@@ -67,6 +67,7 @@ static void put_audio(struct avsp_buf *buf, const struct avsp_piece_header *h)
     avsp_record_put_i64(buf, "in", h->in_pts);
     avsp_record_put_i64(buf, "out", h->out_pts);
     avsp_record_put_i64(buf, "alone", h->alone);
+    avsp_record_put_i64(buf, "named", h->named);
     avsp_record_put_str(buf, "language", h->language);
     avsp_record_put_str(buf, "title", h->title);
     avsp_record_put_i64(buf, "purposes", h->purposes);
@@ -160,6 +161,7 @@ static void take_audio(struct avsp_record *rec, struct avsp_piece_header *h)
     h->in_pts = avsp_record_i64(rec, "in", INT64_MIN, INT64_MAX);
     h->out_pts = avsp_record_i64(rec, "out", INT64_MIN, INT64_MAX);
     h->alone = avsp_record_i64(rec, "alone", 0, 1) != 0;
+    h->named = avsp_record_i64(rec, "named", 0, 1) != 0;
     h->language = avsp_record_str(rec, "language");
     h->title = avsp_record_str(rec, "title");
     h->purposes = (uint32_t)avsp_record_i64(rec, "purposes", 0, AVSP_PURPOSES_ALL);

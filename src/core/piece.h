@@ -88,6 +88,7 @@ struct avsp_piece_header {
     int64_t
         end_pts; ///< presentation end, in origin_time_base: sound is cut or padded with silence to it
     bool alone; ///< the presentation has no picture
+    bool named; ///< it was asked for by name: without it the job fails
     const char *language;
     const char *title;
     uint32_t purposes; ///< bits of avsp_purpose

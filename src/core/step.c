@@ -1,5 +1,6 @@
 #include "core/step.h"
 
+#include "core/choice.h"
 #include "core/naming.h"
 #include "core/picture_options.h"
 #include "core/record.h"
@@ -38,6 +39,7 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
     avsp_picture_options_write(&step->picture, picture);
     avsp_record_begin(buf, step_verbs[step->kind]);
     avsp_record_put_i64(buf, "seconds", step->segment_seconds);
+    avsp_choice_put(buf, &step->choice);
     avsp_record_put_i64(buf, "resume", step->resume_idx);
     avsp_record_put_i64(buf, "pending", step->max_pending);
     avsp_record_put_i64(buf, "crf", step->crf);
@@ -67,6 +69,7 @@ enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
     *ret_step = (struct avsp_step){
         .kind = (enum avsp_step_kind)kind,
         .segment_seconds = (int32_t)avsp_record_i64(&rec, "seconds", 0, AVSP_SEGMENT_SECONDS_MAX),
+        .choice = avsp_choice_take(&rec),
         .resume_idx = (uint32_t)avsp_record_i64(&rec, "resume", 0, AVSP_SEGMENTS_MAX),
         .max_pending = (uint32_t)avsp_record_i64(&rec, "pending", 0, PENDING_MAX),
         .crf = (int32_t)avsp_record_i64(&rec, "crf", 0, AVSP_CRF_MAX),

@@ -46,6 +46,7 @@ struct avsp_step {
     uint32_t n_segments; ///< CHECK: how many come, one after another in the same input file
     bool
         independent; ///< CHECK: each is decoded alone; else the decoder goes on from one to the next
+    struct avsp_choice choice; ///< PROBE, SPLIT: which tracks are wanted
 };
 
 enum avsp_report_kind {

@@ -230,6 +230,11 @@ static void check_variant(const struct multi *m, size_t i)
         measured &= !other->unmeasured;
         members[n++] = other;
     }
+    // Where the variant is sound itself, another sound is heard instead of it and not beside it.
+    if (r->init.n_tracks > 0 && video_of(r) == NULL) {
+        peak = AVSP_MAX(peak - r->peak_bps, (int64_t)0);
+        average = AVSP_MAX(average - r->average_bps, (int64_t)0);
+    }
     if (whole && measured)
         check_bandwidth(m, variant, r->peak_bps + peak, r->average_bps + average);
     avsp_verify_codecs(m->v, m->path, variant, members, n, whole);

@@ -1,4 +1,5 @@
 /// What a worker is handed with its task.
+#include "core/choice.h"
 #include "core/picture_options.h"
 #include "db/internal.h"
 
@@ -19,7 +20,8 @@ enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
     if (rc != AVSP_OK)
         return rc;
     bool fits = avsp_column(&tx->arena, rows, at + 1, &handout->input) &&
-                avsp_column(&tx->arena, rows, at + 9, &handout->claim_id);
+                avsp_column(&tx->arena, rows, at + 9, &handout->claim_id) &&
+                avsp_column(&tx->arena, rows, at + 11, &handout->choice);
     for (int role = AVSP_ROLE_INPUT; fits && role <= AVSP_ROLE_OUTPUT; role++)
         fits = avsp_column(&tx->arena, rows, at + 1 + role, &handout->places[role]);
     return fits ? AVSP_OK : avsp_arena_failed(&tx->arena, err);
@@ -117,6 +119,8 @@ enum avsp_code avsp_handout_make(struct avsp_tx *tx, const struct avsp_handout *
     if (task->id == NULL || task->job_id == NULL)
         return avsp_arena_failed(arena, err);
     enum avsp_code rc = load_places(tx, handout, arena, task, err);
+    if (rc == AVSP_OK)
+        rc = avsp_choice_load(arena, handout->choice, &task->choice, err);
     if (rc == AVSP_OK && task->kind == AVSP_TASK_SPLIT)
         rc = load_resume(tx, task, err);
     if (rc == AVSP_OK && task->kind == AVSP_TASK_MANIFEST && !ours)

@@ -1,3 +1,4 @@
+#include "core/choice.h"
 #include "core/lifecycle.h"
 #include "core/picture_options.h"
 #include "db/internal.h"
@@ -33,6 +34,7 @@ enum job_column {
     COL_PRIORITY,
     COL_PICTURE,
     COL_OWNER,
+    COL_CHOICE,
     N_COLUMNS,
 };
 _Static_assert(N_COLUMNS == AVSP_JOB_N_COLUMNS, "the columns of a job");
@@ -90,6 +92,8 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
         return avsp_arena_failed(arena, err);
     enum avsp_code rc =
         avsp_picture_options_parse(avsp_db_text(rows, COL_PICTURE), &job->spec.picture, err);
+    if (rc == AVSP_OK)
+        rc = avsp_choice_load(arena, avsp_db_text(rows, COL_CHOICE), &job->spec.choice, err);
     if (rc == AVSP_OK)
         rc = fill_locations(tx, rows, arena, job, err);
     return rc == AVSP_OK ? avsp_labels_load(tx, job->id, arena, &job->spec, err) : rc;

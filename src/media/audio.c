@@ -201,7 +201,8 @@ static enum avsp_code encode_all(struct run *run, struct avsp_err *err)
 {
     enum avsp_code rc = decode_all(run, err);
     // A picture is worth showing without its sound; sound that is nothing but silence is not a presentation.
-    if (rc == AVSP_OK && run->header.alone && run->n_decoded == run->n_refused)
+    bool needed = run->header.alone || run->header.named;
+    if (rc == AVSP_OK && needed && run->n_decoded == run->n_refused)
         rc = avsp_err_set(err, AVSP_CORRUPT, "none of it can be decoded%s%s",
                           run->undecodable.code != AVSP_OK ? ": " : "", run->undecodable.text);
     if (rc == AVSP_OK)

@@ -13,7 +13,8 @@
 #define REQUEST_ARENA_BYTES 65536
 
 struct avsp_control {
-    int fd; ///< borrowed
+    int fd;                  ///< borrowed
+    struct avsp_arena arena; ///< of the request's texts
     struct avsp_buf in;
     struct avsp_buf out;
     unsigned n_pending; ///< reported files that are not acknowledged
@@ -67,14 +68,11 @@ static enum avsp_code read_request(struct avsp_control *ctl, struct avsp_step *r
     enum avsp_code rc = await_line(ctl, &len, err);
     if (rc != AVSP_OK)
         return rc;
-    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    avsp_arena_init(&arena, REQUEST_ARENA_BYTES);
-    const char *line = avsp_arena_strndup(&arena, ctl->in.data, len);
+    const char *line = avsp_arena_strndup(&ctl->arena, ctl->in.data, len);
     if (line == NULL)
-        return avsp_arena_failed(&arena, err);
+        return avsp_arena_failed(&ctl->arena, err);
     avsp_buf_consume(&ctl->in, len);
-    // A request has numbers only: nothing in it outlives the arena.
-    return avsp_step_parse(&arena, line, ret_step, err);
+    return avsp_step_parse(&ctl->arena, line, ret_step, err);
 }
 
 struct avsp_control *avsp_control_open(int fd, struct avsp_step *ret_step, struct avsp_err *err)
@@ -85,6 +83,7 @@ struct avsp_control *avsp_control_open(int fd, struct avsp_step *ret_step, struc
         return NULL;
     }
     ctl->fd = fd;
+    avsp_arena_init(&ctl->arena, REQUEST_ARENA_BYTES);
     avsp_buf_init(&ctl->in, AVSP_RECORD_MAX_BYTES + 4096);
     avsp_buf_init(&ctl->out, AVSP_RECORD_MAX_BYTES);
     struct avsp_step step = {0};
@@ -104,6 +103,7 @@ void avsp_control_close(struct avsp_control *ctl)
         return;
     avsp_buf_deinit(&ctl->in);
     avsp_buf_deinit(&ctl->out);
+    avsp_arena_deinit(&ctl->arena);
     free(ctl);
 }
 

@@ -12,7 +12,7 @@
 
 struct avsp_control;
 
-/// Reads the request. @return free with avsp_control_close; NULL with @p err.
+/// Reads the request, whose texts live as long as the control. @return free with avsp_control_close; NULL with @p err.
 struct avsp_control *avsp_control_open(int fd, struct avsp_step *ret_step,
                                        struct avsp_err *err) AVSP_CHECKED;
 void avsp_control_close(struct avsp_control *ctl);

@@ -311,7 +311,7 @@ static enum avsp_code whole_open(struct whole *w, int input_fd, struct avsp_err 
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for frames");
     enum avsp_code rc = avsp_source_open(input_fd, &w->source, err);
     if (rc == AVSP_OK)
-        rc = avsp_tracks_choose(w->source.ctx, &w->tracks, err);
+        rc = avsp_tracks_choose(w->source.ctx, &(struct avsp_choice){0}, &w->tracks, err);
     if (rc == AVSP_OK && w->tracks.video == NULL)
         rc = avsp_err_set(err, AVSP_UNSUPPORTED,
                           "it has no video: sound alone takes a worker of ours for its split");

@@ -53,6 +53,21 @@ static const char *why_unread(const AVFormatContext *ctx, const struct avsp_trac
                                                         : "nothing is known of its times";
 }
 
+/// Could it be used, had it been chosen?
+static bool is_unwanted(const struct avsp_tracks *tracks, const AVStream *stream)
+{
+    switch (stream->codecpar->codec_type) {
+    case AVMEDIA_TYPE_VIDEO:
+        return tracks->unwanted.video && !avsp_tracks_is_still(stream);
+    case AVMEDIA_TYPE_AUDIO:
+        return tracks->unwanted.audio;
+    case AVMEDIA_TYPE_SUBTITLE:
+        return tracks->unwanted.text;
+    default:
+        return false;
+    }
+}
+
 const char *avsp_left_out_why(const AVFormatContext *ctx, const struct avsp_tracks *tracks,
                               const AVStream *stream)
 {
@@ -61,6 +76,8 @@ const char *avsp_left_out_why(const AVFormatContext *ctx, const struct avsp_trac
     if (stream == tracks->video || avsp_tracks_find_audio(tracks, stream->index, &track) ||
         avsp_tracks_find_text(tracks, stream->index, &track))
         return "";
+    if (is_unwanted(tracks, stream))
+        return "it was not chosen";
     if (type == AVMEDIA_TYPE_SUBTITLE)
         return why_unread(ctx, tracks, stream);
     return type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO

@@ -37,7 +37,8 @@ static void probe_deinit(struct probe *probe)
 static enum avsp_code look(struct probe *probe)
 {
     struct avsp_err *why = &probe->obstacle;
-    enum avsp_code rc = avsp_reader_init(&probe->reader, probe->source.ctx, why);
+    enum avsp_code rc =
+        avsp_reader_init(&probe->reader, probe->source.ctx, &probe->step->choice, why);
     if (rc != AVSP_OK)
         return rc;
     rc = avsp_lookahead_init(&probe->ahead, &probe->reader, why);

@@ -21,10 +21,10 @@ static void distrust_made_up_times(struct avsp_reader *reader)
 }
 
 enum avsp_code avsp_reader_init(struct avsp_reader *reader, AVFormatContext *ctx,
-                                struct avsp_err *err)
+                                const struct avsp_choice *choice, struct avsp_err *err)
 {
     *reader = (struct avsp_reader){.ctx = ctx};
-    enum avsp_code rc = avsp_tracks_choose(ctx, &reader->tracks, err);
+    enum avsp_code rc = avsp_tracks_choose(ctx, choice, &reader->tracks, err);
     if (rc != AVSP_OK)
         return rc;
     const struct avsp_tracks *tracks = &reader->tracks;

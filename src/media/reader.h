@@ -50,6 +50,7 @@ struct avsp_reader {
 
 /// Chooses the tracks. @param ctx borrowed until deinit. @return as avsp_tracks_choose; NO_MEMORY.
 enum avsp_code avsp_reader_init(struct avsp_reader *reader, AVFormatContext *ctx,
+                                const struct avsp_choice *choice,
                                 struct avsp_err *err) AVSP_CHECKED;
 /// Safe on a zeroed value.
 void avsp_reader_deinit(struct avsp_reader *reader);

@@ -55,7 +55,9 @@ static void split_deinit(struct split *split)
 static enum avsp_code open_input(struct split *split, struct avsp_err *err)
 {
     enum avsp_code rc = avsp_source_open(split->input_fd, &split->source, err);
-    return rc == AVSP_OK ? avsp_reader_init(&split->reader, split->source.ctx, err) : rc;
+    return rc == AVSP_OK
+               ? avsp_reader_init(&split->reader, split->source.ctx, &split->step->choice, err)
+               : rc;
 }
 
 /// Says what becomes of the picture.
@@ -355,10 +357,15 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
 static enum avsp_code finish_sound(struct split *split, struct avsp_split_audio *audio, bool alone,
                                    struct avsp_err *err)
 {
+    if (audio->n_packets == 0 && split->reader.tracks.audio_is_named)
+        return avsp_err_set(err, AVSP_CORRUPT,
+                            "the sound track %d was asked for, and nothing came of it",
+                            audio->stream->index);
     if (audio->n_packets == 0)
         return avsp_control_warn(split->ctl, err,
                                  "nothing came of sound track %d of the file: left out",
                                  audio->stream->index);
+    audio->named = split->reader.tracks.audio_is_named;
     return avsp_split_audio_finish(audio, split->ctl, split->step->segment_seconds, split->shift_s,
                                    &split->extent, alone, err);
 }

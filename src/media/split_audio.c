@@ -166,6 +166,7 @@ enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct av
         .in_pts = INT64_MIN,
         .out_pts = INT64_MAX,
         .alone = alone,
+        .named = audio->named,
         .language = avsp_tracks_language(audio->stream),
         .title = avsp_tracks_title(audio->stream),
         .purposes = avsp_tracks_purposes(audio->stream),

@@ -13,6 +13,7 @@
 struct avsp_split_audio {
     AVStream *stream; ///< borrowed
     size_t track;
+    bool named;                       ///< it was asked for by name
     struct avsp_piece_writer *writer; ///< NULL until the first packet
     uint64_t n_packets;
     uint64_t n_put;  ///< packets that came, written or not

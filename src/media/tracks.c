@@ -1,5 +1,6 @@
 #include "media/tracks.h"
 
+#include "core/choice.h"
 #include "media/allow.h"
 #include "media/dolby.h"
 #include "media/hdr.h"
@@ -86,6 +87,20 @@ static bool is_usable_audio(const AVStream *stream)
            stream->time_base.den > 0;
 }
 
+static bool is_meant(const struct avsp_choice_word *word, const AVStream *stream)
+{
+    return avsp_choice_means(word, stream->index, avsp_tracks_language(stream));
+}
+
+static enum avsp_code not_there(const struct avsp_choice_word *word, const char *what,
+                                struct avsp_err *err)
+{
+    return avsp_err_set(err, AVSP_UNSUPPORTED,
+                        "there is no %s track \"%.*s\" in the file: `avspl1t probe` shows those "
+                        "that there are",
+                        what, (int)word->len, word->text);
+}
+
 static AVStream *choose_default_audio(AVFormatContext *ctx, const AVStream *video)
 {
     AVStream *best = NULL;
@@ -117,6 +132,59 @@ static void choose_audio(AVFormatContext *ctx, struct avsp_tracks *tracks)
             !avsp_tracks_is_stranger(ctx, tracks, stream))
             tracks->audio[tracks->n_audio++] = stream;
     }
+}
+
+static bool is_among(AVStream *const *streams, size_t n, const AVStream *stream)
+{
+    for (size_t i = 0; i < n; i++)
+        if (streams[i] == stream)
+            return true;
+    return false;
+}
+
+/// What a list may take tracks from, and where it puts them.
+struct wanted {
+    enum AVMediaType type;
+    const char *what;
+    bool (*is_usable)(const AVStream *stream);
+    AVStream **streams;
+    size_t max;
+};
+
+/// Adds what one word means; those of a language that cannot be used are left out where others of it can.
+static enum avsp_code choose_word(AVFormatContext *ctx, const struct avsp_choice_word *word,
+                                  const struct wanted *wanted, size_t *n, struct avsp_err *err)
+{
+    const AVStream *unusable = NULL;
+    bool found = false;
+    for (unsigned i = 0; i < ctx->nb_streams; i++) {
+        AVStream *stream = ctx->streams[i];
+        if (stream->codecpar->codec_type != wanted->type || !is_meant(word, stream))
+            continue;
+        if (!wanted->is_usable(stream)) {
+            unusable = stream;
+            continue;
+        }
+        found = true;
+        if (*n < wanted->max && !is_among(wanted->streams, *n, stream))
+            wanted->streams[(*n)++] = stream;
+    }
+    if (!found && unusable != NULL)
+        return avsp_err_set(err, AVSP_UNSUPPORTED,
+                            "the %s track \"%.*s\" (%s) was asked for, and it cannot be decoded",
+                            wanted->what, (int)word->len, word->text,
+                            avcodec_get_name(unusable->codecpar->codec_id));
+    return found ? AVSP_OK : not_there(word, wanted->what, err);
+}
+
+static enum avsp_code choose_list(AVFormatContext *ctx, const char *list,
+                                  const struct wanted *wanted, size_t *n, struct avsp_err *err)
+{
+    enum avsp_code rc = AVSP_OK;
+    struct avsp_choice_word word;
+    while (rc == AVSP_OK && avsp_choice_next(&list, &word))
+        rc = choose_word(ctx, &word, wanted, n, err);
+    return rc;
 }
 
 static bool is_usable_text(const AVStream *stream)
@@ -212,12 +280,14 @@ static int64_t video_rank(const AVStream *stream)
     return rank * (INT64_C(1) << 60) + AVSP_MIN(AVSP_MAX(area, 0), (INT64_C(1) << 60) - 1);
 }
 
-static AVStream *choose_video(AVFormatContext *ctx)
+/// @param word  NULL: any.
+static AVStream *choose_video(AVFormatContext *ctx, const struct avsp_choice_word *word)
 {
     AVStream *best = NULL;
     for (unsigned i = 0; i < ctx->nb_streams; i++) {
         AVStream *stream = ctx->streams[i];
         if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO && !avsp_tracks_is_still(stream) &&
+            (word == NULL || is_meant(word, stream)) &&
             (best == NULL || video_rank(stream) > video_rank(best)))
             best = stream;
     }
@@ -249,13 +319,50 @@ static enum avsp_code nothing_to_play(const AVFormatContext *ctx, struct avsp_er
     return avsp_err_set(err, AVSP_UNSUPPORTED, "neither video nor sound in the file");
 }
 
-enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_tracks,
-                                  struct avsp_err *err)
+static enum avsp_code choose_picture(AVFormatContext *ctx, const char *named,
+                                     struct avsp_tracks *tracks, struct avsp_err *err)
 {
-    struct avsp_tracks tracks = {.video = choose_video(ctx)};
-    choose_audio(ctx, &tracks);
-    choose_text(ctx, &tracks);
+    struct avsp_choice_word word;
+    if (avsp_choice_is_none(named))
+        return AVSP_OK;
+    bool is_named = avsp_choice_next(&named, &word);
+    tracks->video = choose_video(ctx, is_named ? &word : NULL);
+    return is_named && tracks->video == NULL ? not_there(&word, "video", err) : AVSP_OK;
+}
+
+static enum avsp_code choose_others(AVFormatContext *ctx, const struct avsp_choice *choice,
+                                    struct avsp_tracks *tracks, struct avsp_err *err)
+{
+    const struct wanted sound = {AVMEDIA_TYPE_AUDIO, "sound", is_usable_audio, tracks->audio,
+                                 AVSP_AUDIO_TRACKS_MAX};
+    const struct wanted text = {AVMEDIA_TYPE_SUBTITLE, "subtitle", is_usable_text, tracks->text,
+                                AVSP_TEXT_TRACKS_MAX};
     enum avsp_code rc = AVSP_OK;
+    tracks->audio_is_named =
+        !avsp_choice_is_all(choice->audio) && !avsp_choice_is_none(choice->audio);
+    if (tracks->audio_is_named)
+        rc = choose_list(ctx, choice->audio, &sound, &tracks->n_audio, err);
+    else if (!avsp_choice_is_none(choice->audio))
+        choose_audio(ctx, tracks);
+    if (rc != AVSP_OK || avsp_choice_is_none(choice->text))
+        return rc;
+    if (!avsp_choice_is_all(choice->text))
+        return choose_list(ctx, choice->text, &text, &tracks->n_text, err);
+    choose_text(ctx, tracks);
+    return AVSP_OK;
+}
+
+enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, const struct avsp_choice *choice,
+                                  struct avsp_tracks *ret_tracks, struct avsp_err *err)
+{
+    struct avsp_tracks tracks = {.unwanted = {!avsp_choice_is_all(choice->video),
+                                              !avsp_choice_is_all(choice->audio),
+                                              !avsp_choice_is_all(choice->text)}};
+    enum avsp_code rc = choose_picture(ctx, choice->video, &tracks, err);
+    if (rc == AVSP_OK)
+        rc = choose_others(ctx, choice, &tracks, err);
+    if (rc != AVSP_OK)
+        return rc;
     if (tracks.video != NULL)
         rc = check_video(tracks.video, err);
     else if (tracks.n_audio == 0)

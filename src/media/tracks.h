@@ -20,17 +20,23 @@ struct avsp_tracks {
     AVStream
         *audio[AVSP_AUDIO_TRACKS_MAX];    ///< the default one first, the others in the file's order
     size_t n_audio;                       ///< 0 = the presentation has no sound
+    bool audio_is_named;                  ///< the sound was chosen track by track
     AVStream *text[AVSP_TEXT_TRACKS_MAX]; ///< subtitles that are text, in the file's order
     size_t n_text;
+    struct {
+        bool video, audio, text;
+    } unwanted; ///< what is not used of these was not chosen
 };
 
 /// Picks the picture and all sound that goes with it, and discards the other streams. Of several pictures it is the one that can
 /// be decoded, then the one marked as default, then the largest; the default sound is plain, and marked as default if any is. Sound of
 /// another program than the picture's is left out. Still pictures (cover art) are no video: a file with nothing but those and sound
 /// is sound alone.
-/// @return OK; UNSUPPORTED nothing to play, no decoder for the video, encrypted, or larger than the ceilings; CORRUPT no picture
+/// What @p choice (checked) names is used instead, in the order in which it names sound and text.
+/// @return OK; UNSUPPORTED what was named is not there or cannot be used, nothing to play, no decoder for the video, encrypted, or larger than the ceilings; CORRUPT no picture
 /// could be found out about.
-enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, struct avsp_tracks *ret_tracks,
+enum avsp_code avsp_tracks_choose(AVFormatContext *ctx, const struct avsp_choice *choice,
+                                  struct avsp_tracks *ret_tracks,
                                   struct avsp_err *err) AVSP_CHECKED;
 
 /// Is it a picture that belongs to the sound or to the chapters?

@@ -1,3 +1,4 @@
+#include "core/choice.h"
 #include "rpc/wire.h"
 
 #define LIST_LIMIT_DEFAULT 100
@@ -43,6 +44,29 @@ DEFINE_READ_LABELS(read_spec_labels, Com__Avspl1t__JobDetails__LabelsEntry)
 DEFINE_READ_LABELS(read_filter_labels, Com__Avspl1t__ListJobsMessage__LabelsEntry)
 DEFINE_READ_LABELS(read_watch_labels, Com__Avspl1t__WatchJobsMessage__LabelsEntry)
 
+bool avsp_wire_make_choice(struct avsp_arena *arena, const struct avsp_choice *choice,
+                           Com__Avspl1t__TrackChoice **ret_msg)
+{
+    *ret_msg = NULL;
+    if (avsp_choice_equal(choice, &(struct avsp_choice){0}))
+        return true;
+    Com__Avspl1t__TrackChoice *msg = avsp_wire_new(arena, &com__avspl1t__track_choice__descriptor);
+    if (msg == NULL)
+        return false;
+    msg->video_track = (char *)(choice->video != NULL ? choice->video : "");
+    msg->audio_tracks = (char *)(choice->audio != NULL ? choice->audio : "");
+    msg->subtitle_tracks = (char *)(choice->text != NULL ? choice->text : "");
+    *ret_msg = msg;
+    return true;
+}
+
+struct avsp_choice avsp_wire_read_choice(const Com__Avspl1t__TrackChoice *msg)
+{
+    if (msg == NULL)
+        return (struct avsp_choice){"", "", ""};
+    return (struct avsp_choice){msg->video_track, msg->audio_tracks, msg->subtitle_tracks};
+}
+
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
                                               const struct avsp_job_spec *spec)
 {
@@ -66,6 +90,7 @@ Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
     job->preset = spec->preset;
     job->overwrite = spec->overwrite;
     bool ok = avsp_wire_make_picture(arena, &spec->picture, &job->picture) &&
+              avsp_wire_make_choice(arena, &spec->choice, &job->tracks) &&
               avsp_wire_make_file(arena, &spec->input, &job->input_file) &&
               avsp_wire_make_folder(arena, &spec->work, &job->working_directory) &&
               avsp_wire_make_folder(arena, &spec->output, &job->output_directory);
@@ -83,6 +108,7 @@ enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t_
         .crf = job->crf,
         .preset = job->preset,
         .overwrite = job->overwrite,
+        .choice = avsp_wire_read_choice(job->tracks),
         .idempotency_key = msg->idempotency_key,
         .priority = msg->priority != NULL ? msg->priority->value : AVSP_PRIORITY_DEFAULT,
         .n_labels = msg->n_labels,

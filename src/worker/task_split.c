@@ -82,6 +82,7 @@ static enum avsp_code split(struct avsp_run *run, const struct avsp_input *input
         .kind = AVSP_STEP_SPLIT,
         .segment_seconds = run->task->segment_seconds,
         .picture = run->task->picture,
+        .choice = run->task->choice,
         .resume_idx = run->task->resume_idx,
         .max_pending = MAX_PENDING,
         .threads = 1,

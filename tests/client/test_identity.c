@@ -123,6 +123,9 @@ static void each_difference_is_named(void **state)
     asked.preset = 9;
     assert_differs(&kept, &asked, "--preset 8, not 9");
     asked = kept;
+    asked.choice.audio = "en";
+    assert_differs(&kept, &asked, "other tracks");
+    asked = kept;
     asked.segment_seconds = 2;
     assert_differs(&kept, &asked, "--segment-seconds 4, not 2");
     asked = kept;

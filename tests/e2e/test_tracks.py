@@ -1,5 +1,6 @@
 """Every track of the source arrives, with what is known of it, on one timeline."""
 import fractions
+import json
 
 from harness import clips, media, playlists
 
@@ -41,3 +42,38 @@ def test_every_text(presentation):
     # What is no text is left out, what looks like a tag or a time stays text.
     assert german == [(1500, 2250, "line:0", "oben, <i>schräg</i>\nzweite Zeile"),
                       (4100, 5000, "", "00:00:02.000 --&gt; 00:00:03.000 &lt;script&gt;alert(1)&lt;/script&gt;")]
+
+
+def test_tracks_are_chosen(build, clip, tmp_path):
+    options = ["--audio-tracks", "de,5,en", "--subtitle-tracks", "7"]
+    plans = {s["index"]: s["plan"] for s in json.loads(build.run("probe", "--json", *options, clip("tracks").path).stdout)["streams"]}
+    assert plans == {0: "→ AV1, v0", 1: "→ AAC, a2", 2: "→ AAC, a0", 3: "left out: it was not chosen", 4: "→ AAC, a3",
+                     5: "→ AAC, a1", 6: "left out: it was not chosen", 7: "→ WebVTT, s0"}
+    done = build.encode(clip("tracks").path, tmp_path / "out", "--preset", 12, "--json", *options)
+    found = playlists.read(tmp_path / "out/manifest.m3u8")
+    playlists.check(found)
+    assert [(a["LANGUAGE"], a["CHANNELS"]) for a in found.audio] == [("de", "6"), ("en", "2"), ("en", "2"), ("en", "2")]
+    assert [s["LANGUAGE"] for s in found.subtitles] == ["de"]
+    assert json.loads(done.stdout)["warnings"] == ["left out of the file's streams: 3 audio, flac, fr (it was not chosen); "
+                                                   "6 subtitle, subrip, en (it was not chosen)"]
+
+
+def test_sound_alone_can_be_chosen(build, clip, tmp_path):
+    build.encode(clip("tracks").path, tmp_path / "out", "--video-track", "none", "--audio-tracks", "en")
+    found = playlists.read(tmp_path / "out/manifest.m3u8")
+    playlists.check(found)
+    assert found.sound_alone and len(found.audio) == 3 and len(found.subtitles) == 2
+
+
+def test_what_cannot_be_is_refused(build, clip, tmp_path):
+    for options, said in [(["--video-track", "none", "--audio-tracks", "none"], "nothing left to play"),
+                          (["--audio-tracks", "en,all"], "contradicts itself"),
+                          (["--subtitle-tracks", "english"], "neither a track's number")]:
+        done = build.run("encode", clip("tracks").path, tmp_path / "out", *options)
+        assert done.returncode == 2 and said in done.stderr, done.stderr
+    assert not (tmp_path / "out").exists()
+    # What is asked for by name costs the job.
+    for options, said in [(["--audio-tracks", "en,ja"], 'no sound track "ja"'), (["--video-track", "7"], 'no video track "7"'),
+                          (["--subtitle-tracks", "99"], 'no subtitle track "99"')]:
+        done = build.run("encode", clip("tracks").path, tmp_path / "out", *options)
+        assert done.returncode == 1 and said in done.stderr, done.stderr

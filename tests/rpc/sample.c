@@ -130,6 +130,7 @@ struct avsp_job_spec sample_spec(struct sampler *s)
         .crf = 1 + (int32_t)sample_number(s, AVSP_CRF_MAX - 1),
         .preset = 1 + (int32_t)sample_number(s, AVSP_PRESET_MAX - 1),
         .picture = sample_picture(s),
+        .choice = {"", coin(s) ? "en,3" : "", "none"},
         .overwrite = coin(s),
         .idempotency_key = sample_text(s, AVSP_TEXT_MAX_BYTES),
         .priority = (int32_t)sample_number(s, AVSP_PRIORITY_MAX),

@@ -1,0 +1,48 @@
+/// Which tracks of a source its submitter wants: by number, as a probe shows them, or by language.
+///
+///     video  "" the best one; "none"; one number or language
+///     audio  "" or "all" every one; "none"; numbers and languages with commas between them, the first one the default
+///     text   likewise
+///
+/// What is named must be there and be decodable, or the job fails; what was not named is left out with a warning. A zeroed value is
+/// the default. Pure; any thread.
+#ifndef AVSP_CORE_CHOICE_H
+#define AVSP_CORE_CHOICE_H
+
+#include "core/record.h"
+
+#define AVSP_CHOICE_MAX_BYTES 256 ///< of one of the texts
+
+/// @return OK; INVALID what cannot be meant, and what would work instead, naming the wire's field.
+enum avsp_code avsp_choice_check(const struct avsp_choice *choice,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// One word of a list.
+struct avsp_choice_word {
+    const char *text; ///< not terminated
+    size_t len;
+    int64_t number; ///< -1 = it is a language
+};
+
+/// Takes the next word. @param rest  in and out. @return false: there is no more. @pre the list was checked.
+bool avsp_choice_next(const char **rest, struct avsp_choice_word *ret_word);
+
+/// Does the word mean a track of this number and language (BCP 47)? "en" is "en-GB" too; two letters are the same as three.
+bool avsp_choice_means(const struct avsp_choice_word *word, int64_t number, const char *language);
+
+bool avsp_choice_is_all(const char *list);
+bool avsp_choice_is_none(const char *list);
+
+/// As fields of a record. @return strings in the record's arena
+void avsp_choice_put(struct avsp_buf *buf, const struct avsp_choice *choice);
+struct avsp_choice avsp_choice_take(struct avsp_record *rec);
+
+/// As one text for a database. @param ret_text  "" for the default
+enum avsp_code avsp_choice_store(struct avsp_arena *arena, const struct avsp_choice *choice,
+                                 const char **ret_text, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_choice_load(struct avsp_arena *arena, const char *text,
+                                struct avsp_choice *ret_choice, struct avsp_err *err) AVSP_CHECKED;
+
+bool avsp_choice_equal(const struct avsp_choice *a, const struct avsp_choice *b);
+
+#endif
