@@ -1,17 +1,21 @@
 /// Workers that only pretend: they claim splits and encodes over the wire as real ones do, wait as long as an encode would take,
 /// beat once a second, and report what was never made (sim_facts.h). Everything behind them is real. For bench/scale and for the
 /// tests of large jobs; manifests and clean-ups are left to a real worker. Runs until SIGTERM; then prints one line of JSON.
+///
+/// Like a real worker each has one slot and two runners: one claims ahead once the other's encode is three quarters through.
 #include "rpc/client.h"
 #include "sim_facts.h"
 #include "util/cli.h"
 
 #include <inttypes.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #define WORKERS_MAX 5000
+#define N_RUNNERS 2
 #define STACK_BYTES ((size_t)256 << 10)
 #define CLAIM_WAIT_MS 20000
 #define CLAIM_SLACK_MS 10000
@@ -53,9 +57,10 @@ static const struct avsp_cli_program program = {
 /// What all have done, under the lock.
 struct totals {
     pthread_mutex_t lock;
-    uint64_t n_splits, n_encodes, n_errors;
-    int64_t claim_us, finish_us; ///< sums, of encodes
-    int64_t first_us, last_us;   ///< the first encode was claimed, the last one recorded; 0 = none
+    uint64_t n_splits, n_encodes, n_claims, n_errors;
+    int64_t claim_us,
+        finish_us; ///< sums, of encodes; claims that begin while there is something to be had
+    int64_t first_us, last_us; ///< the first encode was claimed, the last one recorded; 0 = none
     char last_error[AVSP_TEXT_MAX_BYTES];
 };
 
@@ -71,12 +76,21 @@ struct simulation {
     struct totals totals;
 };
 
+struct sim_worker;
+
+struct runner {
+    struct sim_worker *worker;
+    pthread_t thread;
+    struct avsp_arena arena; ///< of one task
+};
+
 struct sim_worker {
     struct simulation *sim;
-    pthread_t thread;
     char id[AVSP_ANY_ID_BYTES];
     struct avsp_client *client;
-    struct avsp_arena arena; ///< of one task
+    sem_t may_claim; ///< one runner claims, or has claimed and is not nearly done
+    sem_t slot;
+    struct runner runners[N_RUNNERS];
 };
 
 static void nap_ms(int64_t ms)
@@ -101,8 +115,9 @@ static void note_error(struct sim_worker *w, const struct avsp_err *err)
 }
 
 /// A question that was not answered is repeated with the same id, as real workers do. @return false: it is over.
-static bool claim(struct sim_worker *w, struct avsp_task *ret_task)
+static bool claim(struct runner *r, struct avsp_task *ret_task)
 {
+    struct sim_worker *w = r->worker;
     char claim_id[AVSP_ID_BYTES];
     avsp_id_new(claim_id);
     const struct avsp_claim question = {
@@ -117,9 +132,9 @@ static bool claim(struct sim_worker *w, struct avsp_task *ret_task)
     };
     while (!w->sim->is_over) {
         struct avsp_err err = {0};
-        avsp_arena_clear(&w->arena);
+        avsp_arena_clear(&r->arena);
         *ret_task = (struct avsp_task){0};
-        if (avsp_client_claim(w->client, &question, &w->arena, ret_task,
+        if (avsp_client_claim(w->client, &question, &r->arena, ret_task,
                               avsp_mono_in_ms(CLAIM_WAIT_MS + CLAIM_SLACK_MS), &err) == AVSP_OK)
             return true;
         note_error(w, &err);
@@ -128,15 +143,25 @@ static bool claim(struct sim_worker *w, struct avsp_task *ret_task)
     return false;
 }
 
-static enum avsp_code beat(struct sim_worker *w, const struct avsp_task *task, uint64_t frames,
-                           bool *ret_goes_on, struct avsp_err *err)
+/// Beats until @p until or the end. @return OK also where the task is to be dropped, which @p ret_goes_on says.
+static enum avsp_code beat_until(struct sim_worker *w, const struct avsp_task *task,
+                                 struct avsp_mono until, bool *ret_goes_on, struct avsp_err *err)
 {
-    const struct avsp_progress progress = {frames, w->sim->facts.frames, 0};
-    struct avsp_attempt_status status = {0};
-    enum avsp_code rc = avsp_client_heartbeat(w->client, w->id, task->id, task->token, &progress,
-                                              &status, soon(), err);
-    *ret_goes_on = rc == AVSP_OK && !status.canceled && !status.lease_lost;
-    return rc;
+    static const struct avsp_progress none = {0};
+    *ret_goes_on = true;
+    while (*ret_goes_on && !avsp_mono_passed(until) && !w->sim->is_over) {
+        // The time that a beat takes is part of the encode's: a real worker's beats have a thread of their own.
+        struct avsp_mono next = avsp_mono_in_ms(BEAT_MS);
+        next = next.us < until.us ? next : until;
+        struct avsp_attempt_status status = {0};
+        enum avsp_code rc = avsp_client_heartbeat(w->client, w->id, task->id, task->token, &none,
+                                                  &status, soon(), err);
+        if (rc != AVSP_OK)
+            return rc;
+        *ret_goes_on = !status.canceled && !status.lease_lost;
+        nap_ms(avsp_mono_left_ms(next));
+    }
+    return AVSP_OK;
 }
 
 static enum avsp_code split(struct sim_worker *w, const struct avsp_task *task,
@@ -165,23 +190,36 @@ static enum avsp_code split(struct sim_worker *w, const struct avsp_task *task,
     return rc == AVSP_OK ? avsp_client_finish(w->client, &finish, soon(), err) : rc;
 }
 
-static enum avsp_code encode(struct sim_worker *w, const struct avsp_task *task,
-                             int64_t *ret_finish_us, struct avsp_err *err)
+/// Sleeps in the slot, and lets the other runner claim once three quarters are over.
+static enum avsp_code sleep_in_slot(struct sim_worker *w, const struct avsp_task *task,
+                                    bool *ret_goes_on, struct avsp_err *err)
 {
+    const int64_t ms = w->sim->encode_ms;
+    sem_wait(&w->slot);
+    const struct avsp_mono end = avsp_mono_in_ms(ms);
+    *ret_goes_on = true;
+    enum avsp_code rc =
+        ms > 0 ? beat_until(w, task, avsp_mono_in_ms(ms * 3 / 4), ret_goes_on, err) : AVSP_OK;
+    sem_post(&w->may_claim);
+    if (rc == AVSP_OK && *ret_goes_on)
+        rc = beat_until(w, task, end, ret_goes_on, err);
+    sem_post(&w->slot);
+    return rc;
+}
+
+/// @param ret_finish_us  how long the finish took; -1 = there was none: the task was somebody else's by then.
+static enum avsp_code encode(struct runner *r, const struct avsp_task *task, int64_t *ret_finish_us,
+                             struct avsp_err *err)
+{
+    struct sim_worker *w = r->worker;
     struct sim_facts *facts = &w->sim->facts;
     struct avsp_segment segment = {0};
     bool goes_on = true;
-    enum avsp_code rc = AVSP_OK;
-    for (int64_t left_ms = w->sim->encode_ms; left_ms > 0 && !w->sim->is_over; left_ms -= BEAT_MS) {
-        // The time that a beat takes is part of the encode's: a real worker's beats have a thread of their own.
-        const struct avsp_mono next = avsp_mono_in_ms(AVSP_MIN(left_ms, (int64_t)BEAT_MS));
-        rc = beat(w, task, 0, &goes_on, err);
-        if (rc != AVSP_OK || !goes_on)
-            return rc;
-        nap_ms(avsp_mono_left_ms(next));
-    }
-    if (rc == AVSP_OK)
-        rc = sim_facts_encode(facts, &w->arena, &task->output, task->idx, &segment, err);
+    *ret_finish_us = -1;
+    enum avsp_code rc = sleep_in_slot(w, task, &goes_on, err);
+    if (rc != AVSP_OK || !goes_on)
+        return rc;
+    rc = sim_facts_encode(facts, &r->arena, &task->output, task->idx, &segment, err);
     const struct avsp_finish finish = {
         .worker_id = w->id,
         .task_id = task->id,
@@ -199,12 +237,14 @@ static enum avsp_code encode(struct sim_worker *w, const struct avsp_task *task,
     return rc;
 }
 
+/// @param claim_us  -1: the claim waited for there to be something.
 static void count_encode(struct totals *totals, int64_t claimed_us, int64_t claim_us,
                          int64_t finish_us)
 {
     pthread_mutex_lock(&totals->lock);
     totals->n_encodes++;
-    totals->claim_us += claim_us;
+    totals->n_claims += claim_us >= 0;
+    totals->claim_us += AVSP_MAX(claim_us, (int64_t)0);
     totals->finish_us += finish_us;
     if (totals->first_us == 0 || claimed_us < totals->first_us)
         totals->first_us = claimed_us;
@@ -212,62 +252,105 @@ static void count_encode(struct totals *totals, int64_t claimed_us, int64_t clai
     pthread_mutex_unlock(&totals->lock);
 }
 
+/// One task after its claim. @param claim_us  as count_encode has it.
+static void do_task(struct runner *r, const struct avsp_task *task, int64_t claimed_us,
+                    int64_t claim_us)
+{
+    struct sim_worker *w = r->worker;
+    struct totals *totals = &w->sim->totals;
+    int64_t finish_us = 0;
+    struct avsp_err err = {0};
+    enum avsp_code rc = AVSP_OK;
+    if (task->kind == AVSP_TASK_ENCODE) {
+        rc = encode(r, task, &finish_us, &err);
+        if (rc == AVSP_OK && finish_us >= 0)
+            count_encode(totals, claimed_us, claim_us, finish_us);
+    } else {
+        sem_post(&w->may_claim); // a split takes no slot
+        rc = task->kind == AVSP_TASK_SPLIT ? split(w, task, &err) : AVSP_OK;
+        pthread_mutex_lock(&totals->lock);
+        totals->n_splits += task->kind == AVSP_TASK_SPLIT && rc == AVSP_OK;
+        pthread_mutex_unlock(&totals->lock);
+    }
+    if (rc != AVSP_OK)
+        note_error(w, &err);
+}
+
 static void *work(void *opaque)
 {
-    struct sim_worker *w = opaque;
+    struct runner *r = opaque;
+    struct sim_worker *w = r->worker;
     struct totals *totals = &w->sim->totals;
     struct avsp_task task;
     for (;;) {
+        sem_wait(&w->may_claim);
         const int64_t began_us = avsp_mono_now().us;
-        if (!claim(w, &task))
+        pthread_mutex_lock(&totals->lock);
+        const bool has_begun = totals->first_us != 0;
+        pthread_mutex_unlock(&totals->lock);
+        if (!claim(r, &task)) {
+            sem_post(&w->may_claim); // for the other one to see the end too
             return NULL;
-        const int64_t claimed_us = avsp_mono_now().us;
-        int64_t finish_us = 0;
-        struct avsp_err err = {0};
-        enum avsp_code rc = AVSP_OK;
-        if (task.kind == AVSP_TASK_SPLIT)
-            rc = split(w, &task, &err);
-        else if (task.kind == AVSP_TASK_ENCODE)
-            rc = encode(w, &task, &finish_us, &err);
-        if (rc != AVSP_OK) {
-            note_error(w, &err);
-        } else if (task.kind == AVSP_TASK_ENCODE) {
-            count_encode(totals, claimed_us, claimed_us - began_us, finish_us);
-        } else if (task.kind == AVSP_TASK_SPLIT) {
-            pthread_mutex_lock(&totals->lock);
-            totals->n_splits++;
-            pthread_mutex_unlock(&totals->lock);
         }
+        const int64_t claimed_us = avsp_mono_now().us;
+        do_task(r, &task, claimed_us, has_begun ? claimed_us - began_us : -1);
     }
+}
+
+static enum avsp_code start_runner(struct runner *r, struct avsp_err *err)
+{
+    pthread_attr_t attr;
+    AVSP_ASSERT(pthread_attr_init(&attr) == 0);
+    AVSP_ASSERT(pthread_attr_setstacksize(&attr, STACK_BYTES) == 0);
+    int rc = pthread_create(&r->thread, &attr, work, r);
+    pthread_attr_destroy(&attr);
+    return rc == 0 ? AVSP_OK : avsp_err_set_errno(err, rc, "start a thread");
+}
+
+static void join_worker(struct sim_worker *w, size_t n_runners)
+{
+    for (size_t i = 0; i < n_runners; i++)
+        pthread_join(w->runners[i].thread, NULL);
+    for (size_t i = 0; i < N_RUNNERS; i++)
+        avsp_arena_deinit(&w->runners[i].arena);
+    avsp_client_free(w->client);
+    sem_destroy(&w->may_claim);
+    sem_destroy(&w->slot);
 }
 
 static enum avsp_code start_worker(struct simulation *sim, struct sim_worker *w, uint32_t i,
                                    struct avsp_err *err)
 {
-    pthread_attr_t attr;
     w->sim = sim;
     snprintf(w->id, sizeof w->id, "%.40s-%" PRIu32, sim->id, i);
-    avsp_arena_init(&w->arena, TASK_ARENA_BYTES);
     w->client = avsp_client_new(sim->targets[i % sim->n_targets], false, NULL, err);
     if (w->client == NULL)
         return err->code;
-    AVSP_ASSERT(pthread_attr_init(&attr) == 0);
-    AVSP_ASSERT(pthread_attr_setstacksize(&attr, STACK_BYTES) == 0);
-    int rc = pthread_create(&w->thread, &attr, work, w);
-    pthread_attr_destroy(&attr);
-    if (rc == 0)
+    AVSP_ASSERT(sem_init(&w->may_claim, 0, 1) == 0);
+    AVSP_ASSERT(sem_init(&w->slot, 0, 1) == 0);
+    size_t n = 0;
+    enum avsp_code rc = AVSP_OK;
+    for (; rc == AVSP_OK && n < N_RUNNERS; n += rc == AVSP_OK) {
+        w->runners[n].worker = w;
+        avsp_arena_init(&w->runners[n].arena, TASK_ARENA_BYTES);
+        rc = start_runner(&w->runners[n], err);
+    }
+    if (rc == AVSP_OK)
         return AVSP_OK;
-    avsp_client_free(w->client);
-    return avsp_err_set_errno(err, rc, "start a thread");
+    sim->is_over = true;
+    avsp_client_shutdown(w->client);
+    join_worker(w, n);
+    return rc;
 }
 
 static void print_totals(const struct totals *t)
 {
     const double n = (double)AVSP_MAX(t->n_encodes, (uint64_t)1);
+    const double n_claims = (double)AVSP_MAX(t->n_claims, (uint64_t)1);
     printf("{\"splits\": %" PRIu64 ", \"encodes\": %" PRIu64 ", \"errors\": %" PRIu64
            ", \"span_s\": %.6f, \"claim_ms\": %.3f, \"finish_ms\": %.3f, \"last_error\": \"",
            t->n_splits, t->n_encodes, t->n_errors, (double)(t->last_us - t->first_us) / 1e6,
-           (double)t->claim_us / n / 1e3, (double)t->finish_us / n / 1e3);
+           (double)t->claim_us / n_claims / 1e3, (double)t->finish_us / n / 1e3);
     for (const char *c = t->last_error; *c != '\0'; c++)
         putchar(*c == '"' || *c == '\\' || (unsigned char)*c < ' ' ? '\'' : *c);
     printf("\"}\n");
@@ -290,11 +373,8 @@ static enum avsp_code run(struct simulation *sim, const sigset_t *ends, struct a
     sim->is_over = true;
     for (uint32_t i = 0; i < n; i++)
         avsp_client_shutdown(workers[i].client);
-    for (uint32_t i = 0; i < n; i++) {
-        pthread_join(workers[i].thread, NULL);
-        avsp_client_free(workers[i].client);
-        avsp_arena_deinit(&workers[i].arena);
-    }
+    for (uint32_t i = 0; i < n; i++)
+        join_worker(&workers[i], N_RUNNERS);
     if (rc == AVSP_OK)
         print_totals(&sim->totals);
     return rc;
