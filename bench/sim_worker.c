@@ -2,7 +2,8 @@
 /// beat once a second, and report what was never made (sim_facts.h). Everything behind them is real. For bench/scale and for the
 /// tests of large jobs; manifests and clean-ups are left to a real worker. Runs until SIGTERM; then prints one line of JSON.
 ///
-/// Like a real worker each has one slot and two runners: one claims ahead once the other's encode is three quarters through.
+/// Like a real worker each has one slot and two runners: one claims ahead once the other's encode is three quarters through. With
+/// --light it also waits, like a real one, with two more calls for tasks that take no slot; what they ask for never comes.
 #include "rpc/client.h"
 #include "sim_facts.h"
 #include "util/cli.h"
@@ -16,6 +17,7 @@
 
 #define WORKERS_MAX 5000
 #define N_RUNNERS 2
+#define N_LIGHT 2
 #define STACK_BYTES ((size_t)256 << 10)
 #define CLAIM_WAIT_MS 20000
 #define CLAIM_SLACK_MS 10000
@@ -31,6 +33,7 @@ static const struct avsp_cli_option options[] = {
     {"workers", "N", NULL, "1", "How many, each with one slot and a connection of its own."},
     {"encode-ms", "N", NULL, "0", "How long an encode takes."},
     {"pieces", "N", NULL, "1000", "What a split reports."},
+    {"light", NULL, NULL, NULL, "Also wait for tasks that take no slot, in vain."},
     {"init", "FILE", NULL, NULL, "A real init segment; with --segment, files are written."},
     {"segment", "FILE", NULL, NULL, "A real segment that goes with it."},
     {"id", "NAME", NULL, "sim", "The workers' names begin with it."},
@@ -67,6 +70,7 @@ struct totals {
 struct simulation {
     struct sim_facts facts;
     uint32_t n_workers;
+    size_t n_runners; ///< of each
     int64_t encode_ms;
     uint32_t n_pieces;
     const char *id;
@@ -80,6 +84,7 @@ struct sim_worker;
 
 struct runner {
     struct sim_worker *worker;
+    bool is_light;
     pthread_t thread;
     struct avsp_arena arena; ///< of one task
 };
@@ -90,7 +95,7 @@ struct sim_worker {
     struct avsp_client *client;
     sem_t may_claim; ///< one runner claims, or has claimed and is not nearly done
     sem_t slot;
-    struct runner runners[N_RUNNERS];
+    struct runner runners[N_RUNNERS + N_LIGHT];
 };
 
 static void nap_ms(int64_t ms)
@@ -125,7 +130,8 @@ static bool claim(struct runner *r, struct avsp_task *ret_task)
                    .host = "simulated",
                    .version = AVSP_VERSION,
                    .slots = 1,
-                   .kinds = 1u << AVSP_TASK_SPLIT | 1u << AVSP_TASK_ENCODE},
+                   .kinds = r->is_light ? 1u << AVSP_TASK_CLEANUP
+                                        : 1u << AVSP_TASK_SPLIT | 1u << AVSP_TASK_ENCODE},
         .own = true,
         .claim_id = claim_id,
         .wait_ms = CLAIM_WAIT_MS,
@@ -297,12 +303,20 @@ static void *work(void *opaque)
     }
 }
 
+static void *wait_in_vain(void *opaque)
+{
+    struct avsp_task task;
+    while (claim(opaque, &task))
+        ;
+    return NULL;
+}
+
 static enum avsp_code start_runner(struct runner *r, struct avsp_err *err)
 {
     pthread_attr_t attr;
     AVSP_ASSERT(pthread_attr_init(&attr) == 0);
     AVSP_ASSERT(pthread_attr_setstacksize(&attr, STACK_BYTES) == 0);
-    int rc = pthread_create(&r->thread, &attr, work, r);
+    int rc = pthread_create(&r->thread, &attr, r->is_light ? wait_in_vain : work, r);
     pthread_attr_destroy(&attr);
     return rc == 0 ? AVSP_OK : avsp_err_set_errno(err, rc, "start a thread");
 }
@@ -311,7 +325,7 @@ static void join_worker(struct sim_worker *w, size_t n_runners)
 {
     for (size_t i = 0; i < n_runners; i++)
         pthread_join(w->runners[i].thread, NULL);
-    for (size_t i = 0; i < N_RUNNERS; i++)
+    for (size_t i = 0; i < n_runners; i++)
         avsp_arena_deinit(&w->runners[i].arena);
     avsp_client_free(w->client);
     sem_destroy(&w->may_claim);
@@ -330,8 +344,9 @@ static enum avsp_code start_worker(struct simulation *sim, struct sim_worker *w,
     AVSP_ASSERT(sem_init(&w->slot, 0, 1) == 0);
     size_t n = 0;
     enum avsp_code rc = AVSP_OK;
-    for (; rc == AVSP_OK && n < N_RUNNERS; n += rc == AVSP_OK) {
+    for (; rc == AVSP_OK && n < sim->n_runners; n += rc == AVSP_OK) {
         w->runners[n].worker = w;
+        w->runners[n].is_light = n >= N_RUNNERS;
         avsp_arena_init(&w->runners[n].arena, TASK_ARENA_BYTES);
         rc = start_runner(&w->runners[n], err);
     }
@@ -374,7 +389,7 @@ static enum avsp_code run(struct simulation *sim, const sigset_t *ends, struct a
     for (uint32_t i = 0; i < n; i++)
         avsp_client_shutdown(workers[i].client);
     for (uint32_t i = 0; i < n; i++)
-        join_worker(&workers[i], N_RUNNERS);
+        join_worker(&workers[i], sim->n_runners);
     if (rc == AVSP_OK)
         print_totals(&sim->totals);
     return rc;
@@ -396,6 +411,7 @@ static enum avsp_code configure(const struct avsp_cli_parsed *args, struct simul
     sim->n_workers = (uint32_t)n_workers;
     sim->n_pieces = (uint32_t)n_pieces;
     sim->id = avsp_cli_str(args, "id");
+    sim->n_runners = N_RUNNERS + (avsp_cli_flag(args, "light") ? N_LIGHT : 0);
     for (unsigned i = 0; i < SEPARATE_TARGETS_MAX; i++) {
         const char *target = avsp_cli_nth(args, "coordinator", i);
         if (target == NULL)

@@ -14,8 +14,9 @@
 
 #define AVSP_QUEUES_MAX 4
 #define AVSP_ADDRESSES_MAX 8 ///< that one name to listen at stands for
-/// Parked claims included; a farm of 5000 workers has about three calls each.
-#define AVSP_CALLS_MAX 20000
+/// Parked claims included: an idle worker has three, and gRPC of its own accord watches the health of each connection. So this
+/// is 10,000 workers, and room for those who ask.
+#define AVSP_CALLS_MAX 50000
 
 struct avsp_parking;
 struct avsp_watching;
