@@ -51,7 +51,7 @@ enum avsp_task_state avsp_task_waits(enum avsp_job_state job, enum avsp_task_kin
 /// of it is used up, so that a job's own row changes once in many claims.
 int64_t avsp_window_end(int64_t released, int64_t idx, int64_t n);
 
-/// A waiting worker of ours asks again every 20 s, and is written down some seconds late: after this it is gone.
+/// A waiting worker of ours asks again every 40 s, and is written down some seconds late: after this it is gone.
 #define AVSP_WORKER_AWAY_US 60000000
 
 /// How a worker stands. @param silent_us  since it was last heard of.

@@ -14,8 +14,8 @@
 
 #define AVSP_QUEUES_MAX 4
 #define AVSP_ADDRESSES_MAX 8 ///< that one name to listen at stands for
-/// Parked claims included: an idle worker has three, and gRPC of its own accord watches the health of each connection. So this
-/// is 10,000 workers, and room for those who ask.
+/// Parked claims included: an idle worker has two, and gRPC of its own accord watches the health of each connection. So this
+/// is 15,000 workers, and room for those who ask.
 #define AVSP_CALLS_MAX 50000
 
 struct avsp_parking;

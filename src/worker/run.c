@@ -1,10 +1,11 @@
 #include "worker/run.h"
 
 #include "util/fd.h"
-#include "util/log.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,6 +13,19 @@
 #define SILENCE_MS (10 * 60 * 1000)
 /// Without a limit on temporary storage: larger than any sane piece or segment.
 #define FILE_MAX_BYTES ((uint64_t)64 << 30)
+
+void avsp_run_log(const struct avsp_run *run, enum avsp_log_level level, const char *event,
+                  const char *fmt, ...)
+{
+    const struct avsp_task *task = run->task;
+    char more[2 * AVSP_LOG_Q_BYTES];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(more, sizeof more, fmt, ap);
+    va_end(ap);
+    avsp_log(level, event, "task=%s kind=%s job=%s idx=%" PRIu32 " attempt=%" PRId64 "%s", task->id,
+             avsp_task_kind_name(task->kind), task->job_id, task->idx, task->token.attempt, more);
+}
 
 bool avsp_run_should_stop(void *opaque)
 {

@@ -2,6 +2,7 @@
 #ifndef AVSP_WORKER_RUN_H
 #define AVSP_WORKER_RUN_H
 
+#include "util/log.h"
 #include "worker/child.h"
 #include "worker/worker.h"
 
@@ -24,6 +25,11 @@ struct avsp_run {
     bool is_loaded; ///< counts as a load (worker/slots.h)
     char log_tail[AVSP_LOG_TAIL_MAX_BYTES + 1];
 };
+
+/// Logs an event of an attempt: its fields begin with task, kind, job, index and attempt.
+/// @param fmt  of more fields, which begin with a space; "" = none
+void avsp_run_log(const struct avsp_run *run, enum avsp_log_level level, const char *event,
+                  const char *fmt, ...) AVSP_PRINTF(4, 5);
 
 /// Is the attempt in vain, or the worker stopping? Any thread. The signature fits avsp_child and avsp_slots_waiter.
 bool avsp_run_should_stop(void *run);

@@ -4,10 +4,11 @@
 #include "worker/run.h"
 #include "worker/upstream.h"
 
-#include <inttypes.h>
 #include <signal.h>
 
-#define CLAIM_WAIT_MS 20000
+/// Less than load balancers wait for an answer (60 s), and than a worker may be silent (AVSP_WORKER_AWAY_US): the less often an
+/// idle farm asks again, the better.
+#define CLAIM_WAIT_MS 40000
 /// For an answer to come once the wait is over.
 #define CLAIM_SLACK_MS 10000
 #define BACKOFF_FIRST_MS 100
@@ -15,6 +16,7 @@
 /// A coordinator that knows the base alone answers "none" at once, and gives no lease: it is asked again after a while.
 #define BASE_POLL_MS 1000
 #define BASE_LEASE_MS 20000
+#define BASE_ANSWER_MS 5000 ///< an answer "none" before this was not waited for
 /// Of each call that gives a broken-off claim back.
 #define GIVE_BACK_MS 500
 #define AWAY_LOG_US 10000000
@@ -94,7 +96,7 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
         avsp_arena_clear(arena);
         struct avsp_err err = {0};
         *ret_task = (struct avsp_task){0};
-        struct avsp_mono soon = avsp_mono_in_ms(CLAIM_WAIT_MS / 4);
+        struct avsp_mono soon = avsp_mono_in_ms(BASE_ANSWER_MS);
         enum avsp_code rc =
             avsp_client_claim(worker->claims, &question, arena, ret_task,
                               avsp_mono_in_ms(CLAIM_WAIT_MS + CLAIM_SLACK_MS), &err);
@@ -140,7 +142,7 @@ static void delete_piece(struct avsp_run *run)
         return;
     struct avsp_err err = {0};
     if (avsp_storage_delete(run->worker->storage, &task->input, &err) != AVSP_OK)
-        avsp_log(AVSP_LOG_WARN, "piece.delete", "error=%s", AVSP_LOG_Q(err.text));
+        avsp_run_log(run, AVSP_LOG_WARN, "piece.delete", " error=%s", AVSP_LOG_Q(err.text));
 }
 
 static struct avsp_finish finish_of(const struct avsp_run *run)
@@ -161,16 +163,13 @@ static void report_failure(struct avsp_run *run, const struct avsp_err *cause)
         .message = cause->text,
         .log_tail = run->log_tail,
     };
-    avsp_log(AVSP_LOG_ERROR, "task.failed", "task=%s kind=%s attempt=%" PRId64 " code=%s error=%s",
-             run->task->id, avsp_task_kind_name(run->task->kind), run->task->token.attempt,
-             avsp_code_name(cause->code), AVSP_LOG_Q(cause->text));
+    avsp_run_log(run, AVSP_LOG_ERROR, "task.failed", " code=%s error=%s",
+                 avsp_code_name(cause->code), AVSP_LOG_Q(cause->text));
     if (run->log_tail[0] != '\0')
-        avsp_log(AVSP_LOG_INFO, "task.log", "task=%s tail=%s", run->task->id,
-                 AVSP_LOG_Q(run->log_tail));
+        avsp_run_log(run, AVSP_LOG_INFO, "task.log", " tail=%s", AVSP_LOG_Q(run->log_tail));
     struct avsp_err err = {0};
     if (avsp_upstream_finish(run, &finish, &err) != AVSP_OK)
-        avsp_log(AVSP_LOG_WARN, "task.report", "task=%s error=%s", run->task->id,
-                 AVSP_LOG_Q(err.text));
+        avsp_run_log(run, AVSP_LOG_WARN, "task.report", " error=%s", AVSP_LOG_Q(err.text));
 }
 
 static void report_success(struct avsp_run *run)
@@ -185,19 +184,16 @@ static void report_success(struct avsp_run *run)
     switch (avsp_upstream_finish(run, &finish, &err)) {
     case AVSP_OK:
         delete_piece(run);
-        avsp_log(AVSP_LOG_INFO, "task.done", "task=%s kind=%s attempt=%" PRId64, run->task->id,
-                 avsp_task_kind_name(run->task->kind), run->task->token.attempt);
+        avsp_run_log(run, AVSP_LOG_INFO, "task.done", "%s", "");
         return;
     case AVSP_CONFLICT:
     case AVSP_NOT_FOUND:
-        avsp_log(AVSP_LOG_INFO, "task.dropped", "task=%s reason=%s", run->task->id,
-                 AVSP_LOG_Q(err.text));
+        avsp_run_log(run, AVSP_LOG_INFO, "task.dropped", " reason=%s", AVSP_LOG_Q(err.text));
         return;
     case AVSP_UNAVAILABLE:
     case AVSP_TIMEOUT:
     case AVSP_CANCELED:
-        avsp_log(AVSP_LOG_ERROR, "task.report", "task=%s error=%s", run->task->id,
-                 AVSP_LOG_Q(err.text));
+        avsp_run_log(run, AVSP_LOG_ERROR, "task.report", " error=%s", AVSP_LOG_Q(err.text));
         return;
     default:
         // The result itself is refused: say so, that the attempt ends.
@@ -211,14 +207,13 @@ static void conclude(struct avsp_run *run, enum avsp_code rc, const struct avsp_
     if (avsp_beat_verdict(&run->beat) != AVSP_BEAT_GO_ON) {
         struct avsp_err why = {0};
         avsp_run_stopped(run, &why);
-        avsp_log(AVSP_LOG_INFO, "task.dropped", "task=%s reason=%s", run->task->id,
-                 AVSP_LOG_Q(why.text));
+        avsp_run_log(run, AVSP_LOG_INFO, "task.dropped", " reason=%s", AVSP_LOG_Q(why.text));
         return;
     }
     if (rc == AVSP_OK) {
         report_success(run);
     } else if (rc == AVSP_CANCELED && avsp_run_should_stop(run)) {
-        avsp_log(AVSP_LOG_INFO, "task.released", "task=%s", run->task->id);
+        avsp_run_log(run, AVSP_LOG_INFO, "task.released", "%s", "");
         avsp_upstream_release(run);
     } else {
         report_failure(run, err);
@@ -239,9 +234,7 @@ static void run_task(struct avsp_worker *worker, struct avsp_arena *arena,
         .attempt = {.step_fd = -1},
         .is_loaded = is_loaded,
     };
-    avsp_log(AVSP_LOG_INFO, "task.claimed",
-             "task=%s kind=%s job=%s idx=%" PRIu32 " attempt=%" PRId64, task->id,
-             avsp_task_kind_name(task->kind), task->job_id, task->idx, task->token.attempt);
+    avsp_run_log(&run, AVSP_LOG_INFO, "task.claimed", "%s", "");
     avsp_beats_add(&worker->beats, &run.beat);
     struct avsp_err err = {0};
     enum avsp_code rc = avsp_attempt_open(&worker->workdir, &run.attempt, &err);
@@ -254,6 +247,27 @@ static void run_task(struct avsp_worker *worker, struct avsp_arena *arena,
     avsp_beats_remove(&worker->beats, &run.beat);
 }
 
+/// Of those without a slot one asks at a time, so that an idle worker has two questions out and not three. A wait here ends with
+/// the question of the one before.
+static bool claim_in_turn(struct avsp_runner *runner, struct avsp_arena *arena,
+                          struct avsp_task *ret_task)
+{
+    struct avsp_worker *worker = runner->worker;
+    if (runner->kinds == AVSP_KINDS_SLOT)
+        return claim(runner, arena, ret_task);
+    pthread_mutex_lock(&worker->lock);
+    while (worker->is_light_claiming)
+        pthread_cond_wait(&worker->light_claimed, &worker->lock);
+    worker->is_light_claiming = true;
+    pthread_mutex_unlock(&worker->lock);
+    bool is_claimed = claim(runner, arena, ret_task);
+    pthread_mutex_lock(&worker->lock);
+    worker->is_light_claiming = false;
+    pthread_cond_signal(&worker->light_claimed);
+    pthread_mutex_unlock(&worker->lock);
+    return is_claimed;
+}
+
 void *avsp_runner_main(void *opaque)
 {
     struct avsp_runner *runner = opaque;
@@ -263,7 +277,7 @@ void *avsp_runner_main(void *opaque)
     avsp_arena_init(&arena, RUN_ARENA_BYTES);
     struct avsp_task task;
     while (!has_load || avsp_slots_load(&worker->slots)) {
-        bool is_claimed = claim(runner, &arena, &task);
+        bool is_claimed = claim_in_turn(runner, &arena, &task);
         bool is_task = is_claimed && task.kind != AVSP_TASK_NONE;
         if (is_task) {
             avsp_slots_task_begin(&worker->slots);

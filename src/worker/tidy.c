@@ -7,8 +7,7 @@
 
 void avsp_tidy_failed(const struct avsp_run *run, const struct avsp_err *err)
 {
-    avsp_log(AVSP_LOG_WARN, "task.tidy", "job=%s error=%s", run->task->job_id,
-             AVSP_LOG_Q(err->text));
+    avsp_run_log(run, AVSP_LOG_WARN, "task.tidy", " error=%s", AVSP_LOG_Q(err->text));
 }
 
 static bool note_file(void *opaque, const char *name, const struct avsp_stat *stat)

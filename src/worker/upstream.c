@@ -94,8 +94,7 @@ void avsp_upstream_release(struct avsp_run *run)
     struct avsp_err err = {0};
     if (avsp_client_release(run->worker->reports, run->worker->config->id, run->task->id,
                             run->task->token, avsp_mono_in_ms(RELEASE_MS), &err) != AVSP_OK)
-        avsp_log(AVSP_LOG_WARN, "task.release", "task=%s error=%s", run->task->id,
-                 AVSP_LOG_Q(err.text));
+        avsp_run_log(run, AVSP_LOG_WARN, "task.release", " error=%s", AVSP_LOG_Q(err.text));
 }
 
 enum avsp_code avsp_upstream_outputs(struct avsp_run *run, const char *page,

@@ -164,6 +164,7 @@ static void close_parts(struct avsp_worker *worker)
     avsp_workdir_close(&worker->workdir);
     avsp_storage_free(worker->storage);
     avsp_slots_deinit(&worker->slots);
+    pthread_cond_destroy(&worker->light_claimed);
     pthread_mutex_destroy(&worker->lock);
 }
 
@@ -173,6 +174,7 @@ enum avsp_code avsp_worker_run(const struct avsp_worker_config *config, int (*ne
     struct avsp_worker AVSP_CLEANUP(close_parts)
         worker = {.config = config, .workdir = {.lock_fd = -1}};
     AVSP_ASSERT(pthread_mutex_init(&worker.lock, NULL) == 0);
+    AVSP_ASSERT(pthread_cond_init(&worker.light_claimed, NULL) == 0);
     avsp_slots_init(&worker.slots, config->slots, config->work_bytes);
     enum avsp_code rc = open_parts(&worker, err);
     if (rc == AVSP_OK)
