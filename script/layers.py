@@ -7,7 +7,7 @@ LAYERS = {
     "media": ["util", "core"],
     "storage": ["util", "core"],
     "crypto": ["util"],
-    "db": ["util", "core"],
+    "db": ["util", "core", "crypto"],
     "rpc": ["util", "core"],
     "coordinator": ["util", "core", "crypto", "db", "rpc"],
     "worker": ["util", "core", "storage", "rpc"],

@@ -110,7 +110,9 @@ enum avsp_code avsp_stack_open(struct avsp_stack *stack, const struct avsp_stack
         .log_fd = -1,
     };
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    unsetenv("AVSPL1T_TOKEN"); // for other coordinators
+    // For other coordinators.
+    unsetenv("AVSPL1T_TOKEN");
+    unsetenv("AVSPL1T_KEYRING");
     enum avsp_code rc = open_log(stack, err);
     if (rc == AVSP_OK)
         rc = start_coordinator(stack, err);

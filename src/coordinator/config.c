@@ -27,6 +27,15 @@ static const struct avsp_cli_option options[] = {
      "Whether callers must show a token or a certificate: always, never, or auto, which is where "
      "TLS "
      "is spoken."},
+    {"keyring", "FILE", "AVSPL1T_KEYRING_FILE", NULL,
+     "The keys that seal the credentials of jobs in the database, a line each: ID KEY, where KEY "
+     "is 32 "
+     "random bytes in base64. The first one seals, all of them open; the file may be replaced at "
+     "any "
+     "time. The variable AVSPL1T_KEYRING may hold the lines themselves. Default: of a database in "
+     "a "
+     "file, one beside it that is made for it; of PostgreSQL none, and jobs with credentials are "
+     "refused."},
     {"http", "ADDRESS", "AVSPL1T_HTTP", NULL,
      "Serve /healthz, /readyz and Prometheus /metrics over HTTP at HOST:PORT, to whoever asks: "
      "these tell numbers, and no names. Default: do not."},
@@ -213,6 +222,7 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
 {
     int64_t lease_seconds = 0;
     ret_config->http = avsp_cli_str(args, "http");
+    ret_config->keyring = avsp_cli_str(args, "keyring");
     enum avsp_code rc = read_tls(args, &ret_config->tls, err);
     if (rc == AVSP_OK)
         rc = read_auth(args, ret_config, err);

@@ -25,9 +25,10 @@
 struct avsp_config {
     const char *listen;
     struct avsp_server_tls tls;
-    bool asks_callers;  ///< who they are
-    const char *http;   ///< NULL = not served
-    const char *db_url; ///< in the arena
+    bool asks_callers;   ///< who they are
+    const char *keyring; ///< a file; NULL = not said
+    const char *http;    ///< NULL = not served
+    const char *db_url;  ///< in the arena
     int64_t lease_ms;
     int64_t max_attempts;
     enum avsp_log_level log_level;

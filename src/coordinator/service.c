@@ -390,6 +390,50 @@ const struct avsp_service_ops avsp_coordinator_ops = {
     .list_outputs = list_outputs,
 };
 
+/// Takes the server out of service, or back into it.
+static void set_fit(struct avsp_service *service, bool is_fit)
+{
+    struct avsp_server *server = atomic_load(&service->server);
+    if (server != NULL)
+        avsp_server_set_fit(server, is_fit);
+}
+
+/// Goes over to the keys that there are now. @return OK; PRECONDITION jobs need one that is not there; as the store says.
+static enum avsp_code check_keys(struct avsp_service *service, struct avsp_err *err)
+{
+    char missing[AVSP_KEY_ID_BYTES] = "";
+    avsp_keys_look(&service->keys);
+    enum avsp_code rc = noted(service, avsp_store_rekey(service->store, missing, err));
+    if (rc == AVSP_OK && missing[0] != '\0')
+        rc = avsp_err_set(err, AVSP_PRECONDITION,
+                          "credentials of jobs are sealed with the key %s, which is not in the "
+                          "keyring (--keyring)",
+                          missing);
+    return rc;
+}
+
+/// Keeps how a sweep ended, and logs where that is news.
+static void note_sweep(struct avsp_service *service, enum avsp_code rc, const struct avsp_err *err)
+{
+    const bool unfit = rc == AVSP_PRECONDITION;
+    pthread_mutex_lock(&service->lock);
+    const bool failed_before = service->sweep.code != AVSP_OK;
+    const bool unfit_before = service->is_unfit;
+    service->sweep = rc == AVSP_OK ? (struct avsp_err){0} : *err;
+    // A database that is away does not make us fit again.
+    service->is_unfit = unfit || (unfit_before && rc != AVSP_OK);
+    pthread_mutex_unlock(&service->lock);
+    if (unfit && !unfit_before) {
+        set_fit(service, false);
+        avsp_log(AVSP_LOG_ERROR, "coordinator.unfit", "why=%s", AVSP_LOG_Q(err->text));
+    } else if (rc != AVSP_OK && !failed_before) {
+        avsp_log(AVSP_LOG_WARN, "coordinator.sweep_failed", "why=%s", AVSP_LOG_Q(err->text));
+    } else if (rc == AVSP_OK && failed_before) {
+        set_fit(service, true);
+        avsp_log(AVSP_LOG_INFO, "coordinator.sweep_works_again", "n=1");
+    }
+}
+
 enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp_config *config,
                                  struct avsp_err *err)
 {
@@ -400,51 +444,32 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
         .job_over = job_over,
         .committed = committed,
         .opaque = service,
+        .keyring = &service->keys.ring,
     };
+    avsp_keys_init(&service->keys);
     avsp_fleet_init(&service->fleet);
     avsp_door_init(&service->door, config->asks_callers);
     AVSP_ASSERT(pthread_mutex_init(&service->lock, NULL) == 0);
     service->store = avsp_store_open(config->db_url, &options, err);
     if (service->store == NULL)
         return err->code;
+    if (avsp_keys_open(&service->keys, config, err) != AVSP_OK)
+        return err->code;
     avsp_door_refresh(&service->door, service->store);
+    struct avsp_err lacking = {0};
+    note_sweep(service, check_keys(service, &lacking), &lacking);
     return config->take_over ? avsp_store_take_over(service->store, err) : AVSP_OK;
 }
 
 void avsp_service_attach(struct avsp_service *service, struct avsp_server *server)
 {
     atomic_store(&service->server, server);
-    avsp_server_wake(server, WAKE_ALL);
-}
-
-/// Takes the server out of service, or back into it.
-static void set_fit(struct avsp_service *service, bool is_fit)
-{
-    struct avsp_server *server = atomic_load(&service->server);
-    if (server != NULL)
-        avsp_server_set_fit(server, is_fit);
-}
-
-/// Keeps how a sweep ended, and logs where that is news.
-static void note_sweep(struct avsp_service *service, enum avsp_code rc, const struct avsp_err *err)
-{
-    const bool outdated = rc == AVSP_PRECONDITION;
     pthread_mutex_lock(&service->lock);
-    const bool failed_before = service->sweep.code != AVSP_OK;
-    const bool outdated_before = service->is_outdated;
-    service->sweep = rc == AVSP_OK ? (struct avsp_err){0} : *err;
-    // A database that is away does not make us fit again.
-    service->is_outdated = outdated || (outdated_before && rc != AVSP_OK);
+    const bool is_unfit = service->is_unfit;
     pthread_mutex_unlock(&service->lock);
-    if (outdated && !outdated_before) {
+    if (is_unfit)
         set_fit(service, false);
-        avsp_log(AVSP_LOG_ERROR, "coordinator.outdated", "why=%s", AVSP_LOG_Q(err->text));
-    } else if (rc != AVSP_OK && !failed_before) {
-        avsp_log(AVSP_LOG_WARN, "coordinator.sweep_failed", "why=%s", AVSP_LOG_Q(err->text));
-    } else if (rc == AVSP_OK && failed_before) {
-        set_fit(service, true);
-        avsp_log(AVSP_LOG_INFO, "coordinator.sweep_works_again", "n=1");
-    }
+    avsp_server_wake(server, WAKE_ALL);
 }
 
 void avsp_service_sweep(struct avsp_service *service)
@@ -455,6 +480,8 @@ void avsp_service_sweep(struct avsp_service *service)
         refresh_fleet(service);
         avsp_door_refresh(&service->door, service->store);
     }
+    if (rc == AVSP_OK)
+        rc = check_keys(service, &err);
     note_sweep(service, rc, &err);
     if (rc == AVSP_OK)
         changed(
@@ -514,4 +541,5 @@ void avsp_service_close(struct avsp_service *service)
     avsp_fleet_deinit(&service->fleet);
     pthread_mutex_destroy(&service->lock);
     avsp_door_deinit(&service->door);
+    avsp_keys_close(&service->keys);
 }

@@ -16,6 +16,7 @@
 #include "coordinator/door.h"
 #include "coordinator/fleet.h"
 #include "coordinator/http.h"
+#include "coordinator/keys.h"
 #include "coordinator/metrics.h"
 #include "db/store.h"
 #include "rpc/server.h"
@@ -29,9 +30,10 @@ struct avsp_service {
     struct avsp_metrics metrics;
     struct avsp_fleet fleet;
     struct avsp_door door;
+    struct avsp_keys keys;
     pthread_mutex_t lock;  ///< of the next two
     struct avsp_err sweep; ///< why the last one failed; code OK: it did not
-    bool is_outdated;      ///< it failed for a schema that is too new for us
+    bool is_unfit;         ///< it failed for a schema that is too new for us, or a key that we lack
     atomic_bool is_stopping;
 };
 

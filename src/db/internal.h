@@ -138,7 +138,7 @@ bool avsp_column(struct avsp_arena *arena, struct avsp_db_rows *rows, int column
 /// Reads the number that a page token "NUMBER.REST" begins with. @param ret_rest  within @p page.
 bool avsp_page_number(const char *page, int64_t *ret_number, const char **ret_rest) AVSP_CHECKED;
 
-// --- locations and credentials (store_location.c)
+// --- locations and credentials (store_location.c, store_secrets.c)
 
 /// Which folder of a job something lies in, and so whose credentials open it. Stored: never change a number.
 enum avsp_role {

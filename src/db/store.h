@@ -19,6 +19,7 @@
 
 #include "core/access.h"
 #include "core/model.h"
+#include "crypto/keyring.h"
 #include "util/arena.h"
 #include "util/err.h"
 #include "util/id.h"
@@ -58,6 +59,9 @@ struct avsp_store_options {
     /// A change was committed, which took @p us microseconds; outside of any lock. May be NULL.
     void (*committed)(void *opaque, int64_t us);
     void *opaque;
+    /// Seals credentials, and opens them; an empty one refuses them. Borrowed for the store's life; its keys may be exchanged at
+    /// any time. NULL: they are kept as they are, for whoever has no secrets.
+    struct avsp_keyring *keyring;
 };
 
 /// Opens the database, making it and bringing its schema up to date where needed.
@@ -70,8 +74,9 @@ struct avsp_store *avsp_store_open(const char *url, const struct avsp_store_opti
 void avsp_store_close(struct avsp_store *store);
 
 /// Stores a job and its split task. @p spec has passed avsp_job_spec_check.
-/// @return OK; EXISTS an unfinished job has the same output folder (the text names that job, if it has the same owner); the job of the same
-///         owner and idempotency key is given again where its spec is equal, PRECONDITION where it is not.
+/// @return OK; EXISTS an unfinished job has the same output folder (the text names that job, if it has the same owner); the job of the
+///         same owner and idempotency key is given again where its spec is equal, PRECONDITION where it is not; PRECONDITION also for
+///         credentials where there is no key to seal them.
 enum avsp_code avsp_store_submit(struct avsp_store *store, const struct avsp_job_spec *spec,
                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err) AVSP_CHECKED;
 
@@ -241,6 +246,11 @@ enum avsp_code avsp_store_revoke_token(struct avsp_store *store, const char *id,
 enum avsp_code avsp_store_job_owner(struct avsp_store *store, const char *job_id,
                                     struct avsp_arena *arena, const char **ret_owner,
                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// Seals by the keyring's first key what others of its keys sealed; costs next to nothing where there is nothing to do.
+/// @param ret_missing  a key that is not there and that a job which is not over needs; "" = none.
+enum avsp_code avsp_store_rekey(struct avsp_store *store, char ret_missing[AVSP_KEY_ID_BYTES],
+                                struct avsp_err *err) AVSP_CHECKED;
 
 /// Counts what is not over: one pass over the open tasks, for monitoring. @return OK.
 enum avsp_code avsp_store_get_stats(struct avsp_store *store, struct avsp_store_stats *ret_stats,

@@ -89,68 +89,6 @@ const char *avsp_output_key(struct avsp_arena *arena, const struct avsp_location
     return avsp_arena_printf(arena, "s3:%s/%s/%s", endpoint, text_of(output->bucket), path);
 }
 
-static enum avsp_code store_secret(struct avsp_tx *tx, const char *job_id, enum avsp_role role,
-                                   const struct avsp_location *loc, struct avsp_err *err)
-{
-    static const char sql[] = "INSERT INTO secrets (job_id, role, access_key_id, secret_access_key,"
-                              " session_token) VALUES ($1, $2, $3, $4, $5)";
-    const char *id = text_of(loc->access_key_id);
-    const char *secret = text_of(loc->secret_access_key.text);
-    int64_t changed = 0;
-    if (loc->kind != AVSP_LOCATION_S3 || (id[0] == '\0' && secret[0] == '\0'))
-        return AVSP_OK;
-    return avsp_tx_exec(tx, sql,
-                        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(role), avsp_text(id),
-                                     avsp_text(secret),
-                                     avsp_text(text_of(loc->session_token.text))),
-                        &changed, err);
-}
-
-enum avsp_code avsp_secrets_store(struct avsp_tx *tx, const char *job_id,
-                                  const struct avsp_job_spec *spec, struct avsp_err *err)
-{
-    enum avsp_code rc = store_secret(tx, job_id, AVSP_ROLE_INPUT, &spec->input, err);
-    if (rc == AVSP_OK)
-        rc = store_secret(tx, job_id, AVSP_ROLE_WORK, &spec->work, err);
-    if (rc == AVSP_OK)
-        rc = store_secret(tx, job_id, AVSP_ROLE_OUTPUT, &spec->output, err);
-    return rc;
-}
-
-enum avsp_code avsp_secrets_load(struct avsp_tx *tx, const char *job_id, bool with_secret,
-                                 struct avsp_arena *arena, struct avsp_places *places,
-                                 struct avsp_err *err)
-{
-    static const char public_sql[] =
-        "SELECT role, access_key_id, '', '' FROM secrets WHERE job_id = $1";
-    static const char secret_sql[] =
-        "SELECT role, access_key_id, secret_access_key, session_token FROM secrets"
-        " WHERE job_id = $1";
-    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    enum avsp_code rc = avsp_db_query(tx->db, with_secret ? secret_sql : public_sql,
-                                      AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
-    bool more = false;
-    while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more) {
-        int64_t role = avsp_db_i64(&rows, 0);
-        if (role < AVSP_ROLE_INPUT || role > AVSP_ROLE_OUTPUT)
-            continue;
-        struct avsp_location *loc = &places->at[role];
-        if (!avsp_column(arena, &rows, 1, &loc->access_key_id) ||
-            !avsp_column(arena, &rows, 2, &loc->secret_access_key.text) ||
-            !avsp_column(arena, &rows, 3, &loc->session_token.text))
-            return avsp_arena_failed(arena, err);
-    }
-    return rc;
-}
-
-enum avsp_code avsp_secrets_forget(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
-{
-    static const char sql[] = "UPDATE secrets SET secret_access_key = '', session_token = '' "
-                              "WHERE job_id = $1 AND secret_access_key <> ''";
-    int64_t changed = 0;
-    return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
-}
-
 void avsp_location_inherit(struct avsp_location *loc, const struct avsp_location *folder)
 {
     if (loc->kind != AVSP_LOCATION_S3 || folder->kind != AVSP_LOCATION_S3)

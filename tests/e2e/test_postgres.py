@@ -174,7 +174,7 @@ def test_a_schema_that_becomes_too_new_takes_a_coordinator_out_of_service(farm, 
     status, why = readiness(http)
     assert status == 503
     assert "serves programs from number 9000 on" in why and "install a newer avspl1t" in why, why
-    assert coordinator.text().count("event=coordinator.outdated") == 1
+    assert coordinator.text().count("event=coordinator.unfit") == 1
     with grpc.insecure_channel(coordinator.address) as channel, pytest.raises(grpc.RpcError) as refused:
         channel.unary_unary("/com.avspl1t.CoordinatorService/GetTask")(b"\x0a\x01w", timeout=10)
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
