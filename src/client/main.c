@@ -1,6 +1,7 @@
 /// avspl1t: the table of its commands, and the way to each.
 #include "client/command.h"
 #include "client/stores.h"
+#include "util/process.h"
 
 #include <signal.h>
 
@@ -273,6 +274,7 @@ int main(int argc, char **argv)
     struct avsp_err err = {0};
     struct avsp_cli_parsed args;
     bool is_answered = false;
+    avsp_process_hide();
     signal(SIGPIPE, SIG_IGN); // a reader that went away shows as an error of write(2)
     if (avsp_cli_parse(&program, argc, argv, &args, &is_answered, &err) != AVSP_OK) {
         avsp_cmd_say("%s", err.text);

@@ -4,6 +4,7 @@
 #include "coordinator/service.h"
 #include "util/fd.h"
 #include "util/log.h"
+#include "util/process.h"
 
 #include <signal.h>
 #include <string.h>
@@ -160,6 +161,7 @@ int main(int argc, char **argv)
     struct avsp_err err = {0};
     struct avsp_cli_parsed args;
     bool is_answered = false;
+    avsp_process_hide();
     if (avsp_cli_parse(&avsp_coordinator_program, argc, argv, &args, &is_answered, &err) != AVSP_OK)
         return complain(&err, EXIT_USAGE);
     if (is_answered)

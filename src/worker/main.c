@@ -1,4 +1,5 @@
 /// avspl1t-worker: reads its configuration, works until a signal comes or there is nothing more to do.
+#include "util/process.h"
 #include "worker/config.h"
 #include "worker/worker.h"
 
@@ -42,6 +43,7 @@ int main(int argc, char **argv)
     struct avsp_err err = {0};
     struct avsp_cli_parsed args;
     bool is_answered = false;
+    avsp_process_hide();
     if (avsp_cli_parse(&avsp_worker_program, argc, argv, &args, &is_answered, &err) != AVSP_OK)
         return complain(&err, EXIT_USAGE);
     if (is_answered)
