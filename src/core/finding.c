@@ -123,6 +123,19 @@ static const struct avsp_rule_info rules[AVSP_N_RULES] = {
                             "Set CHANNELS to the number of channels of the sound."},
     [AVSP_RULE_RANGE] = {"hls.range", AVSP_ERROR, RFC("6.2.4"),
                          "Pad or cut the tracks so that they begin and end together."},
+    [AVSP_RULE_LANGUAGE] =
+        {"hls.language", AVSP_WARNING, APPLE("8.10"),
+         "Give each rendition of sound or text a LANGUAGE of RFC 5646; und where "
+         "it is not known."},
+    [AVSP_RULE_AUTOSELECT] = {"hls.autoselect", AVSP_WARNING, RFC("4.3.4.1.1"),
+                              "Of renditions that a player cannot tell apart only one has "
+                              "AUTOSELECT=YES."},
+    [AVSP_RULE_CUE] = {"text.cue", AVSP_ERROR, "WebVTT 4.1",
+                       "Write each cue's times as WebVTT has them, in the order of their begin."},
+    [AVSP_RULE_CUE_TIME] = {"text.cue-time", AVSP_ERROR, RFC("3.5"),
+                            "Put each cue into the segments during which it is shown."},
+    [AVSP_RULE_TIMESTAMP_MAP] = {"text.timestamp-map", AVSP_ERROR, RFC("3.5"),
+                                 "Let X-TIMESTAMP-MAP map the cues' times to those of the media."},
     [AVSP_RULE_BOX] = {"mp4.box", AVSP_ERROR, BMFF("4.2"), "The file is damaged: make it again."},
     [AVSP_RULE_BOX_MISSING] = {"mp4.box-missing", AVSP_ERROR, RFC("3.3"),
                                "Make the file with a packager for fragmented MP4."},

@@ -71,6 +71,12 @@ enum avsp_rule {
     AVSP_RULE_VIDEO_RANGE,
     AVSP_RULE_CHANNELS,
     AVSP_RULE_RANGE,
+    AVSP_RULE_LANGUAGE,
+    AVSP_RULE_AUTOSELECT,
+    // Text.
+    AVSP_RULE_CUE,
+    AVSP_RULE_CUE_TIME,
+    AVSP_RULE_TIMESTAMP_MAP,
     // Init segments and segments.
     AVSP_RULE_BOX,
     AVSP_RULE_BOX_MISSING,

@@ -48,6 +48,9 @@ struct avsp_hls_media {
     const char *language;
     const char *uri;
     const char *instream_id;
+    const char *characteristics;
+    const char *assoc_language;
+    bool forced;
     uint32_t channels; ///< 0 = not said
     bool is_default;
     bool autoselect;

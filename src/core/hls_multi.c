@@ -55,6 +55,8 @@ static void check_media_tag(struct avsp_hls_reader *r, const struct avsp_hls_att
     need(r, attrs, "INSTREAM-ID", captions);
     if (captions || subtitles)
         need(r, attrs, "URI", subtitles);
+    if (!subtitles)
+        need(r, attrs, "FORCED", false);
     if (captions && strncmp(TEXT_OR_EMPTY(attrs, "INSTREAM-ID"), "SERVICE", 7) == 0)
         avsp_hls_needs(r, 7, "a SERVICE as INSTREAM-ID");
 }
@@ -82,6 +84,9 @@ bool avsp_hls_take_media(struct avsp_hls_reader *r, const char *value)
         .language = TEXT_OR_EMPTY(&attrs, "LANGUAGE"),
         .uri = TEXT_OR_EMPTY(&attrs, "URI"),
         .instream_id = TEXT_OR_EMPTY(&attrs, "INSTREAM-ID"),
+        .characteristics = TEXT_OR_EMPTY(&attrs, "CHARACTERISTICS"),
+        .assoc_language = TEXT_OR_EMPTY(&attrs, "ASSOC-LANGUAGE"),
+        .forced = take_yes(r, &attrs, "FORCED"),
         .channels = (uint32_t)channels,
         .is_default = take_yes(r, &attrs, "DEFAULT"),
         .autoselect = take_yes(r, &attrs, "AUTOSELECT"),

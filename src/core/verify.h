@@ -87,6 +87,8 @@ struct avsp_verify_rendition {
     int64_t duration_us; ///< the sum of EXTINFs
     int64_t peak_bps;
     int64_t average_bps;
+    bool has_text_map; ///< the next is known: what its first X-TIMESTAMP-MAP adds to cue times
+    int64_t text_map_ms;
     bool has_times; ///< the next two are known
     int64_t begin_us;
     int64_t end_us;

@@ -21,6 +21,9 @@ struct avsp_verify_work {
     size_t primary;
     // What is said once.
     bool said_map_missing, said_key, said_sequence, said_independent, said_track;
+    // Text: EXTINFs of the segments before `text_at`, added up.
+    size_t text_at;
+    int64_t text_us;
     // Times of samples, of the whole rendition.
     int64_t shortest_ticks;
     int64_t ticks;
@@ -51,6 +54,9 @@ enum avsp_code avsp_verify_rendition_run(struct avsp_verify *v, struct avsp_veri
 
 /// Reads the headers of segment @p i.
 enum avsp_code avsp_verify_measure(struct avsp_verify_work *w, size_t i, struct avsp_err *err);
+
+/// Reads segment @p i, which is WebVTT.
+enum avsp_code avsp_verify_text(struct avsp_verify_work *w, size_t i, struct avsp_err *err);
 
 /// The rules that take a whole rendition: lengths, order, bit rates.
 enum avsp_code avsp_verify_timeline(struct avsp_verify_work *w, struct avsp_err *err);

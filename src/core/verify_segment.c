@@ -519,5 +519,5 @@ enum avsp_code avsp_verify_measure(struct avsp_verify_work *w, size_t i, struct 
             return err->code;
     }
     s->is_sound = format != AVSP_FORMAT_WEBVTT;
-    return AVSP_OK;
+    return s->is_sound ? AVSP_OK : avsp_verify_text(w, i, err);
 }

@@ -45,6 +45,49 @@ static void check_members(const struct multi *m)
     }
 }
 
+/// RFC 5646, roughly: letters, then perhaps more words behind dashes.
+static bool is_language(const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    static const char others[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-";
+    size_t n = strspn(text, letters);
+    return n >= 1 && n <= 8 && (text[n] == '\0' || text[n] == '-') &&
+           strspn(text, others) == strlen(text);
+}
+
+/// Could a player that goes by language and needs take either?
+static bool looks_alike(const struct avsp_hls_media *a, const struct avsp_hls_media *b)
+{
+    return same_group(a, b) && a->autoselect && b->autoselect && a->forced == b->forced &&
+           strcmp(a->language, b->language) == 0 &&
+           strcmp(a->assoc_language, b->assoc_language) == 0 &&
+           strcmp(a->characteristics, b->characteristics) == 0;
+}
+
+static void check_languages(const struct multi *m)
+{
+    for (size_t i = 0; i < m->p->n_media; i++) {
+        const struct avsp_hls_media *a = &m->p->media[i];
+        bool talks = strcmp(a->type, "AUDIO") == 0 || strcmp(a->type, "SUBTITLES") == 0;
+        if (talks && !is_language(a->language))
+            avsp_findings_add_as(m->v->found, AVSP_RULE_LANGUAGE,
+                                 a->language[0] == '\0' ? AVSP_WARNING : AVSP_ERROR, m->path,
+                                 a->line,
+                                 a->language[0] == '\0' ? "\"%.60s\" has no LANGUAGE%.0s"
+                                                        : "\"%.60s\" has \"%.40s\" as "
+                                                          "LANGUAGE",
+                                 a->name, a->language);
+        for (size_t j = 0; j < i; j++)
+            if (looks_alike(a, &m->p->media[j])) {
+                avsp_findings_add(m->v->found, AVSP_RULE_AUTOSELECT, m->path, a->line,
+                                  "\"%.60s\" and \"%.60s\" have AUTOSELECT=YES and cannot be told "
+                                  "apart",
+                                  m->p->media[j].name, a->name);
+                break;
+            }
+    }
+}
+
 static size_t count_group(const struct multi *m, const char *type, const char *group,
                           const char *name)
 {
@@ -261,6 +304,33 @@ static void check_pairs(const struct multi *m)
     }
 }
 
+/// Text spans what it belongs to (Apple 5.5), and its clock is that of the media.
+static void check_texts(const struct multi *m)
+{
+    const struct avsp_verify_rendition *first = NULL;
+    for (size_t i = 0; first == NULL && i < m->v->n_renditions; i++) {
+        const struct avsp_verify_rendition *r = &m->v->renditions[i];
+        if (r->is_read && !r->is_subtitles && !r->iframes_only && !r->unmeasured)
+            first = r;
+    }
+    for (size_t i = 0; first != NULL && i < m->v->n_renditions; i++) {
+        const struct avsp_verify_rendition *r = &m->v->renditions[i];
+        if (!r->is_read || !r->is_subtitles || r->unmeasured)
+            continue;
+        int64_t missing = first->duration_us - r->duration_us;
+        if (missing > APART_US)
+            avsp_findings_add_as(m->v->found, AVSP_RULE_RANGE,
+                                 missing > first->target_s * 1000000 ? AVSP_ERROR : AVSP_WARNING,
+                                 r->path, 0, "it ends %.3f s earlier than %s",
+                                 (double)missing / 1e6, first->path);
+        int64_t off = first->has_times ? r->text_map_ms - first->begin_us / 1000 : 0;
+        if (r->has_text_map && (off > APART_WARN_US / 1000 || off < -APART_WARN_US / 1000))
+            avsp_findings_add(m->v->found, AVSP_RULE_TIMESTAMP_MAP, r->path, 0,
+                              "its cues are shown %.3f s %s than they say",
+                              (double)llabs(off) / 1e3, off > 0 ? "later" : "earlier");
+    }
+}
+
 static void check_channels(const struct multi *m)
 {
     for (size_t i = 0; i < m->p->n_media; i++) {
@@ -285,8 +355,10 @@ void avsp_verify_variants(struct avsp_verify *v, const char *path,
     const struct multi m = {v, path, p, of_variants, of_media};
     check_members(&m);
     check_groups(&m);
+    check_languages(&m);
     check_channels(&m);
     for (size_t i = 0; i < p->n_variants; i++)
         check_variant(&m, i);
     check_pairs(&m);
+    check_texts(&m);
 }

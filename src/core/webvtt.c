@@ -161,6 +161,8 @@ static void take_timing(struct line line, uint32_t number, int64_t *last_start,
     *last_start = start;
     facts->first_ms = facts->n_cues == 0 ? start : AVSP_MIN(facts->first_ms, start);
     facts->last_ms = facts->n_cues == 0 ? end : AVSP_MAX(facts->last_ms, end);
+    facts->latest_start_ms = facts->n_cues == 0 ? start : AVSP_MAX(facts->latest_start_ms, start);
+    facts->earliest_end_ms = facts->n_cues == 0 ? end : AVSP_MIN(facts->earliest_end_ms, end);
     facts->n_cues++;
 }
 

@@ -35,6 +35,8 @@ struct avsp_webvtt_facts {
     uint32_t order_line; ///< the first cue that begins before the one in front of it; 0 = none
     int64_t first_ms;    ///< the earliest begin; with n_cues > 0, like the next
     int64_t last_ms;     ///< the latest end
+    int64_t latest_start_ms;
+    int64_t earliest_end_ms;
 };
 
 /// Reads any bytes.

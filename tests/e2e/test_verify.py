@@ -322,6 +322,58 @@ def test_damage_is_called_by_its_name(build, copy, name):
     assert len(result["findings"]) <= 3, said(result)
 
 
+@pytest.fixture
+def tracks(presentation, tmp_path):
+    return damage.Copy(presentation("tracks"), tmp_path / "copy")
+
+
+def test_the_copy_of_tracks_is_sound(build, tracks):
+    assert verify(build, tracks.folder, code=0)["findings"] == []
+
+
+S, T = "s0/p.m3u8", "s0/0.vtt"
+TRACK_DAMAGE = {
+    "cues-later": (edit(T, r"^00:00:0(\d\.\d{3} --> )00:00:0", r"00:01:0\g<1>00:01:0", 0), {"text.cue-time"}),
+    "cue-backwards": (edit(T, "00:00:01.234 --> 00:00:02.345", "00:00:02.345 --> 00:00:01.234"), {"text.cue"}),
+    "cue-order": (edit(T, "00:00:01.234 -->", "00:00:02.234 -->"), {"text.cue"}),
+    "cue-comma": (edit(T, "00:00:01.234", "00:00:01,234"), {"text.cue"}),
+    "map-later": (edit(T, "MPEGTS:0", "MPEGTS:900000"), {"text.timestamp-map"}),
+    "map-broken": (edit(T, "MPEGTS:0", "MPEGTS:zero"), {"text.timestamp-map"}),
+    "no-webvtt": (edit(T, "^WEBVTT", "1"), {"hls.format"}),
+    "text-too-short": (edit(S, r"#EXTINF:6", "#EXTINF:2"), {"hls.range", "text.cue-time"}),
+    "text-is-missing": (lambda c: c.path(T).unlink(), {"file.missing"}),
+    "text-group": (edit(M, 'SUBTITLES="subtitles"', 'SUBTITLES="other"'), {"hls.group-missing"}),
+    "language": (edit(M, 'LANGUAGE="de"', 'LANGUAGE="German (Germany)"'), {"hls.language"}),
+    "forced-sound": (edit(M, "^#EXT-X-MEDIA:TYPE=AUDIO", "#EXT-X-MEDIA:TYPE=AUDIO,FORCED=YES"), {"hls.media-attributes"}),
+    "names-of-text": (edit(M, r'(SUBTITLES,.*NAME=)"de"', r'\1"en"'), {"hls.name"}),
+    "channels-of-5.1": (edit(M, 'CHANNELS="6"', 'CHANNELS="2"'), {"hls.channels"}),
+    "two-defaults": (edit(M, r'("de",DEFAULT=)NO(.*CHANNELS)', r"\1YES\2"), {"hls.default"}),
+    "second-sound-shorter": (lambda c: c.remove_entry("a2/p.m3u8", 2), {"hls.range"}),
+    "second-sound-shifted": (lambda c: damage.shift_tfdt(0.5)(c, "a4", 1), {"cmaf.tfdt-gap", "cmaf.tfdt-overlap"}),
+}
+TRACK_WARNINGS = {
+    "no-language": (edit(M, ',LANGUAGE="fr"', ""), {"hls.language"}),
+    "alike": (edit(M, r'(NAME="en".*)AUTOSELECT=NO', r"\1AUTOSELECT=YES"), {"hls.autoselect"}),
+}
+
+
+@pytest.mark.parametrize("name", TRACK_DAMAGE)
+def test_damage_of_tracks_is_called_by_its_name(build, tracks, name):
+    change, rules = TRACK_DAMAGE[name]
+    change(tracks)
+    result = verify(build, tracks.folder, "--fast", code=1)
+    assert errors(result) == rules, said(result)
+    assert len(result["findings"]) <= 3, said(result)
+
+
+@pytest.mark.parametrize("name", TRACK_WARNINGS)
+def test_a_doubt_about_tracks_is_a_warning(build, tracks, name):
+    change, rules = TRACK_WARNINGS[name]
+    change(tracks)
+    result = verify(build, tracks.folder, "--fast", code=0)
+    assert {f["rule"] for f in result["findings"]} == rules, said(result)
+
+
 I = "v0/i.m3u8"
 IFRAME_DAMAGE = {
     "range-too-short": (edit(I, r"^#EXT-X-BYTERANGE:(\d+)", lambda m: f"#EXT-X-BYTERANGE:{int(m[1]) - 1}"), {"hls.iframe"}),

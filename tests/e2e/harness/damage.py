@@ -19,7 +19,9 @@ class Copy:
         for uri, media in found.media.items():
             here = folder / media.path.parent.name
             here.mkdir()
-            names = {media.init_file.name: "init.mp4"} | {f.name: f"{i}.m4s" for i, f in enumerate(media.files)}
+            names = {f.name: f"{i}{f.suffix}" for i, f in enumerate(media.files)}
+            if media.init_file is not None:
+                names[media.init_file.name] = "init.mp4"
             lines = media.path.read_text()
             for old, new in names.items():
                 shutil.copy(media.path.parent / old, here / new)
