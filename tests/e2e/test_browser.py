@@ -47,6 +47,32 @@ def test_plays_from_start_to_end(name, clip, presentation, browser):
         server.close()
 
 
+def test_switches_sound_and_text(presentation, browser):
+    folder = presentation("tracks")
+    found = playlists.read(folder / "manifest.m3u8")
+    end = float(sum(found.video.extinf))
+    server = Server(folder)
+    try:
+        browser.open(f"{server.url}/.test/player.html")
+        browser.evaluate("await load(args[0])", f"{server.url}/manifest.m3u8")
+        # Back and forth, stereo to 5.1 to mono, at another place each time.
+        for i, at in [(1, 3), (2, 1), (0, 4), (4, 0.5), (3, 2)]:
+            state = browser.evaluate("return await switchSound(args[0], args[1])", i, at)
+            assert state["name"] == found.audio[i]["NAME"], state
+        for i in [1, 0, 1]:
+            cues = playlists.cues(found.media[found.subtitles[i]["URI"]])
+            shown = browser.evaluate("return await switchText(args[0])", i)
+            assert [(a, b) for a, b, _ in shown] == [(a, b) for a, b, _, _ in cues], shown
+            assert [text for _, _, text in shown] == [text for _, _, _, text in cues], shown
+        state = browser.evaluate("return await bufferAll()")
+        assert len(state["ranges"]) == 1 and abs(state["ranges"][0][1] - end) < 0.1, state
+        # A request that a switch makes needless is aborted.
+        assert [e for e in browser.evaluate("return errors") if e != "networkError aborted fatal=false Error: Aborted"] == []
+    finally:
+        browser.open("about:blank")
+        server.close()
+
+
 def test_plays_sound_alone(presentation, browser):
     folder = presentation("song")
     end = float(sum(playlists.read(folder / "manifest.m3u8").sound.extinf))
