@@ -2,55 +2,12 @@
 
 #include "core/naming.h"
 #include "core/playlist_group.h"
+#include "core/playlist_measure.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define VERSION_AND_ALL "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
-
-__extension__ typedef __int128 wide;
-
-/// Presentation time of a tick: less the priming, rounded to the nearest microsecond. Rounding the boundaries, not the
-/// durations, keeps every sum of EXTINFs within a microsecond of the media.
-static int64_t ticks_us(const struct avsp_rendition *r, int64_t ticks)
-{
-    int64_t shown = ticks > r->priming_ticks ? ticks - r->priming_ticks : 0;
-    return (int64_t)(((wide)shown * 1000000 + r->timescale / 2) / r->timescale);
-}
-
-static int64_t start_us(const struct avsp_playlist_rendition *p, size_t i)
-{
-    return ticks_us(p->rendition, p->segments[i].start_ticks);
-}
-
-static int64_t end_us(const struct avsp_playlist_rendition *p, size_t i)
-{
-    return ticks_us(p->rendition, p->segments[i].start_ticks + p->segments[i].duration_ticks);
-}
-
-static int64_t track_end_us(const struct avsp_playlist_rendition *p)
-{
-    return end_us(p, p->n_segments - 1);
-}
-
-/// Every EXTINF, rounded to whole seconds, is at most this. RFC 8216 4.3.3.1.
-static int64_t target_of(const struct avsp_playlist_rendition *p)
-{
-    int64_t target = 1;
-    for (size_t i = 0; i < p->n_segments; i++)
-        target = AVSP_MAX(target, (end_us(p, i) - start_us(p, i) + 500000) / 1000000);
-    return target;
-}
-
-/// One value for all playlists of pictures and sound; that of text, which is one file, is its own. RFC 8216 6.2.4.
-static int64_t target_duration(const struct avsp_playlist_set *set)
-{
-    int64_t target = 1;
-    for (size_t r = 0; r < set->n_renditions; r++)
-        if (set->renditions[r].rendition->kind != AVSP_MEDIA_TEXT)
-            target = AVSP_MAX(target, target_of(&set->renditions[r]));
-    return target;
-}
 
 static enum avsp_code check_rendition(const struct avsp_playlist_rendition *p, struct avsp_err *err)
 {
@@ -91,10 +48,10 @@ enum avsp_code avsp_playlist_check(const struct avsp_playlist_set *set, struct a
         enum avsp_code rc = check_rendition(&set->renditions[r], err);
         if (rc != AVSP_OK)
             return rc;
-        first_end = AVSP_MIN(first_end, track_end_us(&set->renditions[r]));
-        last_end = AVSP_MAX(last_end, track_end_us(&set->renditions[r]));
+        first_end = AVSP_MIN(first_end, avsp_playlist_track_end_us(&set->renditions[r]));
+        last_end = AVSP_MAX(last_end, avsp_playlist_track_end_us(&set->renditions[r]));
     }
-    if (last_end - first_end > target_duration(set) * 1000000)
+    if (last_end - first_end > avsp_playlist_target_s(set) * 1000000)
         return avsp_err_set(err, AVSP_CORRUPT,
                             "the tracks end %" PRId64 " ms apart, more than a segment",
                             (last_end - first_end) / 1000);
@@ -112,13 +69,13 @@ static void put_list(const struct avsp_playlist_set *set, const struct avsp_play
     avsp_buf_puts(buf, VERSION_AND_ALL);
     bool text = p->rendition->kind == AVSP_MEDIA_TEXT;
     avsp_buf_printf(buf, "#EXT-X-TARGETDURATION:%" PRId64 "\n",
-                    text ? target_of(p) : target_duration(set));
+                    text ? avsp_playlist_target_of_s(p) : avsp_playlist_target_s(set));
     avsp_buf_puts(buf, "#EXT-X-MEDIA-SEQUENCE:0\n#EXT-X-PLAYLIST-TYPE:VOD\n");
     avsp_buf_puts(buf, iframes ? "#EXT-X-I-FRAMES-ONLY\n" : "");
     if (!text)
         avsp_buf_printf(buf, "#EXT-X-MAP:URI=\"%s\"\n", p->rendition->init_name);
     for (size_t s = 0; s < p->n_segments; s++) {
-        put_seconds(buf, end_us(p, s) - start_us(p, s));
+        put_seconds(buf, avsp_playlist_end_us(p, s) - avsp_playlist_start_us(p, s));
         if (iframes)
             avsp_buf_printf(buf, "#EXT-X-BYTERANGE:%" PRIu64 "@0\n", p->segments[s].key_bytes);
         avsp_buf_printf(buf, "%s\n", p->segments[s].name);
@@ -145,46 +102,6 @@ void avsp_playlist_iframes(const struct avsp_playlist_set *set, size_t i, struct
     put_list(set, &set->renditions[i], true, buf);
 }
 
-static int64_t bits_per_second(uint64_t bytes, int64_t us)
-{
-    return us > 0 ? (int64_t)(((wide)bytes * 8 * 1000000 + us - 1) / us) : 0;
-}
-
-/// What a list makes a player fetch of a segment.
-static uint64_t listed_bytes(const struct avsp_segment *s, bool iframes)
-{
-    return iframes ? s->key_bytes : s->bytes;
-}
-
-/// The peak segment bit rate: the largest over contiguous runs of half to one and a half target durations
-/// (8216bis 4.4.6.2), so that a very short last segment does not count alone. A track shorter than that counts as a whole.
-static int64_t peak_bps(const struct avsp_playlist_rendition *p, int64_t target_s, bool iframes)
-{
-    int64_t peak = 0;
-    uint64_t all_bytes = 0;
-    for (size_t i = 0; i < p->n_segments; i++) {
-        all_bytes += listed_bytes(&p->segments[i], iframes);
-        uint64_t bytes = 0;
-        for (size_t j = i; j < p->n_segments; j++) {
-            int64_t us = end_us(p, j) - start_us(p, i);
-            if (us * 2 > target_s * 3000000)
-                break;
-            bytes += listed_bytes(&p->segments[j], iframes);
-            if (us * 2 >= target_s * 1000000)
-                peak = AVSP_MAX(peak, bits_per_second(bytes, us));
-        }
-    }
-    return peak > 0 ? peak : bits_per_second(all_bytes, track_end_us(p));
-}
-
-static int64_t average_bps(const struct avsp_playlist_rendition *p, bool iframes)
-{
-    uint64_t bytes = 0;
-    for (size_t i = 0; i < p->n_segments; i++)
-        bytes += listed_bytes(&p->segments[i], iframes);
-    return bits_per_second(bytes, track_end_us(p));
-}
-
 /// What every variant has beside its picture: the dearest audio rendition.
 struct audio_sum {
     const char *codecs; ///< "" without audio
@@ -199,8 +116,8 @@ static void put_variant(const struct avsp_playlist_rendition *p, const char *uri
     int64_t milli_fps = ((int64_t)r->frame_rate.num * 1000 + r->frame_rate.den / 2) /
                         AVSP_MAX(r->frame_rate.den, 1);
     avsp_buf_printf(buf, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
-                    peak_bps(p, target_s, false) + audio->peak_bps,
-                    average_bps(p, false) + audio->average_bps);
+                    avsp_playlist_peak_bps(p, target_s, false) + audio->peak_bps,
+                    avsp_playlist_average_bps(p, false) + audio->average_bps);
     avsp_buf_printf(buf, ",CODECS=\"%s%s%s\"", r->codecs, audio->codecs[0] != '\0' ? "," : "",
                     audio->codecs);
     avsp_buf_printf(buf, ",RESOLUTION=%" PRIu32 "x%" PRIu32, r->width_px, r->height_px);
@@ -220,7 +137,7 @@ static void put_iframes(const struct avsp_playlist_rendition *p, const char *uri
     const struct avsp_rendition *r = p->rendition;
     avsp_buf_printf(buf,
                     "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
-                    peak_bps(p, target_s, true), average_bps(p, true));
+                    avsp_playlist_peak_bps(p, target_s, true), avsp_playlist_average_bps(p, true));
     avsp_buf_printf(buf, ",CODECS=\"%s\",RESOLUTION=%" PRIu32 "x%" PRIu32, r->codecs, r->width_px,
                     r->height_px);
     avsp_buf_printf(buf, ",VIDEO-RANGE=%s,URI=\"%s\"\n", r->video_range, uri);
@@ -246,8 +163,8 @@ static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t t
         if (p->rendition->kind != AVSP_MEDIA_AUDIO)
             continue;
         audio.codecs = p->rendition->codecs;
-        audio.peak_bps = AVSP_MAX(audio.peak_bps, peak_bps(p, target_s, false));
-        audio.average_bps = AVSP_MAX(audio.average_bps, average_bps(p, false));
+        audio.peak_bps = AVSP_MAX(audio.peak_bps, avsp_playlist_peak_bps(p, target_s, false));
+        audio.average_bps = AVSP_MAX(audio.average_bps, avsp_playlist_average_bps(p, false));
     }
     return audio;
 }
@@ -255,7 +172,7 @@ static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t t
 void avsp_playlist_multivariant(const struct avsp_playlist_set *set,
                                 const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
 {
-    int64_t target_s = target_duration(set);
+    int64_t target_s = avsp_playlist_target_s(set);
     struct audio_sum audio = sum_audio(set, target_s);
     avsp_buf_puts(buf, VERSION_AND_ALL);
     avsp_playlist_put_sounds(set, uris, buf);

@@ -9,8 +9,10 @@ import threading
 import urllib.request
 
 HERE = pathlib.Path(__file__).resolve().parent
-HLS_JS = HERE.parent / "node_modules/hls.js/dist/hls.min.js"
-TYPES = {".m3u8": "application/vnd.apple.mpegurl", ".mp4": "video/mp4", ".m4s": "video/iso.segment"}
+MODULES = HERE.parent / "node_modules"
+PLAYERS = {"/.test/hls.min.js": MODULES / "hls.js/dist/hls.min.js",
+           "/.test/shaka.js": MODULES / "shaka-player/dist/shaka-player.compiled.js"}
+TYPES = {".m3u8": "application/vnd.apple.mpegurl", ".mpd": "application/dash+xml", ".vtt": "text/vtt", ".mp4": "video/mp4", ".m4s": "video/iso.segment"}
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage",
          "--autoplay-policy=no-user-gesture-required", "--mute-audio", "--no-first-run"]
 
@@ -19,7 +21,7 @@ class Pages(http.server.SimpleHTTPRequestHandler):
     extensions_map = {**http.server.SimpleHTTPRequestHandler.extensions_map, **TYPES}
 
     def translate_path(self, path):
-        pages = {"/.test/player.html": HERE / "player.html", "/.test/hls.min.js": HLS_JS}
+        pages = {"/.test/player.html": HERE / "player.html", **PLAYERS}
         page = pages.get(path.split("?")[0])
         return str(page) if page else super().translate_path(path)
 
