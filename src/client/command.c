@@ -135,6 +135,7 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
     *ret_spec = (struct avsp_job_spec){
         .work = avsp_location_none(),
         .overwrite = avsp_cli_flag(args, "overwrite"),
+        .dash = avsp_cli_flag(args, "dash"),
         .idempotency_key = "",
         .priority = AVSP_PRIORITY_DEFAULT,
     };

@@ -67,6 +67,8 @@ enum avsp_exit {
         {"preset", "N", "AVSPL1T_PRESET", "8",                                                     \
          "Speed of the encoder, 1 to 13: more is faster and larger."},                             \
         AVSP_OPTIONS_OF_A_PICTURE, AVSP_OPTIONS_OF_TRACKS,                                         \
+        {"dash", NULL, "AVSPL1T_DASH", NULL,                                                       \
+         "Also write manifest.mpd, for players of MPEG-DASH, over the same files."},               \
         {"work", "FOLDER", "AVSPL1T_WORK", NULL,                                                   \
          "Where pieces of the source are kept meanwhile. Default: inside OUTPUT, removed at the "  \
          "end."},                                                                                  \

@@ -89,6 +89,7 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *li
         .picture = avsp_arena_strdup(arena, picture),
         .choice = spec->choice,
         .overwrite = spec->overwrite,
+        .dash = spec->dash,
         .libraries = avsp_arena_strdup(arena, libraries),
         .version = AVSP_VERSION,
         .key = avsp_arena_strdup(arena, key),
@@ -120,6 +121,7 @@ static void put(struct avsp_buf *buf, const struct avsp_identity *identity)
     avsp_record_put_str(buf, "picture", identity->picture);
     avsp_choice_put(buf, &identity->choice);
     avsp_record_put_i64(buf, "overwrite", identity->overwrite);
+    avsp_record_put_i64(buf, "dash", identity->dash);
     avsp_record_put_str(buf, "libraries", identity->libraries);
     avsp_record_put_str(buf, "key", identity->key);
     avsp_record_put_str(buf, "host", identity->host);
@@ -174,6 +176,7 @@ static enum avsp_code take(const char *line, struct avsp_arena *arena,
         .picture = avsp_record_str(&rec, "picture"),
         .choice = avsp_choice_take(&rec),
         .overwrite = avsp_record_i64(&rec, "overwrite", 0, 1) != 0,
+        .dash = avsp_record_i64(&rec, "dash", 0, 1) != 0,
         .libraries = avsp_record_str(&rec, "libraries"),
         .key = avsp_record_str(&rec, "key"),
         .host = avsp_record_str(&rec, "host"),
@@ -255,6 +258,8 @@ const char *avsp_identity_difference(const struct avsp_identity *kept,
         text = kept->work[0] == '\0'
                    ? "was begun without --work"
                    : avsp_arena_printf(arena, "was begun with --work %.300s", kept->work);
+    else if (kept->dash != asked->dash)
+        text = kept->dash ? "was begun with --dash" : "was begun without --dash";
     else if (kept->overwrite != asked->overwrite)
         text = kept->overwrite ? "was begun with --overwrite" : "was begun without --overwrite";
     else if (strcmp(kept->output, asked->output) != 0)

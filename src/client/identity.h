@@ -24,6 +24,7 @@ struct avsp_identity {
     const char *picture; ///< text form of the picture's options
     struct avsp_choice choice;
     bool overwrite;
+    bool dash;
     const char *libraries; ///< that split and encode, with their versions
 
     // Not compared.

@@ -152,6 +152,7 @@ struct avsp_job_spec {
     struct avsp_picture_options picture;
     struct avsp_choice choice;
     bool overwrite;              ///< another presentation in the output may be replaced
+    bool dash;                   ///< an MPD of MPEG-DASH, too
     const char *idempotency_key; ///< of one owner, the same key gives the same job; "" = none
     const char *owner;           ///< its submitter's name; NULL or "" = nobody in particular
     int32_t priority;            ///< 0..AVSP_PRIORITY_MAX, more is sooner
@@ -223,6 +224,7 @@ struct avsp_task {
     int32_t preset;
     struct avsp_picture_options picture; ///< SPLIT, ENCODE
     bool overwrite;
+    bool dash;                 ///< MANIFEST
     struct avsp_choice choice; ///< SPLIT
     uint32_t resume_idx; ///< SPLIT: pieces of segments below this are stored and reported already
     bool described;      ///< ENCODE, MANIFEST: the pieces are our split's and carry their metadata

@@ -10,6 +10,9 @@
 /// Name of the multivariant playlist; the base clients look for it.
 #define AVSP_MANIFEST_NAME "manifest.m3u8"
 
+/// Name of the MPD, where one is asked for.
+#define AVSP_MPD_NAME "manifest.mpd"
+
 /// The default work folder, inside the output.
 #define AVSP_WORK_NAME ".avspl1t-work"
 

@@ -13,6 +13,7 @@ enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
         .crf = (int32_t)avsp_db_i64(rows, at + 6),
         .preset = (int32_t)avsp_db_i64(rows, at + 7),
         .overwrite = avsp_db_i64(rows, at + 8) != 0,
+        .dash = avsp_db_i64(rows, at + 12) != 0,
     };
     enum avsp_code rc = avsp_task_row_read(tx, rows, &handout->row, err);
     if (rc == AVSP_OK)
@@ -113,6 +114,7 @@ enum avsp_code avsp_handout_make(struct avsp_tx *tx, const struct avsp_handout *
         .preset = handout->preset,
         .picture = handout->picture,
         .overwrite = handout->overwrite,
+        .dash = handout->dash,
         .described = ours,
         .n_waiting = row->kind == AVSP_TASK_ENCODE ? n_waiting : 0,
     };

@@ -35,6 +35,7 @@ enum job_column {
     COL_PICTURE,
     COL_OWNER,
     COL_CHOICE,
+    COL_DASH,
     N_COLUMNS,
 };
 _Static_assert(N_COLUMNS == AVSP_JOB_N_COLUMNS, "the columns of a job");
@@ -81,6 +82,7 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
     job->spec.preset = (int32_t)avsp_db_i64(rows, COL_PRESET);
     job->spec.priority = (int32_t)avsp_db_i64(rows, COL_PRIORITY);
     job->spec.overwrite = avsp_db_i64(rows, COL_OVERWRITE) != 0;
+    job->spec.dash = avsp_db_i64(rows, COL_DASH) != 0;
     const char *code = avsp_db_text(rows, COL_FAIL_CODE);
     job->failure.code = code[0] == '\0' ? AVSP_OK : avsp_code_from_name(code);
     job->failure.may_retry = avsp_db_i64(rows, COL_FAIL_MAY_RETRY) != 0;

@@ -120,6 +120,7 @@ static bool fill_manifest(struct avsp_arena *arena, const struct avsp_task *task
     manifest->seconds_per_segment = task->segment_seconds;
     manifest->described = task->described;
     manifest->overwrite = task->overwrite;
+    manifest->dash = task->dash;
     manifest->n_files = task->n_files;
     manifest->files = avsp_wire_make_files(arena, task->files, task->n_files);
     return manifest->files != NULL &&
@@ -204,6 +205,7 @@ static enum avsp_code read_manifest(struct avsp_arena *arena,
     task->segment_seconds = manifest->seconds_per_segment;
     task->described = manifest->described;
     task->overwrite = manifest->overwrite;
+    task->dash = manifest->dash;
     task->n_files = manifest->n_files;
     return avsp_wire_read_files(arena, "generate_manifest_task.files", manifest->files,
                                 manifest->n_files, &task->files, err);

@@ -1,3 +1,4 @@
+#include "core/dash.h"
 #include "core/naming.h"
 #include "core/playlist.h"
 #include "storage/sha256.h"
@@ -201,12 +202,11 @@ write_list(struct avsp_run *run, const struct avsp_playlist_set *set, size_t i,
 }
 
 /// A presentation that came there while the job ran is not replaced unasked. What an attempt before this one wrote is the same.
-static enum avsp_code check_unasked(struct avsp_run *run, const struct avsp_buf *manifest,
-                                    struct avsp_err *err)
+static enum avsp_code check_unasked(struct avsp_run *run, const char *name,
+                                    const struct avsp_buf *manifest, struct avsp_err *err)
 {
     struct avsp_location file;
-    enum avsp_code rc =
-        avsp_location_join(run->arena, &run->task->output, AVSP_MANIFEST_NAME, &file, err);
+    enum avsp_code rc = avsp_location_join(run->arena, &run->task->output, name, &file, err);
     if (rc != AVSP_OK || run->task->overwrite)
         return rc;
     struct avsp_input AVSP_CLEANUP(avsp_input_close) there = {.own_fd = -1};
@@ -222,6 +222,46 @@ static enum avsp_code check_unasked(struct avsp_run *run, const struct avsp_buf 
         return rc;
     return avsp_err_set(err, AVSP_EXISTS, "%s: another presentation has come there meanwhile",
                         avsp_location_show(run->arena, &file));
+}
+
+/// One of the two files whose names carry no hash.
+static enum avsp_code put_entrance(struct avsp_run *run, const char *name,
+                                   const struct avsp_buf *text, struct avsp_location *ret_file,
+                                   struct avsp_err *err)
+{
+    enum avsp_code rc = check_unasked(run, name, text, err);
+    if (rc != AVSP_OK)
+        return rc;
+    // Another worker may have taken over in the meantime; it writes the same.
+    if (avsp_run_should_stop(run))
+        return avsp_run_stopped(run, err);
+    struct avsp_location output = avsp_publish_fleeting(&run->task->output);
+    return avsp_storage_put_bytes(run->worker->storage, text->data, text->len, &output, name,
+                                  run->arena, ret_file, err);
+}
+
+static enum avsp_code drop_mpd(struct avsp_run *run, struct avsp_err *err)
+{
+    struct avsp_location file;
+    enum avsp_code rc =
+        avsp_location_join(run->arena, &run->task->output, AVSP_MPD_NAME, &file, err);
+    return rc == AVSP_OK ? avsp_storage_delete(run->worker->storage, &file, err) : rc;
+}
+
+/// The same presentation for players of MPEG-DASH; a presentation that is replaced takes its own with it.
+static enum avsp_code write_mpd(struct avsp_run *run, const struct presentation *p,
+                                struct avsp_err *err)
+{
+    struct avsp_location file;
+    if (!run->task->dash && !run->task->overwrite)
+        return AVSP_OK;
+    if (!run->task->dash)
+        return drop_mpd(run, err);
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
+    avsp_dash_mpd(&(struct avsp_playlist_set){p->tracks, p->n}, &buf);
+    enum avsp_code rc = avsp_buf_check(&buf, err);
+    return rc == AVSP_OK ? put_entrance(run, AVSP_MPD_NAME, &buf, &file, err) : rc;
 }
 
 /// The multivariant playlist makes the presentation visible: it comes last, and only where all of it is sound.
@@ -245,19 +285,14 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
     enum avsp_code rc = avsp_buf_check(&buf, err);
     if (rc == AVSP_OK)
         rc = avsp_check_made(run, &buf, bytes_made, p, err);
-    if (rc == AVSP_OK)
-        rc = check_unasked(run, &buf, err);
     if (rc != AVSP_OK)
         return rc;
     run->files = avsp_arena_array(run->arena, 1, sizeof *run->files);
     if (run->files == NULL)
         return avsp_arena_failed(run->arena, err);
-    // Another worker may have taken over in the meantime; it writes the same.
-    if (avsp_run_should_stop(run))
-        return avsp_run_stopped(run, err);
-    struct avsp_location output = avsp_publish_fleeting(&run->task->output);
-    rc = avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &output,
-                                AVSP_MANIFEST_NAME, run->arena, &run->files[0], err);
+    rc = put_entrance(run, AVSP_MANIFEST_NAME, &buf, &run->files[0], err);
+    if (rc == AVSP_OK)
+        rc = write_mpd(run, p, err);
     if (rc != AVSP_OK)
         return rc;
     run->n_files = 1;

@@ -53,6 +53,7 @@ static void what_is_written_is_read(void **state)
     put_file("a film=1 %.mkv");
     struct avsp_job_spec spec = spec_of(in_folder("a film=1 %.mkv"));
     spec.overwrite = true;
+    spec.dash = true;
     spec.work.path = "/else where";
     struct avsp_identity wrote = identity_of(&spec);
     wrote.state = "/some/where";
@@ -132,6 +133,9 @@ static void each_difference_is_named(void **state)
     asked.work = "/w";
     assert_differs(&kept, &asked, "without --work");
     assert_differs(&asked, &kept, "--work /w");
+    asked = kept;
+    asked.dash = true;
+    assert_differs(&kept, &asked, "without --dash");
     asked = kept;
     asked.overwrite = true;
     assert_differs(&kept, &asked, "without --overwrite");
