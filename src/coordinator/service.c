@@ -256,47 +256,59 @@ static enum avsp_code drain(void *opaque, const char *worker_id, bool drain, str
     return AVSP_OK;
 }
 
-static enum avsp_code claim(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,
-                            struct avsp_task *ret_task, struct avsp_err *err)
+static void log_claim(const struct avsp_claim_item *item)
+{
+    const struct avsp_task *task = &item->task;
+    avsp_log(AVSP_LOG_INFO, "task.claimed",
+             "job=%s task=%s kind=%s idx=%" PRIu32 " attempt=%" PRId64 " worker=%s", task->job_id,
+             task->id, avsp_task_kind_name(task->kind), task->idx, task->token.attempt,
+             AVSP_LOG_Q(item->claim->worker.id));
+}
+
+static void claim_many(void *opaque, struct avsp_claim_item *items, size_t n)
 {
     struct avsp_service *service = opaque;
     const int64_t began_us = avsp_mono_now().us;
-    avsp_fleet_note(&service->fleet, service->store, &claim->worker);
-    if (is_to_drain(service, claim->worker.id)) {
+    for (size_t i = 0; i < n; i++) {
+        const struct avsp_claim *claim = items[i].claim;
+        avsp_fleet_note(&service->fleet, service->store, &claim->worker);
+        if (!is_to_drain(service, claim->worker.id))
+            continue;
         // A base worker knows no such word: it finds nothing, for ever.
-        *ret_task = (struct avsp_task){.kind = AVSP_TASK_NONE, .drain = claim->own};
-        return AVSP_OK;
+        items[i].task = (struct avsp_task){.kind = AVSP_TASK_NONE, .drain = claim->own};
+        items[i].is_answered = true;
+        items[i].rc = AVSP_OK;
     }
-    enum avsp_code rc =
-        noted(service, avsp_store_claim(service->store, claim, arena, ret_task, err));
-    if (rc != AVSP_OK || ret_task->kind == AVSP_TASK_NONE)
-        return rc;
-    avsp_metrics_time(&service->metrics, AVSP_TIME_CLAIM, avsp_mono_now().us - began_us);
-    avsp_log(AVSP_LOG_INFO, "task.claimed",
-             "job=%s task=%s kind=%s idx=%" PRIu32 " attempt=%" PRId64 " worker=%s",
-             ret_task->job_id, ret_task->id, avsp_task_kind_name(ret_task->kind), ret_task->idx,
-             ret_task->token.attempt, AVSP_LOG_Q(claim->worker.id));
-    return rc;
+    avsp_store_claim_many(service->store, items, n);
+    const int64_t took_us = avsp_mono_now().us - began_us;
+    for (size_t i = 0; i < n; i++) {
+        if (noted(service, items[i].rc) != AVSP_OK || items[i].task.kind == AVSP_TASK_NONE)
+            continue;
+        avsp_metrics_time(&service->metrics, AVSP_TIME_CLAIM, took_us);
+        log_claim(&items[i]);
+    }
 }
 
-static enum avsp_code heartbeat(void *opaque, const char *worker_id, const char *task_id,
-                                struct avsp_token token, const struct avsp_progress *progress,
-                                struct avsp_attempt_status *ret_status, struct avsp_err *err)
+static void note_beat(struct avsp_service *service, struct avsp_beat_item *item)
 {
-    struct avsp_service *service = opaque;
-    enum avsp_code rc = noted(service, avsp_store_heartbeat(service->store, worker_id, task_id,
-                                                            token, progress, ret_status, err));
-    if (rc != AVSP_OK)
-        return rc;
-    ret_status->drain = avsp_fleet_drains(&service->fleet, worker_id);
-    const struct avsp_worker_info worker = {.id = worker_id, .host = "", .version = ""};
+    const struct avsp_worker_info worker = {.id = item->worker_id, .host = "", .version = ""};
+    if (noted(service, item->rc) != AVSP_OK)
+        return;
+    item->status.drain = avsp_fleet_drains(&service->fleet, item->worker_id);
     avsp_fleet_note(&service->fleet, service->store, &worker);
-    if (!ret_status->lease_lost)
-        return rc;
+    if (!item->status.lease_lost)
+        return;
     avsp_metrics_count(&service->metrics, AVSP_COUNT_LEASE_LOST);
     avsp_log(AVSP_LOG_WARN, "task.lease_lost", "task=%s attempt=%" PRId64 " worker=%s",
-             AVSP_LOG_Q(task_id), token.attempt, AVSP_LOG_Q(worker_id));
-    return rc;
+             AVSP_LOG_Q(item->task_id), item->token.attempt, AVSP_LOG_Q(item->worker_id));
+}
+
+static void heartbeat_many(void *opaque, struct avsp_beat_item *items, size_t n)
+{
+    struct avsp_service *service = opaque;
+    avsp_store_heartbeat_many(service->store, items, n);
+    for (size_t i = 0; i < n; i++)
+        note_beat(service, &items[i]);
 }
 
 static enum avsp_code report(void *opaque, const char *worker_id, const char *task_id,
@@ -332,17 +344,20 @@ static void log_finish(const struct avsp_finish *finish, enum avsp_code rc,
                  AVSP_LOG_Q(finish->failure.message));
 }
 
-static enum avsp_code finish(void *opaque, const struct avsp_finish *finish, struct avsp_err *err)
+static void finish_many(void *opaque, struct avsp_finish_item *items, size_t n)
 {
     struct avsp_service *service = opaque;
-    enum avsp_code rc = noted(service, avsp_store_finish(service->store, finish, err));
-    if (rc == AVSP_OK)
-        avsp_metrics_count(&service->metrics,
-                           finish->succeeded ? AVSP_COUNT_ATTEMPT_DONE : AVSP_COUNT_ATTEMPT_FAILED);
-    else if (rc == AVSP_CONFLICT)
-        avsp_metrics_count(&service->metrics, AVSP_COUNT_ATTEMPT_REFUSED);
-    log_finish(finish, rc, err);
-    return rc;
+    avsp_store_finish_many(service->store, items, n);
+    for (size_t i = 0; i < n; i++) {
+        const enum avsp_code rc = noted(service, items[i].rc);
+        if (rc == AVSP_OK)
+            avsp_metrics_count(&service->metrics, items[i].finish->succeeded
+                                                      ? AVSP_COUNT_ATTEMPT_DONE
+                                                      : AVSP_COUNT_ATTEMPT_FAILED);
+        else if (rc == AVSP_CONFLICT)
+            avsp_metrics_count(&service->metrics, AVSP_COUNT_ATTEMPT_REFUSED);
+        log_finish(items[i].finish, rc, &items[i].err);
+    }
 }
 
 static enum avsp_code release(void *opaque, const char *worker_id, const char *task_id,
@@ -382,10 +397,10 @@ const struct avsp_service_ops avsp_coordinator_ops = {
     .delete_job = delete_job,
     .list_workers = list_workers,
     .drain = drain,
-    .claim = claim,
-    .heartbeat = heartbeat,
+    .claim_many = claim_many,
+    .heartbeat_many = heartbeat_many,
     .report = report,
-    .finish = finish,
+    .finish_many = finish_many,
     .release = release,
     .list_outputs = list_outputs,
 };

@@ -274,6 +274,15 @@ enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
 enum avsp_code avsp_task_lock(struct avsp_tx *tx, const char *task_id,
                               struct avsp_task_row *ret_row, struct avsp_err *err) AVSP_CHECKED;
 
+/// The same for several, in few words to the server. @param n  1..AVSP_DB_LIST_MAX.
+/// @param ret_rows  those that there are, in the transaction's arena.
+enum avsp_code avsp_task_lock_many(struct avsp_tx *tx, const char *const *ids, size_t n,
+                                   struct avsp_task_row **ret_rows, size_t *ret_n,
+                                   struct avsp_err *err) AVSP_CHECKED;
+/// NULL where it is not among them.
+const struct avsp_task_row *avsp_task_find(const struct avsp_task_row *rows, size_t n,
+                                           const char *task_id);
+
 /// Does the caller hold the task now?
 bool avsp_task_is_held(const struct avsp_task_row *row, const char *worker_id,
                        struct avsp_token token);
@@ -305,6 +314,10 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
 enum avsp_code avsp_attempt_store(struct avsp_tx *tx, const struct avsp_task_row *row,
                                   const char *outcome, const struct avsp_failure *failure,
                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// The same for one that did not fail, not waited for (avsp_tx_flush).
+enum avsp_code avsp_attempt_send(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 const char *outcome, struct avsp_err *err) AVSP_CHECKED;
 
 /// An attempt failed: the task is tried again, or its job fails. @p row is of this transaction.
 enum avsp_code avsp_attempt_fail(struct avsp_tx *tx, const struct avsp_task_row *row,
@@ -499,6 +512,15 @@ enum avsp_code avsp_job_add_up(struct avsp_tx *tx, const char *job_id,
 enum avsp_code avsp_outputs_store(struct avsp_tx *tx, const struct avsp_task_row *row,
                                   const struct avsp_outputs *outputs, const char **ret_clash,
                                   struct avsp_err *err) AVSP_CHECKED;
+
+/// Are these what almost every encode has to say: its segments, and the rendition that they belong to?
+bool avsp_outputs_are_plain(const struct avsp_task_row *row, const struct avsp_outputs *outputs);
+
+/// Stores plain outputs, not waited for (avsp_tx_flush), which fails unless all segments are new and the rendition is stored with
+/// the same facts; the long way decides then.
+enum avsp_code avsp_outputs_send(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 const struct avsp_outputs *outputs,
+                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// Fails the job of a task for a contradiction, and the task with it.
 enum avsp_code avsp_outputs_clash(struct avsp_tx *tx, const struct avsp_task_row *row,

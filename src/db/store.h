@@ -19,6 +19,7 @@
 
 #include "core/access.h"
 #include "core/model.h"
+#include "core/together.h"
 #include "crypto/keyring.h"
 #include "util/arena.h"
 #include "util/err.h"
@@ -144,20 +145,7 @@ enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_clai
                                 struct avsp_arena *arena, struct avsp_task *ret_task,
                                 struct avsp_err *err) AVSP_CHECKED;
 
-/// Calls that are served together, at most.
-#define AVSP_GROUP_MAX 64
-
-/// One of several claims.
-struct avsp_claim_item {
-    const struct avsp_claim *claim;
-    struct avsp_arena *arena; ///< of the answer
-    struct avsp_task task;    ///< out, as are the next two
-    enum avsp_code rc;
-    struct avsp_err err;
-};
-
-/// The same for several callers, in as few transactions as will do. Each has its own answer: what goes wrong for one is no other's
-/// concern. @param n  at most AVSP_GROUP_MAX.
+/// The same for several callers, in as few transactions as will do. @param n  at most AVSP_TOGETHER_MAX.
 void avsp_store_claim_many(struct avsp_store *store, struct avsp_claim_item *items, size_t n);
 
 /// Extends the lease, stores progress; the first heartbeat of a claim makes it count as an attempt. A stale token sets
@@ -168,6 +156,9 @@ enum avsp_code avsp_store_heartbeat(struct avsp_store *store, const char *worker
                                     const struct avsp_progress *progress,
                                     struct avsp_attempt_status *ret_status,
                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// The same for several callers, as avsp_store_claim_many: each is answered once its own is committed.
+void avsp_store_heartbeat_many(struct avsp_store *store, struct avsp_beat_item *items, size_t n);
 
 /// Stores what a task made so far: new pieces become tasks at once. Facts that are there already are no change; the same
 /// identity with other facts fails the job. Extends the lease.
@@ -185,6 +176,9 @@ enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id
 ///         then); for a base caller: OK, no change; NOT_FOUND; INVALID a result that does not fit the task's kind.
 enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// The same for several callers, as avsp_store_claim_many.
+void avsp_store_finish_many(struct avsp_store *store, struct avsp_finish_item *items, size_t n);
 
 /// Hands a task back at no cost: claimable at once. @return OK (also where the token is stale); NOT_FOUND.
 enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_id,

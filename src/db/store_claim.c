@@ -241,27 +241,43 @@ static enum avsp_code share(struct work *work, int64_t priority, size_t ret_n[PO
     return rc;
 }
 
+/// Takes up to @p want of a level.
+static enum avsp_code take_some(struct work *work, const struct avsp_level *level, size_t want,
+                                struct avsp_err *err)
+{
+    struct avsp_handout handouts[AVSP_DB_LIST_MAX];
+    size_t n_locked = 0;
+    int64_t from = 0;
+    if (want == 0 || !floor_of(work, level, &from))
+        return AVSP_OK;
+    enum avsp_code rc = lock_ready(work, level, from, want, handouts, &n_locked, err);
+    for (size_t i = 0; rc == AVSP_OK && i < n_locked; i++)
+        rc = consider(work, &handouts[i], err);
+    if (rc == AVSP_OK && n_locked == 0) {
+        struct avsp_look look;
+        rc = avsp_look(work->tx, level, from, &look, err);
+        if (rc == AVSP_OK && look.n == 0)
+            keep_look(work, &look); // nothing is left there
+    }
+    return rc;
+}
+
 static enum avsp_code take_ready(struct work *work, int64_t priority, struct avsp_err *err)
 {
     size_t n[POOLS_MAX] = {0};
+    bool is_short = false;
     enum avsp_code rc = share(work, priority, n, err);
     for (size_t i = 0; rc == AVSP_OK && i < work->group->n_pools; i++) {
         const struct avsp_level level = level_of(work, i, priority);
         const size_t want = AVSP_MIN(n[i], n_wanted(work));
-        struct avsp_handout handouts[AVSP_DB_LIST_MAX];
-        size_t n_locked = 0;
-        int64_t from = 0;
-        if (want == 0 || !floor_of(work, &level, &from))
-            continue;
-        rc = lock_ready(work, &level, from, want, handouts, &n_locked, err);
-        for (size_t k = 0; rc == AVSP_OK && k < n_locked; k++)
-            rc = consider(work, &handouts[k], err);
-        if (rc == AVSP_OK && n_locked == 0) {
-            struct avsp_look look;
-            rc = avsp_look(work->tx, &level, from, &look, err);
-            if (rc == AVSP_OK && look.n == 0)
-                keep_look(work, &look); // nothing is left there
-        }
+        const size_t n_before = work->n_found;
+        rc = take_some(work, &level, want, err);
+        is_short |= work->n_found - n_before < want;
+    }
+    // What was counted may be locked by others, or wait for another job's end: then the other pools have more to give.
+    for (size_t i = 0; rc == AVSP_OK && is_short && i < work->group->n_pools; i++) {
+        const struct avsp_level level = level_of(work, i, priority);
+        rc = take_some(work, &level, n_wanted(work), err);
     }
     return rc;
 }
@@ -557,9 +573,12 @@ static void claim_next(struct avsp_store *store, struct avsp_claim_item *items, 
 
 void avsp_store_claim_many(struct avsp_store *store, struct avsp_claim_item *items, size_t n)
 {
-    bool is_done[AVSP_GROUP_MAX] = {false};
-    AVSP_ASSERT(n <= AVSP_GROUP_MAX);
+    bool is_done[AVSP_TOGETHER_MAX] = {false};
+    AVSP_ASSERT(n <= AVSP_TOGETHER_MAX);
     for (size_t i = 0; i < n; i++) {
+        is_done[i] = items[i].is_answered;
+        if (is_done[i])
+            continue;
         items[i].task = (struct avsp_task){.id = "", .job_id = ""};
         items[i].rc = AVSP_OK;
         items[i].err = (struct avsp_err){0};

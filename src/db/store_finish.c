@@ -115,12 +115,13 @@ static enum avsp_code follow(struct avsp_tx *tx, const struct avsp_task_row *row
     return AVSP_OK;
 }
 
+static const char succeed_sql[] =
+    "UPDATE tasks SET state = $4, result = $5, frames_done = frames,"
+    " version = version + 1 WHERE id = $1 AND state = $2 AND attempt = $3";
+
 static enum avsp_code succeed(struct avsp_tx *tx, const struct avsp_task_row *row,
                               const struct avsp_finish *finish, struct avsp_err *err)
 {
-    static const char sql[] =
-        "UPDATE tasks SET state = $4, result = $5, frames_done = frames,"
-        " version = version + 1 WHERE id = $1 AND state = $2 AND attempt = $3";
     enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_FINISH);
     const char *result = "";
     int64_t changed = 0;
@@ -128,7 +129,7 @@ static enum avsp_code succeed(struct avsp_tx *tx, const struct avsp_task_row *ro
     if (row->kind == AVSP_TASK_ENCODE && finish->n_files == 1)
         rc = avsp_location_store(&tx->arena, &finish->files[0], &result, err);
     if (rc == AVSP_OK)
-        rc = avsp_tx_exec(tx, sql,
+        rc = avsp_tx_exec(tx, succeed_sql,
                           AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state),
                                        avsp_i64(row->token.attempt), avsp_i64(to),
                                        avsp_text(result)),
@@ -197,10 +198,43 @@ static enum avsp_code follow_up(struct avsp_store *store, const char *job_id, st
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
+/// Looks which of some jobs' manifests have their turn, and has them made. The finishes count already; where this fails, the
+/// sweep does it.
+static void follow_up_all(struct avsp_store *store, char (*job_ids)[AVSP_ID_BYTES], size_t n)
+{
+    static const char sql[] = "SELECT j.id FROM jobs j WHERE j.id IN (" AVSP_DB_LIST
+                              ") AND j.state = 1 AND " AVSP_NOTHING_OPEN;
+    char due[AVSP_DB_LIST_MAX][AVSP_ID_BYTES];
+    size_t n_due = 0;
+    struct avsp_err unheard = {0};
+    {
+        struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+        struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+        struct avsp_db_value ids[AVSP_DB_LIST_MAX];
+        bool more = false;
+        for (size_t i = 0; i < AVSP_DB_LIST_MAX; i++)
+            ids[i] = avsp_text(job_ids[AVSP_MIN(i, n - 1)]);
+        enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_READ, &tx, &unheard);
+        if (rc == AVSP_OK)
+            rc = avsp_db_query(tx.db, sql, ids, AVSP_ARRAY_LEN(ids), &rows, &unheard);
+        while (rc == AVSP_OK && n_due < AVSP_DB_LIST_MAX &&
+               (rc = avsp_db_next(&rows, &more, &unheard)) == AVSP_OK && more)
+            snprintf(due[n_due++], AVSP_ID_BYTES, "%s", avsp_db_text(&rows, 0));
+    }
+    for (size_t i = 0; i < n_due; i++) {
+        unsigned tries = 0;
+        enum avsp_code rc;
+        unheard = (struct avsp_err){0};
+        do
+            rc = follow_up(store, due[i], &unheard);
+        while (avsp_tx_again(&tries, rc, &unheard));
+    }
+}
+
 static enum avsp_code finish_once(struct avsp_store *store, const struct avsp_finish *finish,
                                   struct avsp_err *err)
 {
-    char job_id[AVSP_ID_BYTES];
+    char job_id[1][AVSP_ID_BYTES];
     char clash[AVSP_TEXT_MAX_BYTES] = "";
     enum avsp_code rc = AVSP_OK;
     {
@@ -217,7 +251,7 @@ static enum avsp_code finish_once(struct avsp_store *store, const struct avsp_fi
         rc = finish_held(&tx, &row, finish, &text, err);
         if (rc != AVSP_OK)
             return rc;
-        snprintf(job_id, sizeof job_id, "%s", row.job_id);
+        snprintf(job_id[0], sizeof job_id[0], "%s", row.job_id);
         snprintf(clash, sizeof clash, "%s", text);
         rc = avsp_tx_commit(&tx, err);
         if (rc != AVSP_OK)
@@ -225,12 +259,7 @@ static enum avsp_code finish_once(struct avsp_store *store, const struct avsp_fi
     }
     if (clash[0] != '\0')
         return avsp_err_set(err, AVSP_CONFLICT, "the job failed: %s", clash);
-    // The finish counts already; where this fails, the sweep does it.
-    struct avsp_err unheard = {0};
-    unsigned tries = 0;
-    do
-        rc = follow_up(store, job_id, &unheard);
-    while (avsp_tx_again(&tries, rc, &unheard));
+    follow_up_all(store, job_id, 1);
     return AVSP_OK;
 }
 
@@ -243,4 +272,93 @@ enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_fin
         rc = finish_once(store, finish, err);
     while (avsp_tx_again(&tries, rc, err));
     return rc;
+}
+
+// --- several at once
+
+/// Notes a job once.
+static void note_job(char (*job_ids)[AVSP_ID_BYTES], size_t *n, const char *job_id)
+{
+    for (size_t i = 0; i < *n; i++)
+        if (strcmp(job_ids[i], job_id) == 0)
+            return;
+    snprintf(job_ids[(*n)++], AVSP_ID_BYTES, "%s", job_id);
+}
+
+/// Does what an encode that succeeded asks for, if that is all that there is to it. @param ret_done  false: it is not.
+static enum avsp_code finish_plain(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                   const struct avsp_finish *finish, bool *ret_done,
+                                   struct avsp_err *err)
+{
+    *ret_done = false;
+    if (row == NULL || finish->token.attempt == 0 || !finish->succeeded || finish->n_files > 0 ||
+        !avsp_task_is_held(row, finish->worker_id, finish->token) ||
+        !avsp_outputs_are_plain(row, &finish->outputs))
+        return AVSP_OK;
+    enum avsp_code rc = avsp_outputs_send(tx, row, &finish->outputs, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_send(
+            tx, succeed_sql,
+            AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state), avsp_i64(row->token.attempt),
+                         avsp_i64(avsp_task_next(row->state, AVSP_EVENT_FINISH)), avsp_text("")),
+            1, err);
+    if (rc == AVSP_OK)
+        rc = avsp_attempt_send(tx, row, "done", err);
+    tx->changed = true;
+    *ret_done = true;
+    return rc;
+}
+
+/// Finishes in one transaction what is plain. @param ret_done  which are.
+static enum avsp_code finish_together(struct avsp_store *store, struct avsp_finish_item *items,
+                                      size_t n, bool *ret_done, struct avsp_err *err)
+{
+    char job_ids[AVSP_DB_LIST_MAX][AVSP_ID_BYTES];
+    size_t n_jobs = 0;
+    {
+        struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
+        struct avsp_task_row *rows = NULL;
+        size_t n_rows = 0;
+        const char *ids[AVSP_DB_LIST_MAX];
+        for (size_t i = 0; i < n; i++)
+            ids[i] = items[i].finish->task_id;
+        enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+        if (rc == AVSP_OK)
+            rc = avsp_task_lock_many(&tx, ids, n, &rows, &n_rows, err);
+        for (size_t i = 0; rc == AVSP_OK && i < n; i++) {
+            const struct avsp_task_row *row = avsp_task_find(rows, n_rows, ids[i]);
+            rc = finish_plain(&tx, row, items[i].finish, &ret_done[i], err);
+            if (rc == AVSP_OK && ret_done[i])
+                note_job(job_ids, &n_jobs, row->job_id);
+        }
+        if (rc == AVSP_OK)
+            rc = avsp_tx_flush(&tx, err);
+        if (rc == AVSP_OK && n_jobs > 0)
+            rc = avsp_tx_commit(&tx, err);
+        if (rc != AVSP_OK)
+            return rc;
+    }
+    if (n_jobs > 0)
+        follow_up_all(store, job_ids, n_jobs);
+    return AVSP_OK;
+}
+
+void avsp_store_finish_many(struct avsp_store *store, struct avsp_finish_item *items, size_t n)
+{
+    for (size_t first = 0; first < n; first += AVSP_DB_LIST_MAX) {
+        bool done[AVSP_DB_LIST_MAX] = {false};
+        const size_t n_now = AVSP_MIN(n - first, (size_t)AVSP_DB_LIST_MAX);
+        struct avsp_err unheard = {0};
+        for (size_t i = 0; i < n_now; i++)
+            items[first + i].rc = AVSP_OK;
+        // What fails for several, or is not plain, goes the long way, each alone: one that was done is done again without a change.
+        if (n_now > 1 && finish_together(store, items + first, n_now, done, &unheard) != AVSP_OK)
+            memset(done, 0, sizeof done);
+        for (size_t i = 0; i < n_now; i++) {
+            struct avsp_finish_item *item = &items[first + i];
+            item->err = (struct avsp_err){0};
+            if (!done[i])
+                item->rc = avsp_store_finish(store, item->finish, &item->err);
+        }
+    }
 }

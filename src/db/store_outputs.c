@@ -144,6 +144,22 @@ static enum avsp_code check_rendition(const struct avsp_task_row *row,
     return AVSP_OK;
 }
 
+/// The same facts stand there. Of renditions r, and RENDITION_VALUES.
+#define SAME_RENDITION                                                                             \
+    " r.job_id = $1 AND r.name = $2 AND r.kind = $3 AND r.init_name = $4 AND r.init_bytes = $5"    \
+    " AND r.init_sha256 = $6 AND r.codecs = $7 AND r.timescale = $8 AND r.priming_ticks = $9"      \
+    " AND r.width_px = $10 AND r.height_px = $11 AND r.frame_rate_num = $12"                       \
+    " AND r.frame_rate_den = $13 AND r.video_range = $14 AND r.channels = $15"                     \
+    " AND r.language = $16 AND r.title = $17 AND r.purposes = $18"
+#define RENDITION_VALUES(row, r)                                                                   \
+    avsp_text((row)->job_id), avsp_text((r)->name), avsp_i64((r)->kind),                           \
+        avsp_text((r)->init_name), avsp_i64((int64_t)(r)->init_bytes),                             \
+        avsp_text((r)->init_sha256), avsp_text((r)->codecs), avsp_i64((r)->timescale),             \
+        avsp_i64((r)->priming_ticks), avsp_i64((r)->width_px), avsp_i64((r)->height_px),           \
+        avsp_i64((r)->frame_rate.num), avsp_i64((r)->frame_rate.den), avsp_text((r)->video_range), \
+        avsp_i64((r)->channels), avsp_text((r)->language), avsp_text((r)->title),                  \
+        avsp_i64((r)->purposes)
+
 static enum avsp_code store_rendition(struct avsp_tx *tx, const struct avsp_task_row *row,
                                       const struct avsp_rendition *r, const char **ret_clash,
                                       struct avsp_err *err)
@@ -154,30 +170,8 @@ static enum avsp_code store_rendition(struct avsp_tx *tx, const struct avsp_task
         " video_range, channels, language, title, purposes) VALUES ($1, $2, $3, $4, $5, $6, $7, "
         "$8, $9,"
         " $10, $11, $12, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
-    static const char same_sql[] =
-        "SELECT count(*) FROM renditions WHERE job_id = $1 AND name = $2 AND kind = $3"
-        " AND init_name = $4 AND init_bytes = $5 AND init_sha256 = $6 AND codecs = $7"
-        " AND timescale = $8 AND priming_ticks = $9 AND width_px = $10 AND height_px = $11"
-        " AND frame_rate_num = $12 AND frame_rate_den = $13 AND video_range = $14"
-        " AND channels = $15 AND language = $16 AND title = $17 AND purposes = $18";
-    const struct avsp_db_value values[] = {avsp_text(row->job_id),
-                                           avsp_text(r->name),
-                                           avsp_i64(r->kind),
-                                           avsp_text(r->init_name),
-                                           avsp_i64((int64_t)r->init_bytes),
-                                           avsp_text(r->init_sha256),
-                                           avsp_text(r->codecs),
-                                           avsp_i64(r->timescale),
-                                           avsp_i64(r->priming_ticks),
-                                           avsp_i64(r->width_px),
-                                           avsp_i64(r->height_px),
-                                           avsp_i64(r->frame_rate.num),
-                                           avsp_i64(r->frame_rate.den),
-                                           avsp_text(r->video_range),
-                                           avsp_i64(r->channels),
-                                           avsp_text(r->language),
-                                           avsp_text(r->title),
-                                           avsp_i64(r->purposes)};
+    static const char same_sql[] = "SELECT count(*) FROM renditions r WHERE" SAME_RENDITION;
+    const struct avsp_db_value values[] = {RENDITION_VALUES(row, r)};
     int64_t changed = 0;
     int64_t same = 0;
     enum avsp_code rc = check_rendition(row, r, err);
@@ -295,6 +289,41 @@ enum avsp_code avsp_outputs_store(struct avsp_tx *tx, const struct avsp_task_row
         rc = store_segment(tx, row, &o->segments[i], ret_clash, err);
     for (size_t i = 0; rc == AVSP_OK && i < o->n_warnings; i++)
         rc = store_warning(tx, row->job_id, o->warnings[i], err);
+    return rc;
+}
+
+bool avsp_outputs_are_plain(const struct avsp_task_row *row, const struct avsp_outputs *o)
+{
+    struct avsp_err ignored = {0};
+    if (row->kind != AVSP_TASK_ENCODE || row->flavour != AVSP_FLAVOUR_OURS || o->n_pieces > 0 ||
+        o->n_warnings > 0 || o->n_renditions != 1 || o->n_segments == 0 ||
+        check_rendition(row, &o->renditions[0], &ignored) != AVSP_OK)
+        return false;
+    for (size_t i = 0; i < o->n_segments; i++)
+        if (strcmp(o->segments[i].rendition, o->renditions[0].name) != 0 ||
+            check_segment(row, &o->segments[i], &ignored) != AVSP_OK)
+            return false;
+    return true;
+}
+
+enum avsp_code avsp_outputs_send(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 const struct avsp_outputs *o, struct avsp_err *err)
+{
+    static const char sql[] =
+        "INSERT INTO segments (job_id, rendition, idx, name, start_ticks, duration_ticks, frames,"
+        " bytes, sha256) SELECT r.job_id, r.name, $19, $20, $21, $22, $23, $24, $25"
+        " FROM renditions r WHERE" SAME_RENDITION " ON CONFLICT DO NOTHING";
+    const struct avsp_rendition *r = &o->renditions[0];
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && i < o->n_segments; i++) {
+        const struct avsp_segment *s = &o->segments[i];
+        const struct avsp_db_value values[] = {
+            RENDITION_VALUES(row, r),    avsp_i64(s->idx),
+            avsp_text(s->name),          avsp_i64(s->start_ticks),
+            avsp_i64(s->duration_ticks), avsp_i64((int64_t)s->frames),
+            avsp_i64((int64_t)s->bytes), avsp_text(s->sha256)};
+        rc = avsp_tx_send(tx, sql, values, AVSP_ARRAY_LEN(values), 1, err);
+    }
     return rc;
 }
 

@@ -73,6 +73,39 @@ enum avsp_code avsp_task_lock(struct avsp_tx *tx, const char *task_id,
     return load(tx, sql, task_id, ret_row, err);
 }
 
+enum avsp_code avsp_task_lock_many(struct avsp_tx *tx, const char *const *ids, size_t n,
+                                   struct avsp_task_row **ret_rows, size_t *ret_n,
+                                   struct avsp_err *err)
+{
+    // In one order everywhere, or two that lock the same tasks would wait for each other.
+    static const char sql[] = "SELECT " AVSP_TASK_ROW_COLUMNS " FROM tasks t"
+                              " JOIN jobs j ON j.id = t.job_id WHERE t.id IN (" AVSP_DB_LIST
+                              ") ORDER BY t.id" AVSP_DB_LOCK("t");
+    struct avsp_db_value values[AVSP_DB_LIST_MAX];
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    AVSP_ASSERT(n > 0 && n <= AVSP_DB_LIST_MAX);
+    for (size_t i = 0; i < AVSP_DB_LIST_MAX; i++)
+        values[i] = avsp_text(ids[AVSP_MIN(i, n - 1)]);
+    *ret_n = 0;
+    *ret_rows = avsp_arena_array(&tx->arena, n, sizeof **ret_rows);
+    if (*ret_rows == NULL)
+        return avsp_arena_failed(&tx->arena, err);
+    enum avsp_code rc = avsp_db_query(tx->db, sql, values, AVSP_ARRAY_LEN(values), &rows, err);
+    while (rc == AVSP_OK && *ret_n < n && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more)
+        rc = avsp_task_row_read(tx, &rows, &(*ret_rows)[(*ret_n)++], err);
+    return rc;
+}
+
+const struct avsp_task_row *avsp_task_find(const struct avsp_task_row *rows, size_t n,
+                                           const char *task_id)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(rows[i].id, task_id) == 0)
+            return &rows[i];
+    return NULL;
+}
+
 bool avsp_task_is_held(const struct avsp_task_row *row, const char *worker_id,
                        struct avsp_token token)
 {
@@ -186,17 +219,29 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
     return AVSP_OK;
 }
 
+static const char store_attempt_sql[] =
+    "INSERT INTO attempts (task_id, attempt, job_id, worker_id, claimed_us, ended_us, outcome,"
+    " code, message, log_tail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
+    "ON CONFLICT DO NOTHING";
+
+enum avsp_code avsp_attempt_send(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 const char *outcome, struct avsp_err *err)
+{
+    return avsp_tx_send(
+        tx, store_attempt_sql,
+        AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->token.attempt), avsp_text(row->job_id),
+                     avsp_text(row->worker_id), avsp_i64(row->claimed_us), avsp_i64(tx->now_us),
+                     avsp_text(outcome), avsp_text(""), avsp_text(""), avsp_text("")),
+        AVSP_DB_ANY, err);
+}
+
 enum avsp_code avsp_attempt_store(struct avsp_tx *tx, const struct avsp_task_row *row,
                                   const char *outcome, const struct avsp_failure *failure,
                                   struct avsp_err *err)
 {
-    static const char sql[] =
-        "INSERT INTO attempts (task_id, attempt, job_id, worker_id, claimed_us, ended_us, outcome,"
-        " code, message, log_tail) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) "
-        "ON CONFLICT DO NOTHING";
     int64_t changed = 0;
     return avsp_tx_exec(
-        tx, sql,
+        tx, store_attempt_sql,
         AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->token.attempt), avsp_text(row->job_id),
                      avsp_text(row->worker_id), avsp_i64(row->claimed_us), avsp_i64(tx->now_us),
                      avsp_text(outcome),

@@ -39,6 +39,8 @@ struct avsp_method {
     const char *path; ///< NULL: whatever has no method of its own
     bool is_stream;   ///< the client sends messages one by one: nothing is read before `run`
     bool on_pool;     ///< `run` may block
+    bool
+        gathers; ///< `run` must not block, and gets the call unopened (avsp_call_open): it is served together with others
     size_t request_max_bytes;
     const ProtobufCMessageDescriptor *request; ///< NULL for is_stream
     void (*run)(struct avsp_call *call);
@@ -77,6 +79,10 @@ struct avsp_call {
     void (*on_sent)(struct avsp_call *call, bool ok);
     void (*on_received)(struct avsp_call *call, bool ok);
 };
+
+/// Finds out who makes the call, and unpacks its request. On the pool: may block.
+/// @return false: it was answered with an error.
+bool avsp_call_open(struct avsp_call *call) AVSP_CHECKED;
 
 /// Waits for one more call of a method on a queue. Does nothing where memory ran out: other slots are there.
 void avsp_call_listen(struct avsp_server *srv, const struct avsp_method *method, void *registered,

@@ -1,13 +1,14 @@
 #include "rpc/server.h"
 #include "rpc/access.h"
 #include "rpc/grpc_use.h"
+#include "rpc/server_gather.h"
 #include "rpc/serving.h"
 
 #include <unistd.h>
 
 /// Calls that may arrive at once on one queue before one has to wait for a slot.
 #define SLOTS 8
-#define POOL_THREADS_MIN 4
+#define POOL_THREADS_MIN 8
 #define POOL_THREADS_MAX 32
 #define CONNECTION_AGE_MS (60 * 60 * 1000)
 
@@ -130,10 +131,14 @@ static enum avsp_code start(struct avsp_server *srv, const struct avsp_server_op
                             struct avsp_err *err)
 {
     srv->parking = avsp_parking_new();
+    srv->claims = avsp_gather_new(srv, avsp_parking_ask);
+    srv->beats = avsp_gather_new(srv, avsp_ops_heartbeats);
+    srv->finishes = avsp_gather_new(srv, avsp_ops_finishes);
     srv->watching = avsp_watching_new();
     srv->health = avsp_health_new();
     srv->reflection = avsp_reflection_new();
-    if (srv->parking == NULL || srv->watching == NULL || srv->health == NULL ||
+    if (srv->claims == NULL || srv->beats == NULL || srv->finishes == NULL ||
+        srv->parking == NULL || srv->watching == NULL || srv->health == NULL ||
         srv->reflection == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
     srv->grpc = create();
@@ -221,6 +226,9 @@ static void destroy(struct avsp_server *srv, int grace_ms)
     }
     avsp_ticker_free(srv->ticker);
     avsp_pool_free(srv->pool);
+    avsp_gather_free(srv->claims);
+    avsp_gather_free(srv->beats);
+    avsp_gather_free(srv->finishes);
     avsp_parking_free(srv->parking);
     avsp_watching_free(srv->watching);
     avsp_health_free(srv->health);

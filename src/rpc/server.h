@@ -14,7 +14,7 @@
 #define AVSP_RPC_SERVER_H
 
 #include "core/access.h"
-#include "core/model.h"
+#include "core/together.h"
 #include "rpc/security.h"
 #include "util/arena.h"
 #include "util/err.h"
@@ -23,7 +23,8 @@
 struct avsp_server;
 
 /// What the coordinator does for each call. `opaque` is the pointer given at start; answers' strings live in @p arena,
-/// which is freed once the answer is sent. All run on pool threads, several at once. Signatures follow db/store.h.
+/// which is freed once the answer is sent. All run on pool threads, several at once. Claims, heartbeats and finishes that arrive
+/// together are served together (core/together.h). Signatures follow db/store.h.
 /// Those that get a caller see to it that he reaches his own jobs only.
 struct avsp_service_ops {
     /// Who is it? Asked before each call, and again while one waits; which call is open to whom is the server's own business
@@ -62,15 +63,12 @@ struct avsp_service_ops {
                                    struct avsp_arena *arena, struct avsp_worker_page *ret_page,
                                    struct avsp_err *err);
     enum avsp_code (*drain)(void *opaque, const char *worker_id, bool drain, struct avsp_err *err);
-    enum avsp_code (*claim)(void *opaque, const struct avsp_claim *claim, struct avsp_arena *arena,
-                            struct avsp_task *ret_task, struct avsp_err *err);
-    enum avsp_code (*heartbeat)(void *opaque, const char *worker_id, const char *task_id,
-                                struct avsp_token token, const struct avsp_progress *progress,
-                                struct avsp_attempt_status *ret_status, struct avsp_err *err);
+    void (*claim_many)(void *opaque, struct avsp_claim_item *items, size_t n);
+    void (*heartbeat_many)(void *opaque, struct avsp_beat_item *items, size_t n);
     enum avsp_code (*report)(void *opaque, const char *worker_id, const char *task_id,
                              struct avsp_token token, const struct avsp_outputs *outputs,
                              struct avsp_attempt_status *ret_status, struct avsp_err *err);
-    enum avsp_code (*finish)(void *opaque, const struct avsp_finish *finish, struct avsp_err *err);
+    void (*finish_many)(void *opaque, struct avsp_finish_item *items, size_t n);
     enum avsp_code (*release)(void *opaque, const char *worker_id, const char *task_id,
                               struct avsp_token token, struct avsp_err *err);
     enum avsp_code (*list_outputs)(void *opaque, const struct avsp_outputs_query *query,

@@ -200,26 +200,27 @@ static void on_closed(struct avsp_call *call, bool ok)
     avsp_call_unref(call);
 }
 
-/// Asks who the caller is, unpacks the request and gives the call to its method.
-static void begin(struct avsp_call *call)
+bool avsp_call_open(struct avsp_call *call)
 {
     struct avsp_err err = {0};
     const struct avsp_method *method = call->method;
-    if (avsp_call_admit(call, &err) != AVSP_OK) {
-        avsp_call_fail(call, &err);
-        return;
-    }
-    if (method->request != NULL) {
-        enum avsp_code rc = avsp_wire_unpack(&call->arena, method->request, call->payload,
-                                             method->request_max_bytes, &call->request, &err);
+    enum avsp_code rc = avsp_call_admit(call, &err);
+    if (rc == AVSP_OK && method->request != NULL) {
+        rc = avsp_wire_unpack(&call->arena, method->request, call->payload,
+                              method->request_max_bytes, &call->request, &err);
         grpc_byte_buffer_destroy(call->payload);
         call->payload = NULL;
-        if (rc != AVSP_OK) {
-            avsp_call_fail(call, &err);
-            return;
-        }
     }
-    method->run(call);
+    if (rc != AVSP_OK)
+        avsp_call_fail(call, &err);
+    return rc == AVSP_OK;
+}
+
+/// Gives the call to its method.
+static void begin(struct avsp_call *call)
+{
+    if (avsp_call_open(call))
+        call->method->run(call);
 }
 
 static void begin_on_pool(struct avsp_work *work)
@@ -245,6 +246,8 @@ static void on_arrived(struct avsp_call *call, bool ok)
         struct avsp_err err = {0};
         avsp_err_set(&err, AVSP_UNAVAILABLE, "the coordinator has %u calls already", n_calls);
         avsp_call_fail(call, &err);
+    } else if (call->method->gathers) {
+        call->method->run(call);
     } else if (call->method->on_pool) {
         avsp_call_push(call, begin_on_pool);
     } else {

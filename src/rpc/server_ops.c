@@ -1,4 +1,5 @@
 /// The methods that are one operation each: read the request, do it, make the answer.
+#include "rpc/server_gather.h"
 #include "rpc/serving.h"
 #include "rpc/wire.h"
 
@@ -158,22 +159,36 @@ static void drain_worker(struct avsp_call *call)
 
 static void heartbeat(struct avsp_call *call)
 {
-    struct avsp_server *srv = call->srv;
-    const Com__Avspl1t__HeartbeatMessage *beat = (Com__Avspl1t__HeartbeatMessage *)call->request;
-    struct avsp_err err = {0};
-    struct avsp_token token;
-    struct avsp_progress progress;
-    struct avsp_attempt_status status = {false, false};
-    Com__Avspl1t__Empty *msg = NULL;
-    enum avsp_code rc = avsp_wire_read_token(beat->token, &token, &err);
-    if (rc == AVSP_OK)
-        rc = avsp_wire_read_progress(beat->progress, &progress, &err);
-    if (rc == AVSP_OK)
-        rc = srv->ops.heartbeat(srv->opaque, beat->worker_id, beat->task_id, token, &progress,
-                                &status, &err);
-    if (rc == AVSP_OK)
-        msg = avsp_wire_make_status(&call->arena, &status);
-    answer(call, rc, (ProtobufCMessage *)msg, &err);
+    avsp_gather_push(call->srv->beats, call);
+}
+
+void avsp_ops_heartbeats(struct avsp_server *srv, struct avsp_call **calls, size_t n)
+{
+    struct avsp_beat_item items[AVSP_TOGETHER_MAX];
+    size_t n_items = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!avsp_call_open(calls[i]))
+            continue;
+        const Com__Avspl1t__HeartbeatMessage *beat =
+            (Com__Avspl1t__HeartbeatMessage *)calls[i]->request;
+        struct avsp_beat_item *item = &items[n_items];
+        *item = (struct avsp_beat_item){.worker_id = beat->worker_id, .task_id = beat->task_id};
+        enum avsp_code rc = avsp_wire_read_token(beat->token, &item->token, &item->err);
+        if (rc == AVSP_OK)
+            rc = avsp_wire_read_progress(beat->progress, &item->progress, &item->err);
+        if (rc != AVSP_OK)
+            avsp_call_fail(calls[i], &item->err);
+        else
+            calls[n_items++] = calls[i];
+    }
+    if (n_items > 0)
+        srv->ops.heartbeat_many(srv->opaque, items, n_items);
+    for (size_t i = 0; i < n_items; i++) {
+        Com__Avspl1t__Empty *msg = NULL;
+        if (items[i].rc == AVSP_OK)
+            msg = avsp_wire_make_status(&calls[i]->arena, &items[i].status);
+        answer(calls[i], items[i].rc, (ProtobufCMessage *)msg, &items[i].err);
+    }
 }
 
 static void report_outputs(struct avsp_call *call)
@@ -199,15 +214,32 @@ static void report_outputs(struct avsp_call *call)
 
 static void finish_task(struct avsp_call *call)
 {
-    struct avsp_server *srv = call->srv;
-    struct avsp_err err = {0};
-    struct avsp_finish finish;
-    Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
-    enum avsp_code rc = avsp_wire_read_finish(
-        &call->arena, (Com__Avspl1t__FinishTaskMessage *)call->request, &finish, &err);
-    if (rc == AVSP_OK)
-        rc = srv->ops.finish(srv->opaque, &finish, &err);
-    answer(call, rc, &msg.base, &err);
+    avsp_gather_push(call->srv->finishes, call);
+}
+
+void avsp_ops_finishes(struct avsp_server *srv, struct avsp_call **calls, size_t n)
+{
+    struct avsp_finish_item items[AVSP_TOGETHER_MAX];
+    struct avsp_finish finishes[AVSP_TOGETHER_MAX];
+    size_t n_items = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!avsp_call_open(calls[i]))
+            continue;
+        struct avsp_finish_item *item = &items[n_items];
+        *item = (struct avsp_finish_item){.finish = &finishes[n_items]};
+        if (avsp_wire_read_finish(&calls[i]->arena,
+                                  (Com__Avspl1t__FinishTaskMessage *)calls[i]->request,
+                                  &finishes[n_items], &item->err) != AVSP_OK)
+            avsp_call_fail(calls[i], &item->err);
+        else
+            calls[n_items++] = calls[i];
+    }
+    if (n_items > 0)
+        srv->ops.finish_many(srv->opaque, items, n_items);
+    for (size_t i = 0; i < n_items; i++) {
+        Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
+        answer(calls[i], items[i].rc, &msg.base, &items[i].err);
+    }
 }
 
 static void release_task(struct avsp_call *call)
@@ -249,6 +281,14 @@ static void list_outputs(struct avsp_call *call)
         .run = (function)                                                                          \
     }
 
+/// What is served together with its like is handed on at once.
+#define GATHERED(name, limit, type, function)                                                      \
+    {                                                                                              \
+        .path = "/com.avspl1t.CoordinatorService/" name, .gathers = true,                          \
+        .request_max_bytes = (limit), .request = &com__avspl1t__##type##__descriptor,              \
+        .run = (function)                                                                          \
+    }
+
 const struct avsp_method avsp_ops_methods[] = {
     METHOD("SubmitJob", SMALL_MAX_BYTES, job_details, submit_job),
     METHOD("GetJob", SMALL_MAX_BYTES, job_id, get_job),
@@ -262,9 +302,9 @@ const struct avsp_method avsp_ops_methods[] = {
     METHOD("DeleteJob", SMALL_MAX_BYTES, delete_job_message, delete_job),
     METHOD("ListWorkers", SMALL_MAX_BYTES, list_workers_message, list_workers),
     METHOD("DrainWorker", SMALL_MAX_BYTES, drain_worker_message, drain_worker),
-    METHOD("Heartbeat", SMALL_MAX_BYTES, heartbeat_message, heartbeat),
+    GATHERED("Heartbeat", SMALL_MAX_BYTES, heartbeat_message, heartbeat),
     METHOD("ReportOutputs", AVSP_RPC_REQUEST_MAX_BYTES, report_outputs_message, report_outputs),
-    METHOD("FinishTask", AVSP_RPC_REQUEST_MAX_BYTES, finish_task_message, finish_task),
+    GATHERED("FinishTask", AVSP_RPC_REQUEST_MAX_BYTES, finish_task_message, finish_task),
     METHOD("ReleaseTask", SMALL_MAX_BYTES, heartbeat_message, release_task),
     METHOD("ListOutputs", SMALL_MAX_BYTES, list_outputs_message, list_outputs),
     {.path = NULL, .is_stream = true, .run = avsp_call_fail_unimplemented},

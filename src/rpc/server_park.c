@@ -1,9 +1,10 @@
 /// GetTask: claims, and those that wait for work.
 ///
-/// A claim is in one of four hands: ASKING (a pool thread has it), PARKED (the list has it), ANSWERED (gRPC has it), GIVEN BACK.
+/// A claim is in one of four hands: ASKING (a pool thread has it, or is about to), PARKED (the list has it), ANSWERED (gRPC has it), GIVEN BACK.
 /// Who takes it out of the list, under the lock, has the duty to end it. A wake between an empty answer of the operation and the
 /// parking is seen by the generation that the claim noted before it asked.
 #include "rpc/access.h"
+#include "rpc/server_gather.h"
 #include "rpc/serving.h"
 #include "rpc/wire.h"
 
@@ -81,7 +82,11 @@ static uint64_t kinds_bit(const struct parked *p)
     return (uint64_t)1 << (p->claim.worker.kinds & 63);
 }
 
-static void ask(struct avsp_work *work);
+/// Has it asked for, with others that come now.
+static void ask(struct avsp_call *call)
+{
+    avsp_gather_push(call->srv->claims, call);
+}
 
 /// Asks everything on a list linked by `next` again.
 static void push_all(struct parked *list)
@@ -89,7 +94,7 @@ static void push_all(struct parked *list)
     for (struct parked *p = list, *next; p != NULL; p = next) {
         next = p->next;
         p->next = NULL;
-        avsp_call_push(p->call, ask);
+        ask(p->call);
     }
 }
 
@@ -163,12 +168,12 @@ static void nothing_found(struct parked *p)
         append(parking, p);
     pthread_mutex_unlock(&parking->lock);
     if (next != NULL)
-        avsp_call_push(next->call, ask);
+        ask(next->call);
     // A parked claim is no longer ours: only what was copied may be used.
     if (step == STEP_PARKED)
         avsp_ticker_poke(srv->ticker, due);
     else if (step == STEP_ASK_AGAIN)
-        avsp_call_push(call, ask);
+        ask(call);
     else if (step == STEP_REPLY)
         reply_none(call, drain);
     else
@@ -202,53 +207,32 @@ static void found(struct parked *p)
         avsp_call_reply(call, msg != NULL ? &msg->base : NULL);
 }
 
-/// One question to the operation.
-static void ask(struct avsp_work *work)
+/// Notes what has been told until now. @return false: the worker went away meanwhile.
+static bool is_to_be_asked(struct avsp_server *srv, struct parked *p)
 {
-    struct avsp_call *call = avsp_call_of_work(work);
-    struct parked *p = call->state;
-    struct avsp_server *srv = call->srv;
     pthread_mutex_lock(&srv->parking->lock);
     p->seen = srv->parking->generation;
     bool is_gone = p->is_gone;
     pthread_mutex_unlock(&srv->parking->lock);
-    if (is_gone) {
-        p->tried &= ~kinds_bit(p); // it did not try: its like may find something
-        nothing_found(p);
-        return;
-    }
-    struct avsp_err err = {0};
-    avsp_arena_clear(&p->answer);
-    p->task = (struct avsp_task){.kind = AVSP_TASK_NONE};
-    enum avsp_code rc = avsp_call_admit(call, &err);
-    if (rc != AVSP_OK && p->is_woken)
-        avsp_parking_wake(srv, 1); // what it was woken for is for another
-    if (rc == AVSP_OK)
-        rc = srv->ops.claim(srv->opaque, &p->claim, &p->answer, &p->task, &err);
-    if (rc != AVSP_OK)
-        avsp_call_fail(call, &err);
-    else if (p->task.kind == AVSP_TASK_NONE)
-        nothing_found(p);
-    else
-        found(p);
+    return !is_gone;
 }
 
-static void run_get_task(struct avsp_call *call)
+/// Reads a new call's question. @return NULL: it was answered with an error.
+static struct parked *open_claim(struct avsp_call *call)
 {
     struct avsp_err err = {0};
+    if (!avsp_call_open(call))
+        return NULL;
     struct parked *p = avsp_arena_alloc(&call->arena, sizeof *p);
-    if (p == NULL) {
-        avsp_arena_failed(&call->arena, &err);
+    enum avsp_code rc = p != NULL ? AVSP_OK : avsp_arena_failed(&call->arena, &err);
+    if (rc == AVSP_OK)
+        rc = avsp_wire_read_claim((Com__Avspl1t__GetTaskMessage *)call->request, &p->claim, &err);
+    if (rc != AVSP_OK) {
         avsp_call_fail(call, &err);
-        return;
+        return NULL;
     }
     p->call = call;
     avsp_arena_init(&p->answer, TASK_ARENA_BYTES);
-    if (avsp_wire_read_claim((Com__Avspl1t__GetTaskMessage *)call->request, &p->claim, &err) !=
-        AVSP_OK) {
-        avsp_call_fail(call, &err);
-        return;
-    }
     int64_t left_ms = avsp_call_left_ms(call, WAIT_MAX_MS + ANSWER_MARGIN_MS) - ANSWER_MARGIN_MS;
     int64_t wait_ms = AVSP_MIN((int64_t)p->claim.wait_ms, left_ms);
     p->is_last = wait_ms <= 0;
@@ -257,7 +241,54 @@ static void run_get_task(struct avsp_call *call)
     call->state = p;
     p->is_gone = call->is_gone;
     pthread_mutex_unlock(&call->srv->parking->lock);
-    ask(&call->work);
+    return p;
+}
+
+/// Who waited may have lost the right to ask. @return false: he was told.
+static bool is_still_welcome(struct parked *p)
+{
+    struct avsp_err err = {0};
+    if (avsp_call_admit(p->call, &err) == AVSP_OK)
+        return true;
+    if (p->is_woken)
+        avsp_parking_wake(p->call->srv, 1); // what it was woken for is for another
+    avsp_call_fail(p->call, &err);
+    return false;
+}
+
+void avsp_parking_ask(struct avsp_server *srv, struct avsp_call **calls, size_t n)
+{
+    struct avsp_claim_item items[AVSP_TOGETHER_MAX];
+    size_t n_items = 0;
+    for (size_t i = 0; i < n; i++) {
+        const bool is_new = calls[i]->state == NULL;
+        struct parked *p = is_new ? open_claim(calls[i]) : calls[i]->state;
+        if (p == NULL)
+            continue;
+        if (!is_to_be_asked(srv, p)) {
+            p->tried &= ~kinds_bit(p); // it did not try: its like may find something
+            nothing_found(p);
+            continue;
+        }
+        avsp_arena_clear(&p->answer);
+        p->task = (struct avsp_task){.kind = AVSP_TASK_NONE};
+        if (!is_new && !is_still_welcome(p))
+            continue;
+        items[n_items] = (struct avsp_claim_item){.claim = &p->claim, .arena = &p->answer};
+        calls[n_items++] = calls[i];
+    }
+    if (n_items > 0)
+        srv->ops.claim_many(srv->opaque, items, n_items);
+    for (size_t i = 0; i < n_items; i++) {
+        struct parked *p = calls[i]->state;
+        p->task = items[i].task;
+        if (items[i].rc != AVSP_OK)
+            avsp_call_fail(calls[i], &items[i].err);
+        else if (p->task.kind == AVSP_TASK_NONE)
+            nothing_found(p);
+        else
+            found(p);
+    }
 }
 
 static void give_back_later(struct avsp_work *work)
@@ -335,10 +366,10 @@ void avsp_parking_close(struct avsp_server *srv)
 
 const struct avsp_method avsp_park_method = {
     .path = "/com.avspl1t.CoordinatorService/GetTask",
-    .on_pool = true,
     .request_max_bytes = CLAIM_REQUEST_MAX_BYTES,
     .request = &com__avspl1t__get_task_message__descriptor,
-    .run = run_get_task,
+    .gathers = true,
+    .run = ask,
     .closed = on_closed,
     .freed = on_freed,
 };

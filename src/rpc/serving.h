@@ -18,6 +18,7 @@
 /// is 15,000 workers, and room for those who ask.
 #define AVSP_CALLS_MAX 50000
 
+struct avsp_gather;
 struct avsp_parking;
 struct avsp_watching;
 struct avsp_health;
@@ -32,6 +33,7 @@ struct avsp_server {
     struct avsp_queue queues[AVSP_QUEUES_MAX];
     unsigned n_queues;
     struct avsp_pool *pool;
+    struct avsp_gather *claims, *beats, *finishes;
     struct avsp_parking *parking;
     struct avsp_watching *watching;
     struct avsp_health *health;
@@ -57,9 +59,14 @@ enum avsp_code avsp_listen(struct avsp_server *srv, const struct avsp_server_opt
 // server_ops.c
 extern const struct avsp_method avsp_ops_methods[];
 extern const size_t avsp_ops_n_methods;
+/// Serve calls that came together.
+void avsp_ops_heartbeats(struct avsp_server *srv, struct avsp_call **calls, size_t n);
+void avsp_ops_finishes(struct avsp_server *srv, struct avsp_call **calls, size_t n);
 
 // server_park.c
 extern const struct avsp_method avsp_park_method;
+/// Asks for several at once.
+void avsp_parking_ask(struct avsp_server *srv, struct avsp_call **calls, size_t n);
 struct avsp_parking *avsp_parking_new(void);
 void avsp_parking_free(struct avsp_parking *parking);
 /// Asks up to @p n parked claims again.

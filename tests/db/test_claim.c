@@ -288,6 +288,25 @@ static void test_claim_passes_a_poisoned_job(void **state)
     assert_int_equal(get_job(fx, poisoned).state, AVSP_JOB_FAILED);
 }
 
+/// A cleanup that waits for another job's end stands in front of that very job's split, in another pool.
+static void test_a_cleanup_does_not_hide_the_job_that_it_waits_for(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    const char *canceled = submit(fx, "same");
+    ASSERT_OK(avsp_store_cancel(fx->store, canceled, &err), err);
+    (void)submit_and_split(fx, "other", 4);
+    for (int i = 0; i < 4; i++)
+        (void)claim(fx, "w"); // time goes on
+    const char *next = submit(fx, "same");
+    wait_ms(fx, 10000);
+    assert_string_equal(claim(fx, "w").job_id, next);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    ASSERT_OK(avsp_store_cancel(fx->store, next, &err), err);
+    wait_ms(fx, 10000);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_CLEANUP);
+}
+
 /// Claims whose answer was lost cost no attempt, but not without end.
 static void test_undelivered_claims(void **state)
 {
@@ -391,6 +410,7 @@ int main(void)
         TEST(test_clock_that_is_set_back),
         TEST(test_silent_workers_spend_attempts),
         TEST(test_claim_passes_a_poisoned_job),
+        TEST(test_a_cleanup_does_not_hide_the_job_that_it_waits_for),
         TEST(test_undelivered_claims),
         TEST(test_release_costs_nothing),
         TEST(test_waiting_encodes_are_counted),

@@ -248,6 +248,25 @@ static enum avsp_code authenticate(void *opaque, const struct avsp_credentials *
     return is_good ? AVSP_OK : avsp_err_set(err, AVSP_UNAUTHENTICATED, "another token");
 }
 
+static void claim_many(void *opaque, struct avsp_claim_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        items[i].rc = claim(opaque, items[i].claim, items[i].arena, &items[i].task, &items[i].err);
+}
+
+static void heartbeat_many(void *opaque, struct avsp_beat_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        items[i].rc = heartbeat(opaque, items[i].worker_id, items[i].task_id, items[i].token,
+                                &items[i].progress, &items[i].status, &items[i].err);
+}
+
+static void finish_many(void *opaque, struct avsp_finish_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        items[i].rc = finish(opaque, items[i].finish, &items[i].err);
+}
+
 const struct avsp_service_ops fake_ops = {
     .authenticate = authenticate,
     .submit = submit,
@@ -263,10 +282,10 @@ const struct avsp_service_ops fake_ops = {
     .delete_job = delete_job,
     .list_workers = list_workers,
     .drain = drain,
-    .claim = claim,
-    .heartbeat = heartbeat,
+    .claim_many = claim_many,
+    .heartbeat_many = heartbeat_many,
     .report = report,
-    .finish = finish,
+    .finish_many = finish_many,
     .release = release,
     .list_outputs = list_outputs,
 };

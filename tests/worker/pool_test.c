@@ -206,10 +206,29 @@ static enum avsp_code authenticate(void *opaque, const struct avsp_credentials *
     return AVSP_OK;
 }
 
+static void claim_many(void *opaque, struct avsp_claim_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        items[i].rc = claim(opaque, items[i].claim, items[i].arena, &items[i].task, &items[i].err);
+}
+
+static void heartbeat_many(void *opaque, struct avsp_beat_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        items[i].rc = heartbeat(opaque, items[i].worker_id, items[i].task_id, items[i].token,
+                                &items[i].progress, &items[i].status, &items[i].err);
+}
+
+static void finish_many(void *opaque, struct avsp_finish_item *items, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        items[i].rc = finish(opaque, items[i].finish, &items[i].err);
+}
+
 static const struct avsp_service_ops ops = {.authenticate = authenticate,
-                                            .claim = claim,
-                                            .heartbeat = heartbeat,
-                                            .finish = finish,
+                                            .claim_many = claim_many,
+                                            .heartbeat_many = heartbeat_many,
+                                            .finish_many = finish_many,
                                             .release = release};
 
 static struct avsp_mono test_deadline;
