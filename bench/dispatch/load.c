@@ -1,7 +1,7 @@
 /// The callers of bench/dispatch: threads that claim a task, finish it, and claim the next one, over gRPC, until so many are done.
 ///
-///     load prepare TARGET JOBS PIECES     submits jobs and splits them: each has so many pieces then
-///     load run TARGET CALLERS CYCLES      prints one line of JSON
+///     load prepare TARGET JOBS PIECES           submits jobs and splits them: each has so many pieces then
+///     load run TARGET CALLERS CYCLES SECONDS    prints one line of JSON, after so many cycles or seconds
 ///
 /// A task is finished with what an encode has to say: an init segment and a segment. Nothing is encoded.
 #include "rpc/client.h"
@@ -28,7 +28,7 @@ struct times {
 struct load {
     struct avsp_client *client;
     atomic_long left; ///< cycles to be begun
-    long n_cycles;
+    struct avsp_mono until;
 };
 
 struct caller {
@@ -202,7 +202,7 @@ static enum avsp_code cycle(struct caller *caller)
 static void *run_caller(void *opaque)
 {
     struct caller *caller = opaque;
-    while (atomic_fetch_sub(&caller->load->left, 1) > 0)
+    while (atomic_fetch_sub(&caller->load->left, 1) > 0 && !avsp_mono_passed(caller->load->until))
         if (cycle(caller) != AVSP_OK)
             break;
     return NULL;
@@ -236,11 +236,12 @@ static void say(const char *name, const struct caller *callers, size_t n_callers
     free(all.us);
 }
 
-static enum avsp_code run(struct avsp_client *client, long n_callers, long n_cycles,
+static enum avsp_code run(struct avsp_client *client, long n_callers, long n_cycles, long n_seconds,
                           struct avsp_err *err)
 {
     static struct caller callers[CALLERS_MAX];
-    struct load load = {.client = client, .n_cycles = n_cycles};
+    struct load load = {.client = client, .until = avsp_mono_in_ms(n_seconds * 1000)};
+    size_t n_done = 0;
     atomic_init(&load.left, n_cycles);
     const int64_t began_us = avsp_mono_now().us;
     for (long i = 0; i < n_callers; i++) {
@@ -257,9 +258,10 @@ static enum avsp_code run(struct avsp_client *client, long n_callers, long n_cyc
         pthread_join(callers[i].thread, NULL);
         if (callers[i].err.code != AVSP_OK)
             *err = callers[i].err;
+        n_done += callers[i].finishes.n;
     }
     const double seconds = (double)(avsp_mono_now().us - began_us) / 1e6;
-    printf("{\"cycles\": %ld, \"seconds\": %.3f, ", n_cycles, seconds);
+    printf("{\"cycles\": %zu, \"seconds\": %.3f, ", n_done, seconds);
     say("claim", callers, (size_t)n_callers, offsetof(struct caller, claims));
     printf(", ");
     say("finish", callers, (size_t)n_callers, offsetof(struct caller, finishes));
@@ -271,24 +273,29 @@ static enum avsp_code run(struct avsp_client *client, long n_callers, long n_cyc
     return err->code;
 }
 
+static int usage(void)
+{
+    fprintf(stderr, "usage: load prepare TARGET JOBS PIECES\n"
+                    "       load run TARGET CALLERS CYCLES SECONDS\n");
+    return 2;
+}
+
 int main(int argc, char **argv)
 {
     struct avsp_err err = {0};
-    int64_t a = 0;
-    int64_t b = 0;
-    if (argc != 5 || !avsp_parse_i64(argv[3], 1, CALLERS_MAX, &a) ||
-        !avsp_parse_i64(argv[4], 1, 10000000, &b)) {
-        fprintf(stderr,
-                "usage: load prepare TARGET JOBS PIECES | load run TARGET CALLERS CYCLES\n");
-        return 2;
-    }
+    int64_t counts[3] = {0};
+    const int n_counts = argc > 1 && strcmp(argv[1], "run") == 0 ? 3 : 2;
+    if (argc != 3 + n_counts)
+        return usage();
+    for (int i = 0; i < n_counts; i++)
+        if (!avsp_parse_i64(argv[3 + i], 1, i == 0 ? CALLERS_MAX : 10000000, &counts[i]))
+            return usage();
     struct avsp_client *client = avsp_client_new(argv[2], true, NULL, &err);
-    if (client != NULL && strcmp(argv[1], "prepare") == 0) {
-        for (int64_t i = 0; err.code == AVSP_OK && i < a; i++)
-            (void)!prepare_job(client, i, b, &err);
-    } else if (client != NULL) {
-        (void)!run(client, a, b, &err);
-    }
+    if (client != NULL && n_counts == 3)
+        (void)!run(client, counts[0], counts[1], counts[2], &err);
+    for (int64_t i = 0; client != NULL && n_counts == 2 && err.code == AVSP_OK && i < counts[0];
+         i++)
+        (void)!prepare_job(client, i, counts[1], &err);
     avsp_client_free(client);
     if (err.code != AVSP_OK)
         fprintf(stderr, "load: %s\n", err.text);

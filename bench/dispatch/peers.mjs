@@ -1,7 +1,7 @@
 // The two peers of bench/dispatch, each one task at a time for each caller, with an acknowledgement that is durable when it comes:
 //
 //   node peers.mjs pg-boss|graphile-worker prepare URL
-//   node peers.mjs pg-boss|graphile-worker run URL CALLERS CYCLES CONNECTIONS     prints one line of JSON
+//   node peers.mjs pg-boss|graphile-worker run URL CALLERS CYCLES SECONDS CONNECTIONS     prints one line of JSON
 //
 // Tasks are put in by bench/dispatch/run, with SQL, for their own ways of adding a million take minutes.
 import PgBoss from "pg-boss";
@@ -10,15 +10,16 @@ import { EventEmitter } from "node:events";
 
 const QUEUE = "bench";
 const [system, action, url, ...counts] = process.argv.slice(2);
-const [callers, cycles, connections] = counts.map(Number);
+const [callers, cycles, seconds, connections] = counts.map(Number);
+const until = Date.now() + (seconds || 0) * 1000;
 const milliseconds = (since) => Number(process.hrtime.bigint() - since) / 1e6;
 
 const claims = [];
 const finishes = [];
 const percentile = (values, p) => values.sort((a, b) => a - b)[Math.floor((values.length * p) / 100)];
 
-function report(seconds) {
-  const said = { cycles: finishes.length, seconds };
+function report(took) {
+  const said = { cycles: finishes.length, seconds: took };
   for (const [name, values] of Object.entries({ claim: claims, finish: finishes })) {
     said[`${name}_p50`] = percentile(values, 50);
     said[`${name}_p99`] = percentile(values, 99);
@@ -42,7 +43,7 @@ const pgBoss = {
     const boss = await this.open();
     let left = cycles;
     const caller = async () => {
-      while (left-- > 0) {
+      while (left-- > 0 && Date.now() < until) {
         const began = process.hrtime.bigint();
         const [job] = await boss.fetch(QUEUE);
         if (!job) throw new Error("no task was left");
@@ -77,12 +78,12 @@ const graphileWorker = {
       claims.push(milliseconds(asked.get(worker.workerId)));
       given.set(worker.workerId, process.hrtime.bigint());
     });
-    let seconds;
+    let took;
     events.on("job:complete", ({ worker }) => {
-      if (seconds !== undefined) return;
+      if (took !== undefined) return;
       finishes.push(milliseconds(given.get(worker.workerId)));
-      if (finishes.length < cycles) return;
-      seconds = milliseconds(began) / 1000;
+      if (finishes.length < cycles && Date.now() < until) return;
+      took = milliseconds(began) / 1000;
       over();
     });
     const runner = await runWorkers({
@@ -90,7 +91,7 @@ const graphileWorker = {
       logger: new Logger(() => () => {}), taskList: { [QUEUE]: () => {} },
     });
     await done;
-    report(seconds);
+    report(took);
     await runner.stop();
   },
 };
