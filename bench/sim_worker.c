@@ -20,6 +20,7 @@
 #define N_LIGHT 1
 #define STACK_BYTES ((size_t)256 << 10)
 #define CLAIM_WAIT_MS 40000
+#define CLAIM_JITTER_MS 15000
 #define CLAIM_SLACK_MS 10000
 #define CALL_MS 10000
 #define PAUSE_MS 100
@@ -134,7 +135,7 @@ static bool claim(struct runner *r, struct avsp_task *ret_task)
                                         : 1u << AVSP_TASK_SPLIT | 1u << AVSP_TASK_ENCODE},
         .own = true,
         .claim_id = claim_id,
-        .wait_ms = CLAIM_WAIT_MS,
+        .wait_ms = (uint32_t)(CLAIM_WAIT_MS - avsp_nonce_new() % CLAIM_JITTER_MS),
     };
     while (!w->sim->is_over) {
         struct avsp_err err = {0};

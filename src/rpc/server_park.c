@@ -11,6 +11,8 @@
 /// An answer is sent this long before the client's own deadline.
 #define ANSWER_MARGIN_MS 200
 #define WAIT_MAX_MS 60000
+/// Those whose time is over are looked for this often at most: there may be tens of thousands.
+#define TICK_MIN_US 20000
 #define TASK_ARENA_BYTES (64u << 20)
 #define CLAIM_REQUEST_MAX_BYTES (16 << 10)
 
@@ -137,6 +139,15 @@ static void reply_none(struct avsp_call *call, bool drain)
     Com__Avspl1t__Task none = COM__AVSPL1T__TASK__INIT;
     none.drain = drain;
     avsp_call_reply(call, &none.base);
+}
+
+/// Answers everything on a list linked by `next`.
+static void reply_none_to(struct parked *list)
+{
+    for (struct parked *p = list, *next; p != NULL; p = next) {
+        next = p->next;
+        reply_none(p->call, false);
+    }
 }
 
 /// What to do with a claim that found nothing.
@@ -335,16 +346,16 @@ struct avsp_mono avsp_parking_tick(struct avsp_server *srv, struct avsp_mono now
     for (struct parked *p = parking->head, *next; p != NULL; p = next) {
         next = p->next;
         if (p->due.us > now.us) {
-            due.us = AVSP_MIN(due.us, p->due.us);
+            due.us = AVSP_MAX(AVSP_MIN(due.us, p->due.us), now.us + TICK_MIN_US);
             continue;
         }
         take_out(parking, p);
-        p->is_last = true; // asked once more, for what another coordinator may have made ready
         *end = p;
         end = &p->next;
     }
     pthread_mutex_unlock(&parking->lock);
-    push_all(over);
+    // Not asked once more: the worker asks anew at once, and in a farm that has nothing to do that would be twice as much.
+    reply_none_to(over);
     return due;
 }
 
@@ -358,10 +369,7 @@ void avsp_parking_close(struct avsp_server *srv)
     for (struct parked *p = list; p != NULL; p = p->next)
         p->hand = HAND_ASKING;
     pthread_mutex_unlock(&parking->lock);
-    for (struct parked *p = list, *next; p != NULL; p = next) {
-        next = p->next;
-        reply_none(p->call, false);
-    }
+    reply_none_to(list);
 }
 
 const struct avsp_method avsp_park_method = {

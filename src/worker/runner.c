@@ -9,6 +9,8 @@
 /// Less than load balancers wait for an answer (60 s), and than a worker may be silent (AVSP_WORKER_AWAY_US): the less often an
 /// idle farm asks again, the better.
 #define CLAIM_WAIT_MS 40000
+/// Shorter by up to this: workers that began to wait together, when their coordinator came back, do not all ask again at once.
+#define CLAIM_JITTER_MS 15000
 /// For an answer to come once the wait is over.
 #define CLAIM_SLACK_MS 10000
 #define BACKOFF_FIRST_MS 100
@@ -87,7 +89,7 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
                    .kinds = runner->kinds},
         .own = true,
         .claim_id = claim_id,
-        .wait_ms = CLAIM_WAIT_MS,
+        .wait_ms = (uint32_t)(CLAIM_WAIT_MS - avsp_nonce_new() % CLAIM_JITTER_MS),
     };
     for (int64_t backoff_ms = BACKOFF_FIRST_MS;;
          backoff_ms = AVSP_MIN(backoff_ms * 2, BACKOFF_MAX_MS)) {
