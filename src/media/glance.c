@@ -23,6 +23,8 @@ void avsp_glance_at(struct avsp_glance *glance, const AVFrame *frame)
         glance->has_hdr10_plus = true;
     if (has(frame, AV_FRAME_DATA_DOVI_RPU_BUFFER) || has(frame, AV_FRAME_DATA_DOVI_METADATA))
         glance->has_dolby_vision = true;
+    if (has(frame, AV_FRAME_DATA_A53_CC))
+        glance->has_captions = true;
 }
 
 void avsp_glance_merge(struct avsp_glance *glance, const struct avsp_glance *other)
@@ -31,4 +33,5 @@ void avsp_glance_merge(struct avsp_glance *glance, const struct avsp_glance *oth
     glance->n_interlaced += other->n_interlaced;
     glance->has_hdr10_plus = glance->has_hdr10_plus || other->has_hdr10_plus;
     glance->has_dolby_vision = glance->has_dolby_vision || other->has_dolby_vision;
+    glance->has_captions = glance->has_captions || other->has_captions;
 }

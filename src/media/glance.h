@@ -1,5 +1,5 @@
 /// What the first decoded pictures of a source show that neither its container nor its packets tell: static HDR metadata,
-/// dynamic ones that will be left out, fields. A split decides by it once, for all its pieces. One thread at a time.
+/// dynamic ones and captions that will be left out, fields. A split decides by it once, for all its pieces. One thread at a time.
 #ifndef AVSP_MEDIA_GLANCE_H
 #define AVSP_MEDIA_GLANCE_H
 
@@ -16,6 +16,7 @@ struct avsp_glance {
     struct avsp_hdr hdr;
     bool has_hdr10_plus;   ///< SMPTE ST 2094-40
     bool has_dolby_vision; ///< reference processing units
+    bool has_captions;     ///< CEA-608 or 708, as ATSC A/53 puts them into pictures
 };
 
 void avsp_glance_init(struct avsp_glance *glance);

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import re
 
 import pytest
 from harness import media, playlists
@@ -51,9 +52,33 @@ def clips_at_hand():
             yield pytest.param(path, id=path.name, marks=[pytest.mark.full])
 
 
+def check_that_nothing_is_lost(build, source, done, folder):
+    """What ffprobe finds in the source is in the plan, and again in the presentation or in the warnings."""
+    told = json.loads(done.stdout)["warnings"]
+    plans = {s["index"]: s for s in json.loads(build.run("probe", "--json", source).stdout)["streams"]}
+    rows = json.loads(media.run(["ffprobe", "-v", "quiet", "-show_streams", "-of", "json", f"file:{source}"]).stdout)["streams"]
+    assert {int(row["index"]) for row in rows} == set(plans)
+    found = playlists.read(folder / "manifest.m3u8")
+    folders = {path.parent.name for path in (media.path for media in found.media.values())}
+    for row in rows:
+        stream = plans[row["index"]]
+        into = re.match(r"→ (AV1|AAC|WebVTT), ([vas]\d+)", stream["plan"])
+        if into is None:
+            assert stream["plan"].startswith("left out: "), stream
+            assert any(re.search(rf"(: |; ){row['index']} \w+, {row.get('codec_name', 'none')}\b", text) for text in told), \
+                f"{stream} in {told}"
+        elif into[2] not in folders:
+            assert any(f"track {row['index']}" in text for text in told), f"{stream}: neither in {folders} nor in {told}"
+        elif into[2][0] in "as":
+            entries = found.audio + found.subtitles
+            (entry,) = [e for e in entries if e.get("URI", found.variants[0]["URI"]).startswith(into[2] + "/")]
+            assert entry["LANGUAGE"] == stream["language"], f"{stream}: {entry}"
+
+
 @pytest.mark.parametrize("source", clips_at_hand())
 def test_a_real_clip(build, source, tmp_path):
-    build.encode(source, tmp_path / "out", "--preset", 12, "--segment-seconds", 2)
+    done = build.encode(source, tmp_path / "out", "--preset", 12, "--segment-seconds", 2, "--json")
+    check_that_nothing_is_lost(build, source, done, tmp_path / "out")
     manifest = tmp_path / "out/manifest.m3u8"
     wanted = media.source_times(source)
     result = media.relative_times(manifest)
@@ -67,3 +92,11 @@ def test_a_real_clip(build, source, tmp_path):
     assert media.warnings(manifest) == ""
     verified = json.loads(build.run("verify", "--json", tmp_path / "out").stdout)
     assert verified["findings"] == [] and verified["facts"]["frames"] == len(wanted)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("source", [pytest.param(p, id=p.name) for p in files_in("dev") if f"dev/{p.name}" not in FRAMES])
+def test_nothing_of_the_others_is_lost(build, source, tmp_path):
+    """Sound alone, and what nobody has counted the frames of."""
+    done = build.encode(source, tmp_path / "out", "--preset", 12, "--json")
+    check_that_nothing_is_lost(build, source, done, tmp_path / "out")
