@@ -198,14 +198,15 @@ class Server:
     def spawn(self, *args):
         log = open(self.folder / "log" / f"{args[0]}.out", "wb")
         with log:
-            self.processes.append(subprocess.Popen([*map(str, args)], env=self.env, stdin=subprocess.DEVNULL, stdout=log,
+            # Whoever is killed takes it with him.
+            self.processes.append(subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *map(str, args)], env=self.env, stdin=subprocess.DEVNULL, stdout=log,
                                                    stderr=log, start_new_session=True))
 
     def wait(self, what, is_there):
         while not is_there():
             for process in self.processes:
                 if process.poll() is not None:
-                    raise RuntimeError(f"{process.args[0]} ended with {process.returncode}\n{self.logs()}")
+                    raise RuntimeError(f"{process.args[3]} ended with {process.returncode}\n{self.logs()}")
             if time.monotonic() > self.ends:
                 raise RuntimeError(f"{what} did not come up within {SECONDS} s\n{self.logs()}")
             time.sleep(0.05)

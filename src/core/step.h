@@ -1,7 +1,7 @@
 /// What a worker (or the client) asks of avspl1t-media, and what the child says back.
 ///
 /// The child is started with no arguments, an empty environment and three descriptors:
-///   0  the input: an open file, read by position (never by name)
+///   0  the input: an open file, read by position (never by name), or a socket over which ranges are asked for (util/ranges.h)
 ///   2  standard error: libav's log, kept as the tail of a failure report
 ///   3  a stream socket: the request line goes in, report lines come out (core/record.h)
 /// Its working folder is the attempt's own; it writes its output files there, and names them in reports.

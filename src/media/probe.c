@@ -11,7 +11,6 @@
 
 #include <inttypes.h>
 #include <libavutil/pixdesc.h>
-#include <sys/stat.h>
 
 #define TEXT_MAX_BYTES 4096
 
@@ -77,19 +76,18 @@ static uint32_t estimate_segments(const struct probe *probe, int64_t duration_us
     return (uint32_t)AVSP_MIN(n, (int64_t)AVSP_SEGMENTS_MAX);
 }
 
-static enum avsp_code report_input(const struct probe *probe, int input_fd, struct avsp_err *err)
+static enum avsp_code report_input(const struct probe *probe, struct avsp_err *err)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) libraries;
     avsp_buf_init(&libraries, AVSP_TEXT_MAX_BYTES);
     avsp_libraries_text(&libraries);
-    struct stat st;
-    bool known = fstat(input_fd, &st) == 0;
+    int64_t bytes = avio_size(probe->source.ctx->pb);
     int64_t duration_us = AVSP_MAX(probe->source.ctx->duration, (int64_t)0); // NOPTS is negative
     struct avsp_report report = {
         .kind = AVSP_REPORT_INPUT,
         .input = {.format = probe->source.ctx->iformat->name,
                   .duration_us = duration_us,
-                  .bytes = known ? (uint64_t)st.st_size : 0,
+                  .bytes = bytes > 0 ? (uint64_t)bytes : 0,
                   .n_segments = estimate_segments(probe, duration_us),
                   .libraries = avsp_buf_text(&libraries)},
     };
@@ -205,7 +203,7 @@ enum avsp_code avsp_probe_run(int input_fd, const struct avsp_step *step, struct
         *err = probe.obstacle; // this machine's fault, not the file's
         return rc;
     }
-    rc = report_input(&probe, input_fd, err);
+    rc = report_input(&probe, err);
     for (unsigned i = 0; i < probe.source.ctx->nb_streams && rc == AVSP_OK; i++)
         rc = report_stream(&probe, probe.source.ctx->streams[i], err);
     return rc;

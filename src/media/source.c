@@ -4,6 +4,7 @@
 #include "media/averr.h"
 #include "media/tracks.h"
 #include "util/fd.h"
+#include "util/ranges.h"
 
 #include <errno.h>
 #include <libavutil/avstring.h>
@@ -24,7 +25,8 @@
 
 /// A window of a file as an AVIOContext: from `base` to the end, position 0 being `base`.
 struct avsp_source_io {
-    int fd; ///< borrowed
+    int fd;        ///< borrowed
+    bool by_range; ///< it is a socket, over which ranges are asked for
     int64_t base;
     int64_t pos;
     int64_t size;
@@ -36,7 +38,9 @@ static int io_read(void *opaque, uint8_t *bytes, int len)
     struct avsp_source_io *io = opaque;
     ssize_t n = -1;
     do {
-        n = pread(io->fd, bytes, (size_t)len, io->base + io->pos);
+        n = io->by_range
+                ? avsp_ranges_read(io->fd, bytes, (size_t)len, (uint64_t)(io->base + io->pos))
+                : pread(io->fd, bytes, (size_t)len, io->base + io->pos);
     } while (n < 0 && errno == EINTR);
     if (n < 0)
         return AVERROR(errno);
@@ -97,7 +101,11 @@ static struct avsp_source_io *io_new(int fd, int64_t base, struct avsp_err *err)
         avsp_err_set(err, AVSP_INVALID, "the input is a folder, not a file");
         return NULL;
     }
-    if (st.st_size <= base) {
+    const bool by_range = S_ISSOCK(st.st_mode);
+    uint64_t bytes = (uint64_t)st.st_size;
+    if (by_range && avsp_ranges_size(fd, &bytes, err) != AVSP_OK)
+        return NULL;
+    if ((int64_t)bytes <= base) {
         avsp_err_set(err, AVSP_CORRUPT, base == 0 ? "the file is empty" : "the piece is empty");
         return NULL;
     }
@@ -112,7 +120,8 @@ static struct avsp_source_io *io_new(int fd, int64_t base, struct avsp_err *err)
     }
     io->fd = fd;
     io->base = base;
-    io->size = st.st_size - base;
+    io->by_range = by_range;
+    io->size = (int64_t)bytes - base;
     struct avsp_source_io *taken = io;
     io = NULL;
     return taken;

@@ -52,8 +52,9 @@ struct avsp_backend {
 struct avsp_reader {
     const struct avsp_backend *backend;
     uint64_t bytes;
-    int fd;     ///< -1 where the storage system has none
-    char *name; ///< for errors
+    int fd;       ///< -1 where the storage system has none
+    bool is_sure; ///< see avsp_reader_is_sure
+    char *name;   ///< for errors
 };
 
 extern const struct avsp_backend avsp_local_backend;

@@ -78,6 +78,7 @@ static struct avsp_reader *local_open(struct avsp_storage *store, const struct a
     *reader = (struct avsp_reader){.backend = &avsp_local_backend,
                                    .bytes = (uint64_t)st.st_size,
                                    .fd = avsp_fd_take(&fd),
+                                   .is_sure = true,
                                    .name = name};
     return reader;
 }

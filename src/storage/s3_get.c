@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define WINDOW_FIRST_BYTES ((size_t)256 << 10) ///< that a read fetches at least
-#define WINDOW_MAX_BYTES ((size_t)4 << 20)     ///< when one follows another
+#define WINDOW_MAX_BYTES ((size_t)8 << 20)     ///< when one follows another
 #define BLOCK_BYTES ((size_t)1 << 20)
 #define RANGE_TEXT_BYTES 64
 #define MIB ((uint64_t)1 << 20)
@@ -257,6 +257,18 @@ static enum avsp_code look(struct reader *r, struct avsp_err *err)
     return rc == AVSP_OK ? check_window(r, err) : rc;
 }
 
+/// Notes whether the way to the store is a safe one.
+static enum avsp_code look_at_way(struct reader *r, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct avsp_s3_target target;
+    avsp_arena_init(&arena, AVSP_S3_ARENA_BYTES);
+    enum avsp_code rc = avsp_s3_target(r->s3, &r->at, &arena, &target, err);
+    if (rc == AVSP_OK)
+        r->base.is_sure = target.endpoint.tls;
+    return rc == AVSP_OK ? AVSP_OK : avsp_err_wrap(err, "%s", r->base.name);
+}
+
 struct avsp_reader *avsp_s3_open(struct avsp_storage *store, const struct avsp_location *file,
                                  struct avsp_err *err)
 {
@@ -274,6 +286,8 @@ struct avsp_reader *avsp_s3_open(struct avsp_storage *store, const struct avsp_l
         r->base.name = NULL;
         rc = avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
     }
+    if (rc == AVSP_OK)
+        rc = look_at_way(r, err);
     if (rc == AVSP_OK)
         rc = look(r, err);
     if (rc == AVSP_OK)

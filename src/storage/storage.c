@@ -118,6 +118,11 @@ int avsp_reader_fd(const struct avsp_reader *reader)
     return reader->fd;
 }
 
+bool avsp_reader_is_sure(const struct avsp_reader *reader)
+{
+    return reader->is_sure;
+}
+
 enum avsp_code avsp_reader_read(struct avsp_reader *reader, uint64_t offset, void *ret_bytes,
                                 size_t len, size_t *ret_len, struct avsp_err *err)
 {

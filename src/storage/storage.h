@@ -67,6 +67,10 @@ uint64_t avsp_reader_bytes(const struct avsp_reader *reader);
 /// none (then the file must be fetched first).
 int avsp_reader_fd(const struct avsp_reader *reader);
 
+/// Is what avsp_reader_read gives certain to be what is stored? Not where bytes come without TLS and only all of a file has a sum:
+/// then avsp_reader_fetch is, which checks it.
+bool avsp_reader_is_sure(const struct avsp_reader *reader);
+
 /// Reads a range; short only at the end of the file.
 enum avsp_code avsp_reader_read(struct avsp_reader *reader, uint64_t offset, void *ret_bytes,
                                 size_t len, size_t *ret_len, struct avsp_err *err) AVSP_CHECKED;

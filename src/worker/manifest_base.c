@@ -81,7 +81,7 @@ static enum avsp_code take_report(void *opaque, const struct avsp_report *report
 static enum avsp_code measure(struct avsp_run *run, const struct avsp_location *file,
                               struct avsp_playlist_part *part, struct avsp_err *err)
 {
-    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.own_fd = -1};
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.serving = {.fd = -1}, .own_fd = -1};
     enum avsp_code rc = avsp_input_open(run, file, &input, err);
     if (rc == AVSP_OK)
         rc = avsp_input_fetch(run, &input, 0, err);

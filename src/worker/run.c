@@ -11,6 +11,8 @@
 
 /// A step that says nothing for so long hangs: even one frame at the slowest preset takes seconds.
 #define SILENCE_MS (10 * 60 * 1000)
+/// A smaller input is copied: it is there at once, and checked.
+#define STREAM_MIN_BYTES ((uint64_t)32 << 20)
 /// Without a limit on temporary storage: larger than any sane piece or segment.
 #define FILE_MAX_BYTES ((uint64_t)64 << 30)
 
@@ -84,8 +86,11 @@ enum avsp_code avsp_input_open(struct avsp_run *run, const struct avsp_location 
     struct avsp_reader *reader = avsp_storage_open(run->worker->storage, file, err);
     if (reader == NULL)
         return err->code;
-    *ret_input = (struct avsp_input){
-        .reader = reader, .own_fd = -1, .fd = -1, .bytes = avsp_reader_bytes(reader)};
+    *ret_input = (struct avsp_input){.reader = reader,
+                                     .serving = {.fd = -1},
+                                     .own_fd = -1,
+                                     .fd = -1,
+                                     .bytes = avsp_reader_bytes(reader)};
     return AVSP_OK;
 }
 
@@ -101,8 +106,26 @@ enum avsp_code avsp_input_fetch(struct avsp_run *run, struct avsp_input *input, 
     return input->fd < 0 ? fetch(run, input, err) : AVSP_OK;
 }
 
+enum avsp_code avsp_input_stream(struct avsp_run *run, struct avsp_input *input,
+                                 uint64_t more_bytes, struct avsp_err *err)
+{
+    uint64_t limit = run->worker->config->work_bytes;
+    bool has_room = limit == 0 || input->bytes <= limit - AVSP_MIN(more_bytes, limit);
+    if (avsp_reader_fd(input->reader) >= 0 || (input->bytes < STREAM_MIN_BYTES && has_room) ||
+        (!avsp_reader_is_sure(input->reader) && has_room))
+        return avsp_input_fetch(run, input, more_bytes, err);
+    if (!avsp_slots_reserve(&run->worker->slots, more_bytes,
+                            (struct avsp_slots_waiter){avsp_run_should_stop, run},
+                            &run->reserved_bytes))
+        return avsp_run_stopped(run, err);
+    enum avsp_code rc = avsp_serving_start(&input->serving, input->reader, err);
+    input->fd = input->serving.fd;
+    return rc;
+}
+
 void avsp_input_close(struct avsp_input *input)
 {
+    avsp_serving_stop(&input->serving);
     avsp_reader_close(input->reader);
     avsp_fd_cleanup(&input->own_fd);
     input->reader = NULL;

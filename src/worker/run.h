@@ -2,6 +2,7 @@
 #ifndef AVSP_WORKER_RUN_H
 #define AVSP_WORKER_RUN_H
 
+#include "storage/serve.h"
 #include "util/log.h"
 #include "worker/child.h"
 #include "worker/worker.h"
@@ -40,9 +41,10 @@ enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err
 /// The task is nearly done, or needs no slot any more: another may be claimed. Any number of times.
 void avsp_run_nearly_done(struct avsp_run *run);
 
-/// The input for the child: the file itself where storage has a descriptor for it, else a fetched copy.
+/// The input for the child: the file itself where storage has a descriptor for it, else a fetched copy, or ranges of it.
 struct avsp_input {
     struct avsp_reader *reader;
+    struct avsp_serving serving;
     int own_fd; ///< of the copy; -1 = there is none
     int fd;     ///< for the child; borrowed from one of the two
     uint64_t bytes;
@@ -56,6 +58,11 @@ enum avsp_code avsp_input_open(struct avsp_run *run, const struct avsp_location 
 /// all at once, so that two tasks never wait for each other. @return OK; LIMIT no room for a copy; CANCELED; as storage.
 enum avsp_code avsp_input_fetch(struct avsp_run *run, struct avsp_input *input, uint64_t more_bytes,
                                 struct avsp_err *err) AVSP_CHECKED;
+
+/// The same for a task that reads its input once, front to back: of a large one it gets ranges as it goes, and no copy is made,
+/// where what comes so is certain, or a copy would find no room. After the step: avsp_serving_end(&input->serving, rc, err).
+enum avsp_code avsp_input_stream(struct avsp_run *run, struct avsp_input *input,
+                                 uint64_t more_bytes, struct avsp_err *err) AVSP_CHECKED;
 void avsp_input_close(struct avsp_input *input);
 
 /// Runs a media step with the limits of the configuration. @param report as struct avsp_child's, `opaque` is the run.

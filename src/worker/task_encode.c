@@ -169,7 +169,7 @@ static enum avsp_code report_most(struct avsp_run *run, struct avsp_err *err)
 
 enum avsp_code avsp_task_encode(struct avsp_run *run, struct avsp_err *err)
 {
-    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.own_fd = -1};
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.serving = {.fd = -1}, .own_fd = -1};
     enum avsp_code rc = avsp_input_open(run, &run->task->input, &input, err);
     // A shared file system may show a new file late, and a piece that is gone for good fails its last attempt soon enough.
     if (rc == AVSP_NOT_FOUND)

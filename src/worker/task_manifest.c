@@ -209,7 +209,7 @@ static enum avsp_code check_unasked(struct avsp_run *run, const char *name,
     enum avsp_code rc = avsp_location_join(run->arena, &run->task->output, name, &file, err);
     if (rc != AVSP_OK || run->task->overwrite)
         return rc;
-    struct avsp_input AVSP_CLEANUP(avsp_input_close) there = {.own_fd = -1};
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) there = {.serving = {.fd = -1}, .own_fd = -1};
     rc = avsp_input_open(run, &file, &there, err);
     if (rc != AVSP_OK)
         return rc == AVSP_NOT_FOUND ? AVSP_OK : rc;

@@ -75,7 +75,7 @@ static enum avsp_code take_report(void *opaque, const struct avsp_report *report
     }
 }
 
-static enum avsp_code split(struct avsp_run *run, const struct avsp_input *input,
+static enum avsp_code split(struct avsp_run *run, struct avsp_input *input,
                             const struct avsp_location *work, struct avsp_err *err)
 {
     struct avsp_step step = {
@@ -91,6 +91,7 @@ static enum avsp_code split(struct avsp_run *run, const struct avsp_input *input
     avsp_piece_batch_init(&batch, work);
     run->batch = &batch;
     enum avsp_code rc = avsp_run_step(run, &step, input->fd, take_report, err);
+    rc = avsp_serving_end(&input->serving, rc, err);
     if (rc == AVSP_OK)
         rc = avsp_piece_batch_flush(&batch, run, err);
     run->batch = NULL;
@@ -111,7 +112,7 @@ static uint64_t room(const struct avsp_run *run, uint64_t input_bytes)
 /// only piece: one encode takes it whole.
 static enum avsp_code pass_on(struct avsp_run *run, struct avsp_err *err)
 {
-    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.own_fd = -1};
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.serving = {.fd = -1}, .own_fd = -1};
     if (avsp_input_open(run, &run->task->input, &input, err) != AVSP_OK)
         return avsp_err_wrap(err, "read the input");
     run->files = avsp_arena_array(run->arena, 1, sizeof *run->files);
@@ -135,10 +136,10 @@ enum avsp_code avsp_task_split(struct avsp_run *run, struct avsp_err *err)
         rc = avsp_err_wrap(err, "the work folder cannot be written");
     if (rc != AVSP_OK)
         return rc;
-    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.own_fd = -1};
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.serving = {.fd = -1}, .own_fd = -1};
     rc = avsp_input_open(run, &run->task->input, &input, err);
     if (rc == AVSP_OK)
-        rc = avsp_input_fetch(run, &input, room(run, input.bytes), err);
+        rc = avsp_input_stream(run, &input, room(run, input.bytes), err);
     if (rc == AVSP_CANCELED)
         return rc;
     return rc == AVSP_OK ? split(run, &input, &work, err) : avsp_err_wrap(err, "read the input");

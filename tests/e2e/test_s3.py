@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from harness import base, browser, playlists
+from harness import base, browser, clips, playlists
 from harness.base import pb
 from harness.programs import fingerprint, wait_until
 from harness.s3 import Bucket, finish, submit
@@ -295,3 +295,39 @@ def test_an_uploaded_film_is_encoded_and_plays_on_another_site(farm, s3, bucket,
     finally:
         player.close()
         site.close()
+
+
+@pytest.fixture(scope="module")
+def large(clip, tmp_path_factory):
+    """More than is copied where that can be avoided; its index is at its end."""
+    path = tmp_path_factory.mktemp("large") / "large.mov"
+    clips.ffmpeg("-t", 4, "-i", clip("open-gop").path, "-f", "lavfi", "-i", "color=gray:size=640x360:rate=30:duration=4",
+                 "-map", "0", "-map", "1", "-c", "copy", "-c:v:1", "rawvideo", "-pix_fmt:v:1", "yuv420p", "-disposition:v:1", "0",
+                 path)
+    assert path.stat().st_size > 36 << 20
+    assert path.read_bytes().rindex(b"moov") > 36 << 20
+    return path
+
+
+def test_a_large_source_is_read_by_range_where_no_copy_finds_room(farm, s3, large, tmp_path):
+    asked = []
+
+    def note(request, _):
+        if request.kind == "get" and request.path.endswith(".mov"):
+            asked.append(request.header("range"))
+        return "cut-down" if len(asked) == 3 else None
+
+    with faulty_s3.Proxy(s3.http_port, note) as proxy:
+        bucket = Bucket(s3, endpoint=proxy.url)
+        bucket.put("in.mov", large)
+        coordinator = farm.coordinator()
+        farm.worker(coordinator.address, "--work-limit", "30M", slots=2)
+        job = submit(farm, coordinator.address, bucket.url("in.mov"), bucket.url("out"), *OPTIONS, env=bucket.env)
+        here = submit(farm, coordinator.address, large, tmp_path / "out", *OPTIONS, env=bucket.env)
+        finish(farm, coordinator.address, job)
+        finish(farm, coordinator.address, here)
+        assert proxy.spoilt["cut-down"] == 1
+    assert bucket.fingerprint("out") == fingerprint(tmp_path / "out")
+    # Its index came before its middle.
+    offsets = [int(re.match(r"bytes=(\d+)-", r)[1]) for r in asked]
+    assert max(offsets) > 36 << 20 and offsets.index(max(offsets)) < len(offsets) - 1, offsets
