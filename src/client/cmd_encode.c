@@ -11,7 +11,10 @@
 #include "client/report.h"
 #include "client/room.h"
 #include "client/stack.h"
+#include "client/stores.h"
+#include "storage/sha256.h"
 #include "util/fd.h"
+#include "util/folders.h"
 #include "util/parse.h"
 
 #include <errno.h>
@@ -36,6 +39,10 @@ struct encode {
     struct avsp_arena arena;
     struct avsp_job_spec spec;
     struct avsp_identity asked;
+    struct avsp_storage *store;        ///< for what is in S3
+    struct avsp_location asked_output; ///< with its credentials
+    const char
+        *home; ///< of what is kept: OUTPUT, or where that is in S3 a folder that stands for it
     struct avsp_place place;
     struct avsp_stack stack;
     struct avsp_mono room_at; ///< when the disk is looked at next
@@ -231,12 +238,13 @@ static void say_how_to_go_on(const struct encode *encode, const char *what)
     avsp_cmd_say("%s%s: the same command goes on from there; --restart begins anew", what, at);
 }
 
-static int conclude(const struct encode *encode, enum outcome outcome, bool kept,
+static int conclude(struct encode *encode, enum outcome outcome, bool kept,
                     const struct avsp_err *err)
 {
     int status = AVSP_EXIT_FAILED;
     if (outcome == INTERRUPTED && !kept)
-        avsp_cmd_say("interrupted: nothing was left in %s", encode->spec.output.path);
+        avsp_cmd_say("interrupted: nothing was left in %s",
+                     avsp_location_show(&encode->arena, &encode->spec.output));
     else if (outcome == BROKEN || (outcome == OVER && encode->follow_err.code != AVSP_OK))
         avsp_cmd_say("%s", outcome == BROKEN ? err->text : encode->follow_err.text);
     if (outcome == OVER && encode->follow_err.code == AVSP_OK) {
@@ -270,6 +278,8 @@ static enum avsp_code open_fds(struct encode *encode, struct avsp_err *err)
 static enum avsp_code make_input_plain(struct encode *encode, struct avsp_err *err)
 {
     const char *path = encode->spec.input.path;
+    if (encode->spec.input.kind == AVSP_LOCATION_S3)
+        return AVSP_OK;
     bool is_plain = avsp_utf8_is_valid(path);
     for (const char *c = path; is_plain && *c != '\0'; c++)
         is_plain = (unsigned char)*c >= 0x20 && *c != 0x7f;
@@ -284,14 +294,24 @@ static enum avsp_code make_input_plain(struct encode *encode, struct avsp_err *e
     return AVSP_OK;
 }
 
+/// The worker is started by us: it has the same credentials by itself, and none need to be stored.
+static void keep_keys_back(struct avsp_location *place)
+{
+    if (place->kind != AVSP_LOCATION_S3)
+        return;
+    place->access_key_id = "";
+    avsp_location_blank(place);
+}
+
 /// Fills what only this command knows of the job, and checks it.
 static enum avsp_code complete_spec(struct encode *encode, struct avsp_err *err)
 {
     enum avsp_code rc = make_input_plain(encode, err);
     if (rc != AVSP_OK)
         return rc;
-    encode->spec.work = encode->spec.output;
-    encode->spec.work.path = encode->place.work;
+    encode->spec.work = avsp_location_fs(encode->place.work);
+    keep_keys_back(&encode->spec.input);
+    keep_keys_back(&encode->spec.output);
     // The same key gives the same job, with all that it has done.
     encode->spec.idempotency_key = encode->place.priv.identity.key;
     return avsp_job_spec_check(&encode->spec, &encode->arena, err);
@@ -322,6 +342,12 @@ static void leave(struct encode *encode, bool keep, bool is_finished)
         avsp_place_keep(&encode->place);
     else
         avsp_place_close(&encode->place, is_finished);
+    if (encode->spec.output.kind != AVSP_LOCATION_S3)
+        return;
+    if (!keep && !is_finished)
+        avsp_stores_undo(encode->store, &encode->asked_output);
+    if (!keep)
+        rmdir(encode->home);
 }
 
 /// From here on there are traces in OUTPUT.
@@ -329,7 +355,7 @@ static int encode_in_place(struct encode *encode)
 {
     struct avsp_err err = {0};
     enum avsp_code rc =
-        avsp_place_open(&encode->place, encode->spec.output.path, &encode->asked,
+        avsp_place_open(&encode->place, encode->home, &encode->asked,
                         avsp_cli_flag(encode->args, "restart"), &encode->arena, &err);
     if (rc != AVSP_OK)
         return avsp_cmd_fail(&err);
@@ -352,14 +378,44 @@ static int encode_in_place(struct encode *encode)
     return conclude(encode, outcome, keep, &err);
 }
 
-static enum avsp_code check_locations(const struct encode *encode, struct avsp_err *err)
+/// Completes what is in S3, and looks whether it can be used.
+static enum avsp_code look_into_stores(struct encode *encode, struct avsp_err *err)
 {
-    const struct avsp_job_spec *spec = &encode->spec;
-    if (spec->input.kind != AVSP_LOCATION_FS || spec->output.kind != AVSP_LOCATION_FS ||
-        spec->work.kind == AVSP_LOCATION_S3)
+    struct avsp_job_spec *spec = &encode->spec;
+    if (spec->work.kind == AVSP_LOCATION_S3)
         return avsp_err_set(err, AVSP_INVALID,
-                            "encode takes local files and folders: for s3:// use submit");
-    return AVSP_OK;
+                            "--work: encode keeps its pieces on this machine: name a local folder");
+    encode->store = avsp_stores_open(err);
+    if (encode->store == NULL)
+        return err->code;
+    enum avsp_code rc =
+        avsp_stores_complete(encode->store, encode->args, true, &encode->arena, spec, err);
+    if (rc == AVSP_OK)
+        rc = avsp_stores_check(encode->store, &encode->arena, spec, err);
+    encode->asked_output = spec->output;
+    return rc;
+}
+
+/// Where what is kept is at home.
+static enum avsp_code find_home(struct encode *encode, struct avsp_err *err)
+{
+    const struct avsp_location *output = &encode->spec.output;
+    char hash[AVSP_SHA256_HEX_BYTES];
+    const char *state = "";
+    encode->home = output->path;
+    if (output->kind != AVSP_LOCATION_S3)
+        return AVSP_OK;
+    const char *name = avsp_arena_printf(&encode->arena, "%s\n%s\n%s", output->endpoint,
+                                         output->bucket, output->path);
+    if (name == NULL)
+        return avsp_arena_failed(&encode->arena, err);
+    enum avsp_code rc = avsp_sha256_hex(name, strlen(name), hash, err);
+    if (rc == AVSP_OK)
+        rc = avsp_folder_state(&encode->arena, &state, err);
+    if (rc != AVSP_OK)
+        return rc;
+    encode->home = avsp_arena_printf(&encode->arena, "%s/s3-%.16s", state, hash);
+    return encode->home != NULL ? AVSP_OK : avsp_arena_failed(&encode->arena, err);
 }
 
 /// A file that is no video is refused before anything is made; of one that is, notes what it is.
@@ -368,13 +424,13 @@ static enum avsp_code look_into_input(struct encode *encode, struct avsp_err *er
     struct avsp_probed probed;
     const char *log = "";
     enum avsp_code rc = avsp_media_child_probe(
-        encode->spec.input.path, encode->spec.segment_seconds, &encode->spec.picture,
+        encode->store, &encode->spec.input, encode->spec.segment_seconds, &encode->spec.picture,
         &encode->spec.choice, &encode->job_arena, &probed, &log, err);
     if (rc != AVSP_OK && avsp_cli_flag(encode->args, "verbose") && log[0] != '\0')
         fputs(log, stderr);
     if (rc == AVSP_OK)
-        rc = avsp_identity_of(&encode->spec, probed.input.libraries, &encode->arena, &encode->asked,
-                              err);
+        rc = avsp_identity_of(&encode->spec, encode->store, probed.input.libraries, &encode->arena,
+                              &encode->asked, err);
     avsp_arena_clear(&encode->job_arena);
     return rc;
 }
@@ -384,7 +440,9 @@ static enum avsp_code prepare(struct encode *encode, struct avsp_err *err)
     int64_t ignored = 0;
     enum avsp_code rc = avsp_cmd_read_spec(encode->args, &encode->arena, &encode->spec, err);
     if (rc == AVSP_OK)
-        rc = check_locations(encode, err);
+        rc = look_into_stores(encode, err);
+    if (rc == AVSP_OK)
+        rc = find_home(encode, err);
     if (rc == AVSP_OK && avsp_cli_str(encode->args, "slots") != NULL)
         rc = avsp_cli_i64(encode->args, "slots", 1, SLOTS_MAX, &ignored, err);
     if (rc == AVSP_OK)
@@ -396,6 +454,7 @@ static void encode_deinit(struct encode *encode)
 {
     avsp_fd_cleanup(&encode->signal_fd);
     avsp_fd_cleanup(&encode->over_fd);
+    avsp_storage_free(encode->store);
     avsp_arena_deinit(&encode->job_arena);
     avsp_arena_deinit(&encode->arena);
 }

@@ -4,6 +4,7 @@
 #include "client/location.h"
 #include "client/media_child.h"
 #include "client/progress.h"
+#include "client/stores.h"
 #include "util/buf.h"
 
 #include <inttypes.h>
@@ -66,21 +67,21 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
         avsp_cmd_read_picture(args, &picture, &err) != AVSP_OK ||
         avsp_cmd_location(&arena, args->args[0], &input, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
-    if (input.kind != AVSP_LOCATION_FS) {
-        avsp_cmd_say("%s: probe looks into local files only", args->args[0]);
-        return AVSP_EXIT_USAGE;
-    }
+    struct avsp_storage *AVSP_CLEANUP(avsp_stores_cleanup) store = avsp_stores_open(&err);
+    if (store == NULL || avsp_storage_lend(store, &input, true, &arena, &err) != AVSP_OK)
+        return avsp_cmd_fail(&err);
+    const char *shown = avsp_location_show(&arena, &input);
     struct avsp_probed probed;
     const char *log = "";
-    enum avsp_code rc = avsp_media_child_probe(input.path, (int32_t)segment_seconds, &picture,
+    enum avsp_code rc = avsp_media_child_probe(store, &input, (int32_t)segment_seconds, &picture,
                                                &choice, &arena, &probed, &log, &err);
     if (avsp_cli_flag(args, "verbose") && log[0] != '\0')
         fputs(log, stderr);
     if (rc == AVSP_OK)
         rc = avsp_cli_flag(args, "json")
-                 ? avsp_cmd_json_probe(input.path, &probed.input, probed.streams, probed.n_streams,
+                 ? avsp_cmd_json_probe(shown, &probed.input, probed.streams, probed.n_streams,
                                        probed.warnings, probed.n_warnings, &err)
-                 : print_text(input.path, &probed, segment_seconds, &err);
+                 : print_text(shown, &probed, segment_seconds, &err);
     if (rc != AVSP_OK) {
         avsp_cmd_say("%s", err.text);
         return rc == AVSP_INTERNAL || rc == AVSP_TIMEOUT ? AVSP_EXIT_FAILED : AVSP_EXIT_USAGE;

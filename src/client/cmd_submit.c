@@ -57,7 +57,8 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     struct avsp_storage *AVSP_CLEANUP(avsp_stores_cleanup) store = avsp_stores_open(&err);
     if (store == NULL || avsp_cmd_read_spec(args, &arena, &spec, &err) != AVSP_OK ||
         read_more(args, &arena, &spec, &err) != AVSP_OK ||
-        avsp_stores_complete(store, args, &arena, &spec, &err) != AVSP_OK ||
+        avsp_stores_complete(store, args, !avsp_cli_flag(args, "no-credentials"), &arena, &spec,
+                             &err) != AVSP_OK ||
         avsp_job_spec_check(&spec, &arena, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
     // A key makes the call safe to repeat; without one of the caller's, each submit is a job of its own.
@@ -68,7 +69,8 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     // With a key the job may have been done by an earlier call: then its id is the answer.
     if (key == NULL && refuse_taken(&spec, &arena, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
-    if (key == NULL && avsp_stores_check(store, args, &arena, &spec, &err) != AVSP_OK)
+    if (key == NULL && !avsp_cli_flag(args, "no-check") &&
+        avsp_stores_check(store, &arena, &spec, &err) != AVSP_OK)
         return avsp_cmd_fail_place(&err);
     if (avsp_stores_upload(store, args, &arena, &spec, &err) != AVSP_OK)
         return avsp_cmd_fail_place(&err);

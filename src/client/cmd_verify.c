@@ -28,7 +28,8 @@ int avsp_cmd_verify(const struct avsp_cli_parsed *args)
         rc = found.sticky != AVSP_OK ? avsp_err_set(&err, AVSP_NO_MEMORY, "memory ran out") : rc;
     if (rc == AVSP_OK)
         rc = avsp_cli_flag(args, "json")
-                 ? avsp_cmd_json_verify(presentation.folder.path, fast, &v, &err)
+                 ? avsp_cmd_json_verify(avsp_location_show(&arena, &presentation.folder), fast, &v,
+                                        &err)
                  : avsp_verify_print(&v, fast, &err);
     if (rc != AVSP_OK) {
         avsp_cmd_say("%s", err.text);

@@ -51,6 +51,39 @@ static enum avsp_code hash_input(int fd, uint64_t bytes, char ret_hash[AVSP_SHA2
     return rc == AVSP_OK ? avsp_sha256_hex(both, n_head + n_tail, ret_hash, err) : rc;
 }
 
+/// The same of an object in S3.
+static enum avsp_code look_at_stored(struct avsp_storage *store, const struct avsp_location *input,
+                                     struct avsp_arena *arena, struct avsp_identity *identity,
+                                     struct avsp_err *err)
+{
+    struct avsp_stat st = {0};
+    char hash[AVSP_SHA256_HEX_BYTES];
+    char *AVSP_CLEANUP(avsp_free_ptr) both = malloc(2 * HASHED_BYTES);
+    if (both == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    struct avsp_reader *reader = avsp_storage_open(store, input, err);
+    if (reader == NULL)
+        return err->code;
+    size_t n_head = 0, n_tail = 0;
+    uint64_t bytes = avsp_reader_bytes(reader);
+    enum avsp_code rc = avsp_reader_read(reader, 0, both, HASHED_BYTES, &n_head, err);
+    if (rc == AVSP_OK && bytes > HASHED_BYTES)
+        rc = avsp_reader_read(reader, bytes - HASHED_BYTES, both + n_head, HASHED_BYTES, &n_tail,
+                              err);
+    avsp_reader_close(reader);
+    if (rc == AVSP_OK)
+        rc = avsp_storage_stat(store, input, &st, err);
+    if (rc == AVSP_OK)
+        rc = avsp_sha256_hex(both, n_head + n_tail, hash, err);
+    if (rc != AVSP_OK)
+        return rc;
+    identity->input = avsp_location_show(arena, input);
+    identity->input_bytes = bytes;
+    identity->input_modified_ns = st.modified_us * 1000;
+    identity->input_hash = avsp_arena_strdup(arena, hash);
+    return identity->input_hash != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
+}
+
 static enum avsp_code look_at_input(const char *path, struct avsp_arena *arena,
                                     struct avsp_identity *identity, struct avsp_err *err)
 {
@@ -70,9 +103,9 @@ static enum avsp_code look_at_input(const char *path, struct avsp_arena *arena,
                                                                    : avsp_arena_failed(arena, err);
 }
 
-enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *libraries,
-                                struct avsp_arena *arena, struct avsp_identity *ret_identity,
-                                struct avsp_err *err)
+enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_storage *store,
+                                const char *libraries, struct avsp_arena *arena,
+                                struct avsp_identity *ret_identity, struct avsp_err *err)
 {
     char host[HOST_NAME_MAX + 1] = "";
     char key[AVSP_ID_BYTES];
@@ -81,7 +114,7 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *li
     (void)gethostname(host, sizeof host - 1);
     avsp_id_new(key);
     *ret_identity = (struct avsp_identity){
-        .output = plain(arena, spec->output.path),
+        .output = plain(arena, avsp_location_show(arena, &spec->output)),
         .work = plain(arena, spec->work.path),
         .segment_seconds = spec->segment_seconds,
         .crf = spec->crf,
@@ -101,7 +134,9 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *li
         ret_identity->libraries == NULL || ret_identity->key == NULL ||
         ret_identity->host == NULL || ret_identity->picture == NULL)
         return avsp_arena_failed(arena, err);
-    return look_at_input(spec->input.path, arena, ret_identity, err);
+    return spec->input.kind == AVSP_LOCATION_S3
+               ? look_at_stored(store, &spec->input, arena, ret_identity, err)
+               : look_at_input(spec->input.path, arena, ret_identity, err);
 }
 
 static void put(struct avsp_buf *buf, const struct avsp_identity *identity)

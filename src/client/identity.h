@@ -6,6 +6,7 @@
 #define AVSP_CLIENT_IDENTITY_H
 
 #include "core/model.h"
+#include "storage/storage.h"
 #include "util/arena.h"
 #include "util/err.h"
 #include "util/id.h"
@@ -36,10 +37,12 @@ struct avsp_identity {
     size_t made_len;      ///< see avsp_output: how much of `output` was made for it
 };
 
-/// Describes an encode that is asked for. @param libraries  as a probe tells
+/// Describes an encode that is asked for. @param store  for what is in S3
+/// @param libraries  as a probe tells
 /// @return OK; NOT_FOUND, DENIED, … the input cannot be read; NO_MEMORY.
-enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, const char *libraries,
-                                struct avsp_arena *arena, struct avsp_identity *ret_identity,
+enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_storage *store,
+                                const char *libraries, struct avsp_arena *arena,
+                                struct avsp_identity *ret_identity,
                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// Stores it in an open folder, durably. @return OK; NO_SPACE disk full; DENIED; UNAVAILABLE.

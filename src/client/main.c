@@ -7,6 +7,7 @@
 
 static const struct avsp_cli_option encode_options[] = {
     AVSP_OPTIONS_OF_A_JOB,
+    AVSP_OPTIONS_OF_S3,
     {"restart", NULL, "AVSPL1T_RESTART", NULL,
      "Begin anew where an encode was interrupted, and drop what it had done."},
     {"slots", "N", "AVSPL1T_SLOTS", NULL,
@@ -19,6 +20,7 @@ static const struct avsp_cli_option encode_options[] = {
 static const struct avsp_cli_option submit_options[] = {
     AVSP_OPTIONS_OF_A_JOB,
     AVSP_OPTIONS_OF_S3,
+    AVSP_OPTIONS_OF_S3_ELSEWHERE,
     {"idempotency-key", "TEXT", NULL, NULL,
      "Submitting again with the same key gives the same job, not a second one."},
     {"priority", "N", "AVSPL1T_PRIORITY", "5",
@@ -118,7 +120,11 @@ static const struct avsp_cli_command commands[] = {
          "with what is done: until the end, OUTPUT/.avspl1t keeps all that is needed for it. "
          "Another INPUT, one that has changed, or other options for the result are refused there, "
          "unless --restart is given (or --overwrite). Where the file system of OUTPUT can hold no "
-         "database (network, FAT), that is kept in avspl1t in $XDG_STATE_HOME or ~/.local/state.",
+         "database (network, FAT), that is kept in avspl1t in $XDG_STATE_HOME or ~/.local/state.\n"
+         "\n"
+         "INPUT and OUTPUT can be in S3, as s3://BUCKET/KEY, with the endpoint and the credentials "
+         "of "
+         "the AWS_… variables or ~/.aws; what is kept meanwhile is in the same folder of state.",
      OPTIONS(encode_options)},
     {.name = "submit",
      .arguments = "INPUT OUTPUT",
@@ -228,14 +234,15 @@ static const struct avsp_cli_command commands[] = {
      .min_args = 1,
      .max_args = 1,
      .summary = "show what is in a video, and the plan for it",
-     .help = "Shows what is in a local video file, and what would become of each stream.",
+     .help = "Shows what is in a video file, here or in S3, and what would become of each stream.",
      OPTIONS(probe_options)},
     {.name = "verify",
      .arguments = "OUTPUT",
      .min_args = 1,
      .max_args = 1,
      .summary = "check an HLS presentation",
-     .help = "Checks the HLS presentation in the folder OUTPUT, whoever made it, or the one whose "
+     .help = "Checks the HLS presentation in the folder OUTPUT, here or in S3, whoever made it, or "
+             "the one whose "
              "playlist OUTPUT is: "
              "the playlists against RFC 8216, the media against the playlists, and every frame by "
              "decoding it. Each finding names "

@@ -2,6 +2,7 @@
 
 #include "core/record.h"
 #include "core/report_stream.h"
+#include "storage/serve.h"
 #include "util/fd.h"
 #include "util/parse.h"
 #include "util/programs.h"
@@ -249,12 +250,45 @@ static enum avsp_code take_reports(struct avsp_media_child *child, struct avsp_a
     }
 }
 
-enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
+/// Probes what a descriptor stands for: a file, or ranges of one.
+static enum avsp_code probe(int input, const struct avsp_step *step, struct avsp_arena *arena,
+                            struct avsp_probed *probed, const char **ret_log, struct avsp_err *err)
+{
+    struct avsp_media_child AVSP_CLEANUP(avsp_media_child_end) child = {.control = -1, .log = -1};
+    enum avsp_code rc = avsp_media_child_start(&child, input, step, PROBE_CPU_SECONDS, err);
+    if (rc != AVSP_OK)
+        return rc;
+    rc = take_reports(&child, arena, probed, err);
+    *ret_log = avsp_media_child_log(&child, arena);
+    return rc;
+}
+
+/// Only what the demuxer looks at is read.
+static enum avsp_code probe_stored(struct avsp_storage *store, const struct avsp_location *input,
+                                   const struct avsp_step *step, struct avsp_arena *arena,
+                                   struct avsp_probed *probed, const char **ret_log,
+                                   struct avsp_err *err)
+{
+    struct avsp_serving AVSP_CLEANUP(avsp_serving_stop) serving = {.fd = -1};
+    struct avsp_reader *reader = avsp_storage_open(store, input, err);
+    if (reader == NULL)
+        return err->code;
+    enum avsp_code rc = avsp_serving_start(&serving, reader, err);
+    if (rc == AVSP_OK)
+        rc = probe(serving.fd, step, arena, probed, ret_log, err);
+    rc = avsp_serving_end(&serving, rc, err);
+    avsp_reader_close(reader);
+    return rc;
+}
+
+enum avsp_code avsp_media_child_probe(struct avsp_storage *store, const struct avsp_location *input,
+                                      int32_t segment_seconds,
                                       const struct avsp_picture_options *picture,
                                       const struct avsp_choice *choice, struct avsp_arena *arena,
                                       struct avsp_probed *ret_probed, const char **ret_log,
                                       struct avsp_err *err)
 {
+    const char *shown = avsp_location_show(arena, input);
     *ret_log = "";
     *ret_probed = (struct avsp_probed){.input = {.format = "?", .libraries = ""}};
     ret_probed->streams =
@@ -263,22 +297,18 @@ enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
         avsp_arena_array(arena, AVSP_WARNINGS_MAX, sizeof ret_probed->warnings[0]);
     if (ret_probed->streams == NULL || ret_probed->warnings == NULL)
         return avsp_arena_failed(arena, err);
-    int AVSP_CLEANUP(avsp_fd_cleanup) input = -1;
-    enum avsp_code rc = open_input(path, &input, err);
-    if (rc != AVSP_OK)
-        return rc;
-    struct avsp_media_child AVSP_CLEANUP(avsp_media_child_end) child = {.control = -1, .log = -1};
-    struct avsp_step step = {.kind = AVSP_STEP_PROBE,
-                             .segment_seconds = segment_seconds,
-                             .picture = *picture,
-                             .choice = *choice,
-                             .max_pending = 1};
-    rc = avsp_media_child_start(&child, input, &step, PROBE_CPU_SECONDS, err);
-    if (rc != AVSP_OK)
-        return rc;
-    rc = take_reports(&child, arena, ret_probed, err);
-    *ret_log = avsp_media_child_log(&child, arena);
-    if (rc != AVSP_OK && strstr(err->text, path) == NULL)
-        return avsp_err_wrap(err, "%s", path);
+    const struct avsp_step step = {.kind = AVSP_STEP_PROBE,
+                                   .segment_seconds = segment_seconds,
+                                   .picture = *picture,
+                                   .choice = *choice,
+                                   .max_pending = 1};
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd = -1;
+    enum avsp_code rc = AVSP_OK;
+    if (input->kind == AVSP_LOCATION_S3)
+        rc = probe_stored(store, input, &step, arena, ret_probed, ret_log, err);
+    else if ((rc = open_input(input->path, &fd, err)) == AVSP_OK)
+        rc = probe(fd, &step, arena, ret_probed, ret_log, err);
+    if (rc != AVSP_OK && strstr(err->text, shown) == NULL)
+        return avsp_err_wrap(err, "%s", shown);
     return rc;
 }

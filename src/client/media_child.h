@@ -10,6 +10,7 @@
 #define AVSP_CLIENT_MEDIA_CHILD_H
 
 #include "core/report_stream.h"
+#include "storage/storage.h"
 #include "util/arena.h"
 #include "util/err.h"
 
@@ -58,11 +59,13 @@ struct avsp_probed {
 };
 
 /// Asks what is in a file; blocks for at most AVSP_MEDIA_CHILD_MS.
-/// @param path      of a regular file
+/// @param store     for an input that is not local; else NULL will do
+/// @param input     a regular file, or an object in S3, of which only as much is read as it takes
 /// @param ret_log   what the child wrote to standard error, "" where nothing; set on failure too
-/// @return OK; NOT_FOUND, DENIED the file; INVALID not a regular file; what the child says of the file's content;
+/// @return OK; NOT_FOUND, DENIED, … the file; INVALID not a regular file; what the child says of the file's content;
 ///         TIMEOUT; INTERNAL the child ended without a word. The text names the file.
-enum avsp_code avsp_media_child_probe(const char *path, int32_t segment_seconds,
+enum avsp_code avsp_media_child_probe(struct avsp_storage *store, const struct avsp_location *input,
+                                      int32_t segment_seconds,
                                       const struct avsp_picture_options *picture,
                                       const struct avsp_choice *choice, struct avsp_arena *arena,
                                       struct avsp_probed *ret_probed, const char **ret_log,

@@ -1,6 +1,7 @@
 #include "client/presentation.h"
 
 #include "client/location.h"
+#include "client/stores.h"
 #include "client/tree.h"
 #include "core/naming.h"
 #include "util/fd.h"
@@ -14,6 +15,8 @@
 #define NAMES_BYTES ((size_t)64 << 10)
 #define PEEK_BYTES 65536 ///< of a playlist, to find out what it is
 #define ENDING ".m3u8"
+
+static const char *const usual_names[] = {AVSP_MANIFEST_NAME, "master.m3u8"};
 
 /// The playlists that lie in a folder.
 struct choice {
@@ -56,13 +59,12 @@ static bool consider(void *opaque, int folder, const char *name)
 static enum avsp_code choose(struct avsp_arena *arena, const char *path, const char **ret_name,
                              struct avsp_err *err)
 {
-    static const char *const usual[] = {AVSP_MANIFEST_NAME, "master.m3u8"};
     int AVSP_CLEANUP(avsp_fd_cleanup) folder = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder < 0)
         return avsp_err_set_errno(err, errno, "%s", path);
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(usual); i++)
-        if (faccessat(folder, usual[i], F_OK, 0) == 0) {
-            *ret_name = usual[i];
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(usual_names); i++)
+        if (faccessat(folder, usual_names[i], F_OK, 0) == 0) {
+            *ret_name = usual_names[i];
             return AVSP_OK;
         }
     struct choice choice = {.arena = arena};
@@ -88,6 +90,33 @@ static enum avsp_code split(struct avsp_arena *arena, const char *path, struct a
     return p->folder.path != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
 }
 
+/// One in S3 is named by its folder, with a playlist of one of the usual names, or by its playlist.
+static enum avsp_code open_stored(struct avsp_arena *arena, struct avsp_presentation *p,
+                                  struct avsp_err *err)
+{
+    size_t n = strlen(p->folder.path), m = strlen(ENDING);
+    p->store = avsp_stores_open(err);
+    if (p->store == NULL || avsp_storage_lend(p->store, &p->folder, true, arena, err) != AVSP_OK)
+        return err->code;
+    if (n > m && strcmp(p->folder.path + n - m, ENDING) == 0) {
+        const char *slash = strrchr(p->folder.path, '/');
+        p->playlist = slash != NULL ? slash + 1 : p->folder.path;
+        p->folder.path =
+            avsp_arena_strndup(arena, p->folder.path, (size_t)(p->playlist - p->folder.path));
+        return p->folder.path != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
+    }
+    enum avsp_code rc = AVSP_NOT_FOUND;
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(usual_names) && rc == AVSP_NOT_FOUND; i++) {
+        struct avsp_location file;
+        struct avsp_stat st;
+        p->playlist = usual_names[i];
+        rc = avsp_location_join(arena, &p->folder, usual_names[i], &file, err);
+        if (rc == AVSP_OK)
+            rc = avsp_storage_stat(p->store, &file, &st, err);
+    }
+    return rc;
+}
+
 enum avsp_code avsp_presentation_open(struct avsp_arena *arena, const char *text,
                                       struct avsp_presentation *ret_presentation,
                                       struct avsp_err *err)
@@ -98,8 +127,9 @@ enum avsp_code avsp_presentation_open(struct avsp_arena *arena, const char *text
     enum avsp_code rc = avsp_cmd_location(arena, text, &p->folder, err);
     if (rc != AVSP_OK)
         return rc;
-    if (p->folder.kind != AVSP_LOCATION_FS)
-        return avsp_err_set(err, AVSP_INVALID, "%s: verify looks into local folders only", text);
+    avsp_arena_init(&p->names, NAMES_BYTES);
+    if (p->folder.kind == AVSP_LOCATION_S3)
+        return open_stored(arena, p, err);
     if (stat(p->folder.path, &st) != 0)
         return avsp_err_set_errno(err, errno, "%s", p->folder.path);
     if (S_ISREG(st.st_mode))
@@ -111,7 +141,6 @@ enum avsp_code avsp_presentation_open(struct avsp_arena *arena, const char *text
                           p->folder.path);
     if (rc != AVSP_OK)
         return rc;
-    avsp_arena_init(&p->names, NAMES_BYTES);
     const char *const roots[] = {p->folder.path};
     p->store = avsp_storage_new(
         &(struct avsp_storage_options){.allow_roots = roots, .n_allow_roots = 1}, err);

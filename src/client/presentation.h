@@ -1,4 +1,4 @@
-/// A local folder that holds an HLS presentation, for a check: its playlist is found, its files are read by their names,
+/// A folder, here or in S3, that holds an HLS presentation, for a check: its playlist is found, its files are read by their names,
 /// and nothing outside of it is ever opened, whatever a playlist names and wherever a link leads. One thread at a time.
 #ifndef AVSP_CLIENT_PRESENTATION_H
 #define AVSP_CLIENT_PRESENTATION_H
@@ -7,7 +7,7 @@
 #include "storage/storage.h"
 
 struct avsp_presentation {
-    struct avsp_storage *store; ///< with the folder as its only root
+    struct avsp_storage *store; ///< of a local one, with the folder as its only root
     struct avsp_location folder;
     const char *playlist; ///< its name in the folder
     // The file that was read last.

@@ -37,17 +37,16 @@ static enum avsp_code read_style(const struct avsp_cli_parsed *args, enum avsp_s
 }
 
 enum avsp_code avsp_stores_complete(struct avsp_storage *store, const struct avsp_cli_parsed *args,
-                                    struct avsp_arena *arena, struct avsp_job_spec *spec,
+                                    bool keys, struct avsp_arena *arena, struct avsp_job_spec *spec,
                                     struct avsp_err *err)
 {
     struct avsp_location *const places[] = {&spec->input, &spec->output, &spec->work};
-    const bool lends = !avsp_cli_flag(args, "no-credentials");
     enum avsp_s3_style style = AVSP_S3_STYLE_AUTO;
     enum avsp_code rc = read_style(args, &style, err);
     spec->input.anonymous = avsp_cli_flag(args, "anonymous-input");
     for (size_t i = 0; i < AVSP_ARRAY_LEN(places) && rc == AVSP_OK; i++) {
         places[i]->style = style;
-        rc = avsp_storage_lend(store, places[i], lends, arena, err);
+        rc = avsp_storage_lend(store, places[i], keys, arena, err);
     }
     const char *cache_control = avsp_cli_str(args, "cache-control");
     if (cache_control != NULL)
@@ -113,13 +112,10 @@ static bool can_look(const struct avsp_location *place)
     return place->kind == AVSP_LOCATION_S3 && (place->access_key_id[0] != '\0' || place->anonymous);
 }
 
-enum avsp_code avsp_stores_check(struct avsp_storage *store, const struct avsp_cli_parsed *args,
-                                 struct avsp_arena *arena, const struct avsp_job_spec *spec,
-                                 struct avsp_err *err)
+enum avsp_code avsp_stores_check(struct avsp_storage *store, struct avsp_arena *arena,
+                                 const struct avsp_job_spec *spec, struct avsp_err *err)
 {
     struct avsp_stat st;
-    if (avsp_cli_flag(args, "no-check"))
-        return AVSP_OK;
     if (can_look(&spec->input) && avsp_storage_stat(store, &spec->input, &st, err) != AVSP_OK)
         return avsp_err_wrap(err, "INPUT cannot be read");
     enum avsp_code rc = AVSP_OK;
@@ -132,4 +128,45 @@ enum avsp_code avsp_stores_check(struct avsp_storage *store, const struct avsp_c
     if (can_look(&spec->work) && avsp_storage_probe_folder(store, &spec->work, err) != AVSP_OK)
         return avsp_err_wrap(err, "--work cannot be written");
     return AVSP_OK;
+}
+
+struct undoing {
+    struct avsp_storage *store;
+    const struct avsp_location *output;
+};
+
+static bool undo_file(void *opaque, const char *name, const struct avsp_stat *stat)
+{
+    struct undoing *undoing = opaque;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct avsp_location file;
+    struct avsp_err err = {0};
+    (void)stat;
+    avsp_arena_init(&arena, 64 << 10);
+    if (avsp_name_is_ours(name) &&
+        (avsp_location_join(&arena, undoing->output, name, &file, &err) != AVSP_OK ||
+         avsp_storage_delete(undoing->store, &file, &err) != AVSP_OK))
+        avsp_cmd_say("left behind: %s", err.text);
+    return true;
+}
+
+void avsp_stores_undo(struct avsp_storage *store, const struct avsp_location *output)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct undoing undoing = {store, output};
+    struct avsp_location manifest;
+    struct avsp_stat st;
+    struct avsp_err err = {0};
+    avsp_arena_init(&arena, 64 << 10);
+    enum avsp_code rc = avsp_location_join(&arena, output, AVSP_MANIFEST_NAME, &manifest, &err);
+    if (rc == AVSP_OK)
+        rc = avsp_storage_stat(store, &manifest, &st, &err);
+    if (rc == AVSP_OK)
+        return; // another presentation is there, whose files have the same kind of names
+    if (rc == AVSP_NOT_FOUND)
+        rc = avsp_storage_list(store, output, undo_file, &undoing, &err);
+    if (rc == AVSP_OK)
+        rc = avsp_storage_drop_unfinished(store, output, avsp_name_is_ours, &err);
+    if (rc != AVSP_OK)
+        avsp_cmd_say("left behind: %s", err.text);
 }

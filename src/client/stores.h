@@ -9,13 +9,18 @@
 #define AVSP_OPTIONS_OF_S3                                                                         \
     {"s3-style", "STYLE", "AVSPL1T_S3_STYLE", "auto",                                              \
      "How buckets are addressed: path, virtual (in the host's name), or auto."},                   \
-        {"no-credentials", NULL, "AVSPL1T_NO_CREDENTIALS", NULL,                                   \
-         "Send no S3 credentials: the workers use their own."},                                    \
         {"anonymous-input", NULL, "AVSPL1T_ANONYMOUS_INPUT", NULL,                                 \
          "INPUT is for everybody to read: no credentials are used for it."},                       \
-        {"cache-control", "TEXT", "AVSPL1T_CACHE_CONTROL", NULL,                                   \
-         "The Cache-Control of what is put into an S3 OUTPUT, but for manifest.m3u8. Default: a "  \
-         "year, immutable."},                                                                      \
+    {                                                                                              \
+        "cache-control", "TEXT", "AVSPL1T_CACHE_CONTROL", NULL,                                    \
+            "The Cache-Control of what is put into an S3 OUTPUT, but for manifest.m3u8. Default: " \
+            "a year, immutable."                                                                   \
+    }
+
+/// Those of a job that others do.
+#define AVSP_OPTIONS_OF_S3_ELSEWHERE                                                               \
+    {"no-credentials", NULL, "AVSPL1T_NO_CREDENTIALS", NULL,                                       \
+     "Send no S3 credentials: the workers use their own."},                                        \
         {"upload", "S3FOLDER", NULL, NULL,                                                         \
          "Put the local INPUT into this folder first, as s3://BUCKET/FOLDER, and let the workers " \
          "read it there. It stays."},                                                              \
@@ -33,9 +38,10 @@ struct avsp_storage *avsp_stores_open(struct avsp_err *err) AVSP_CHECKED;
 void avsp_stores_cleanup(struct avsp_storage **store);
 
 /// Completes the S3 locations of a job by the options above, the environment and the profile. Strings are in @p arena.
+/// @param keys  credentials too
 /// @return OK; INVALID naming the option; what is wrong with the profile.
 enum avsp_code avsp_stores_complete(struct avsp_storage *store, const struct avsp_cli_parsed *args,
-                                    struct avsp_arena *arena, struct avsp_job_spec *spec,
+                                    bool keys, struct avsp_arena *arena, struct avsp_job_spec *spec,
                                     struct avsp_err *err) AVSP_CHECKED;
 
 /// Uploads the input where --upload asks for it, and makes the uploaded one the job's. @return OK; as avsp_upload.
@@ -50,8 +56,12 @@ const char *avsp_stores_url(struct avsp_storage *store, const struct avsp_locati
                             struct avsp_err *err) AVSP_CHECKED;
 
 /// Is the input there, can output and work be written, is no other presentation in the way? Local places are not looked at.
-enum avsp_code avsp_stores_check(struct avsp_storage *store, const struct avsp_cli_parsed *args,
-                                 struct avsp_arena *arena, const struct avsp_job_spec *spec,
+enum avsp_code avsp_stores_check(struct avsp_storage *store, struct avsp_arena *arena,
+                                 const struct avsp_job_spec *spec,
                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// Takes what a job that came to nothing has left in its S3 output: whatever bears our names, where there is no presentation.
+/// What cannot be removed is said, and stays.
+void avsp_stores_undo(struct avsp_storage *store, const struct avsp_location *output);
 
 #endif

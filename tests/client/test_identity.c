@@ -35,7 +35,8 @@ static struct avsp_identity identity_of(const struct avsp_job_spec *spec)
 {
     struct avsp_identity identity;
     err = (struct avsp_err){0};
-    assert_int_equal(avsp_identity_of(spec, "libraries 1.2.3", &arena, &identity, &err), AVSP_OK);
+    assert_int_equal(avsp_identity_of(spec, NULL, "libraries 1.2.3", &arena, &identity, &err),
+                     AVSP_OK);
     return identity;
 }
 

@@ -39,7 +39,7 @@ static struct avsp_identity asked_of(const char *output, int crf, bool overwrite
         .preset = 8,
         .overwrite = overwrite,
     };
-    assert_int_equal(avsp_identity_of(&spec, "libraries 1", &arena, &asked, &err), AVSP_OK);
+    assert_int_equal(avsp_identity_of(&spec, NULL, "libraries 1", &arena, &asked, &err), AVSP_OK);
     return asked;
 }
 

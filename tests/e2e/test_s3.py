@@ -3,9 +3,12 @@ import base64
 import hashlib
 import http.server
 import json
+import os
 import pathlib
 import re
 import shutil
+import signal
+import subprocess
 import sys
 import threading
 import urllib.error
@@ -331,3 +334,49 @@ def test_a_large_source_is_read_by_range_where_no_copy_finds_room(farm, s3, larg
     # Its index came before its middle.
     offsets = [int(re.match(r"bytes=(\d+)-", r)[1]) for r in asked]
     assert max(offsets) > 36 << 20 and offsets.index(max(offsets)) < len(offsets) - 1, offsets
+
+
+def test_encode_probe_and_verify_take_s3_too(build, s3, bucket, film, wanted, tmp_path):
+    bucket.put("in.mp4", film)
+    env = bucket.env | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    probed = json.loads(build.run("probe", bucket.url("in.mp4"), "--json", env=env).stdout)
+    here = json.loads(build.run("probe", film, "--json").stdout)
+    assert {**probed, "input": ""} == {**here, "input": ""}
+    # Both ends in the store, then one of them; what is kept meanwhile is gone afterwards.
+    for source, output in ((bucket.url("in.mp4"), "out"), (film, "from-here")):
+        done = build.encode(source, bucket.url(output), *OPTIONS, env=env)
+        assert done.stdout.strip() == bucket.url(f"{output}/manifest.m3u8")
+        assert bucket.fingerprint(output) == wanted
+    build.encode(bucket.url("in.mp4"), tmp_path / "out", *OPTIONS, env=env)
+    assert fingerprint(tmp_path / "out") == wanted
+    assert not [p for p in (tmp_path / "state").rglob("*") if p.name != "avspl1t"]
+    for name in ("out", "out/manifest.m3u8"):
+        done = build.run("verify", bucket.url(name), env=env)
+        assert done.returncode == 0, done.stdout + done.stderr
+    # A presentation in the way is refused before anything begins; what is damaged is found.
+    done = build.run("encode", film, bucket.url("out"), *OPTIONS, env=env)
+    assert done.returncode == 2 and "holds a presentation already" in done.stderr, done.stderr
+    segment = next(k for k in bucket.keys("out/v0/") if k.endswith(".m4s"))
+    bucket.client.put(bucket.name, segment, bucket.client.get(bucket.name, segment)[:-100])
+    done = build.run("verify", bucket.url("out"), env=env)
+    assert done.returncode == 1 and segment.removeprefix("out/") in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.full
+def test_an_encode_into_s3_that_was_interrupted_goes_on(build, s3, bucket, clip, presentation, tmp_path):
+    env = bucket.env | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    args = ("encode", clip("film").path, bucket.url("out"), "--preset", 12, "--segment-seconds", 1)
+    process = subprocess.Popen([str(a) for a in (build.client, *args)], env={**os.environ, **env}, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: len([k for k in bucket.keys("out/v0/") if k.endswith(".m4s")]) >= 2, "segments", 60)
+    process.send_signal(signal.SIGINT)
+    assert "the same command goes on" in process.communicate(timeout=60)[1]
+    done = build.run(*args, env=env, timeout=240)
+    assert done.returncode == 0 and "going on" in done.stderr, done.stderr
+    assert bucket.fingerprint("out") == fingerprint(presentation("film"))
+    # One that is not gone on with leaves nothing.
+    process = subprocess.Popen([str(a) for a in (build.client, "encode", clip("film").path, bucket.url("other"), *OPTIONS)],
+                               env={**os.environ, **env}, stderr=subprocess.PIPE)
+    wait_until(lambda: list((tmp_path / "state").rglob("*.db")), "a database", 30)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert bucket.keys("other") == []
