@@ -8,9 +8,11 @@
 #include "db/postgres_target.h"
 #include "util/buf.h"
 #include "util/parse.h"
+#include "util/time.h"
 
 #include <inttypes.h>
 #include <libpq-fe.h>
+#include <poll.h>
 #include <string.h>
 
 /// "AV1t": whoever migrates holds this advisory lock.
@@ -21,6 +23,10 @@
 #define OID_INT8 20
 #define OID_TEXT 25
 
+/// The server ends a statement before this (postgres_target.c); but not where it hangs itself, and it does not end a commit that
+/// waits for a standby. Then nobody knows what became of it, as after a break.
+#define ANSWER_MAX_MS 20000
+
 /// now() would be the transaction's start, which a wait for a lock leaves behind.
 #define CLOCK "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
 
@@ -28,6 +34,7 @@ struct pg_db {
     struct avsp_db base;
     PGconn *conn;
     bool is_broken;
+    bool is_mute;                                   ///< it did not answer in time, which breaks it
     const char *statements[AVSP_DB_STATEMENTS_MAX]; ///< prepared; the name is the place in here
     size_t n_statements;
     // What was sent and not waited for: libpq's pipeline mode is on while there is any.
@@ -52,14 +59,61 @@ static enum avsp_code failed(struct pg_db *db, PGresult *result, const char *wha
     enum avsp_code rc = avsp_pg_error(db->conn, result, what, committing, &broken, err);
     db->is_broken |= broken;
     PQclear(result);
+    if (db->is_mute)
+        return avsp_err_set(err, AVSP_UNAVAILABLE,
+                            "the database: %.200s: no answer within %d s: does its server hang, or "
+                            "wait for a synchronous standby that is away?",
+                            what, ANSWER_MAX_MS / 1000);
     return rc;
 }
 
-/// Runs statements whose last one gives a number. @param ret_number  NULL where it gives nothing.
-static enum avsp_code run(struct pg_db *db, const char *sql, const char *what, int64_t *ret_number,
-                          struct avsp_err *err)
+/// Waits until there is something to be had from PQgetResult. @param within_ms  -1 = without end. @return false: it is mute.
+static bool wait_for_answer(struct pg_db *db, int within_ms)
 {
-    PGresult *result = PQexec(db->conn, sql);
+    const struct avsp_mono deadline = avsp_mono_in_ms(within_ms);
+    while (PQisBusy(db->conn)) {
+        struct pollfd fd = {.fd = PQsocket(db->conn), .events = POLLIN};
+        int n = poll(&fd, 1, within_ms < 0 ? -1 : avsp_mono_left_ms(deadline));
+        if (n == 0 && avsp_mono_passed(deadline)) {
+            db->is_mute = db->is_broken = true;
+            return false;
+        }
+        if (n > 0 && PQconsumeInput(db->conn) == 0)
+            break; // PQgetResult says why
+    }
+    return true;
+}
+
+/// The next of several answers. NULL where there is none, or none came in time.
+static PGresult *next_answer(struct pg_db *db)
+{
+    return wait_for_answer(db, ANSWER_MAX_MS) ? PQgetResult(db->conn) : NULL;
+}
+
+/// The answer to what was sent: the last one, or the first that is an error; NULL where none came.
+static PGresult *answer(struct pg_db *db, int within_ms)
+{
+    PGresult *found = NULL;
+    while (wait_for_answer(db, within_ms)) {
+        PGresult *next = PQgetResult(db->conn);
+        if (next == NULL)
+            return found;
+        if (PQresultStatus(found) == PGRES_FATAL_ERROR && found != NULL) {
+            PQclear(next);
+            continue;
+        }
+        PQclear(found);
+        found = next;
+    }
+    PQclear(found);
+    return NULL;
+}
+
+/// Runs statements whose last one gives a number. @param ret_number  NULL where it gives nothing.
+static enum avsp_code run_within(struct pg_db *db, const char *sql, const char *what, int within_ms,
+                                 int64_t *ret_number, struct avsp_err *err)
+{
+    PGresult *result = PQsendQuery(db->conn, sql) == 1 ? answer(db, within_ms) : NULL;
     ExecStatusType want = ret_number != NULL ? PGRES_TUPLES_OK : PGRES_COMMAND_OK;
     if (PQresultStatus(result) != want)
         return failed(db, result, what, false, err);
@@ -67,6 +121,12 @@ static enum avsp_code run(struct pg_db *db, const char *sql, const char *what, i
         ret_number == NULL || avsp_parse_i64(PQgetvalue(result, 0, 0), 0, INT64_MAX, ret_number);
     PQclear(result);
     return fits ? AVSP_OK : avsp_err_set(err, AVSP_INTERNAL, "the database: %s: no number", what);
+}
+
+static enum avsp_code run(struct pg_db *db, const char *sql, const char *what, int64_t *ret_number,
+                          struct avsp_err *err)
+{
+    return run_within(db, sql, what, ANSWER_MAX_MS, ret_number, err);
 }
 
 static void pg_close(struct avsp_db *base)
@@ -126,18 +186,18 @@ static enum avsp_code pg_begin(struct avsp_db *base, enum avsp_db_mode mode, int
 static enum avsp_code pg_begin_migration(struct avsp_db *base, int64_t *ret_now_us,
                                          struct avsp_err *err)
 {
-    return run(pg_of(base),
-               "BEGIN ISOLATION LEVEL READ COMMITTED;"
-               "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
-               "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
-               "SET LOCAL lock_timeout = 10000; " CLOCK,
-               "begin", ret_now_us, err);
+    return run_within(pg_of(base),
+                      "BEGIN ISOLATION LEVEL READ COMMITTED;"
+                      "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0;"
+                      "SELECT pg_advisory_xact_lock(" MIGRATION_LOCK ");"
+                      "SET LOCAL lock_timeout = 10000; " CLOCK,
+                      "begin", -1, ret_now_us, err);
 }
 
 static enum avsp_code pg_commit(struct avsp_db *base, struct avsp_err *err)
 {
     struct pg_db *db = pg_of(base);
-    PGresult *result = PQexec(db->conn, "COMMIT");
+    PGresult *result = PQsendQuery(db->conn, "COMMIT") == 1 ? answer(db, ANSWER_MAX_MS) : NULL;
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         return failed(db, result, "commit", true, err);
     // A transaction that had failed is rolled back by its COMMIT, which says so in its tag alone.
@@ -150,7 +210,7 @@ static enum avsp_code pg_commit(struct avsp_db *base, struct avsp_err *err)
 /// One answer of those that were sent. @return OK also for what was left out because of an error before it.
 static enum avsp_code read_sent(struct pg_db *db, int64_t want, struct avsp_err *err)
 {
-    PGresult *result = PQgetResult(db->conn);
+    PGresult *result = next_answer(db);
     ExecStatusType status = PQresultStatus(result);
     int64_t changed = 0;
     enum avsp_code rc = AVSP_OK;
@@ -162,7 +222,7 @@ static enum avsp_code read_sent(struct pg_db *db, int64_t want, struct avsp_err 
         result = NULL;
     }
     PQclear(result);
-    PQclear(db->is_broken ? NULL : PQgetResult(db->conn)); // the end of this statement
+    PQclear(db->is_broken ? NULL : next_answer(db)); // the end of this statement
     return rc;
 }
 
@@ -180,7 +240,7 @@ static enum avsp_code pg_flush(struct avsp_db *base, struct avsp_err *err)
         rc = rc == AVSP_OK ? one : rc;
     }
     db->n_sent = 0;
-    PQclear(db->is_broken ? NULL : PQgetResult(db->conn)); // the sync's own
+    PQclear(db->is_broken ? NULL : next_answer(db)); // the sync's own
     if (!db->is_broken && PQexitPipelineMode(db->conn) == 0)
         db->is_broken = true;
     return rc;
@@ -191,7 +251,8 @@ static void pg_rollback(struct avsp_db *base)
     struct pg_db *db = pg_of(base);
     struct avsp_err ignored = {0};
     (void)!pg_flush(base, &ignored);
-    PGresult *result = db->is_broken ? NULL : PQexec(db->conn, "ROLLBACK");
+    bool sent = !db->is_broken && PQsendQuery(db->conn, "ROLLBACK") == 1;
+    PGresult *result = sent ? answer(db, ANSWER_MAX_MS) : NULL;
     db->is_broken |= PQresultStatus(result) != PGRES_COMMAND_OK;
     PQclear(result);
 }
@@ -208,7 +269,8 @@ static enum avsp_code pg_script(struct avsp_db *base, const char *sql, struct av
     }
     avsp_buf_puts(&buf, sql);
     enum avsp_code rc = avsp_buf_check(&buf, err);
-    return rc == AVSP_OK ? run(pg_of(base), avsp_buf_text(&buf), "script", NULL, err) : rc;
+    return rc == AVSP_OK ? run_within(pg_of(base), avsp_buf_text(&buf), "script", -1, NULL, err)
+                         : rc;
 }
 
 static bool is_prepared(const struct pg_db *db, const char *sql)
@@ -232,7 +294,8 @@ static enum avsp_code prepare(struct pg_db *db, const char *sql, const struct av
     for (size_t i = 0; i < n_values; i++)
         types[i] = values[i].text != NULL ? OID_TEXT : OID_INT8;
     snprintf(name, sizeof name, "%zu", *ret_number);
-    PGresult *result = PQprepare(db->conn, name, sql, (int)n_values, types);
+    bool sent = PQsendPrepare(db->conn, name, sql, (int)n_values, types) == 1;
+    PGresult *result = sent ? answer(db, ANSWER_MAX_MS) : NULL;
     if (PQresultStatus(result) != PGRES_COMMAND_OK)
         return failed(db, result, sql, false, err);
     PQclear(result);
@@ -272,8 +335,9 @@ static enum avsp_code pg_query(struct avsp_db *base, const char *sql,
     if (rc != AVSP_OK)
         return rc;
     make_call(number, values, n_values, &call);
-    PGresult *result =
-        PQexecPrepared(db->conn, call.name, (int)n_values, call.texts, NULL, NULL, 0);
+    bool sent =
+        PQsendQueryPrepared(db->conn, call.name, (int)n_values, call.texts, NULL, NULL, 0) == 1;
+    PGresult *result = sent ? answer(db, ANSWER_MAX_MS) : NULL;
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
         return failed(db, result, "run a statement", false, err);

@@ -49,6 +49,11 @@ static const struct {
     {"no pg_hba.conf entry", AVSP_DENIED, ": the server's pg_hba.conf must allow it"},
     {"permission denied for database", AVSP_DENIED, ": GRANT CONNECT to its user"},
     {"is not permitted to log in", AVSP_DENIED, ": name another user"},
+    {"too many clients", AVSP_UNAVAILABLE,
+     ": raise its max_connections, or see pg_stat_activity for who holds them"},
+    {"remaining connection slots", AVSP_UNAVAILABLE,
+     ": raise its max_connections, or see pg_stat_activity for who holds them"},
+    {"too many connections for", AVSP_UNAVAILABLE, ": raise that CONNECTION LIMIT"},
     {"role \"", AVSP_DENIED, ": make it with createuser, or name another user"},
     {"database \"", AVSP_NOT_FOUND, ": make it with createdb, or name another one"},
     {"session is read-only", AVSP_UNAVAILABLE,
@@ -98,7 +103,9 @@ enum avsp_code avsp_pg_error(const PGconn *conn, const PGresult *result, const c
 {
     const char *state = result != NULL ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
     const char *said = result != NULL ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    bool broken = PQstatus(conn) == CONNECTION_BAD;
+    // What the server says has a state: the rest is libpq's own, and it cannot be told how far things got. (Where it could not send,
+    // it leaves its own status as it was.)
+    bool broken = PQstatus(conn) == CONNECTION_BAD || state == NULL;
     bool again = broken;
     enum avsp_code code = broken ? AVSP_UNAVAILABLE : AVSP_INTERNAL;
     const char *remedy = "";

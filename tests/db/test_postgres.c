@@ -3,6 +3,7 @@
 
 #include "fixture.h"
 
+#include "db/postgres_error.h"
 #include "util/time.h"
 
 #include <inttypes.h>
@@ -65,6 +66,7 @@ static void test_servers_that_say_no(void **state)
     expect_refused(url_with(fx, "tester", "nowhere", ""), AVSP_NOT_FOUND, "createdb");
     expect_refused(url_with(fx, "nobody:" SECRET, "postgres", ""), AVSP_DENIED, "createuser");
     expect_refused(url_with(fx, "locked:" SECRET, "postgres", ""), AVSP_DENIED, "correct its user");
+    expect_refused(url_with(fx, "crowd", "postgres", ""), AVSP_UNAVAILABLE, "CONNECTION LIMIT");
     expect_refused(url_with(fx, "tester", "postgres", "%20-cdefault_transaction_read_only%3Don"),
                    AVSP_UNAVAILABLE, "takes writes");
     fixture_psql(fx, "DROP DATABASE IF EXISTS latin");
@@ -167,6 +169,27 @@ static void test_idle_connections_break(void **state)
     terminate_all(fx);
     sweep(fx);
     assert_int_equal(get_job(fx, job_id).tasks_done, 2);
+}
+
+/// Where libpq could not send, it may take the connection for a sound one still; its own errors have no state.
+static void test_errors_without_a_state_break_the_connection(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    bool broken = false;
+    char url[256];
+    snprintf(url, sizeof url, "%.*s", (int)strcspn(fx->url, "?"), fx->url);
+    PGconn *conn = PQconnectdb(url);
+    assert_int_equal(PQstatus(conn), CONNECTION_OK);
+    PGresult *result = PQmakeEmptyPGresult(conn, PGRES_FATAL_ERROR);
+    ASSERT_CODE(avsp_pg_error(conn, result, "begin", false, &broken, &err), AVSP_UNAVAILABLE, err);
+    assert_true(broken);
+    PQclear(result);
+    result = PQexec(conn, "SELECT 1/0"); // what the server says is no reason to break it
+    ASSERT_CODE(avsp_pg_error(conn, result, "divide", false, &broken, &err), AVSP_INTERNAL, err);
+    assert_false(broken);
+    PQclear(result);
+    PQfinish(conn);
 }
 
 /// A worker that repeats what had no answer, with the same claim id and token.
@@ -351,6 +374,7 @@ static int make_roles(void **state)
 {
     int rc = fixture_setup(state);
     fixture_psql(*state, "DROP ROLE IF EXISTS locked; CREATE ROLE locked LOGIN PASSWORD 'right'");
+    fixture_psql(*state, "DROP ROLE IF EXISTS crowd; CREATE ROLE crowd LOGIN CONNECTION LIMIT 0");
     return rc;
 }
 
@@ -400,6 +424,7 @@ int main(void)
         TEST(test_schema_from_the_future),
         TEST(test_many_open_at_once),
         TEST(test_idle_connections_break),
+        TEST(test_errors_without_a_state_break_the_connection),
         TEST(test_busy_connections_break),
         TEST(test_server_turns_read_only),
         TEST(test_coordinators_tell_each_other),
