@@ -23,9 +23,10 @@ static struct patience patience_begin(void)
     return (struct patience){.ends = avsp_mono_in_ms(PATIENCE_MS), .backoff_ms = BACKOFF_FIRST_MS};
 }
 
+/// The disk that is full is the database's: a result is kept until there is room.
 static bool may_come_back(enum avsp_code rc)
 {
-    return rc == AVSP_UNAVAILABLE || rc == AVSP_TIMEOUT;
+    return rc == AVSP_UNAVAILABLE || rc == AVSP_TIMEOUT || rc == AVSP_NO_SPACE;
 }
 
 /// Waits before the next try. @return false: no more tries.
