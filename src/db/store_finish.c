@@ -246,8 +246,12 @@ static enum avsp_code finish_once(struct avsp_store *store, const struct avsp_fi
             rc = avsp_task_lock(&tx, finish->task_id, &row, err);
         if (rc != AVSP_OK)
             return rc;
-        if (!avsp_task_is_held(&row, finish->worker_id, finish->token))
-            return answer_late(&row, finish, err);
+        if (!avsp_task_is_held(&row, finish->worker_id, finish->token)) {
+            rc = answer_late(&row, finish, err);
+            // Nothing changed; but what is confirmed here must be on a synchronous standby as well, and who committed it may
+            // not have seen that.
+            return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
+        }
         rc = finish_held(&tx, &row, finish, &text, err);
         if (rc != AVSP_OK)
             return rc;

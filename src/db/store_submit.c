@@ -139,6 +139,20 @@ enum avsp_code avsp_output_check(struct avsp_tx *tx, const char *output_key, str
     return rc;
 }
 
+/// Gives the job that is stored already. The lock makes the commit wait for a synchronous standby, which the one that stored it may
+/// have been kept from.
+static enum avsp_code give_again(struct avsp_tx *tx, const char job_id[AVSP_ID_BYTES],
+                                 char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
+{
+    struct avsp_job_row job;
+    enum avsp_code rc = avsp_job_lock(tx, job_id, &job, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_commit(tx, err);
+    if (rc == AVSP_OK)
+        memcpy(ret_job_id, job_id, AVSP_ID_BYTES);
+    return rc;
+}
+
 static enum avsp_code submit_once(struct avsp_store *store, const struct avsp_job_spec *spec,
                                   char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
@@ -152,10 +166,8 @@ static enum avsp_code submit_once(struct avsp_store *store, const struct avsp_jo
         rc = find_repeated(&tx, spec, &texts, job_id, err);
     if (rc != AVSP_OK)
         return rc;
-    if (job_id[0] != '\0') {
-        memcpy(ret_job_id, job_id, sizeof job_id);
-        return AVSP_OK;
-    }
+    if (job_id[0] != '\0')
+        return give_again(&tx, job_id, ret_job_id, err);
     int64_t changed = 0;
     bool made = false;
     char repeated[AVSP_ID_BYTES] = "";
@@ -164,10 +176,8 @@ static enum avsp_code submit_once(struct avsp_store *store, const struct avsp_jo
     // The same key may have been stored while we waited for whoever did.
     if (rc == AVSP_OK && changed == 0)
         rc = find_repeated(&tx, spec, &texts, repeated, err);
-    if (rc == AVSP_OK && repeated[0] != '\0') {
-        memcpy(ret_job_id, repeated, sizeof repeated);
-        return AVSP_OK;
-    }
+    if (rc == AVSP_OK && repeated[0] != '\0')
+        return give_again(&tx, repeated, ret_job_id, err);
     if (rc == AVSP_OK && changed == 0)
         rc = refuse_shared_output(&tx, spec, &texts, err);
     if (rc == AVSP_OK)
