@@ -19,13 +19,18 @@ static const enum avsp_task_state task_table[AVSP_TASK_HELD + 1][AVSP_TASK_N_EVE
             [AVSP_EVENT_EXPIRE] = AVSP_TASK_RUNNING,
             [AVSP_EVENT_FAIL] = AVSP_TASK_FAILED,
             [AVSP_EVENT_CANCEL] = AVSP_TASK_CANCELED,
+            [AVSP_EVENT_RESET] = AVSP_TASK_CANCELED,
         },
     [AVSP_TASK_HELD] =
         {
             [AVSP_EVENT_LET_GO] = AVSP_TASK_READY,
             [AVSP_EVENT_CANCEL] = AVSP_TASK_CANCELED,
         },
-    [AVSP_TASK_DONE] = {[AVSP_EVENT_RESET] = AVSP_TASK_CANCELED},
+    [AVSP_TASK_DONE] =
+        {
+            [AVSP_EVENT_RESET] = AVSP_TASK_CANCELED,
+            [AVSP_EVENT_REDO] = AVSP_TASK_HELD,
+        },
     [AVSP_TASK_FAILED] =
         {
             [AVSP_EVENT_REVIVE] = AVSP_TASK_HELD,

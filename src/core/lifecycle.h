@@ -17,7 +17,8 @@ enum avsp_task_event {
     AVSP_EVENT_REVIVE,  ///< its job is tried again: it is let go when its turn comes
     AVSP_EVENT_HOLD,    ///< its job pauses
     AVSP_EVENT_LET_GO,  ///< its job goes on, or its window has come to it
-    AVSP_EVENT_RESET,   ///< its job is tried again, and what the task made is gone
+    AVSP_EVENT_RESET, ///< what the task made, or was to take, is gone: it waits for a split to report its piece again
+    AVSP_EVENT_REDO, ///< a split's piece is gone: it is let go to make that again
     AVSP_TASK_N_EVENTS,
 };
 

@@ -332,6 +332,7 @@ struct avsp_finish {
     bool succeeded;
     struct avsp_outputs outputs;    ///< what was not reported before
     struct avsp_failure failure;    ///< where !succeeded
+    bool input_gone;                ///< likewise: the file that the task takes is not there
     enum avsp_task_kind files_kind; ///< which base result message came; NONE = none
     struct avsp_location *files;    ///< files of that message: SPLIT any number, else one
     size_t n_files;

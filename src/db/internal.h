@@ -445,6 +445,25 @@ enum avsp_code avsp_job_revive(struct avsp_tx *tx, const char *job_id, bool from
 /// Removes some rows of deleted jobs whose cleanup is over. @param ret_more  there are more.
 enum avsp_code avsp_purge(struct avsp_tx *tx, bool *ret_more, struct avsp_err *err) AVSP_CHECKED;
 
+// --- pieces that are gone (store_piece.c)
+
+/// Does a finish say that the piece of its task is gone, and was it tried often enough?
+bool avsp_piece_is_gone(const struct avsp_tx *tx, const struct avsp_task_row *row,
+                        const struct avsp_finish *finish);
+
+/// Ends the attempt of a task whose piece is gone: the split makes it again, or the job fails where that has not helped.
+enum avsp_code avsp_piece_gone(struct avsp_tx *tx, const struct avsp_task_row *row,
+                               const struct avsp_failure *failure,
+                               struct avsp_err *err) AVSP_CHECKED;
+
+/// A piece was reported once more: who is still to take it takes this file, with all attempts anew.
+enum avsp_code avsp_piece_renew(struct avsp_tx *tx, const char *job_id,
+                                const struct avsp_piece *piece, struct avsp_err *err) AVSP_CHECKED;
+
+/// Waits any task of a job for its piece to be made again?
+enum avsp_code avsp_piece_any_gone(struct avsp_tx *tx, const char *job_id, bool *ret_any,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
 // --- ends and what follows (store_end.c)
 
 /// Ends a running job; what is left of it is canceled and cleaned up. A job that is over stays as it is.

@@ -59,6 +59,7 @@ static enum avsp_code check_result(struct avsp_tx *tx, const struct avsp_task_ro
 {
     const bool base_job = row->flavour == AVSP_FLAVOUR_BASE;
     const bool base_caller = finish->token.attempt == 0;
+    bool gone = false;
     int64_t n = 0;
     enum avsp_code rc = AVSP_OK;
     if (row->kind == AVSP_TASK_SPLIT && base_caller) {
@@ -68,6 +69,11 @@ static enum avsp_code check_result(struct avsp_tx *tx, const struct avsp_task_ro
         rc = split_has_pieces(tx, row, &n, err);
         if (rc == AVSP_OK && n == 0)
             return unfit(finish, "the split reported no pieces", ret_failure, err);
+        if (rc == AVSP_OK)
+            rc = avsp_piece_any_gone(tx, row->job_id, &gone, err);
+        if (rc == AVSP_OK && gone)
+            *ret_failure = (struct avsp_failure){
+                AVSP_UNAVAILABLE, true, "the file of a piece went away meanwhile: once more", ""};
     } else if (row->kind == AVSP_TASK_MANIFEST) {
         if (!files_fit(finish, AVSP_TASK_MANIFEST, 1))
             return unfit(finish, "the manifest task named no file", ret_failure, err);
@@ -183,8 +189,10 @@ static enum avsp_code finish_held(struct avsp_tx *tx, const struct avsp_task_row
     }
     if (rc != AVSP_OK)
         return rc;
-    return failure.code == AVSP_OK ? succeed(tx, row, finish, err)
-                                   : avsp_attempt_fail(tx, row, &failure, err);
+    if (failure.code == AVSP_OK)
+        return succeed(tx, row, finish, err);
+    return avsp_piece_is_gone(tx, row, finish) ? avsp_piece_gone(tx, row, &failure, err)
+                                               : avsp_attempt_fail(tx, row, &failure, err);
 }
 
 /// The manifest's turn is judged after the commit, in a transaction of its own: two that finish at once would each see the

@@ -84,14 +84,27 @@ static enum avsp_code load_files(struct avsp_tx *tx, struct avsp_arena *arena,
     return rc;
 }
 
-/// Pieces come in order, so all below the end of the furthest one are there.
+/// Pieces come in order, so all below the end of the furthest one are there. Where one is gone, others may be: all are made again
+/// that somebody is still to take. Where there are pieces, an earlier attempt has seen that the output was free: a presentation
+/// that is there now is the job's own.
 static enum avsp_code load_resume(struct avsp_tx *tx, struct avsp_task *task, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT idx + n_segments FROM tasks WHERE job_id = $1 AND kind = 2"
-                              " AND track = 0 AND input <> '' ORDER BY idx DESC LIMIT 1";
-    int64_t resume = 0;
-    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(task->job_id)), &resume, err);
-    task->resume_idx = (uint32_t)resume;
+    static const char furthest[] =
+        "SELECT idx + n_segments FROM tasks WHERE job_id = $1 AND kind = 2"
+        " AND track = 0 AND input <> '' ORDER BY idx DESC LIMIT 1";
+    static const char wanted[] = "SELECT idx FROM tasks WHERE job_id = $1 AND kind = 2"
+                                 " AND track = 0 AND state <> 3 ORDER BY idx LIMIT 1";
+    const struct avsp_db_value job[] = {avsp_text(task->job_id)};
+    int64_t end = 0;
+    bool gone = false;
+    enum avsp_code rc = avsp_tx_i64(tx, furthest, job, 1, &end, err);
+    if (rc == AVSP_OK)
+        rc = avsp_piece_any_gone(tx, task->job_id, &gone, err);
+    int64_t first_wanted = end;
+    if (rc == AVSP_OK && gone)
+        rc = avsp_tx_i64(tx, wanted, job, 1, &first_wanted, err);
+    task->resume_idx = (uint32_t)AVSP_MIN(end, first_wanted);
+    task->overwrite |= end > 0;
     return rc;
 }
 

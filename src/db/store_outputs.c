@@ -94,9 +94,9 @@ static enum avsp_code store_piece(struct avsp_tx *tx, const struct avsp_task_row
     enum avsp_code rc = check_piece(piece, err);
     if (rc == AVSP_OK)
         rc = compare_piece(tx, row->job_id, piece, &same, err);
-    if (rc != AVSP_OK || same == 1)
-        return rc;
-    if (same < 0)
+    if (rc == AVSP_OK && same == 1)
+        return avsp_piece_renew(tx, row->job_id, piece, err);
+    if (rc == AVSP_OK && same < 0)
         rc = overlaps(tx, row->job_id, piece, &overlap, err);
     if (rc != AVSP_OK)
         return rc;

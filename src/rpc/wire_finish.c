@@ -78,6 +78,7 @@ Com__Avspl1t__FinishTaskMessage *avsp_wire_make_finish(struct avsp_arena *arena,
         return NULL;
     if (finish->succeeded)
         return msg;
+    msg->input_gone = finish->input_gone;
     msg->failure = avsp_wire_make_failure(arena, &finish->failure);
     return msg->failure != NULL ? msg : NULL;
 }
@@ -131,6 +132,7 @@ enum avsp_code avsp_wire_read_finish(struct avsp_arena *arena,
         .task_id = msg->task_id,
         .succeeded = msg->succeeded,
         .failure = {AVSP_OK, false, "", ""},
+        .input_gone = msg->input_gone,
     };
     enum avsp_code rc = avsp_wire_read_token(msg->token, &finish.token, err);
     if (rc == AVSP_OK)

@@ -17,14 +17,16 @@ void avsp_piece_batch_deinit(struct avsp_piece_batch *batch)
     avsp_arena_deinit(&batch->arena);
 }
 
-/// The attempt's number is in the name: an attempt that was given up cannot overwrite the next one's.
-static const char *piece_name(struct avsp_arena *arena, int64_t attempt,
+/// The attempt's token is in the name: an attempt that was given up can neither overwrite the next one's, nor can who took a piece
+/// of it remove one of these. The number alone is not enough, for a database that forgot a claim gives it again.
+static const char *piece_name(struct avsp_arena *arena, struct avsp_token token,
                               const struct avsp_piece *piece)
 {
     if (piece->kind == AVSP_TASK_AUDIO)
-        return avsp_arena_printf(arena, "a%" PRIu32 "-a%" PRId64 ".piece", piece->track, attempt);
-    return avsp_arena_printf(arena, "v%" PRIu32 "-%05" PRIu32 "-a%" PRId64 ".piece", piece->track,
-                             piece->idx, attempt);
+        return avsp_arena_printf(arena, "a%" PRIu32 "-a%" PRId64 "-%" PRIx64 ".piece", piece->track,
+                                 token.attempt, (uint64_t)token.nonce);
+    return avsp_arena_printf(arena, "v%" PRIu32 "-%05" PRIu32 "-a%" PRId64 "-%" PRIx64 ".piece",
+                             piece->track, piece->idx, token.attempt, (uint64_t)token.nonce);
 }
 
 enum avsp_code avsp_piece_batch_add(struct avsp_piece_batch *batch, struct avsp_run *run,
@@ -37,7 +39,7 @@ enum avsp_code avsp_piece_batch_add(struct avsp_piece_batch *batch, struct avsp_
         return avsp_err_wrap(err, "store a piece");
     struct avsp_put put = {
         .path = avsp_arena_strdup(&batch->arena, path),
-        .name = piece_name(&batch->arena, run->task->token.attempt, piece),
+        .name = piece_name(&batch->arena, run->task->token, piece),
     };
     if (put.path == NULL || put.name == NULL)
         return avsp_arena_failed(&batch->arena, err);

@@ -23,7 +23,8 @@ struct avsp_run {
     enum avsp_task_kind files_kind;
     int64_t probed_us; ///< duration of the file that was probed last
     uint64_t reserved_bytes;
-    bool is_loaded; ///< counts as a load (worker/slots.h)
+    bool is_loaded;     ///< counts as a load (worker/slots.h)
+    bool is_input_gone; ///< the piece that it is to encode is not there
     char log_tail[AVSP_LOG_TAIL_MAX_BYTES + 1];
 };
 

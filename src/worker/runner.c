@@ -165,6 +165,7 @@ static void report_failure(struct avsp_run *run, const struct avsp_err *cause)
         .message = cause->text,
         .log_tail = run->log_tail,
     };
+    finish.input_gone = run->is_input_gone;
     avsp_run_log(run, AVSP_LOG_ERROR, "task.failed", " code=%s error=%s",
                  avsp_code_name(cause->code), AVSP_LOG_Q(cause->text));
     if (run->log_tail[0] != '\0')

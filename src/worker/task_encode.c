@@ -171,8 +171,9 @@ enum avsp_code avsp_task_encode(struct avsp_run *run, struct avsp_err *err)
 {
     struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.serving = {.fd = -1}, .own_fd = -1};
     enum avsp_code rc = avsp_input_open(run, &run->task->input, &input, err);
-    // A shared file system may show a new file late, and a piece that is gone for good fails its last attempt soon enough.
-    if (rc == AVSP_NOT_FOUND)
+    // A shared file system may show a new file late; one that is gone for good is made again.
+    run->is_input_gone = rc == AVSP_NOT_FOUND;
+    if (run->is_input_gone)
         err->code = AVSP_UNAVAILABLE;
     if (rc == AVSP_OK)
         rc = avsp_input_fetch(run, &input, AVSP_MAX(input.bytes * OUTPUT_FACTOR, OUTPUT_MIN_BYTES),
