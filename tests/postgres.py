@@ -110,18 +110,33 @@ class Server:
                 raise RuntimeError(f"no standby follows:\n{self.log()}\n{standbys[0].log()}")
             time.sleep(0.05)
 
+    def fall_behind(self):
+        """From here on a standby hears nothing of its primary, as when the network between them breaks."""
+        self.sql("ALTER SYSTEM SET primary_conninfo = ''")
+        self.sql("SELECT pg_reload_conf()")
+        while self.sql("SELECT count(*) FROM pg_stat_wal_receiver").strip() != "0":
+            time.sleep(0.02)
+
     def promote(self):
         self.run("pg_ctl", "-D", self.data, "-w", "-s", "promote")
 
+    def pids(self):
+        first = int((self.data / "postmaster.pid").read_text().split()[0])
+        return [first, *(int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and parent_of(p.name) == first)]
+
     def kill(self):
         """Its machine goes dark: all of its processes at once."""
-        first = int((self.data / "postmaster.pid").read_text().split()[0])
-        pids = [first, *(int(p.name) for p in pathlib.Path("/proc").iterdir() if p.name.isdigit() and parent_of(p.name) == first)]
-        for pid in pids:
+        for pid in (pids := self.pids()):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         while any(map(parent_of, pids)):
             time.sleep(0.01)
+
+    def freeze(self):
+        """It hangs: connections stay, and nobody answers."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGSTOP)
 
     @property
     def url(self):

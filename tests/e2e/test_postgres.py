@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 
 import grpc
+import psycopg2
 import pytest
 from harness import programs
 from harness.programs import fingerprint, wait_until
@@ -80,6 +81,58 @@ def test_dead_coordinator_and_restarted_database_change_no_byte(farm, server, da
                    f"{coordinator.log} to be back", 30, every=0.2)
     assert farm.wait_over(two.address, job)["state"] == "finished", farm.logs()
     assert fingerprint(output) == wanted
+    assert all(w.process.poll() is None for w in workers), "a worker gave up"
+
+
+FULL = """CREATE FUNCTION is_full() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION USING ERRCODE = '53100', MESSAGE = 'could not extend file: No space left on device'; END $$;
+CREATE TRIGGER is_full BEFORE INSERT OR UPDATE ON tasks EXECUTE FUNCTION is_full()"""
+OURS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'avspl1t-coordinator' AND datname = '%s'"
+
+
+@contextlib.contextmanager
+def exhausted(server, name):
+    """Others hold every connection that the server has."""
+    with contextlib.ExitStack() as held:
+        killer = held.enter_context(contextlib.closing(psycopg2.connect(server.url_of(name))))
+        killer.autocommit = True
+        for i in range(300):
+            if i % 100 == 99:
+                killer.cursor().execute(OURS % name)
+            with contextlib.suppress(psycopg2.OperationalError):
+                held.enter_context(contextlib.closing(psycopg2.connect(server.url)))
+        yield
+
+
+@contextlib.contextmanager
+def full(server, name):
+    server.sql(FULL, name)
+    yield
+    server.sql("DROP TRIGGER is_full ON tasks", name)
+
+
+@contextlib.contextmanager
+def read_only(server, name):
+    server.sql(f'ALTER DATABASE "{name}" SET default_transaction_read_only = on')
+    server.sql(OURS % name)
+    yield
+    server.sql(f'BEGIN READ WRITE; ALTER DATABASE "{name}" RESET default_transaction_read_only; COMMIT')
+
+
+@pytest.mark.parametrize("trouble, word", [(exhausted, "max_connections"), (full, "make room"), (read_only, "takes writes")])
+def test_a_database_in_trouble_is_waited_for(farm, server, database, film, wanted, request, tmp_path, trouble, word):
+    """It says no in the middle of a job: a clear line, nothing is lost, and nothing done twice."""
+    name = request.node.name
+    coordinator = farm.coordinator(db=database)
+    workers = [farm.worker(coordinator.address, name=f"w{i}") for i in range(2)]
+    output = tmp_path / "out"
+    job = farm.submit(coordinator.address, film, output, *OPTIONS)
+    wait_for_segments(output, 3)
+    with trouble(server, name):
+        coordinator.wait_for(rf"level=warn .*{word}")
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
+    assert fingerprint(output) == wanted
+    assert server.sql("SELECT count(*) FROM attempts WHERE outcome <> 'done'", name).strip() == "0"
     assert all(w.process.poll() is None for w in workers), "a worker gave up"
 
 

@@ -168,9 +168,9 @@ def cancel_job(stage, jobs, random):
     """And try it again; what it made is removed meanwhile, or not."""
     job = jobs.any(random)
     stage.say(f"cancel {job.name}, and try it again")
-    if jobs.control(job, "cancel"):
-        time.sleep(random.choice([0, 1, 6]))
-        jobs.control(job, "retry")
+    jobs.control(job, "cancel")
+    time.sleep(random.choice([0, 1, 6]))
+    jobs.control(job, "retry")
 
 
 def drain_worker(stage, jobs, random):
