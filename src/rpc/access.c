@@ -49,11 +49,11 @@ unsigned avsp_access_to(const char *path)
 {
     if (path == NULL) // whatever there is not
         return AVSP_RPC_PUBLIC;
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(rules); i++)
-        if (strcmp(rules[i].path, path) == 0)
-            return rules[i].open_to;
-    AVSP_ASSERT(!"a method without a rule");
-    return 0;
+    size_t i = 0;
+    while (i < AVSP_ARRAY_LEN(rules) && strcmp(rules[i].path, path) != 0)
+        i++;
+    AVSP_ASSERT(i < AVSP_ARRAY_LEN(rules)); // a method without a rule
+    return rules[i].open_to;
 }
 
 /// The token of the call's metadata. @return false: there is a header, but it is none of ours.

@@ -143,3 +143,49 @@ def test_a_certificate_has_a_role_too(farm, build, tmp_path):
             assert found[0] == status and words in found[1], f"{name}: {found}"
     with grpc.secure_channel(coordinator.address, grpc.ssl_channel_credentials(ca.cert.read_bytes())) as channel:
         assert outcome(channel, "ListJobs")[0] == UNKNOWN
+
+
+def field(number, value):
+    """One field of a message, as bytes: a text, a message or a number below 128."""
+    tag = number << 3 | (0 if isinstance(value, int) else 2)
+    head = bytes([tag]) if tag < 128 else bytes([tag & 127 | 128, tag >> 7])
+    return head + (bytes([value]) if isinstance(value, int) else bytes([len(value)]) + value)
+
+
+def test_a_task_is_its_holders_alone(farm, build, tmp_path):
+    coordinator = farm.coordinator("--auth", "always", "--lease-seconds", "1")
+    tokens = access.Tokens(build, f"sqlite://{coordinator.db}")
+    ann, one, two = (tokens.add(*who) for who in (("ann", "client"), ("one", "worker"), ("two", "worker")))
+    with grpc.insecure_channel(coordinator.address) as channel:
+        coordinator.channel = channel
+        submit(coordinator, ann, "/films/a.mkv", tmp_path / "a")
+        claim = base.pb.GetTaskMessage(worker_id="w1").SerializeToString()
+        first = base.pb.Task.FromString(channel.unary_unary(access.SERVICE + "GetTask")(claim, metadata=shown(one), timeout=10))
+        # Nobody else gets it while it is held, whatever he says his name is; nor by a token that he makes up.
+        for name in ("w1", "w2"):
+            again = base.pb.GetTaskMessage(worker_id=name).SerializeToString()
+            assert channel.unary_unary(access.SERVICE + "GetTask")(again, metadata=shown(two), timeout=10) == b"", name
+        made_up = field(16, field(1, 1) + field(2, 7))
+        stolen = base.pb.FinishTaskMessage(worker_id="w1", task_id=first.id, succeeded=False).SerializeToString() + made_up
+        assert call(coordinator, "FinishTask", two, stolen)[0] == grpc.StatusCode.ABORTED
+        # The lease runs out, another one has it: what the first says now changes nothing, however often.
+        def taken():
+            message = base.pb.GetTaskMessage(worker_id="w2").SerializeToString()
+            return base.pb.Task.FromString(channel.unary_unary(access.SERVICE + "GetTask")(message, metadata=shown(two), timeout=10)).id
+        assert wait_until(taken, "the lease runs out", 20) == first.id
+        late = base.pb.FinishTaskMessage(worker_id="w1", task_id=first.id, succeeded=False).SerializeToString()
+        for message, status in ((late, grpc.StatusCode.OK), (late, grpc.StatusCode.OK), (stolen, grpc.StatusCode.ABORTED)):
+            found = call(coordinator, "FinishTask", one, message)
+            assert found[0] == status, found
+        listed = channel.unary_unary(access.SERVICE + "ListJobs")(b"\x10\x64", metadata=shown(ann), timeout=10)
+        assert first.id.encode() not in listed and b"/films/a.mkv" in listed
+
+
+def test_a_token_does_not_travel_in_plain_text(build):
+    token = {"AVSPL1T_TOKEN": f"avspl1t_{'0' * 16}_{'0' * 64}"}
+    for target in ("192.0.2.1:50051", "dns:///coord.example:50051", "127.0.0.1:1,192.0.2.1:1"):
+        done = build.run("list", "--coordinator", target, env=token)
+        assert done.returncode == 2 and "in plain text" in done.stderr, done.stderr
+    # Where nobody listens on this machine, it is tried.
+    assert build.run("list", "--coordinator", "127.0.0.1:1", env=token).returncode == 3
+    assert "no token" in build.run("list", env={"AVSPL1T_TOKEN": "two words"}).stderr
