@@ -171,7 +171,8 @@ enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id
                                  struct avsp_err *err) AVSP_CHECKED;
 
 /// Ends an attempt. The same finish twice changes nothing the second time; a finish that nobody superseded counts even
-/// after the lease ran out. After the commit the manifest task is made where this was the last one before it.
+/// after the lease ran out. After the commit the manifest task is made where this was the last one before it. A failure because
+/// the task's piece is not there (input_gone) makes the split begin again where that was tried often enough.
 /// @return OK; CONFLICT a stale token, a job that is over, or outputs that contradict what is stored (the job has failed
 ///         then); for a base caller: OK, no change; NOT_FOUND; INVALID a result that does not fit the task's kind.
 enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
