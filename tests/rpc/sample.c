@@ -405,6 +405,7 @@ struct avsp_finish sample_finish(struct sampler *s)
     };
     if (!finish.succeeded) {
         finish.failure = sample_failure(s, true);
+        finish.input_gone = coin(s);
         return finish;
     }
     finish.files_kind = kinds[next(s) % AVSP_ARRAY_LEN(kinds)];
@@ -563,8 +564,8 @@ void dump_outputs(struct avsp_buf *buf, const struct avsp_outputs *outputs)
 
 void dump_finish(struct avsp_buf *buf, const struct avsp_finish *finish)
 {
-    avsp_buf_printf(buf, "finish %s %s %d\n", finish->worker_id, finish->task_id,
-                    finish->succeeded);
+    avsp_buf_printf(buf, "finish %s %s %d %d\n", finish->worker_id, finish->task_id,
+                    finish->succeeded, finish->input_gone);
     dump_token(buf, finish->token);
     dump_outputs(buf, &finish->outputs);
     dump_failure(buf, &finish->failure);
