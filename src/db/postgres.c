@@ -71,7 +71,7 @@ static enum avsp_code failed(struct pg_db *db, PGresult *result, const char *wha
 static bool wait_for_answer(struct pg_db *db, int within_ms)
 {
     const struct avsp_mono deadline = avsp_mono_in_ms(within_ms);
-    while (PQisBusy(db->conn)) {
+    while (PQisBusy(db->conn) && PQsocket(db->conn) >= 0) {
         struct pollfd fd = {.fd = PQsocket(db->conn), .events = POLLIN};
         int n = poll(&fd, 1, within_ms < 0 ? -1 : avsp_mono_left_ms(deadline));
         if (n == 0 && avsp_mono_passed(deadline)) {
