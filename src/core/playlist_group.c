@@ -3,11 +3,12 @@
 #include <inttypes.h>
 #include <string.h>
 
-/// What may stand in a quoted string in place of @p c: no quotes, line feeds or control characters (RFC 8216 4.2).
+/// A title with each of its characters replaced by three.
+#define NAME_MAX_BYTES (3 * AVSP_TEXT_MAX_BYTES + 1)
+
+/// A quoted string holds no line feeds or control characters (RFC 8216 4.2).
 static char quotable(char c)
 {
-    if (c == '"')
-        return '\'';
     return (unsigned char)c < 0x20 || c == 0x7f ? ' ' : c;
 }
 
@@ -15,7 +16,13 @@ static void put_quotable(struct avsp_buf *buf, const char *text)
 {
     for (const char *c = text; *c != '\0'; c++) {
         char safe = quotable(*c);
-        avsp_buf_append(buf, &safe, 1);
+        // Nor quotes; and there are parsers (hls-parser 0.16.1) that take an apostrophe for one.
+        if (safe == '"')
+            avsp_buf_puts(buf, "\u201d");
+        else if (safe == '\'')
+            avsp_buf_puts(buf, "\u2019");
+        else
+            avsp_buf_append(buf, &safe, 1);
     }
 }
 
@@ -34,13 +41,17 @@ static const char *shown_name(const struct avsp_rendition *r)
     return strcmp(r->language, "und") != 0 ? r->language : r->name;
 }
 
+/// Do two names become the same one?
 static bool looks_same(const char *a, const char *b)
 {
-    while (*a != '\0' && quotable(*a) == quotable(*b)) {
-        a++;
-        b++;
-    }
-    return *a == *b;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) x;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) y;
+    avsp_buf_init(&x, NAME_MAX_BYTES);
+    avsp_buf_init(&y, NAME_MAX_BYTES);
+    put_quotable(&x, a);
+    put_quotable(&y, b);
+    bool whole = x.sticky == AVSP_OK && y.sticky == AVSP_OK;
+    return !whole || strcmp(avsp_buf_text(&x), avsp_buf_text(&y)) == 0;
 }
 
 /// Does it end like the names that are made unique below?

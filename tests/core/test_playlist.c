@@ -115,7 +115,7 @@ static void multivariant_playlist(void **state)
     avsp_playlist_multivariant(&set, uris, &buf);
     const char *text = avsp_buf_text(&buf);
     // The title cannot leave its quotes, nor its line.
-    assert_non_null(strstr(text, "NAME=\"Say 'hi' #EXT-X-EVIL\""));
+    assert_non_null(strstr(text, "NAME=\"Say ”hi” #EXT-X-EVIL\""));
     assert_null(strstr(text, "\n#EXT-X-EVIL"));
     // Peak: the first video segment, 8 Mbit in 4.004 s; the one frame at the end does not count alone.
     assert_non_null(strstr(text, "BANDWIDTH=2125662,")); // 1998002 + 127660 (audio, first segment)
@@ -141,7 +141,7 @@ static void sound_alone_is_a_variant(void **state)
     assert_string_equal(
         avsp_buf_text(&buf),
         "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-INDEPENDENT-SEGMENTS\n"
-        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Say 'hi' #EXT-X-EVIL\",LANGUAGE=\"eng\","
+        "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"audio\",NAME=\"Say ”hi” #EXT-X-EVIL\",LANGUAGE=\"eng\","
         "DEFAULT=YES,AUTOSELECT=YES,CHANNELS=\"2\"\n"
         "#EXT-X-STREAM-INF:BANDWIDTH=127660,AVERAGE-BANDWIDTH=127321,CODECS=\"mp4a.40.2\","
         "AUDIO=\"audio\"\n"
@@ -169,14 +169,16 @@ static void sounds_can_be_told_apart(void **state)
         other_sound("a2", "Main (a1)", "en", AVSP_PURPOSE_DESCRIPTION),
         other_sound("a3", "", "de", AVSP_PURPOSE_COMMENTARY),
         other_sound("a4", "", "und", AVSP_PURPOSE_HEARING),
+        other_sound("a5", "it's", "fr", 0),
+        other_sound("a6", "it\u2019s", "nl", 0),
     };
     struct avsp_playlist_rendition members[1 + AVSP_ARRAY_LEN(sounds)] = {renditions[0]};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(sounds); i++)
         members[1 + i] = (struct avsp_playlist_rendition){&sounds[i], audio_segments, 2};
     struct avsp_playlist_set several = {members, AVSP_ARRAY_LEN(members)};
-    static const struct avsp_playlist_uris uris[] = {{"v0/p.m3u8", NULL}, {"a0/p.m3u8", NULL},
-                                                     {"a1/p.m3u8", NULL}, {"a2/p.m3u8", NULL},
-                                                     {"a3/p.m3u8", NULL}, {"a4/p.m3u8", NULL}};
+    static const struct avsp_playlist_uris uris[] = {
+        {"v0/p.m3u8", NULL}, {"a0/p.m3u8", NULL}, {"a1/p.m3u8", NULL}, {"a2/p.m3u8", NULL},
+        {"a3/p.m3u8", NULL}, {"a4/p.m3u8", NULL}, {"a5/p.m3u8", NULL}, {"a6/p.m3u8", NULL}};
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 65536);
     avsp_playlist_multivariant(&several, uris, &buf);
@@ -189,7 +191,10 @@ static void sounds_can_be_told_apart(void **state)
         "public.accessibility.describes-video\",CHANNELS=\"2\",URI=\"a2/p.m3u8\"\n" TAG
         "\"de\",LANGUAGE=\"de\",DEFAULT=NO,AUTOSELECT=NO,CHANNELS=\"2\",URI=\"a3/p.m3u8\"\n" TAG
         "\"a4\",LANGUAGE=\"und\",DEFAULT=NO,AUTOSELECT=YES,CHARACTERISTICS=\"public.accessibility."
-        "enhances-speech-intelligibility\",CHANNELS=\"2\",URI=\"a4/p.m3u8\"\n"
+        "enhances-speech-intelligibility\",CHANNELS=\"2\",URI=\"a4/p.m3u8\"\n" TAG
+        "\"it\u2019s\",LANGUAGE=\"fr\",DEFAULT=NO,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"a5/"
+        "p.m3u8\"\n" TAG "\"it\u2019s "
+        "(a6)\",LANGUAGE=\"nl\",DEFAULT=NO,AUTOSELECT=YES,CHANNELS=\"2\",URI=\"a6/p.m3u8\"\n"
         "#EXT-X-STREAM-INF:";
 #undef TAG
     const char *media = strstr(avsp_buf_text(&buf), "#EXT-X-MEDIA");

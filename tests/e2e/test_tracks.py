@@ -1,7 +1,9 @@
 """Every track of the source arrives, with what is known of it, on one timeline."""
 import fractions
 import json
+import pathlib
 
+import pytest
 from harness import clips, media, playlists
 
 MS = fractions.Fraction(1, 1000)
@@ -15,10 +17,10 @@ def test_every_sound(presentation):
     assert media.warnings(manifest) == ""
     said = [(a["NAME"], a["LANGUAGE"], a["CHANNELS"], a["AUTOSELECT"], a.get("CHARACTERISTICS", "")) for a in found.audio]
     assert said == [
-        ("Main 'mix'", "en", "2", "YES", ""),
+        ("Main ”mix”", "en", "2", "YES", ""),
         ("de", "de", "6", "YES", ""),
         ("fr", "fr", "1", "NO", ""),
-        ("Main 'mix' (a3)", "en", "2", "YES", "public.accessibility.describes-video"),
+        ("Main ”mix” (a3)", "en", "2", "YES", "public.accessibility.describes-video"),
         ("en", "en", "2", "NO", ""),
     ]
     # Clicks are where they were: silence stands for what begins late, has a hole or ends early.
@@ -76,3 +78,35 @@ def test_what_cannot_be_is_refused(build, clip, tmp_path):
                           (["--subtitle-tracks", "99"], 'no subtitle track "99"')]:
         done = build.run("encode", clip("tracks").path, tmp_path / "out", *options)
         assert done.returncode == 1 and said in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("name", ["tracks", "song"])
+def test_an_independent_parser_takes_every_playlist(presentation, name):
+    found = playlists.read(presentation(name) / "manifest.m3u8")
+    script = pathlib.Path(__file__).parent / "harness/parse_hls.js"
+    said = json.loads(media.run(["node", script, presentation(name) / "manifest.m3u8"]).stdout)
+    assert [v["uri"] for v in said["variants"]] == [v["URI"] for v in found.variants]
+    for theirs, ours in zip(said["variants"], found.variants):
+        assert theirs["codecs"] == ours["CODECS"] and theirs["bandwidth"] == int(ours["BANDWIDTH"])
+        assert [(a["name"], a["language"], a["channels"], a["isDefault"], a["uri"]) for a in theirs["audio"]] == [
+            (a["NAME"], a["LANGUAGE"], a["CHANNELS"], a["DEFAULT"] == "YES", a.get("URI")) for a in found.audio]
+        assert [(s["name"], s["language"], s["forced"], s["uri"]) for s in theirs["subtitles"]] == [
+            (s["NAME"], s["LANGUAGE"], s["FORCED"] == "YES", s["URI"]) for s in found.subtitles]
+    for uri, m in found.media.items():
+        assert said["lists"][uri]["durations"] == [float(d) for d in m.extinf] and said["lists"][uri]["ends"]
+
+
+def test_a_sweep_crosses_the_borders_of_segments(clip, presentation):
+    """A tone that moves: around each border the sound is the source's, sample by sample, as everywhere else."""
+    found = playlists.read(presentation("open-gop") / "manifest.m3u8")
+    pcm, first = media.samples(presentation("open-gop") / "manifest.m3u8")
+    wanted, wanted_first = media.samples(clip("open-gop").path)
+    shift = round((first - wanted_first) * 48000)
+    borders = [sum(found.sound.extinf[:i]) for i in range(1, len(found.sound.extinf))]
+    assert len(borders) >= 3
+    for border in borders:
+        at = round((border - first) * 48000)
+        window = range(at - 2400, at + 2400)
+        error = sum((pcm[i] - wanted[i + shift]) ** 2 for i in window)
+        power = sum(wanted[i + shift] ** 2 for i in window)
+        assert error < power / 100, f"at {float(border)} s: {error / power:.4f} of the power is error"
