@@ -26,6 +26,12 @@ class Result:
         return [fields for name, fields in self.reports if name == verb]
 
     @property
+    def doubts(self):
+        """Warnings, without those that only say what becomes of the picture."""
+        notes = ("its ", "RGB becomes", "the picture loses", "the picture is put", "Dolby Vision", "HDR")
+        return [w["text"] for w in self.of("warning") if not w["text"].startswith(notes)]
+
+    @property
     def failure(self):
         failed = self.of("failed")
         return failed[0] if failed else None

@@ -100,7 +100,7 @@ def test_copied(name, tmp_path):
     result = child.run(source, folder, seconds=1)
     pieces = check_pieces(source, result, folder, 1)
     assert codec_of(folder / pieces[0]["file"]) != "ffv1" or "ffv1" in name
-    assert result.of("warning") == []
+    assert result.doubts == []
 
 
 # Elementary streams, and AVI where B-frames are held back for more than one picture, say nothing of times: the frame rate gives
@@ -223,7 +223,7 @@ def test_hole_in_the_picture_is_no_jump(tmp_path):
            *x264("keyint=50", "bframes=0"), "-c:a", "aac", source)
     result = child.run(source, tmp_path, seconds=2)
     check_pieces(source, result, tmp_path, 2)
-    assert result.of("warning") == []
+    assert result.doubts == []
 
 
 def test_size_changes(tmp_path):
