@@ -84,9 +84,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         check_storage(&arena, line);
         (void)avsp_config_is_loopback(line);
         char *AVSP_CLEANUP(avsp_free_ptr) target = NULL;
+        char *AVSP_CLEANUP(avsp_free_ptr) authority = NULL;
         struct avsp_err err = {0};
-        if (avsp_target_parse(line, &target, &err) == AVSP_OK)
-            AVSP_ASSERT(target != NULL);
+        if (avsp_target_parse(line, &target, &authority, &err) == AVSP_OK)
+            AVSP_ASSERT(target != NULL && authority != NULL);
+        (void)avsp_target_is_local(line);
     }
     return 0;
 }
