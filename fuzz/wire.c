@@ -215,6 +215,7 @@ static const struct {
     {&com__avspl1t__list_attempts_message__descriptor, read_attempts_query, make_attempts_query},
     {&com__avspl1t__attempt_page__descriptor, read_attempt_page, make_attempt_page},
     {&com__avspl1t__job_priority_message__descriptor, read_nothing, NULL},
+    {&com__avspl1t__retry_job_message__descriptor, read_nothing, NULL},
     {&com__avspl1t__delete_job_message__descriptor, read_nothing, NULL},
     {&com__avspl1t__list_workers_message__descriptor, read_workers_query, make_workers_query},
     {&com__avspl1t__worker_page__descriptor, read_worker_page, make_worker_page},

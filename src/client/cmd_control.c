@@ -33,9 +33,21 @@ static int control(const struct avsp_cli_parsed *args, call_fn *call)
     return rc == AVSP_OK ? AVSP_EXIT_DONE : avsp_cmd_fail_call(args, args->args[0], &err);
 }
 
+static enum avsp_code retry(struct avsp_client *cli, const char *job_id, struct avsp_mono deadline,
+                            struct avsp_err *err)
+{
+    return avsp_client_retry(cli, job_id, false, deadline, err);
+}
+
+static enum avsp_code repin(struct avsp_client *cli, const char *job_id, struct avsp_mono deadline,
+                            struct avsp_err *err)
+{
+    return avsp_client_retry(cli, job_id, true, deadline, err);
+}
+
 int avsp_cmd_retry(const struct avsp_cli_parsed *args)
 {
-    return control(args, avsp_client_retry);
+    return control(args, avsp_cli_flag(args, "repin") ? repin : retry);
 }
 
 int avsp_cmd_pause(const struct avsp_cli_parsed *args)

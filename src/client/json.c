@@ -98,6 +98,8 @@ static json_t *job_object(const struct avsp_job *job)
     put(&object, "frames_done", json_integer((json_int_t)job->frames_done));
     put(&object, "frames_total", json_integer((json_int_t)job->frames_total));
     put(&object, "split_done", json_boolean(job->split_done));
+    put(&object, "encoders", text_or_null(job->encoders));
+    put(&object, "waits_for_encoders", json_boolean(job->waits_for_encoders));
     return whole(&object);
 }
 

@@ -53,6 +53,14 @@ static const struct avsp_cli_option drain_options[] = {
     AVSP_OPTIONS_OF_A_COORDINATOR,
 };
 
+static const struct avsp_cli_option retry_options[] = {
+    {"repin", NULL, NULL, NULL,
+     "Begin all its encodes anew, with the encoders of whichever worker takes the first of them; "
+     "also where the job is not over."},
+    AVSP_OPTIONS_OF_A_COORDINATOR,
+    AVSP_OPTION_JSON,
+};
+
 static const struct avsp_cli_option delete_options[] = {
     {"force", NULL, NULL, NULL, "Cancel the job first where it is not over."},
     AVSP_OPTIONS_OF_A_COORDINATOR,
@@ -182,8 +190,12 @@ static const struct avsp_cli_command commands[] = {
      .summary = "try a job again",
      .help = "Runs a failed or canceled job again. Segments that are done are kept, unless they "
              "were removed already, which workers begin with some seconds after the end: then all "
-             "of it is done again. A job that runs is left alone.",
-     OPTIONS(job_options)},
+             "of it is done again. A job that runs is left alone.\n"
+             "\n"
+             "All encodes of a job are made with one set of encoders, that of the worker that took "
+             "the first of them. Where no such worker is there any more (status says so), --repin "
+             "begins the job anew with the encoders that there are.",
+     OPTIONS(retry_options)},
     {.name = "pause",
      .arguments = "JOB",
      .min_args = 1,

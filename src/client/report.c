@@ -82,6 +82,12 @@ static void put_job(struct avsp_buf *buf, struct avsp_arena *arena, const struct
         put_field(buf, "warning", job->warnings[i]);
     for (size_t i = 0; i < job->n_running; i++)
         put_running(buf, &job->running[i]);
+    if (job->encoders[0] != '\0')
+        put_field(buf, "encoders", job->encoders);
+    if (job->waits_for_encoders)
+        put_field(buf, "waits",
+                  "for a worker with these encoders: none was heard of within a minute. Start one, "
+                  "or begin the encodes anew with others: retry --repin");
 }
 
 static enum avsp_code print(const struct avsp_buf *buf, struct avsp_err *err)

@@ -1,5 +1,6 @@
 #include "coordinator/fleet.h"
 
+#include "util/hash.h"
 #include "util/time.h"
 
 #include <string.h>
@@ -21,19 +22,10 @@ void avsp_fleet_deinit(struct avsp_fleet *fleet)
     pthread_mutex_destroy(&fleet->lock);
 }
 
-/// FNV-1a, 64 bits.
-static uint64_t hash_of(const char *text)
-{
-    uint64_t hash = 0xcbf29ce484222325;
-    for (const char *c = text; *c != '\0'; c++)
-        hash = (hash ^ (unsigned char)*c) * 0x100000001b3;
-    return hash;
-}
-
 /// Is it time to write? Then it counts as written.
 static bool is_due(struct avsp_fleet *fleet, const char *worker_id)
 {
-    const uint64_t hash = hash_of(worker_id);
+    const uint64_t hash = avsp_hash_text(worker_id, 0);
     const int64_t now_us = avsp_mono_now().us;
     pthread_mutex_lock(&fleet->lock);
     int64_t *last_us = &fleet->noted[hash % AVSP_FLEET_PLACES].us;

@@ -169,13 +169,13 @@ static enum avsp_code cancel(void *opaque, const struct avsp_caller *caller, con
 }
 
 static enum avsp_code retry(void *opaque, const struct avsp_caller *caller, const char *job_id,
-                            struct avsp_err *err)
+                            bool repin, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
     if (may_reach(service, caller, job_id, err) != AVSP_OK)
         return err->code;
-    return told(noted(service, avsp_store_retry(service->store, job_id, err)), "job.retried",
-                job_id);
+    return told(noted(service, avsp_store_retry(service->store, job_id, repin, err)),
+                repin ? "job.repinned" : "job.retried", job_id);
 }
 
 static enum avsp_code pause(void *opaque, const struct avsp_caller *caller, const char *job_id,

@@ -344,7 +344,8 @@ struct avsp_worker_info {
     const char *host;
     const char *version;
     uint32_t slots;
-    uint32_t kinds; ///< bit 1 << avsp_task_kind for each kind it takes
+    uint32_t kinds;       ///< bit 1 << avsp_task_kind for each kind it takes
+    const char *encoders; ///< what decides the bytes of its encodes; "" = it does not say
 };
 
 /// A question for work.
@@ -432,7 +433,9 @@ struct avsp_job {
     size_t n_warnings;
     struct avsp_running *running;
     size_t n_running;
-    uint64_t version; ///< grows with every change of the job or its tasks
+    uint64_t version;        ///< grows with every change of the job or its tasks
+    const char *encoders;    ///< that its encodes are made with, all of them; "" = not known (yet)
+    bool waits_for_encoders; ///< encodes wait, and no worker that was heard of lately has these
 };
 
 /// Which jobs to list: newest first.

@@ -4,6 +4,7 @@
 #include "core/naming.h"
 #include "core/picture_options.h"
 #include "core/record.h"
+#include "util/hash.h"
 #include "util/parse.h"
 
 #include <limits.h>
@@ -50,12 +51,19 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
     avsp_record_put_i64(buf, "idx", step->idx);
     avsp_record_put_i64(buf, "segments", step->n_segments);
     avsp_record_put_i64(buf, "independent", step->independent);
+    avsp_record_put_i64(buf, "encoders", step->encoders);
     avsp_record_end(buf);
 }
 
 /// More threads or pending files than any machine makes use of.
 #define THREADS_MAX 256
 #define PENDING_MAX 1024
+
+int64_t avsp_step_encoders(const char *text)
+{
+    uint64_t hash = avsp_hash_text(text, 0) & INT64_MAX;
+    return (int64_t)AVSP_MAX(hash, UINT64_C(1));
+}
 
 enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
                                struct avsp_step *ret_step, struct avsp_err *err)
@@ -79,6 +87,7 @@ enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
         .idx = (uint32_t)avsp_record_i64(&rec, "idx", 0, AVSP_SEGMENTS_MAX - 1),
         .n_segments = (uint32_t)avsp_record_i64_or(&rec, "segments", 0, AVSP_SEGMENTS_MAX, 0),
         .independent = avsp_record_i64_or(&rec, "independent", 0, 1, 0) != 0,
+        .encoders = avsp_record_i64_or(&rec, "encoders", 0, INT64_MAX, 0),
     };
     enum avsp_code rc = avsp_record_check(&rec, err);
     return rc == AVSP_OK ? avsp_picture_options_parse(avsp_record_str_or(&rec, "picture", ""),

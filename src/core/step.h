@@ -47,6 +47,8 @@ struct avsp_step {
     bool
         independent; ///< CHECK: each is decoded alone; else the decoder goes on from one to the next
     struct avsp_choice choice; ///< PROBE, SPLIT: which tracks are wanted
+    int64_t
+        encoders; ///< ENCODE, AUDIO: avsp_step_encoders of what it must be made with; 0 = anything
 };
 
 enum avsp_report_kind {
@@ -120,6 +122,9 @@ struct avsp_report {
 /// Writes a request or a report as one line. The buffer's sticky error tells of failure.
 void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step);
 void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report);
+
+/// What stands for a set of encoders in a request. @param text  as avspl1t-media --encoders prints it. @return 1..
+int64_t avsp_step_encoders(const char *text);
 
 /// Reads one line. Strings are in @p arena.
 /// @return OK; INVALID for a line that is not one; NO_MEMORY.

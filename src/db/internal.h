@@ -67,12 +67,23 @@ struct avsp_pace {
     int64_t due_us;
 };
 
+/// Numbers of sets of encoders that were asked for lately; any thread.
+struct avsp_encoders_cache {
+    pthread_mutex_t lock;
+    struct avsp_encoders_set {
+        int64_t id; ///< 0 = none
+        char text[AVSP_TEXT_MAX_BYTES];
+    } sets[16];
+    size_t next;
+};
+
 struct avsp_store {
     const struct avsp_db_driver *driver;
     struct avsp_connections
         connections[AVSP_DB_WRITE + 1]; ///< by mode: reading never waits for a commit
     struct avsp_db_bus *bus; ///< tells the other coordinators; NULL where the driver has none
     struct avsp_store_options options;
+    struct avsp_encoders_cache encoders;
     _Atomic int64_t epoch_us;      ///< since then heartbeats could reach us
     _Atomic int64_t last_sweep_us; ///< 0 = none yet
     struct avsp_floors floors;
@@ -229,7 +240,7 @@ enum avsp_flavour {
 /// Who may have a task. Stored: never change a number.
 enum avsp_pool {
     AVSP_POOL_ANY = 1,
-    AVSP_POOL_OURS = 2,
+    AVSP_POOL_OURS = 2, ///< from here on: workers of ours with the encoders of that number
 };
 #define AVSP_PRIORITIES_ALL ((1U << (AVSP_PRIORITY_MAX + 1)) - 1)
 
@@ -255,14 +266,16 @@ struct avsp_task_row {
     enum avsp_job_state job_state;
     int64_t released; ///< the end of its job's window
     int64_t lease_until_us;
+    int64_t encoders; ///< that its job is bound to; 0 = none yet
 };
 
 /// The columns of tasks t and jobs j that make a row, and how many these are; what else a statement selects comes behind them.
 #define AVSP_TASK_ROW_COLUMNS                                                                      \
     "t.id, t.job_id, t.kind, t.track, t.idx, t.n_segments, t.state, t.attempt, t.nonce,"           \
     " t.spent, t.claims, t.started, t.own, t.worker_id, t.claimed_us, t.frames, t.frames_done,"    \
-    " t.frames_total, t.milli_fps, j.flavour, j.state, j.released, t.lease_until_us"
-#define AVSP_TASK_ROW_N_COLUMNS 23
+    " t.frames_total, t.milli_fps, j.flavour, j.state, j.released, t.lease_until_us,"              \
+    " j.encoders"
+#define AVSP_TASK_ROW_N_COLUMNS 24
 enum avsp_code avsp_task_row_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
                                   struct avsp_task_row *ret_row, struct avsp_err *err) AVSP_CHECKED;
 
@@ -464,6 +477,33 @@ enum avsp_code avsp_piece_renew(struct avsp_tx *tx, const char *job_id,
 enum avsp_code avsp_piece_any_gone(struct avsp_tx *tx, const char *job_id, bool *ret_any,
                                    struct avsp_err *err) AVSP_CHECKED;
 
+// --- sets of encoders (store_encoders.c)
+
+void avsp_encoders_cache_init(struct avsp_encoders_cache *cache);
+void avsp_encoders_cache_deinit(struct avsp_encoders_cache *cache);
+
+/// The number of a set, for good; a transaction of its own where it is not known here.
+/// @param text  as a worker says; NULL counts as "". @return OK; INVALID too long.
+enum avsp_code avsp_encoders_id(struct avsp_store *store, const char *text, int64_t *ret_id,
+                                struct avsp_err *err) AVSP_CHECKED;
+
+/// Do the bytes that the task makes have to fit to those of its job's other ones?
+bool avsp_encoders_matter(const struct avsp_task_row *row);
+
+/// Binds a job that is bound to no set yet. The caller holds the lock of one of its tasks; whoever binds it first wins.
+/// @param ret_fits  false: it is bound to another one.
+enum avsp_code avsp_encoders_bind(struct avsp_tx *tx, const char *job_id, int64_t id,
+                                  bool *ret_fits, struct avsp_err *err) AVSP_CHECKED;
+
+/// Moves what is ready of a bound job to its set's pool: nobody else need look at it from here on. A transaction of its own, and
+/// by whoever stumbles over it: a claim that binds a job would wait there for others that are about to take its tasks.
+enum avsp_code avsp_encoders_sort(struct avsp_store *store, const char *job_id,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// Fills what a job says of its encoders. Strings are in @p arena.
+enum avsp_code avsp_encoders_load(struct avsp_tx *tx, const char *job_id, struct avsp_arena *arena,
+                                  struct avsp_job *job, struct avsp_err *err) AVSP_CHECKED;
+
 // --- ends and what follows (store_end.c)
 
 /// Ends a running job; what is left of it is canceled and cleaned up. A job that is over stays as it is.
@@ -479,6 +519,10 @@ struct avsp_job_row {
     int64_t released; ///< the end of its window
     int64_t priority;
 };
+
+/// Cancels what is left of a job, and locks it as avsp_job_lock does.
+enum avsp_code avsp_tasks_cancel(struct avsp_tx *tx, const char *job_id,
+                                 enum avsp_job_state *ret_state, struct avsp_err *err) AVSP_CHECKED;
 
 /// Nobody else moves the job, or makes a task of it, before the transaction ends.
 /// @return OK; NOT_FOUND.

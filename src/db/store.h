@@ -113,9 +113,11 @@ enum avsp_code avsp_store_cancel(struct avsp_store *store, const char *job_id,
 
 /// Runs a failed or canceled job again, with all attempts anew. What is done stays done, unless what was made is removed
 /// already: then it begins with the split. A job that is not over stays as it is.
+/// @param repin  nothing that its encodes made counts any more, also where it is not over: it begins with the split, and is
+///               bound to the encoders that its next encode is made with. One that is bound to none stays as it is.
 /// @return OK; NOT_FOUND; PRECONDITION it is finished, or its credentials are forgotten; EXISTS another job that is not over
 ///         has its output, or what is in there is being removed at this moment.
-enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id,
+enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id, bool repin,
                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// From now on nothing more of a job is handed out; what runs is finished. A paused job stays as it is.
@@ -138,7 +140,8 @@ enum avsp_code avsp_store_delete(struct avsp_store *store, const char *job_id, b
                                  struct avsp_err *err) AVSP_CHECKED;
 
 /// Takes the next task for a worker: by priority, then fair between jobs, then by index; ready ones and those whose lease
-/// ran out. A base worker gets base kinds only, and nothing of a job whose split one of ours did. The same claim id gives
+/// ran out. A base worker gets base kinds only, and nothing of a job whose split one of ours did. The first encode of a job
+/// of ours binds it to its worker's encoders; who has other ones gets no encode of it. The same claim id gives
 /// the same running task again, at no cost.
 /// @param ret_task  kind NONE where there is nothing; with credentials otherwise.
 enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_claim *claim,

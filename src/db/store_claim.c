@@ -4,15 +4,15 @@
 
 #include <string.h>
 
-/// How many transactions one claim may take, where tasks come to their end because their last lease ran out, before the answer is
-/// "none" for now.
+/// How many transactions one claim may take, where tasks come to their end because their last lease ran out, or jobs are for other
+/// encoders, before the answer is "none" for now.
 #define LOOKS_MAX 16
 
 /// Floors that one transaction raises; others wait for the next.
 #define RAISES_MAX (2 * (AVSP_PRIORITY_MAX + 1) * POOLS_MAX)
 
 /// Pools that one caller takes from, at most.
-#define POOLS_MAX 2
+#define POOLS_MAX 3
 
 /// Claims that ask for the same, answered in one transaction.
 struct group {
@@ -20,6 +20,7 @@ struct group {
     size_t n;
     bool own;
     uint32_t kinds;
+    int64_t encoders; ///< number of their set; 0 = they take no encodes of ours
     int64_t pools[POOLS_MAX];
     size_t n_pools;
 };
@@ -40,8 +41,11 @@ struct work {
     struct avsp_tx *tx;
     struct answer *answers; ///< one a claim, in the order of the group
     size_t n_found;
-    bool again; ///< something came to its end instead of being handed out: look again
-    bool full;  ///< no more may be done in this transaction
+    bool again;        ///< something came to its end instead of being handed out: look again
+    bool full;         ///< no more may be done in this transaction
+    const char *bound; ///< the job that was bound to the group's encoders; NULL = none
+    char misplaced
+        [AVSP_ID_BYTES]; ///< a job that is for other encoders, and stands where we look; "" = none
     struct {
         struct avsp_level level;
         int64_t key;
@@ -116,6 +120,28 @@ static enum avsp_code is_in_the_way(struct avsp_tx *tx, const struct avsp_task_r
     return rc;
 }
 
+/// Is the task's job for the group's encoders? The first encode binds it: one job in each transaction, for two that bind
+/// several would wait for each other.
+static enum avsp_code check_encoders(struct work *work, const struct avsp_task_row *row,
+                                     bool *ret_fits, struct avsp_err *err)
+{
+    const int64_t ours = work->group->encoders;
+    const bool is_bound =
+        row->encoders == ours || (work->bound != NULL && strcmp(work->bound, row->job_id) == 0);
+    enum avsp_code rc = AVSP_OK;
+    *ret_fits = !avsp_encoders_matter(row) || is_bound;
+    if (*ret_fits)
+        return AVSP_OK;
+    if (row->encoders == 0 && work->bound == NULL) {
+        rc = avsp_encoders_bind(work->tx, row->job_id, ours, ret_fits, err);
+        if (*ret_fits)
+            work->bound = row->job_id;
+    }
+    if (!*ret_fits && (row->encoders != 0 || work->bound == NULL))
+        snprintf(work->misplaced, sizeof work->misplaced, "%s", row->job_id);
+    return rc;
+}
+
 /// Gives a locked task to the next claim, unless something about its job forbids that.
 static enum avsp_code consider(struct work *work, const struct avsp_handout *handout,
                                struct avsp_err *err)
@@ -125,6 +151,7 @@ static enum avsp_code consider(struct work *work, const struct avsp_handout *han
     int64_t spent = row->spent;
     bool in_the_way = false;
     bool over = false;
+    bool fits = false;
     enum avsp_code rc = is_in_the_way(tx, row, &in_the_way, err);
     if (rc != AVSP_OK || in_the_way) {
         work->again |= in_the_way;
@@ -134,6 +161,11 @@ static enum avsp_code consider(struct work *work, const struct avsp_handout *han
         // It became ready while its job paused.
         work->again = true;
         return avsp_window_close(tx, row->job_id, err);
+    }
+    rc = check_encoders(work, row, &fits, err);
+    if (rc != AVSP_OK || !fits) {
+        work->again |= !fits;
+        return rc;
     }
     if (row->state == AVSP_TASK_RUNNING) {
         tx->changed = true;
@@ -351,16 +383,19 @@ static enum avsp_code find_repeated(struct work *work, struct avsp_err *err)
 
 // --- taking
 
-static enum avsp_code take(struct avsp_tx *tx, const struct answer *answer, struct avsp_err *err)
+static enum avsp_code take(struct avsp_tx *tx, const struct group *group,
+                           const struct answer *answer, struct avsp_err *err)
 {
     static const char extend[] = "UPDATE tasks SET lease_until_us = $2 WHERE id = $1 AND state = 2";
     static const char sql[] =
         "UPDATE tasks SET state = $4, attempt = $12, nonce = $5, spent = $6,"
         " claims = claims + 1, started = 0, own = $7, claim_id = $8, worker_id = $9,"
         " claimed_us = $10, lease_until_us = $11, not_before_us = 0, frames_done = 0,"
-        " frames_total = 0, milli_fps = 0, version = version + 1"
+        " frames_total = 0, milli_fps = 0, version = version + 1,"
+        " pool = CASE WHEN $13 > 0 THEN $13 ELSE pool END"
         " WHERE id = $1 AND state = $2 AND attempt = $3";
     const struct avsp_task_row *row = &answer->handout.row;
+    const int64_t pool = avsp_encoders_matter(row) ? group->encoders : 0;
     const struct avsp_claim *claim = answer->item->claim;
     const int64_t lease_us = tx->now_us + tx->store->options.lease_ms * 1000;
     if (answer->repeated)
@@ -374,7 +409,7 @@ static enum avsp_code take(struct avsp_tx *tx, const struct answer *answer, stru
                      avsp_i64(answer->handout.token.nonce), avsp_i64(answer->spent),
                      avsp_i64(claim->own), avsp_text(claim->own ? claim->claim_id : ""),
                      avsp_text(claim->worker.id), avsp_i64(tx->now_us), avsp_i64(lease_us),
-                     avsp_i64(answer->handout.token.attempt)),
+                     avsp_i64(answer->handout.token.attempt), avsp_i64(pool)),
         1, err);
 }
 
@@ -383,7 +418,7 @@ static enum avsp_code take_all(struct work *work, struct avsp_err *err)
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++)
         if (work->answers[i].found)
-            rc = take(work->tx, &work->answers[i], err);
+            rc = take(work->tx, work->group, &work->answers[i], err);
     if (rc == AVSP_OK)
         rc = avsp_tx_flush(work->tx, err);
     for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++)
@@ -473,8 +508,10 @@ static void conclude(struct work *work)
             work->answers[i].item->task = work->answers[i].task;
 }
 
+/// @param ret_misplaced  a job whose encodes are to be moved out of our way; "" = none
 static enum avsp_code claim_once(struct avsp_store *store, const struct group *group,
-                                 bool *ret_again, struct avsp_err *err)
+                                 bool *ret_again, char ret_misplaced[AVSP_ID_BYTES],
+                                 struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct work work = {.group = group, .tx = &tx};
@@ -498,6 +535,7 @@ static enum avsp_code claim_once(struct avsp_store *store, const struct group *g
     if (rc == AVSP_OK)
         conclude(&work);
     *ret_again = work.again;
+    memcpy(ret_misplaced, work.misplaced, sizeof work.misplaced);
     return rc;
 }
 
@@ -517,40 +555,58 @@ static enum avsp_code claim_group(struct avsp_store *store, struct group *group,
     bool again = true;
     enum avsp_code rc = AVSP_OK;
     for (int i = 0; rc == AVSP_OK && again && group->n > 0 && i < LOOKS_MAX; i++) {
+        char misplaced[AVSP_ID_BYTES] = "";
         unsigned tries = 0;
         do
-            rc = claim_once(store, group, &again, err);
+            rc = claim_once(store, group, &again, misplaced, err);
         while (avsp_tx_again(&tries, rc, err));
         if (rc == AVSP_OK)
             shrink(group);
+        if (rc == AVSP_OK && misplaced[0] != '\0')
+            rc = avsp_encoders_sort(store, misplaced, err);
     }
     return rc;
 }
 
-static struct group group_of(const struct avsp_claim *claim)
+/// The number of the encoders of a claim; 0 where they do not matter.
+static enum avsp_code encoders_of(struct avsp_store *store, const struct avsp_claim *claim,
+                                  int64_t *ret_id, struct avsp_err *err)
+{
+    const uint32_t encodes = 1U << AVSP_TASK_ENCODE | 1U << AVSP_TASK_AUDIO;
+    *ret_id = 0;
+    if (!claim->own || (claim->worker.kinds & encodes) == 0)
+        return AVSP_OK;
+    return avsp_encoders_id(store, claim->worker.encoders, ret_id, err);
+}
+
+static struct group group_of(const struct avsp_claim *claim, int64_t encoders)
 {
     return (struct group){
         .own = claim->own,
         .kinds = kinds_of(claim),
-        .pools = {AVSP_POOL_ANY, AVSP_POOL_OURS},
-        .n_pools = claim->own ? 2 : 1,
+        .encoders = encoders,
+        .pools = {AVSP_POOL_ANY, AVSP_POOL_OURS, encoders},
+        .n_pools = !claim->own     ? 1
+                   : encoders == 0 ? 2
+                                   : 3,
     };
 }
 
-static bool belongs(const struct group *group, const struct avsp_claim *claim)
+static bool belongs(const struct group *group, const struct avsp_claim *claim, int64_t encoders)
 {
-    return group->own == claim->own && group->kinds == kinds_of(claim);
+    return group->own == claim->own && group->kinds == kinds_of(claim) &&
+           group->encoders == encoders;
 }
 
 /// Answers the first claim that is not, and all others that ask for the same. What fails for several is tried for each alone.
-static void claim_next(struct avsp_store *store, struct avsp_claim_item *items, size_t n,
-                       bool *is_done, size_t first)
+static void claim_next(struct avsp_store *store, struct avsp_claim_item *items,
+                       const int64_t *encoders, size_t n, bool *is_done, size_t first)
 {
-    struct group group = group_of(items[first].claim);
+    struct group group = group_of(items[first].claim, encoders[first]);
     struct avsp_claim_item *all[AVSP_DB_LIST_MAX];
     struct avsp_err err = {0};
     for (size_t i = first; i < n && group.n < AVSP_ARRAY_LEN(group.items); i++) {
-        if (is_done[i] || !belongs(&group, items[i].claim))
+        if (is_done[i] || !belongs(&group, items[i].claim, encoders[i]))
             continue;
         is_done[i] = true;
         all[group.n] = group.items[group.n] = &items[i];
@@ -564,7 +620,7 @@ static void claim_next(struct avsp_store *store, struct avsp_claim_item *items, 
         return;
     }
     for (size_t i = 0; rc != AVSP_OK && i < n_all; i++) {
-        struct group alone = group_of(all[i]->claim);
+        struct group alone = group_of(all[i]->claim, group.encoders);
         alone.items[alone.n++] = all[i];
         if (all[i]->task.kind == AVSP_TASK_NONE)
             all[i]->rc = claim_group(store, &alone, &all[i]->err);
@@ -574,18 +630,20 @@ static void claim_next(struct avsp_store *store, struct avsp_claim_item *items, 
 void avsp_store_claim_many(struct avsp_store *store, struct avsp_claim_item *items, size_t n)
 {
     bool is_done[AVSP_TOGETHER_MAX] = {false};
+    int64_t encoders[AVSP_TOGETHER_MAX];
     AVSP_ASSERT(n <= AVSP_TOGETHER_MAX);
     for (size_t i = 0; i < n; i++) {
         is_done[i] = items[i].is_answered;
         if (is_done[i])
             continue;
         items[i].task = (struct avsp_task){.id = "", .job_id = ""};
-        items[i].rc = AVSP_OK;
         items[i].err = (struct avsp_err){0};
+        items[i].rc = encoders_of(store, items[i].claim, &encoders[i], &items[i].err);
+        is_done[i] = items[i].rc != AVSP_OK;
     }
     for (size_t i = 0; i < n; i++)
         if (!is_done[i])
-            claim_next(store, items, n, is_done, i);
+            claim_next(store, items, encoders, n, is_done, i);
 }
 
 enum avsp_code avsp_store_claim(struct avsp_store *store, const struct avsp_claim *claim,

@@ -74,9 +74,9 @@ static enum avsp_code cancel_open(struct avsp_tx *tx, const char *job_id, struct
     return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
 }
 
-/// Cancels what is left of a job, and locks it. Locks are taken tasks first, everywhere; what a split added until the job was
-/// locked is seen the second time.
-static enum avsp_code cancel_tasks(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+// Locks are taken tasks first, everywhere; what a split added until the job was locked is seen the second time.
+enum avsp_code avsp_tasks_cancel(struct avsp_tx *tx, const char *job_id,
+                                 enum avsp_job_state *ret_state, struct avsp_err *err)
 {
     // Attempts that had ended before stand there already.
     static const char keep[] =
@@ -89,6 +89,7 @@ static enum avsp_code cancel_tasks(struct avsp_tx *tx, const char *job_id, struc
     enum avsp_code rc = cancel_open(tx, job_id, err);
     if (rc == AVSP_OK)
         rc = avsp_job_lock(tx, job_id, &job, err);
+    *ret_state = job.state;
     if (rc == AVSP_OK)
         rc = cancel_open(tx, job_id, err);
     if (rc == AVSP_OK)
@@ -149,12 +150,13 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
                             const struct avsp_location *manifest, struct avsp_err *err)
 {
     const char *manifest_text = "";
+    enum avsp_job_state before = 0;
     int64_t changed = 0;
     enum avsp_code rc = AVSP_OK;
     if (manifest != NULL)
         rc = avsp_location_store(&tx->arena, manifest, &manifest_text, err);
     if (rc == AVSP_OK && state != AVSP_JOB_FINISHED)
-        rc = cancel_tasks(tx, job_id, err);
+        rc = avsp_tasks_cancel(tx, job_id, &before, err);
     if (rc == AVSP_OK)
         rc = write_end(tx, job_id, state, failure, manifest_text, &changed, err);
     if (rc != AVSP_OK || changed == 0)

@@ -68,6 +68,7 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
                                struct avsp_arena *arena, struct avsp_job *job, struct avsp_err *err)
 {
     *job = (struct avsp_job){
+        .encoders = "",
         .state = (enum avsp_job_state)avsp_db_i64(rows, COL_STATE),
         .created_us = avsp_db_i64(rows, COL_CREATED),
         .ended_us = avsp_db_i64(rows, COL_ENDED),
@@ -211,6 +212,8 @@ static enum avsp_code get_job_once(struct avsp_store *store, const char *job_id,
         rc = avsp_job_read(&tx, &rows, arena, &job, err);
     if (rc == AVSP_OK)
         rc = fill_running(&tx, arena, &job, err);
+    if (rc == AVSP_OK)
+        rc = avsp_encoders_load(&tx, job_id, arena, &job, err);
     if (rc == AVSP_OK)
         *ret_job = job;
     return rc;

@@ -85,6 +85,7 @@ struct avsp_store *avsp_store_open(const char *url, const struct avsp_store_opti
     store->options = *options;
     avsp_floors_init(&store->floors);
     avsp_expired_init(&store->expired);
+    avsp_encoders_cache_init(&store->encoders);
     if (open_all(store, url, err) != AVSP_OK) {
         avsp_store_close(store);
         return NULL;
@@ -103,6 +104,7 @@ void avsp_store_close(struct avsp_store *store)
         avsp_connections_deinit(&store->connections[i]);
     avsp_expired_deinit(&store->expired);
     avsp_floors_deinit(&store->floors);
+    avsp_encoders_cache_deinit(&store->encoders);
     free(store);
 }
 

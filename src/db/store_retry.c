@@ -1,3 +1,4 @@
+#include "core/lifecycle.h"
 #include "db/internal.h"
 
 /// What was made before is gone: nothing counts as done, and pieces wait until a split reports them again under the same
@@ -7,18 +8,22 @@ static enum avsp_code reset(struct avsp_tx *tx, const char *job_id, struct avsp_
     static const char *const forget[] = {
         "DELETE FROM segments WHERE job_id = $1",
         "DELETE FROM renditions WHERE job_id = $1",
-        "UPDATE jobs SET released = 0 WHERE id = $1",
+        "UPDATE jobs SET released = 0, encoders = 0 WHERE id = $1",
     };
-    static const char sql[] = "UPDATE tasks SET state = $2, input = '', result = '',"
-                              " frames_done = 0 WHERE job_id = $1 AND state IN (3, 4, 5)";
+    static const char sql[] =
+        "UPDATE tasks SET state = $2, input = '', result = '', frames_done = 0,"
+        " pool = CASE WHEN pool > $3 THEN $3 ELSE pool END"
+        " WHERE job_id = $1 AND state IN (3, 4, 5)";
     const enum avsp_task_state to = avsp_task_next(AVSP_TASK_DONE, AVSP_EVENT_RESET);
     int64_t changed = 0;
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; rc == AVSP_OK && i < AVSP_ARRAY_LEN(forget); i++)
         rc = avsp_tx_exec(tx, forget[i], AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
-    return rc == AVSP_OK
-               ? avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(to)), &changed, err)
-               : rc;
+    return rc == AVSP_OK ? avsp_tx_exec(tx, sql,
+                                        AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(to),
+                                                     avsp_i64(AVSP_POOL_OURS)),
+                                        &changed, err)
+                         : rc;
 }
 
 static enum avsp_code revive_tasks(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
@@ -128,7 +133,9 @@ static enum avsp_code is_cleaned(struct avsp_tx *tx, const char *job_id, bool *r
     return rc;
 }
 
-static enum avsp_code retry(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+/// @param repin  what it made does not count any more, there or not.
+static enum avsp_code retry(struct avsp_tx *tx, const char *job_id, bool repin,
+                            struct avsp_err *err)
 {
     bool from_start = false;
     bool changed = false;
@@ -138,34 +145,74 @@ static enum avsp_code retry(struct avsp_tx *tx, const char *job_id, struct avsp_
     if (rc == AVSP_OK)
         rc = is_cleaned(tx, job_id, &from_start, err);
     if (rc == AVSP_OK)
-        rc = avsp_job_revive(tx, job_id, from_start, &changed, err);
+        rc = avsp_job_revive(tx, job_id, from_start || repin, &changed, err);
     if (rc == AVSP_OK && !changed)
         rc = avsp_tx_lost_race(err, job_id);
     return rc;
 }
 
-static enum avsp_code retry_once(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+/// Begins a job that is not over anew. Its segments are done with; what is in the work folder, too, for pieces go when they are
+/// encoded. What they leave is removed with the manifest.
+static enum avsp_code begin_anew(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+{
+    // What waits for a new piece is not among a job's tasks, and what its version was would be missing from the job's.
+    static const char sql[] = "UPDATE jobs SET version = version + 1 + (SELECT "
+                              "CAST(coalesce(sum(t.version), 0) AS BIGINT)"
+                              " FROM tasks t WHERE t.job_id = $1) WHERE id = $1";
+    enum avsp_job_state state = 0;
+    int64_t changed = 0;
+    enum avsp_code rc = avsp_tasks_cancel(tx, job_id, &state, err);
+    if (rc == AVSP_OK && avsp_job_is_over(state))
+        return avsp_tx_lost_race(err, job_id);
+    tx->changed = true;
+    if (rc == AVSP_OK)
+        rc = reset(tx, job_id, err);
+    if (rc == AVSP_OK)
+        rc = revive_tasks(tx, job_id, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &changed, err);
+    return rc == AVSP_OK && state == AVSP_JOB_RUNNING ? avsp_window_refill(tx, job_id, err) : rc;
+}
+
+/// Is a job bound to encoders? One that is not has nothing that other ones could not go on with.
+static enum avsp_code is_bound(struct avsp_tx *tx, const char *job_id, bool *ret_bound,
+                               struct avsp_err *err)
+{
+    static const char sql[] = "SELECT encoders FROM jobs WHERE id = $1";
+    int64_t id = 0;
+    enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &id, err);
+    *ret_bound = id != 0;
+    return rc;
+}
+
+static enum avsp_code retry_once(struct avsp_store *store, const char *job_id, bool repin,
+                                 struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     enum avsp_job_state state = 0;
+    bool bound = false;
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
     if (rc == AVSP_OK)
         rc = avsp_job_state(&tx, job_id, &state, err);
-    if (rc != AVSP_OK || !avsp_job_is_over(state))
+    if (rc == AVSP_OK)
+        rc = is_bound(&tx, job_id, &bound, err);
+    repin = repin && bound;
+    if (rc != AVSP_OK || (!avsp_job_is_over(state) && !repin))
         return rc;
-    if (avsp_job_next(state, AVSP_JOB_EVENT_RETRY) == 0)
+    if (avsp_job_is_over(state) && avsp_job_next(state, AVSP_JOB_EVENT_RETRY) == 0)
         return avsp_err_set(err, AVSP_PRECONDITION, "job %s is %s: there is nothing to try again",
                             job_id, avsp_job_state_name(state));
-    rc = retry(&tx, job_id, err);
+    rc = avsp_job_is_over(state) ? retry(&tx, job_id, repin, err) : begin_anew(&tx, job_id, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
-enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+enum avsp_code avsp_store_retry(struct avsp_store *store, const char *job_id, bool repin,
+                                struct avsp_err *err)
 {
     unsigned tries = 0;
     enum avsp_code rc;
     do
-        rc = retry_once(store, job_id, err);
+        rc = retry_once(store, job_id, repin, err);
     while (avsp_tx_again(&tries, rc, err));
     return rc;
 }

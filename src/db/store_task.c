@@ -33,6 +33,7 @@ enum avsp_code avsp_task_row_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
         .job_state = (enum avsp_job_state)avsp_db_i64(rows, 20),
         .released = avsp_db_i64(rows, 21),
         .lease_until_us = avsp_db_i64(rows, 22),
+        .encoders = avsp_db_i64(rows, 23),
     };
     if (!avsp_column(&tx->arena, rows, 0, &row->id) ||
         !avsp_column(&tx->arena, rows, 1, &row->job_id) ||
@@ -147,24 +148,32 @@ static enum avsp_code next_key(struct avsp_tx *tx, const struct avsp_new_task *t
     return rc;
 }
 
+/// The pool of a new task of job j: an encode of a job that is bound to a set of encoders stands in that set's.
+#define ITS_POOL(kind, pool)                                                                       \
+    " CASE WHEN j.encoders > 0 AND " pool " = 2 AND " kind " IN (2, 4) THEN j.encoders ELSE " pool \
+    " END"
+
 /// Makes it anew from one of the same identity whose result is gone (AVSP_EVENT_RESET).
 static enum avsp_code make_again(struct avsp_tx *tx, const struct avsp_new_task *task,
                                  const struct avsp_piece *piece, const char *input, int64_t key,
                                  enum avsp_task_state state, int64_t *ret_changed,
                                  struct avsp_err *err)
 {
-    static const char sql[] =
-        "UPDATE tasks SET state = $5, fair_key = $6, not_before_us = $7, input = $8, bytes = $9,"
-        " frames = $10, version = version + 1, spent = 0, claims = 0, started = 0, claim_id = '', "
-        "claimed_us = 0,"
-        " frames_done = 0, frames_total = 0, milli_fps = 0 WHERE job_id = $1 AND kind = $2 AND "
-        "track = $3 AND idx = $4 AND state = 5";
+    static const char sql[] = "UPDATE tasks SET pool = (SELECT" ITS_POOL(
+        "$2", "$11") " FROM jobs j WHERE j.id = $1),"
+                     " state = $5, fair_key = $6, not_before_us = $7, input = $8, bytes = $9,"
+                     " frames = $10, version = version + 1, spent = 0, claims = 0, started = 0, "
+                     "claim_id = '', "
+                     "claimed_us = 0,"
+                     " frames_done = 0, frames_total = 0, milli_fps = 0 WHERE job_id = $1 AND kind "
+                     "= $2 AND "
+                     "track = $3 AND idx = $4 AND state = 5";
     return avsp_tx_exec(tx, sql,
                         AVSP_DB_ARGS(avsp_text(task->job_id), avsp_i64(task->kind),
                                      avsp_i64(piece->track), avsp_i64(piece->idx), avsp_i64(state),
                                      avsp_i64(key), avsp_i64(task->not_before_us), avsp_text(input),
                                      avsp_i64((int64_t)piece->bytes),
-                                     avsp_i64((int64_t)piece->frames)),
+                                     avsp_i64((int64_t)piece->frames), avsp_i64(task->pool)),
                         ret_changed, err);
 }
 
@@ -176,9 +185,10 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
         " fair_key, created_us, not_before_us, attempt, nonce, spent, claims, started, own,"
         " claim_id, worker_id, claimed_us, lease_until_us, frames_done, frames_total, milli_fps,"
         " in_pts, out_pts, tb_num, tb_den, frames, bytes, input, result) "
-        "SELECT $1, j.id, $3, $4, $5, $6, $7, $8, j.priority, $9, $10, $11, 0, 0, 0, 0, 0, 0, '',"
-        " '', 0, 0, 0, 0, 0, $12, $13, $14, $15, $16, $17, $18, '' "
-        "FROM jobs j WHERE j.id = $2 ON CONFLICT DO NOTHING";
+        "SELECT $1, j.id, $3, $4, $5, $6," ITS_POOL(
+            "$3", "$7") ", $8, j.priority, $9, $10, $11, 0, 0, 0, 0, 0, 0, '',"
+                        " '', 0, 0, 0, 0, 0, $12, $13, $14, $15, $16, $17, $18, '' "
+                        "FROM jobs j WHERE j.id = $2 ON CONFLICT DO NOTHING";
     static const struct avsp_piece no_piece = {0};
     const struct avsp_piece *piece = task->piece != NULL ? task->piece : &no_piece;
     const char *input = "";

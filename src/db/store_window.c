@@ -50,13 +50,17 @@ static enum avsp_code key_shift(struct avsp_tx *tx, const char *job_id, const st
     return rc;
 }
 
+/// What was held while its job was bound to a set of encoders goes to that set's pool. In a statement whose $1 is the job.
+#define SET_POOL                                                                                   \
+    " pool = (SELECT CASE WHEN j.encoders > 0 AND tasks.pool = 2 AND tasks.kind IN (2, 4)"         \
+    " THEN j.encoders ELSE tasks.pool END FROM jobs j WHERE j.id = $1),"
+
 /// Lets go the encodes of segments below @p end_idx. @param from_idx  those below are let go already.
 static enum avsp_code let_go(struct avsp_tx *tx, const char *job_id, int64_t from_idx,
                              int64_t end_idx, struct avsp_err *err)
 {
     static const char sql[] =
-        "UPDATE tasks SET state = $4, fair_key = fair_key + $5,"
-        " priority = $6"
+        "UPDATE tasks SET state = $4, fair_key = fair_key + $5," SET_POOL " priority = $6"
         " WHERE job_id = $1 AND state = 6 AND kind = 2 AND track = 0 AND idx >= $2 AND idx < $3";
     struct first first;
     int64_t shift = 0;
@@ -80,8 +84,8 @@ static enum avsp_code let_go(struct avsp_tx *tx, const char *job_id, int64_t fro
 static enum avsp_code let_go_others(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
 {
     static const char sql[] =
-        "UPDATE tasks SET state = $2, fair_key = CASE WHEN fair_key > $3 THEN fair_key ELSE $3 END,"
-        " priority = (SELECT j.priority FROM jobs j WHERE j.id = $1)"
+        "UPDATE tasks SET state = $2, fair_key = CASE WHEN fair_key > $3 THEN fair_key ELSE $3 "
+        "END," SET_POOL " priority = (SELECT j.priority FROM jobs j WHERE j.id = $1)"
         " WHERE job_id = $1 AND state = 6 AND kind IN (1, 3, 4)";
     int64_t virtual_time = 0;
     int64_t changed = 0;

@@ -10,18 +10,23 @@
 #define DRAINING_MAX 10000 ///< workers that may be asked to drain at once
 #define TASKS_MAX 20000    ///< running tasks that one page of workers shows
 
+/// @param encoders  number of their set; 0 = not known.
 static enum avsp_code note_worker_once(struct avsp_store *store,
-                                       const struct avsp_worker_info *worker, struct avsp_err *err)
+                                       const struct avsp_worker_info *worker, int64_t encoders,
+                                       struct avsp_err *err)
 {
-    // A heartbeat knows the id alone.
+    // A heartbeat knows the id alone, and of the claims some are for no encodes.
     static const char sql[] =
-        "INSERT INTO workers (id, host, version, slots, first_us, seen_us, drain)"
-        " VALUES ($1, $2, $3, $4, $5, $5, 0) ON CONFLICT (id) DO UPDATE SET"
+        "INSERT INTO workers (id, host, version, slots, first_us, seen_us, drain, encoders)"
+        " VALUES ($1, $2, $3, $4, $5, $5, 0, $7) ON CONFLICT (id) DO UPDATE SET"
+        " encoders = CASE WHEN excluded.encoders > 0 THEN excluded.encoders ELSE workers.encoders"
+        " END,"
         " host = CASE WHEN excluded.slots > 0 THEN excluded.host ELSE workers.host END,"
         " version = CASE WHEN excluded.slots > 0 THEN excluded.version ELSE workers.version END,"
         " slots = CASE WHEN excluded.slots > 0 THEN excluded.slots ELSE workers.slots END,"
         " seen_us = excluded.seen_us WHERE workers.seen_us < excluded.seen_us - $6"
         " OR workers.seen_us > excluded.seen_us"
+        " OR (excluded.encoders > 0 AND workers.encoders <> excluded.encoders)"
         " OR (excluded.slots > 0 AND (workers.version <> excluded.version"
         " OR workers.slots <> excluded.slots OR workers.host <> excluded.host))";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
@@ -31,7 +36,7 @@ static enum avsp_code note_worker_once(struct avsp_store *store,
         rc = avsp_tx_exec(&tx, sql,
                           AVSP_DB_ARGS(avsp_text(worker->id), avsp_text(worker->host),
                                        avsp_text(worker->version), avsp_i64(worker->slots),
-                                       avsp_i64(tx.now_us), avsp_i64(NOTE_US)),
+                                       avsp_i64(tx.now_us), avsp_i64(NOTE_US), avsp_i64(encoders)),
                           &changed, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
@@ -40,9 +45,14 @@ enum avsp_code avsp_store_note_worker(struct avsp_store *store,
                                       const struct avsp_worker_info *worker, struct avsp_err *err)
 {
     unsigned tries = 0;
-    enum avsp_code rc;
+    int64_t encoders = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (worker->encoders != NULL)
+        rc = avsp_encoders_id(store, worker->encoders, &encoders, err);
+    if (rc != AVSP_OK)
+        return rc;
     do
-        rc = note_worker_once(store, worker, err);
+        rc = note_worker_once(store, worker, encoders, err);
     while (avsp_tx_again(&tries, rc, err));
     return rc;
 }

@@ -18,6 +18,16 @@ static const char *svt_av1_version(void)
     return version != NULL ? version() : "?";
 }
 
+#if defined(__x86_64__)
+#define ARCHITECTURE "x86_64"
+#elif defined(__aarch64__)
+#define ARCHITECTURE "aarch64"
+#else
+#define ARCHITECTURE "other"
+#endif
+
+// What options a processor has does not stand here: SVT-AV1 gives the same bytes with plain C, SSE, AVX2 and AVX-512
+// (measured with 1.4.1, presets 6 to 12, 8 and 10 bits).
 void avsp_libraries_text(struct avsp_buf *buf)
 {
     static const struct {
@@ -28,6 +38,7 @@ void avsp_libraries_text(struct avsp_buf *buf)
         {"libavfilter", avfilter_version}, {"libswresample", swresample_version},
         {"libswscale", swscale_version},   {"libavutil", avutil_version},
     };
+    avsp_buf_printf(buf, "avspl1t %s %s, ", AVSP_VERSION, ARCHITECTURE);
     for (size_t i = 0; i < AVSP_ARRAY_LEN(table); i++) {
         unsigned v = table[i].version();
         avsp_buf_printf(buf, "%s %u.%u.%u, ", table[i].name, AV_VERSION_MAJOR(v),

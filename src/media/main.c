@@ -1,9 +1,11 @@
 /// avspl1t-media: one media step in a process of its own, so that a hostile file costs an attempt and nothing else.
 /// Not for people; whoever starts it is described in core/step.h.
 #include "media/control.h"
+#include "media/libraries.h"
 #include "media/sandbox.h"
 #include "media/steps.h"
 
+#include <errno.h>
 #include <libavutil/log.h>
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,31 @@ enum {
 static void control_cleanup(struct avsp_control **ctl)
 {
     avsp_control_close(*ctl);
+}
+
+/// Does whoever asked for an encode know what it will be made with? Its libraries may have been exchanged since.
+static enum avsp_code check_encoders(const struct avsp_step *step, struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) text;
+    avsp_buf_init(&text, AVSP_TEXT_MAX_BYTES);
+    avsp_libraries_text(&text);
+    if (step->encoders == 0 || step->encoders == avsp_step_encoders(avsp_buf_text(&text)))
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_UNAVAILABLE,
+                        "the libraries of this machine were exchanged while its worker ran: it has "
+                        "%s now",
+                        avsp_buf_text(&text));
+}
+
+static enum avsp_code print_encoders(struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) text;
+    avsp_buf_init(&text, AVSP_TEXT_MAX_BYTES);
+    avsp_libraries_text(&text);
+    enum avsp_code rc = avsp_buf_check(&text, err);
+    if (rc == AVSP_OK && (printf("%s\n", avsp_buf_text(&text)) < 0 || fflush(stdout) != 0))
+        rc = avsp_err_set_errno(err, errno, "write to standard output");
+    return rc;
 }
 
 static enum avsp_code run_step(const struct avsp_step *step, struct avsp_control *ctl,
@@ -45,6 +72,8 @@ static enum avsp_code run_and_report(const struct avsp_step *step, struct avsp_c
 {
     enum avsp_code rc = avsp_sandbox_enter(err);
     if (rc == AVSP_OK)
+        rc = check_encoders(step, err);
+    if (rc == AVSP_OK)
         rc = run_step(step, ctl, err);
     if (rc == AVSP_OK)
         rc = avsp_control_drain(ctl, err);
@@ -67,6 +96,9 @@ int main(int argc, char **argv)
         printf("avspl1t-media %s\n", AVSP_VERSION);
         return EXIT_DONE;
     }
+    struct avsp_err err = {0};
+    if (argc == 2 && strcmp(argv[1], "--encoders") == 0)
+        return print_encoders(&err) == AVSP_OK ? EXIT_DONE : EXIT_FAILED;
     struct stat st;
     if (argc != 1 || fstat(AVSP_STEP_CONTROL_FD, &st) != 0 || !S_ISSOCK(st.st_mode)) {
         fprintf(stderr, "avspl1t-media is started by avspl1t-worker and avspl1t, not by hand.\n");
@@ -77,7 +109,6 @@ int main(int argc, char **argv)
     signal(SIGXFSZ, SIG_IGN);
     av_log_set_level(AV_LOG_WARNING);
 
-    struct avsp_err err = {0};
     struct avsp_step step = {0};
     struct avsp_control *AVSP_CLEANUP(control_cleanup) ctl =
         avsp_control_open(AVSP_STEP_CONTROL_FD, &step, &err);

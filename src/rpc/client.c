@@ -179,10 +179,15 @@ enum avsp_code avsp_client_cancel(struct avsp_client *cli, const char *job_id,
     return call_about_job(cli, SERVICE "CancelJob", job_id, deadline, err);
 }
 
-enum avsp_code avsp_client_retry(struct avsp_client *cli, const char *job_id,
+enum avsp_code avsp_client_retry(struct avsp_client *cli, const char *job_id, bool repin,
                                  struct avsp_mono deadline, struct avsp_err *err)
 {
-    return call_about_job(cli, SERVICE "RetryJob", job_id, deadline, err);
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, REQUEST_ARENA_BYTES);
+    Com__Avspl1t__RetryJobMessage request = COM__AVSPL1T__RETRY_JOB_MESSAGE__INIT;
+    request.id = (char *)job_id;
+    request.repin = repin;
+    return call_for_status(cli, SERVICE "RetryJob", &arena, &request, NULL, deadline, err);
 }
 
 enum avsp_code avsp_client_pause(struct avsp_client *cli, const char *job_id,

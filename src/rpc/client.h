@@ -53,7 +53,8 @@ avsp_client_list_attempts(struct avsp_client *cli, const struct avsp_attempts_qu
 enum avsp_code avsp_client_cancel(struct avsp_client *cli, const char *job_id,
                                   struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 
-enum avsp_code avsp_client_retry(struct avsp_client *cli, const char *job_id,
+/// @param repin  begin its encodes anew, with the encoders that there are.
+enum avsp_code avsp_client_retry(struct avsp_client *cli, const char *job_id, bool repin,
                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_client_pause(struct avsp_client *cli, const char *job_id,
                                  struct avsp_mono deadline, struct avsp_err *err) AVSP_CHECKED;

@@ -50,7 +50,7 @@ struct avsp_service_ops {
     enum avsp_code (*cancel)(void *opaque, const struct avsp_caller *caller, const char *job_id,
                              struct avsp_err *err);
     enum avsp_code (*retry)(void *opaque, const struct avsp_caller *caller, const char *job_id,
-                            struct avsp_err *err);
+                            bool repin, struct avsp_err *err);
     enum avsp_code (*pause)(void *opaque, const struct avsp_caller *caller, const char *job_id,
                             struct avsp_err *err);
     enum avsp_code (*resume)(void *opaque, const struct avsp_caller *caller, const char *job_id,

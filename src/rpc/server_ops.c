@@ -95,7 +95,12 @@ static void cancel_job(struct avsp_call *call)
 
 static void retry_job(struct avsp_call *call)
 {
-    run_about_job(call, call->srv->ops.retry);
+    struct avsp_server *srv = call->srv;
+    const Com__Avspl1t__RetryJobMessage *from = (Com__Avspl1t__RetryJobMessage *)call->request;
+    struct avsp_err err = {0};
+    Com__Avspl1t__Empty msg = COM__AVSPL1T__EMPTY__INIT;
+    answer(call, srv->ops.retry(srv->opaque, &call->caller, from->id, from->repin, &err), &msg.base,
+           &err);
 }
 
 static void pause_job(struct avsp_call *call)
@@ -295,7 +300,7 @@ const struct avsp_method avsp_ops_methods[] = {
     METHOD("ListJobs", SMALL_MAX_BYTES, list_jobs_message, list_jobs),
     METHOD("ListAttempts", SMALL_MAX_BYTES, list_attempts_message, list_attempts),
     METHOD("CancelJob", SMALL_MAX_BYTES, job_id, cancel_job),
-    METHOD("RetryJob", SMALL_MAX_BYTES, job_id, retry_job),
+    METHOD("RetryJob", SMALL_MAX_BYTES, retry_job_message, retry_job),
     METHOD("PauseJob", SMALL_MAX_BYTES, job_id, pause_job),
     METHOD("ResumeJob", SMALL_MAX_BYTES, job_id, resume_job),
     METHOD("SetJobPriority", SMALL_MAX_BYTES, job_priority_message, set_priority),

@@ -7,6 +7,7 @@
 #include "rpc/server_gather.h"
 #include "rpc/serving.h"
 #include "rpc/wire.h"
+#include "util/hash.h"
 
 /// An answer is sent this long before the client's own deadline.
 #define ANSWER_MARGIN_MS 200
@@ -22,15 +23,25 @@ enum hand {
     HAND_ANSWERED, ///< with a task
 };
 
+/// Sorts of claims that a wake has tried: whoever takes the same kinds of task, with the same encoders, finds nothing either.
+/// What does not fit in finds out at its next look.
+#define SORTS_MAX 8
+
+struct sorts {
+    uint64_t tried[SORTS_MAX];
+    size_t n;
+};
+
 struct parked {
     struct avsp_call *call;
     struct parked *prev, *next;
     enum hand hand;
-    bool is_gone;   ///< the client went away
-    bool is_last;   ///< the wait is over: an empty answer is sent
-    uint64_t seen;  ///< generation noted before the operation was asked
-    bool is_woken;  ///< it is asked because of a wake, which it must not swallow
-    uint64_t tried; ///< what that wake has tried so far, a bit for each set of task kinds
+    bool is_gone;       ///< the client went away
+    bool is_last;       ///< the wait is over: an empty answer is sent
+    uint64_t seen;      ///< generation noted before the operation was asked
+    bool is_woken;      ///< it is asked because of a wake, which it must not swallow
+    struct sorts tried; ///< by that wake, so far
+    uint64_t sort;      ///< of this claim
     struct avsp_mono due;
     struct avsp_claim claim;
     struct avsp_task task;
@@ -78,10 +89,30 @@ static void take_out(struct avsp_parking *parking, struct parked *p)
     p->hand = HAND_ASKING;
 }
 
-/// The set of kinds of a claim as a bit. Whoever takes the same kinds finds nothing either.
-static uint64_t kinds_bit(const struct parked *p)
+static uint64_t sort_of(const struct avsp_claim *claim)
 {
-    return (uint64_t)1 << (p->claim.worker.kinds & 63);
+    return avsp_hash_text(claim->worker.encoders, claim->worker.kinds);
+}
+
+static bool has_tried(const struct sorts *sorts, uint64_t sort)
+{
+    size_t i = 0;
+    while (i < sorts->n && sorts->tried[i] != sort)
+        i++;
+    return i < sorts->n || sorts->n == SORTS_MAX;
+}
+
+static void add_sort(struct sorts *sorts, uint64_t sort)
+{
+    if (!has_tried(sorts, sort))
+        sorts->tried[sorts->n++] = sort;
+}
+
+static void remove_sort(struct sorts *sorts, uint64_t sort)
+{
+    for (size_t i = 0; i < sorts->n; i++)
+        if (sorts->tried[i] == sort)
+            sorts->tried[i--] = sorts->tried[--sorts->n];
 }
 
 /// Has it asked for, with others that come now.
@@ -112,7 +143,7 @@ void avsp_parking_wake(struct avsp_server *srv, unsigned n)
         struct parked *p = parking->head;
         take_out(parking, p);
         p->is_woken = true;
-        p->tried = kinds_bit(p);
+        p->tried = (struct sorts){.tried = {p->sort}, .n = 1};
         *end = p;
         end = &p->next;
     }
@@ -120,15 +151,16 @@ void avsp_parking_wake(struct avsp_server *srv, unsigned n)
     push_all(woken);
 }
 
-/// The first parked claim that takes other kinds than those that a wake has tried; taken out. Called with the lock.
-static struct parked *heir(struct avsp_parking *parking, uint64_t tried)
+/// The first parked claim of another sort than those that a wake has tried; taken out. Called with the lock.
+static struct parked *heir(struct avsp_parking *parking, const struct sorts *tried)
 {
     for (struct parked *p = parking->head; p != NULL; p = p->next) {
-        if ((kinds_bit(p) & tried) != 0)
+        if (has_tried(tried, p->sort))
             continue;
         take_out(parking, p);
         p->is_woken = true;
-        p->tried = tried | kinds_bit(p);
+        p->tried = *tried;
+        add_sort(&p->tried, p->sort);
         return p;
     }
     return NULL;
@@ -170,9 +202,9 @@ static void nothing_found(struct parked *p)
     else if (parking->generation != p->seen)
         step = STEP_ASK_AGAIN;
     if (p->task.drain)
-        p->tried &= ~kinds_bit(p); // it was given nothing: its like may find something
+        remove_sort(&p->tried, p->sort); // it was given nothing: its like may find something
     if (p->is_woken && step != STEP_ASK_AGAIN) {
-        next = heir(parking, p->tried);
+        next = heir(parking, &p->tried);
         p->is_woken = false;
     }
     if (step == STEP_PARKED)
@@ -244,6 +276,7 @@ static struct parked *open_claim(struct avsp_call *call)
     }
     p->call = call;
     avsp_arena_init(&p->answer, TASK_ARENA_BYTES);
+    p->sort = sort_of(&p->claim);
     int64_t left_ms = avsp_call_left_ms(call, WAIT_MAX_MS + ANSWER_MARGIN_MS) - ANSWER_MARGIN_MS;
     int64_t wait_ms = AVSP_MIN((int64_t)p->claim.wait_ms, left_ms);
     p->is_last = wait_ms <= 0;
@@ -277,7 +310,7 @@ void avsp_parking_ask(struct avsp_server *srv, struct avsp_call **calls, size_t 
         if (p == NULL)
             continue;
         if (!is_to_be_asked(srv, p)) {
-            p->tried &= ~kinds_bit(p); // it did not try: its like may find something
+            remove_sort(&p->tried, p->sort); // it did not try: its like may find something
             nothing_found(p);
             continue;
         }

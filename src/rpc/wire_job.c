@@ -196,6 +196,8 @@ Com__Avspl1t__Job *avsp_wire_make_job(struct avsp_arena *arena, const struct avs
     msg->tasks_done = job->tasks_done;
     msg->tasks_total = job->n_tasks;
     msg->version = job->version;
+    msg->encoders = (char *)job->encoders;
+    msg->waits_for_encoders = job->waits_for_encoders;
     msg->job_details = make_blank_spec(arena, &job->spec);
     msg->created_at = avsp_wire_make_time(arena, job->created_us);
     if (msg->job_details == NULL || msg->created_at == NULL)
@@ -254,6 +256,8 @@ enum avsp_code avsp_wire_read_job(struct avsp_arena *arena, const Com__Avspl1t__
         .warnings = (const char **)msg->warnings,
         .n_warnings = msg->n_warnings,
         .version = msg->version,
+        .encoders = msg->encoders,
+        .waits_for_encoders = msg->waits_for_encoders,
     };
     avsp_wire_read_file(msg->generated_manifest, &job.manifest);
     if (job.state == AVSP_JOB_FAILED)

@@ -1,5 +1,7 @@
 #include "rpc/wire.h"
 
+#include <string.h>
+
 #define WAIT_MAX_MS 60000
 #define SLOTS_MAX 4096
 #define BASE_KINDS (1u << AVSP_TASK_SPLIT | 1u << AVSP_TASK_ENCODE | 1u << AVSP_TASK_MANIFEST)
@@ -22,6 +24,7 @@ Com__Avspl1t__GetTaskMessage *avsp_wire_make_claim(struct avsp_arena *arena,
         return NULL;
     worker->host = (char *)claim->worker.host;
     worker->version = (char *)claim->worker.version;
+    worker->encoders = (char *)(claim->worker.encoders != NULL ? claim->worker.encoders : "");
     worker->slots = claim->worker.slots;
     worker->kinds = avsp_arena_array(arena, AVSP_TASK_CLEANUP, sizeof *worker->kinds);
     if (worker->kinds == NULL)
@@ -49,7 +52,7 @@ enum avsp_code avsp_wire_read_claim(const Com__Avspl1t__GetTaskMessage *msg,
     const Com__Avspl1t__WorkerInfo *worker = msg->worker;
     if (worker == NULL) {
         *ret_claim = (struct avsp_claim){
-            .worker = {msg->worker_id, "", "", 1, BASE_KINDS},
+            .worker = {msg->worker_id, "", "", 1, BASE_KINDS, ""},
             .own = false,
             .claim_id = "",
         };
@@ -58,11 +61,14 @@ enum avsp_code avsp_wire_read_claim(const Com__Avspl1t__GetTaskMessage *msg,
     if (msg->worker_id[0] == '\0')
         return avsp_err_set(err, AVSP_INVALID, "worker_id: missing");
     enum avsp_code rc = avsp_wire_range("worker.slots", worker->slots, 0, SLOTS_MAX, err);
+    if (rc == AVSP_OK && strlen(worker->encoders) >= AVSP_TEXT_MAX_BYTES)
+        rc = avsp_err_set(err, AVSP_INVALID, "worker.encoders: longer than %d bytes",
+                          AVSP_TEXT_MAX_BYTES - 1);
     if (rc != AVSP_OK)
         return rc;
     *ret_claim = (struct avsp_claim){
-        .worker = {msg->worker_id, worker->host, worker->version, worker->slots,
-                   read_kinds(worker)},
+        .worker = {msg->worker_id, worker->host, worker->version, worker->slots, read_kinds(worker),
+                   worker->encoders},
         .own = true,
         .claim_id = msg->claim_id,
         .wait_ms = AVSP_MIN(msg->wait_ms, WAIT_MAX_MS),

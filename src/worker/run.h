@@ -25,6 +25,7 @@ struct avsp_run {
     uint64_t reserved_bytes;
     bool is_loaded;     ///< counts as a load (worker/slots.h)
     bool is_input_gone; ///< the piece that it is to encode is not there
+    int64_t encoders; ///< that its claim told of, as avsp_step_encoders says
     char log_tail[AVSP_LOG_TAIL_MAX_BYTES + 1];
 };
 

@@ -80,17 +80,20 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
 {
     struct avsp_worker *worker = runner->worker;
     char claim_id[AVSP_ID_BYTES];
+    char encoders[AVSP_TEXT_MAX_BYTES];
     avsp_id_new(claim_id);
     const struct avsp_claim question = {
         .worker = {.id = worker->config->id,
                    .host = worker->config->host,
                    .version = AVSP_VERSION,
                    .slots = worker->config->slots,
-                   .kinds = runner->kinds},
+                   .kinds = runner->kinds,
+                   .encoders = avsp_encoders_text(&worker->encoders, encoders)},
         .own = true,
         .claim_id = claim_id,
         .wait_ms = (uint32_t)(CLAIM_WAIT_MS - avsp_nonce_new() % CLAIM_JITTER_MS),
     };
+    runner->encoders = avsp_step_encoders(encoders);
     for (int64_t backoff_ms = BACKOFF_FIRST_MS;;
          backoff_ms = AVSP_MIN(backoff_ms * 2, BACKOFF_MAX_MS)) {
         if (avsp_slots_phase(&worker->slots) != AVSP_PHASE_RUN)
@@ -224,9 +227,10 @@ static void conclude(struct avsp_run *run, enum avsp_code rc, const struct avsp_
 }
 
 /// Does one claimed task from beginning to end. @param is_loaded  it counts as a load, which is given back.
-static void run_task(struct avsp_worker *worker, struct avsp_arena *arena,
+static void run_task(const struct avsp_runner *runner, struct avsp_arena *arena,
                      const struct avsp_task *task, bool is_loaded)
 {
+    struct avsp_worker *worker = runner->worker;
     struct avsp_run run = {
         .worker = worker,
         .task = task,
@@ -236,6 +240,7 @@ static void run_task(struct avsp_worker *worker, struct avsp_arena *arena,
                  .lease_ms = task->lease_ms > 0 ? task->lease_ms : BASE_LEASE_MS},
         .attempt = {.step_fd = -1},
         .is_loaded = is_loaded,
+        .encoders = runner->encoders,
     };
     avsp_run_log(&run, AVSP_LOG_INFO, "task.claimed", "%s", "");
     avsp_beats_add(&worker->beats, &run.beat);
@@ -284,7 +289,7 @@ void *avsp_runner_main(void *opaque)
         bool is_task = is_claimed && task.kind != AVSP_TASK_NONE;
         if (is_task) {
             avsp_slots_task_begin(&worker->slots);
-            run_task(worker, &arena, &task, has_load);
+            run_task(runner, &arena, &task, has_load);
             avsp_slots_task_end(&worker->slots);
         } else if (has_load) {
             avsp_slots_unload(&worker->slots);

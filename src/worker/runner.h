@@ -14,6 +14,7 @@
 struct avsp_runner {
     struct avsp_worker *worker;
     uint32_t kinds;
+    int64_t encoders; ///< that the newest claim told of, as avsp_step_encoders says
     pthread_t thread;
 };
 

@@ -1,5 +1,6 @@
 #include "core/ladder.h"
 #include "core/naming.h"
+#include "util/log.h"
 #include "worker/publish.h"
 #include "worker/run.h"
 #include "worker/upstream.h"
@@ -122,6 +123,14 @@ static unsigned threads_for(const struct avsp_worker_config *config, const struc
     return AVSP_MAX(config->threads, share);
 }
 
+/// The step may have found other libraries than it was told of: from here on claims tell of those.
+static void look_again(struct avsp_worker *worker)
+{
+    struct avsp_err err = {0};
+    if (avsp_encoders_learn(&worker->encoders, &err) != AVSP_OK)
+        avsp_log(AVSP_LOG_WARN, "worker.encoders", "error=%s", AVSP_LOG_Q(err.text));
+}
+
 /// The part that needs a slot.
 static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *input,
                              struct avsp_err *err)
@@ -139,9 +148,12 @@ static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *inpu
         .threads = threads_for(run->worker->config, run->task),
         .described = run->task->described,
         .idx = run->task->idx,
+        .encoders = run->encoders,
     };
     enum avsp_code rc = avsp_run_step(run, &step, input->fd, take_report, err);
     avsp_slots_give(slots);
+    if (rc == AVSP_UNAVAILABLE)
+        look_again(run->worker);
     // From here on only storage is busy: the next piece may be encoded meanwhile.
     avsp_run_nearly_done(run);
     return rc == AVSP_OK ? check_made(run, err) : rc;

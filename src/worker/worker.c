@@ -121,8 +121,9 @@ static enum avsp_code run_pool(struct avsp_worker *worker, int (*next_signal)(in
     if (runners == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
     avsp_log(AVSP_LOG_INFO, "worker.started",
-             "worker=%s version=%s slots=%u threads=%u coordinator=%s", config->id, AVSP_VERSION,
-             config->slots, config->threads, AVSP_LOG_Q(config->coordinator));
+             "worker=%s version=%s slots=%u threads=%u coordinator=%s encoders=%s", config->id,
+             AVSP_VERSION, config->slots, config->threads, AVSP_LOG_Q(config->coordinator),
+             AVSP_LOG_Q(worker->encoders.text));
     size_t n = start_runners(worker, runners, n_slot, n_light, err);
     if (n < n_slot + n_light)
         stop(worker, "no thread");
@@ -151,6 +152,9 @@ static enum avsp_code open_parts(struct avsp_worker *worker, struct avsp_err *er
     enum avsp_code rc = avsp_workdir_open(config->work_dir, &worker->workdir, err);
     if (rc != AVSP_OK)
         return rc;
+    rc = avsp_encoders_learn(&worker->encoders, err);
+    if (rc != AVSP_OK)
+        return rc;
     worker->claims = avsp_client_new(config->coordinator, true, &config->security, err);
     if (worker->claims != NULL)
         worker->reports = avsp_client_new(config->coordinator, false, &config->security, err);
@@ -165,6 +169,7 @@ static void close_parts(struct avsp_worker *worker)
     avsp_storage_free(worker->storage);
     avsp_slots_deinit(&worker->slots);
     pthread_cond_destroy(&worker->light_claimed);
+    avsp_encoders_deinit(&worker->encoders);
     pthread_mutex_destroy(&worker->lock);
 }
 
@@ -176,6 +181,7 @@ enum avsp_code avsp_worker_run(const struct avsp_worker_config *config, int (*ne
     AVSP_ASSERT(pthread_mutex_init(&worker.lock, NULL) == 0);
     AVSP_ASSERT(pthread_cond_init(&worker.light_claimed, NULL) == 0);
     avsp_slots_init(&worker.slots, config->slots, config->work_bytes);
+    avsp_encoders_init(&worker.encoders, config->media_program);
     enum avsp_code rc = open_parts(&worker, err);
     if (rc == AVSP_OK)
         rc = avsp_beats_start(&worker.beats, worker.reports, config->id, err);

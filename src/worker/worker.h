@@ -10,6 +10,7 @@
 #include "storage/storage.h"
 #include "worker/attempt.h"
 #include "worker/config.h"
+#include "worker/encoders.h"
 #include "worker/heartbeat.h"
 #include "worker/slots.h"
 
@@ -22,6 +23,7 @@ struct avsp_worker {
     struct avsp_workdir workdir;
     struct avsp_slots slots;
     struct avsp_beats beats;
+    struct avsp_encoders encoders;
     pthread_mutex_t lock;
     struct avsp_mono away_since; ///< since when claims do not get through; us = 0: they do
     struct avsp_mono away_logged;

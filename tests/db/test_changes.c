@@ -92,10 +92,11 @@ static void tells_each_change_of_state_once(void **state)
 static void a_retry_is_told(void **state)
 {
     struct fixture *fx = *state;
+    struct avsp_err err = {0};
     const char *id = submit(fx, "a");
     act(fx, avsp_store_cancel, id);
     struct avsp_changes_page page = changes(fx, "", 10);
-    act(fx, avsp_store_retry, id);
+    ASSERT_OK(avsp_store_retry(fx->store, id, false, &err), err);
     page = changes(fx, page.next, 10);
     expect_job(&page, 0, id, AVSP_JOB_RUNNING);
 }

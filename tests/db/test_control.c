@@ -7,7 +7,7 @@
 static void retry_job(struct fixture *fx, const char *id)
 {
     struct avsp_err err = {0};
-    ASSERT_OK(avsp_store_retry(fx->store, id, &err), err);
+    ASSERT_OK(avsp_store_retry(fx->store, id, false, &err), err);
 }
 
 static void pause_job(struct fixture *fx, const char *id)
@@ -187,21 +187,23 @@ static void what_cannot_be_tried_again_says_why(void **state)
 {
     struct fixture *fx = *state;
     struct avsp_err err = {0};
-    expect(fx, avsp_store_retry(fx->store, "nope", &err), AVSP_NOT_FOUND, err, "nope");
+    expect(fx, avsp_store_retry(fx->store, "nope", false, &err), AVSP_NOT_FOUND, err, "nope");
     const char *finished = submit_and_split(fx, "done", 1);
     finish_all(fx);
-    expect(fx, avsp_store_retry(fx->store, finished, &err), AVSP_PRECONDITION, err, "is finished");
+    expect(fx, avsp_store_retry(fx->store, finished, false, &err), AVSP_PRECONDITION, err,
+           "is finished");
     const char *first = submit(fx, "same");
     cancel_job(fx, first);
     const char *second = submit(fx, "same");
-    expect(fx, avsp_store_retry(fx->store, first, &err), AVSP_EXISTS, err, second);
+    expect(fx, avsp_store_retry(fx->store, first, false, &err), AVSP_EXISTS, err, second);
     pause_job(fx, second);
-    expect(fx, avsp_store_retry(fx->store, first, &err), AVSP_EXISTS, err, second);
+    expect(fx, avsp_store_retry(fx->store, first, false, &err), AVSP_EXISTS, err, second);
     cancel_job(fx, second);
     wait_ms(fx, 6000);
     struct avsp_task cleanup = claim(fx, "w");
     assert_int_equal(cleanup.kind, AVSP_TASK_CLEANUP);
-    expect(fx, avsp_store_retry(fx->store, first, &err), AVSP_EXISTS, err, "is being removed");
+    expect(fx, avsp_store_retry(fx->store, first, false, &err), AVSP_EXISTS, err,
+           "is being removed");
     wait_ms(fx, LEASE_MS + 1000); // that worker died
     retry_job(fx, first);
     assert_true(heartbeat(fx, "w", &cleanup).canceled || heartbeat(fx, "w", &cleanup).lease_lost);
@@ -219,7 +221,7 @@ static void credentials_that_are_forgotten_do_not_come_back(void **state)
     assert_string_equal(task.input.secret_access_key.text, SECRET "-input");
     cancel_job(fx, id);
     clean_up(fx);
-    expect(fx, avsp_store_retry(fx->store, id, &err), AVSP_PRECONDITION, err, "credentials");
+    expect(fx, avsp_store_retry(fx->store, id, false, &err), AVSP_PRECONDITION, err, "credentials");
     assert_int_equal(get_job(fx, id).state, AVSP_JOB_CANCELED);
 }
 
@@ -552,7 +554,7 @@ static void a_deleted_job_is_gone(void **state)
     assert_false(is_known(fx, id));
     ASSERT_CODE(avsp_store_delete(fx->store, id, true, &err), AVSP_NOT_FOUND, err);
     ASSERT_CODE(avsp_store_cancel(fx->store, id, &err), AVSP_NOT_FOUND, err);
-    ASSERT_CODE(avsp_store_retry(fx->store, id, &err), AVSP_NOT_FOUND, err);
+    ASSERT_CODE(avsp_store_retry(fx->store, id, false, &err), AVSP_NOT_FOUND, err);
     assert_string_not_equal(submit_spec(fx, &spec), id); // its key is free again
     sweep(fx);
     // The task's rows are gone too.

@@ -539,3 +539,9 @@ def test_bad_clips(clip, tmp_path):
         result = child.run(clip, folder, kind=kind)
         assert result.reports[-1][0] == ("done" if result.status == 0 else "failed"), result.log
         assert result.failure is None or len(result.failure["text"]) > 10
+
+
+def test_an_encode_with_other_libraries_than_asked_for_is_refused(clips, tmp_path):
+    result = child.run(clips("open_gop.mp4"), tmp_path, kind="encode", crf=40, preset=13, encoders=7)
+    assert result.failure["code"] == "unavailable" and result.failure["retry"] == "1"
+    assert "SVT-AV1" in result.failure["text"]

@@ -106,10 +106,10 @@ static enum avsp_code see(void *opaque, const char *verb, const char *job_id, st
 }
 
 static enum avsp_code retry(void *opaque, const struct avsp_caller *caller, const char *job_id,
-                            struct avsp_err *err)
+                            bool repin, struct avsp_err *err)
 {
     (void)caller;
-    return see(opaque, "retry", job_id, err);
+    return see(opaque, repin ? "retry!" : "retry", job_id, err);
 }
 
 static enum avsp_code pause_job(void *opaque, const struct avsp_caller *caller, const char *job_id,
@@ -167,7 +167,8 @@ static enum avsp_code claim(void *opaque, const struct avsp_claim *from, struct 
     fake->n_claims++;
     ret_task->drain = fake->drains;
     bool fits =
-        !fake->drains && (fake->only_kinds == 0 || (from->worker.kinds & fake->only_kinds) != 0);
+        !fake->drains && (fake->only_kinds == 0 || (from->worker.kinds & fake->only_kinds) != 0) &&
+        (fake->only_encoders == NULL || strcmp(from->worker.encoders, fake->only_encoders) == 0);
     if (fake->n_ready > 0 && fits) {
         fake->n_ready--;
         *ret_task = fake->task;

@@ -27,9 +27,10 @@ struct fake {
     struct avsp_outputs_page outputs;
     char job_id[AVSP_ID_BYTES];
     // Claims.
-    unsigned n_ready;    ///< tasks to be had
-    uint32_t only_kinds; ///< 0 = any; else only to whoever takes one of these
-    unsigned n_claims;   ///< questions so far
+    unsigned n_ready;          ///< tasks to be had
+    uint32_t only_kinds;       ///< 0 = any; else only to whoever takes one of these
+    const char *only_encoders; ///< NULL = any; likewise
+    unsigned n_claims;         ///< questions so far
     unsigned n_released;
     unsigned n_looks; ///< get_job so far
     int hold;         ///< while > 0, a claim that found a task waits here before it returns

@@ -200,6 +200,8 @@ struct avsp_job sample_job(struct sampler *s, bool with_running)
         .n_tasks = (uint32_t)sample_number(s, UINT32_MAX),
         .failure = {AVSP_OK, false, "", ""},
         .version = sample_number(s, UINT64_MAX),
+        .encoders = sample_text(s, 200),
+        .waits_for_encoders = coin(s),
     };
     if (job.state == AVSP_JOB_FAILED)
         job.failure = sample_failure(s, false);
@@ -254,7 +256,7 @@ struct avsp_claim sample_claim(struct sampler *s)
     return (struct avsp_claim){
         .worker = {must(avsp_arena_printf(s->arena, "w%s", sample_text(s, 100))),
                    sample_text(s, 100), sample_text(s, 20), (uint32_t)sample_number(s, 4096),
-                   (uint32_t)(next(s) & 0x3e)},
+                   (uint32_t)(next(s) & 0x3e), sample_text(s, 200)},
         .own = true,
         .claim_id = sample_text(s, 40),
         .wait_ms = (uint32_t)sample_number(s, 60000),
@@ -476,6 +478,7 @@ void dump_job(struct avsp_buf *buf, const struct avsp_job *job)
     dump_location(buf, &job->manifest);
     dump_failure(buf, &job->failure);
     dump_warnings(buf, job->warnings, job->n_warnings);
+    avsp_buf_printf(buf, "encoders %s %d\n", job->encoders, job->waits_for_encoders);
     for (size_t i = 0; i < job->n_running; i++) {
         const struct avsp_running *r = &job->running[i];
         avsp_buf_printf(buf, "running %s %d %" PRIu32 " %s %" PRId64 "\n", r->task_id, (int)r->kind,
@@ -505,9 +508,9 @@ void dump_worker(struct avsp_buf *buf, const struct avsp_worker_record *worker)
 void dump_claim(struct avsp_buf *buf, const struct avsp_claim *claim)
 {
     const struct avsp_worker_info *w = &claim->worker;
-    avsp_buf_printf(buf, "claim %s|%s|%s %" PRIu32 " %" PRIx32 " %d %s %" PRIu32 "\n", w->id,
-                    w->host, w->version, w->slots, w->kinds, claim->own, claim->claim_id,
-                    claim->wait_ms);
+    avsp_buf_printf(buf, "claim %s|%s|%s|%s %" PRIu32 " %" PRIx32 " %d %s %" PRIu32 "\n", w->id,
+                    w->host, w->version, w->encoders, w->slots, w->kinds, claim->own,
+                    claim->claim_id, claim->wait_ms);
 }
 
 void dump_task(struct avsp_buf *buf, const struct avsp_task *task)

@@ -23,6 +23,7 @@ struct claimer {
     uint32_t wait_ms;
     int64_t deadline_ms;
     uint32_t kinds;
+    const char *encoders;
     enum avsp_code rc;
     enum avsp_task_kind kind;
     int64_t answered_us;
@@ -35,7 +36,7 @@ static void *run_claim(void *opaque)
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, 1 << 20);
     struct avsp_claim claim = {
-        .worker = {"w", "h", "v", 1, c->kinds},
+        .worker = {"w", "h", "v", 1, c->kinds, c->encoders},
         .own = true,
         .claim_id = "",
         .wait_ms = c->wait_ms,
@@ -148,21 +149,26 @@ static void wakes_are_not_lost(void **state)
     }
 }
 
-static void a_wake_reaches_whoever_takes_the_kind(void **state)
+static void a_wake_reaches_whoever_may_take_the_task(void **state)
 {
     struct bench *b = *state;
     struct claimer others[5], c;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(others); i++) {
-        others[i] = (struct claimer){
-            .cli = b->cli, .wait_ms = 20000, .deadline_ms = 30000, .kinds = i < 3 ? 2 : 6};
+        others[i] = (struct claimer){.cli = b->cli,
+                                     .wait_ms = 20000,
+                                     .deadline_ms = 30000,
+                                     .kinds = i < 2 ? 2 : 16,
+                                     .encoders = i < 4 ? "old" : "older"};
         pthread_create(&others[i].thread, NULL, run_claim, &others[i]);
     }
     assert_true(fake_wait(&b->fake, &b->fake.n_claims, 5));
-    c = (struct claimer){.cli = b->cli, .wait_ms = 20000, .deadline_ms = 25000, .kinds = 16};
+    c = (struct claimer){
+        .cli = b->cli, .wait_ms = 20000, .deadline_ms = 25000, .kinds = 16, .encoders = "new"};
     pthread_create(&c.thread, NULL, run_claim, &c);
     assert_true(fake_wait(&b->fake, &b->fake.n_claims, 6));
     pthread_mutex_lock(&b->fake.lock);
     b->fake.only_kinds = 16;
+    b->fake.only_encoders = "new";
     pthread_mutex_unlock(&b->fake.lock);
     int64_t woken_us = avsp_mono_now().us;
     fake_ready(&b->fake, 1);
@@ -337,7 +343,7 @@ int main(void)
         TEST(the_wait_ends_with_nothing),
         TEST(the_answer_comes_before_the_deadline),
         TEST(wakes_are_not_lost),
-        TEST(a_wake_reaches_whoever_takes_the_kind),
+        TEST(a_wake_reaches_whoever_may_take_the_task),
         TEST(a_wake_asks_no_more_than_needed),
         TEST(shutdown_ends_waiting_calls),
         TEST(who_went_away_is_asked_no_more),

@@ -273,7 +273,7 @@ static void claims_as_a_base_worker(void **state)
     struct avsp_task task;
     ok(avsp_client_claim(b->cli, &claim, &b->arena, &task, soon(), &err), &err);
     assert_int_equal(task.kind, AVSP_TASK_NONE); // at once
-    struct avsp_claim seen = {.worker = {"w", "", "", 1, 0xe}, .claim_id = ""};
+    struct avsp_claim seen = {.worker = {"w", "", "", 1, 0xe, ""}, .claim_id = ""};
     dump_claim(&b->want, &seen);
     check_seen(b);
 }
@@ -351,8 +351,11 @@ static void controls_jobs(void **state)
 {
     struct bench *b = *state;
     struct avsp_err err = {0};
-    ok(avsp_client_retry(b->cli, "job-1", soon(), &err), &err);
+    ok(avsp_client_retry(b->cli, "job-1", false, soon(), &err), &err);
     avsp_buf_puts(&b->want, "retry job-1");
+    check_seen(b);
+    ok(avsp_client_retry(b->cli, "job-1", true, soon(), &err), &err);
+    avsp_buf_puts(&b->want, "retry! job-1");
     check_seen(b);
     ok(avsp_client_pause(b->cli, "job-2", soon(), &err), &err);
     avsp_buf_puts(&b->want, "pause job-2");

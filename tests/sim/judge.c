@@ -66,6 +66,9 @@ static const struct {
     {"a paused job has a task that can be claimed",
      "SELECT count(*) FROM jobs j JOIN tasks t ON t.job_id = j.id"
      " WHERE j.state = 5 AND t.state = 1 AND t.kind <> 5"},
+    {"an encode runs, or is done, with other encoders than its job is bound to",
+     "SELECT count(*) FROM tasks t JOIN jobs j ON j.id = t.job_id"
+     " WHERE t.kind IN (2, 4) AND t.state IN (2, 3) AND t.pool <> j.encoders"},
     {"two unfinished jobs share an output",
      "SELECT count(*) FROM (SELECT 1 FROM jobs WHERE state IN (1, 5) GROUP BY output_key HAVING "
      "count(*) > 1)"},

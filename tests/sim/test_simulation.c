@@ -124,11 +124,21 @@ static void cancel(struct sim *sim, struct avsp_store *store)
     job->was_canceled = true;
 }
 
-/// Pauses, resumes or tries a job again, whichever: what its state does not allow is refused.
+static enum avsp_code retry(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    return avsp_store_retry(store, job_id, false, err);
+}
+
+static enum avsp_code repin(struct avsp_store *store, const char *job_id, struct avsp_err *err)
+{
+    return avsp_store_retry(store, job_id, true, err);
+}
+
+/// Pauses, resumes, tries a job again or binds it to other encoders, whichever: what its state does not allow is refused.
 static void control(struct sim *sim, struct avsp_store *store)
 {
     static enum avsp_code (*const calls[])(struct avsp_store *, const char *, struct avsp_err *) = {
-        avsp_store_pause, avsp_store_resume, avsp_store_retry};
+        avsp_store_pause, avsp_store_resume, retry, repin};
     static const char cleaned[] = "SELECT count(*) FROM tasks WHERE job_id = ?1 AND kind = 5"
                                   " AND (state IN (2, 3, 4) OR claimed_us > 0)";
     static const char note[] = "INSERT INTO begun_anew SELECT ?1";
@@ -138,7 +148,7 @@ static void control(struct sim *sim, struct avsp_store *store)
     if (job_id[0] == '\0')
         return;
     // What it made is gone then, and everything is won a second time.
-    if (calls[which] == avsp_store_retry && ask(sim, cleaned, job_id, NULL) > 0)
+    if (calls[which] == repin || (calls[which] == retry && ask(sim, cleaned, job_id, NULL) > 0))
         (void)ask(sim, note, job_id, NULL);
     enum avsp_code rc = calls[which](store, job_id, &err);
     if (reached(sim, rc, &err) && rc != AVSP_OK && rc != AVSP_PRECONDITION && rc != AVSP_EXISTS)

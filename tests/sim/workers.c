@@ -21,6 +21,19 @@ void die(struct sim *sim, struct worker *w)
     snprintf(w->id, sizeof w->id, "w%td.%u", w - sim->workers, ++w->life);
 }
 
+/// There are two sorts of workers.
+static const char *encoders_of(const struct sim *sim, const struct worker *w)
+{
+    return (w - sim->workers) % 2 == 0 ? "SVT 1" : "SVT 2";
+}
+
+static bool is_bound_to(struct sim *sim, const char *job_id, const char *encoders)
+{
+    static const char sql[] = "SELECT count(*) FROM jobs j JOIN encoders e ON e.id = j.encoders"
+                              " WHERE j.id = ?1 AND e.text = ?2";
+    return ask(sim, sql, job_id, encoders) == 1;
+}
+
 static void ask_for_work(struct sim *sim, struct worker *w, struct avsp_store *store)
 {
     if (w->state == IDLE) {
@@ -28,7 +41,11 @@ static void ask_for_work(struct sim *sim, struct worker *w, struct avsp_store *s
         w->state = ASKING;
     }
     const struct avsp_claim claim = {
-        .worker = {.id = w->id, .host = "", .version = "", .kinds = 0xffff},
+        .worker = {.id = w->id,
+                   .host = "",
+                   .version = "",
+                   .kinds = 0xffff,
+                   .encoders = encoders_of(sim, w)},
         .own = true,
         .claim_id = w->claim_id,
     };
@@ -54,6 +71,9 @@ static void ask_for_work(struct sim *sim, struct worker *w, struct avsp_store *s
     snprintf(w->job_id, sizeof w->job_id, "%s", task.job_id);
     if (!is_current(sim, w))
         broken(sim, "a claim gave a token that is not the task's");
+    if ((w->kind == AVSP_TASK_ENCODE || w->kind == AVSP_TASK_AUDIO) &&
+        !is_bound_to(sim, w->job_id, claim.worker.encoders))
+        broken(sim, "an encode was given to a worker with other encoders than its job's");
     for (struct worker *other = sim->workers; other < sim->workers + N_WORKERS; other++)
         if (other != w && other->state >= AT_WORK && strcmp(other->task_id, w->task_id) == 0 &&
             other->token.attempt >= w->token.attempt)
