@@ -43,6 +43,9 @@ static const struct avsp_cli_option options[] = {
      "How long a worker may be silent before its task is given to another."},
     {"max-attempts", "N", "AVSPL1T_MAX_ATTEMPTS", "4",
      "How often a task is tried before its job fails."},
+    {"split-ahead", "BYTES", "AVSPL1T_SPLIT_AHEAD", "8G",
+     "So much of a job's pieces may wait for encoders, as in 500M: its split waits meanwhile, and "
+     "the work folder stays that small. 0: any number."},
     {"take-over", NULL, NULL, NULL,
      "Nobody else uses the database and no worker of an earlier coordinator lives: hand out at "
      "once "
@@ -217,6 +220,18 @@ static enum avsp_code read_ready_fd(const struct avsp_cli_parsed *args,
     return AVSP_OK;
 }
 
+static enum avsp_code read_split_ahead(const struct avsp_cli_parsed *args, int64_t *ret_bytes,
+                                       struct avsp_err *err)
+{
+    const char *text = avsp_cli_str(args, "split-ahead");
+    uint64_t bytes = 0;
+    if (!avsp_parse_bytes(text, &bytes) || bytes > INT64_MAX)
+        return avsp_err_set(err, AVSP_INVALID, "--split-ahead: \"%.80s\" is not a size, as in 500M",
+                            text);
+    *ret_bytes = (int64_t)bytes;
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
                                 struct avsp_config *ret_config, struct avsp_err *err)
 {
@@ -235,6 +250,8 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
     if (rc == AVSP_OK)
         rc =
             avsp_cli_i64(args, "max-attempts", 1, MAX_ATTEMPTS_MAX, &ret_config->max_attempts, err);
+    if (rc == AVSP_OK)
+        rc = read_split_ahead(args, &ret_config->split_ahead_bytes, err);
     if (rc != AVSP_OK)
         return rc;
     ret_config->lease_ms = lease_seconds * 1000;

@@ -31,6 +31,7 @@ struct avsp_config {
     const char *db_url;  ///< in the arena
     int64_t lease_ms;
     int64_t max_attempts;
+    int64_t split_ahead_bytes; ///< 0 = no limit
     enum avsp_log_level log_level;
     bool take_over;
     int ready_fd; ///< -1 = none

@@ -454,6 +454,7 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
 {
     struct avsp_store_options options = {
         .lease_ms = config->lease_ms,
+        .split_ahead_bytes = config->split_ahead_bytes,
         .max_attempts = config->max_attempts,
         .changed = changed,
         .job_over = job_over,

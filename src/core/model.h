@@ -361,6 +361,8 @@ struct avsp_attempt_status {
     bool canceled;   ///< stop it; nothing more is wanted
     bool lease_lost; ///< somebody else has the task now: drop it
     bool drain;      ///< the worker is asked to take no new task, and to end
+    bool hold; ///< SPLIT: enough of its pieces wait for encoders: make no more until this is over
+    bool hand_back; ///< SPLIT: that may last, for its job is paused: release it
 };
 
 /// The numbers are sent: never change one.

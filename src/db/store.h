@@ -48,8 +48,9 @@ struct avsp_store_stats {
 };
 
 struct avsp_store_options {
-    int64_t lease_ms;     ///< how long a worker may be silent; 1000..
-    int64_t max_attempts; ///< 1..
+    int64_t lease_ms;          ///< how long a worker may be silent; 1000..
+    int64_t max_attempts;      ///< 1..
+    int64_t split_ahead_bytes; ///< of pieces of one job that may wait for encoders; 0 = any number
     /// Called after the commit of a change, outside of any lock, from the calling thread, or from one of the store's own where
     /// another coordinator's change was heard of (`n_ready` is UINT32_MAX after a time of deafness): `n_ready` tasks became
     /// claimable, and some job changed (for parked claims and watchers). May be NULL.

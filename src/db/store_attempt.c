@@ -12,6 +12,41 @@ static struct avsp_attempt_status status_of(const struct avsp_task_row *row, boo
     return (struct avsp_attempt_status){.canceled = canceled, .lease_lost = !held && !canceled};
 }
 
+/// Pieces of one job that may wait, however small they are: more than any farm can take before the split hears that it may go on.
+#define WAITING_MAX 10000
+
+/// Is a split far enough ahead of the encoders? What is encoded at the moment does not count: so however little may wait, once
+/// all of it is taken the split goes on.
+static enum avsp_code is_ahead(struct avsp_tx *tx, const struct avsp_task_row *row, bool *ret_ahead,
+                               struct avsp_err *err)
+{
+    static const char sql[] =
+        "SELECT count(*), CAST(coalesce(sum(w.bytes), 0) AS BIGINT) FROM (SELECT bytes FROM tasks"
+        " WHERE job_id = $1 AND kind = 2 AND state IN (1, 6) AND input <> '' LIMIT $2) AS w";
+    const int64_t limit = tx->store->options.split_ahead_bytes;
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    *ret_ahead = false;
+    if (limit == 0 || row->kind != AVSP_TASK_SPLIT || !row->own)
+        return AVSP_OK;
+    enum avsp_code rc = avsp_db_query(
+        tx->db, sql, AVSP_DB_ARGS(avsp_text(row->job_id), avsp_i64(WAITING_MAX)), &rows, err);
+    if (rc == AVSP_OK)
+        rc = avsp_db_next(&rows, &more, err);
+    if (rc == AVSP_OK && more)
+        *ret_ahead = avsp_db_i64(&rows, 0) == WAITING_MAX || avsp_db_i64(&rows, 1) >= limit;
+    return rc;
+}
+
+/// Tells a split whether it is to wait.
+static enum avsp_code tell_split(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                 struct avsp_attempt_status *status, struct avsp_err *err)
+{
+    enum avsp_code rc = is_ahead(tx, row, &status->hold, err);
+    status->hand_back = status->hold && row->job_state == AVSP_JOB_PAUSED;
+    return rc;
+}
+
 /// Extends the lease; the claim counts as an attempt from here on. Not waited for (avsp_tx_flush).
 /// @param reported  the task made something.
 static enum avsp_code extend(struct avsp_tx *tx, const struct avsp_task_row *row,
@@ -64,6 +99,11 @@ static enum avsp_code beat_once(struct avsp_store *store, struct avsp_beat_item 
     }
     if (rc == AVSP_OK)
         rc = avsp_tx_flush(&tx, err);
+    for (size_t i = 0; rc == AVSP_OK && i < n; i++) {
+        const struct avsp_task_row *row = avsp_task_find(rows, n_rows, items[i].task_id);
+        if (row != NULL && avsp_task_is_held(row, items[i].worker_id, items[i].token))
+            rc = tell_split(&tx, row, &items[i].status, err);
+    }
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
@@ -138,6 +178,8 @@ static enum avsp_code report_once(struct avsp_store *store, const char *worker_i
         rc = extend(&tx, &row, &row.progress, true, err);
         if (rc == AVSP_OK)
             rc = avsp_tx_flush(&tx, err);
+        if (rc == AVSP_OK)
+            rc = tell_split(&tx, &row, &status, err);
     }
     if (rc == AVSP_OK)
         rc = avsp_tx_commit(&tx, err);
@@ -156,6 +198,22 @@ enum avsp_code avsp_store_report(struct avsp_store *store, const char *worker_id
     do
         rc = report_once(store, worker_id, task_id, token, outputs, ret_status, err);
     while (avsp_tx_again(&tries, rc, err));
+    return rc;
+}
+
+/// A split that is handed back because it is ahead queues behind its pieces: whoever takes any task (a worker that does a single
+/// one) would get it again at once otherwise. @param key  raised to behind the newest piece's
+static enum avsp_code queue_behind(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                   int64_t *key, struct avsp_err *err)
+{
+    static const char sql[] = "SELECT fair_key + 1 FROM tasks WHERE job_id = $1 AND kind = 2"
+                              " ORDER BY track DESC, idx DESC LIMIT 1";
+    bool ahead = false;
+    int64_t behind = 0;
+    enum avsp_code rc = is_ahead(tx, row, &ahead, err);
+    if (rc == AVSP_OK && ahead)
+        rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(row->job_id)), &behind, err);
+    *key = AVSP_MAX(*key, behind);
     return rc;
 }
 
@@ -179,6 +237,8 @@ static enum avsp_code release_once(struct avsp_store *store, const char *worker_
         return rc;
     enum avsp_task_state to = avsp_task_back(&row, AVSP_EVENT_RELEASE);
     rc = avsp_virtual_time(&tx, &virtual_time, err);
+    if (rc == AVSP_OK)
+        rc = queue_behind(&tx, &row, &virtual_time, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_exec(&tx, sql,
                           AVSP_DB_ARGS(avsp_text(row.id), avsp_i64(row.state),

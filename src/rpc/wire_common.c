@@ -129,6 +129,8 @@ Com__Avspl1t__Empty *avsp_wire_make_status(struct avsp_arena *arena,
         return NULL;
     msg->status->canceled = status->canceled;
     msg->status->lease_lost = status->lease_lost;
+    msg->status->hold = status->hold;
+    msg->status->hand_back = status->hand_back;
     msg->status->drain = status->drain;
     return msg;
 }
@@ -137,8 +139,13 @@ void avsp_wire_read_status(const Com__Avspl1t__Empty *msg, struct avsp_attempt_s
 {
     *ret_status = (struct avsp_attempt_status){false, false};
     if (msg->status != NULL)
-        *ret_status = (struct avsp_attempt_status){msg->status->canceled, msg->status->lease_lost,
-                                                   msg->status->drain};
+        *ret_status = (struct avsp_attempt_status){
+            .canceled = msg->status->canceled,
+            .lease_lost = msg->status->lease_lost,
+            .drain = msg->status->drain,
+            .hold = msg->status->hold,
+            .hand_back = msg->status->hand_back,
+        };
 }
 
 char **avsp_wire_make_warnings(struct avsp_arena *arena, const char *const *warnings, size_t n)

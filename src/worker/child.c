@@ -150,8 +150,10 @@ static enum avsp_code take_report(struct running *run, const struct avsp_report 
             avsp_err_set(&run->failed, report->failure.code, "%s", report->failure.message);
         return AVSP_OK;
     }
+    const struct avsp_mono began = avsp_mono_now();
     enum avsp_code rc = run->child->report(run->child->opaque, report, err);
-    // The time that we took ourselves is not the child's silence.
+    // The time that we took ourselves is not the child's: a split may wait for its encoders for days.
+    run->wall.us += avsp_mono_now().us - began.us;
     run->silent = avsp_mono_in_ms(run->child->limits.silence_ms);
     if (rc == AVSP_OK && (report->kind == AVSP_REPORT_PIECE || report->kind == AVSP_REPORT_SEGMENT))
         rc = say(run, "ack\n", 4, err);

@@ -12,7 +12,7 @@
 #include "core/step.h"
 
 struct avsp_child_limits {
-    int64_t wall_ms;       ///< how long it may run
+    int64_t wall_ms;       ///< how long it may run, without the time that `report` takes
     int64_t silence_ms;    ///< how long it may go without a report
     uint64_t memory_bytes; ///< resident
     uint64_t file_bytes;   ///< of one file that it writes

@@ -6,6 +6,8 @@
 #include <time.h>
 
 #define INTERVAL_MS 1000
+/// Of a split that waits for its encoders: what it waits for may be over the next moment.
+#define HOLD_INTERVAL_MS 250
 #define DEADLINE_MIN_MS 250
 #define DEADLINE_MAX_MS 10000
 
@@ -60,6 +62,8 @@ void avsp_beat_judge(struct avsp_beat *beat, const struct avsp_attempt_status *s
         atomic_store(&beat->verdict, AVSP_BEAT_CANCELED);
     else if (status->lease_lost)
         atomic_store(&beat->verdict, AVSP_BEAT_LOST);
+    atomic_store(&beat->hand_back, status->hand_back);
+    atomic_store(&beat->hold, status->hold);
 }
 
 /// Beats for one attempt. @return false: the coordinator is away.
@@ -121,8 +125,10 @@ static void *run(void *opaque)
         beat = find(beats, copy.serial);
         if (beat == NULL)
             continue;
-        avsp_beat_judge(beat, &status);
-        beat->due = avsp_mono_in_ms(AVSP_MIN(INTERVAL_MS, AVSP_MAX(copy.lease_ms / 4, 50)));
+        if (there)
+            avsp_beat_judge(beat, &status);
+        const int64_t interval_ms = atomic_load(&beat->hold) ? HOLD_INTERVAL_MS : INTERVAL_MS;
+        beat->due = avsp_mono_in_ms(AVSP_MIN(interval_ms, AVSP_MAX(copy.lease_ms / 4, 50)));
     }
     pthread_mutex_unlock(&beats->lock);
     return NULL;

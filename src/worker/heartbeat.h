@@ -25,6 +25,8 @@ struct avsp_beat {
     struct avsp_token token;
     int64_t lease_ms;
     atomic_int verdict;
+    atomic_bool hold; ///< as in struct avsp_attempt_status, like the next
+    atomic_bool hand_back;
     struct avsp_progress progress;
     struct avsp_mono work_began; ///< when the first progress was noted
     struct avsp_mono due;

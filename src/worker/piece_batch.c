@@ -48,7 +48,8 @@ enum avsp_code avsp_piece_batch_add(struct avsp_piece_batch *batch, struct avsp_
     batch->pieces[batch->n] = *piece;
     batch->n++;
     batch->bytes += piece->bytes;
-    bool full = batch->n == AVSP_PIECE_BATCH_MAX || batch->bytes >= AVSP_PIECE_BATCH_BYTES;
+    bool full = batch->is_single || batch->n == AVSP_PIECE_BATCH_MAX ||
+                batch->bytes >= AVSP_PIECE_BATCH_BYTES;
     return full ? avsp_piece_batch_flush(batch, run, err) : avsp_piece_batch_tick(batch, run, err);
 }
 

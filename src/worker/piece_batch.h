@@ -21,6 +21,8 @@ struct avsp_piece_batch {
     struct avsp_put puts[AVSP_PIECE_BATCH_MAX];
     size_t n;
     uint64_t bytes;
+    bool
+        is_single; ///< the encoders are behind: each piece is stored at once, so that the split hears of it
     const struct avsp_location *folder;
     struct avsp_mono due;    ///< stored at the next chance from then on
     struct avsp_arena arena; ///< of these alone: a split may make a hundred thousand

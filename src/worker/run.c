@@ -77,6 +77,7 @@ static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, stru
     if (input->own_fd < 0)
         return avsp_err_set_errno(err, errno, "%s", path);
     input->fd = input->own_fd;
+    run->is_input_copied = true;
     return AVSP_OK;
 }
 

@@ -23,9 +23,11 @@ struct avsp_run {
     enum avsp_task_kind files_kind;
     int64_t probed_us; ///< duration of the file that was probed last
     uint64_t reserved_bytes;
-    bool is_loaded;     ///< counts as a load (worker/slots.h)
-    bool is_input_gone; ///< the piece that it is to encode is not there
-    int64_t encoders; ///< that its claim told of, as avsp_step_encoders says
+    bool is_handed_back;  ///< it is ended at no cost, for another time
+    bool is_input_copied; ///< to the attempt's folder, by avsp_input_fetch
+    bool is_input_gone;   ///< the piece that it is to encode is not there
+    bool is_loaded;       ///< counts as a load (worker/slots.h)
+    int64_t encoders;     ///< that its claim told of, as avsp_step_encoders says
     char log_tail[AVSP_LOG_TAIL_MAX_BYTES + 1];
 };
 

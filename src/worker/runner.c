@@ -218,7 +218,7 @@ static void conclude(struct avsp_run *run, enum avsp_code rc, const struct avsp_
     }
     if (rc == AVSP_OK) {
         report_success(run);
-    } else if (rc == AVSP_CANCELED && avsp_run_should_stop(run)) {
+    } else if (rc == AVSP_CANCELED && (run->is_handed_back || avsp_run_should_stop(run))) {
         avsp_run_log(run, AVSP_LOG_INFO, "task.released", "%s", "");
         avsp_upstream_release(run);
     } else {
@@ -276,6 +276,15 @@ static bool claim_in_turn(struct avsp_runner *runner, struct avsp_arena *arena,
     return is_claimed;
 }
 
+/// Waits until it is this runner's turn. @return false: no more claims.
+static bool await_turn(const struct avsp_runner *runner)
+{
+    struct avsp_slots *slots = &runner->worker->slots;
+    if (runner->kinds == AVSP_KINDS_SLOT)
+        return avsp_slots_load(slots);
+    return runner->kinds != AVSP_KINDS_LIGHT || avsp_slots_light_take(slots);
+}
+
 void *avsp_runner_main(void *opaque)
 {
     struct avsp_runner *runner = opaque;
@@ -284,7 +293,7 @@ void *avsp_runner_main(void *opaque)
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, RUN_ARENA_BYTES);
     struct avsp_task task;
-    while (!has_load || avsp_slots_load(&worker->slots)) {
+    while (await_turn(runner)) {
         bool is_claimed = claim_in_turn(runner, &arena, &task);
         bool is_task = is_claimed && task.kind != AVSP_TASK_NONE;
         if (is_task) {
@@ -294,6 +303,8 @@ void *avsp_runner_main(void *opaque)
         } else if (has_load) {
             avsp_slots_unload(&worker->slots);
         }
+        if (runner->kinds == AVSP_KINDS_LIGHT)
+            avsp_slots_light_give(&worker->slots);
         avsp_arena_clear(&arena);
         if (!is_claimed || (is_task && worker->config->once))
             break;

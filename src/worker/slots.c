@@ -83,6 +83,29 @@ void avsp_slots_unload(struct avsp_slots *slots)
     count_down(slots, &slots->n_load);
 }
 
+bool avsp_slots_light_take(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    while (slots->phase == AVSP_PHASE_RUN && slots->n_light >= AVSP_SLOTS_LIGHT)
+        pthread_cond_wait(&slots->changed, &slots->lock);
+    bool may = slots->phase == AVSP_PHASE_RUN;
+    slots->n_light += may;
+    pthread_mutex_unlock(&slots->lock);
+    return may;
+}
+
+void avsp_slots_light_give(struct avsp_slots *slots)
+{
+    count_down(slots, &slots->n_light);
+}
+
+void avsp_slots_light_again(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    slots->n_light++;
+    pthread_mutex_unlock(&slots->lock);
+}
+
 void avsp_slots_task_begin(struct avsp_slots *slots)
 {
     pthread_mutex_lock(&slots->lock);

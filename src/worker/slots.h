@@ -23,6 +23,7 @@ struct avsp_slots {
     enum avsp_phase phase;
     unsigned n_slots;
     unsigned n_load;
+    unsigned n_light; ///< runners of tasks without a slot that claim or work
     unsigned n_steps; ///< media steps that hold a slot
     unsigned n_tasks; ///< claimed and not over
     struct avsp_mono idle_since;
@@ -49,6 +50,13 @@ bool avsp_slots_sleep(struct avsp_slots *slots, int64_t ms, enum avsp_phase unti
 /// Waits until a task that needs a slot may be claimed, and counts it. @return false: no more claims.
 bool avsp_slots_load(struct avsp_slots *slots) AVSP_CHECKED;
 void avsp_slots_unload(struct avsp_slots *slots);
+
+/// Waits until a task that needs no slot may be claimed: AVSP_SLOTS_LIGHT at once. A split that waits for encoders is not one of
+/// them meanwhile (give), and counts again without waiting (again). @return false: no more claims.
+#define AVSP_SLOTS_LIGHT 2
+bool avsp_slots_light_take(struct avsp_slots *slots) AVSP_CHECKED;
+void avsp_slots_light_give(struct avsp_slots *slots);
+void avsp_slots_light_again(struct avsp_slots *slots);
 
 /// Counts tasks that are claimed and not over.
 void avsp_slots_task_begin(struct avsp_slots *slots);

@@ -54,16 +54,66 @@ static enum avsp_code check_texts(const struct avsp_run *run, struct avsp_err *e
     return AVSP_OK;
 }
 
+/// How often a split that waits looks whether it may go on.
+#define HOLD_TICK_MS 50
+
+/// Would waiting be in vain? A worker that ends, or does this single task, keeps those away who do the encodes.
+static bool is_to_be_handed_back(struct avsp_run *run)
+{
+    return atomic_load(&run->beat.hand_back) || run->worker->config->once ||
+           avsp_slots_phase(&run->worker->slots) != AVSP_PHASE_RUN;
+}
+
+/// Waits while enough pieces wait for encoders. The child waits for our answer meanwhile, the heartbeats go on, others may use
+/// this one's turn, and the temporary storage that it had taken: an encode may be in need of it. A copy of the source stays
+/// there, so where storage is limited such a split goes on instead.
+static enum avsp_code await_encoders(struct avsp_run *run, struct avsp_err *err)
+{
+    struct avsp_slots *slots = &run->worker->slots;
+    const uint64_t reserved = run->reserved_bytes;
+    const bool once = run->worker->config->once; // a single runner, which takes no turns
+    if (!atomic_load(&run->beat.hold) ||
+        (run->is_input_copied && run->worker->config->work_bytes > 0))
+        return AVSP_OK;
+    // What is not stored yet, nobody can encode.
+    run->batch->is_single = true;
+    enum avsp_code rc = avsp_piece_batch_flush(run->batch, run, err);
+    if (rc != AVSP_OK || !atomic_load(&run->beat.hold))
+        return rc;
+    avsp_run_log(run, AVSP_LOG_DEBUG, "task.held", "%s", "");
+    avsp_slots_unreserve(slots, reserved);
+    run->reserved_bytes = 0;
+    if (!once)
+        avsp_slots_light_give(slots);
+    while (rc == AVSP_OK && atomic_load(&run->beat.hold)) {
+        run->is_handed_back = is_to_be_handed_back(run);
+        if (run->is_handed_back || avsp_run_should_stop(run))
+            rc = avsp_err_set(err, AVSP_CANCELED, "its pieces wait for encoders");
+        else
+            avsp_slots_sleep(slots, HOLD_TICK_MS, AVSP_PHASE_DRAIN);
+    }
+    if (!once)
+        avsp_slots_light_again(slots);
+    if (rc == AVSP_OK &&
+        !avsp_slots_reserve(slots, reserved, (struct avsp_slots_waiter){avsp_run_should_stop, run},
+                            &run->reserved_bytes))
+        rc = avsp_run_stopped(run, err);
+    return rc;
+}
+
 static enum avsp_code take_report(void *opaque, const struct avsp_report *report,
                                   struct avsp_err *err)
 {
     struct avsp_run *run = opaque;
+    enum avsp_code rc = AVSP_OK;
     switch (report->kind) {
     case AVSP_REPORT_PROGRESS:
         avsp_run_progress(run, &report->progress);
-        return avsp_piece_batch_tick(run->batch, run, err);
+        rc = avsp_piece_batch_tick(run->batch, run, err);
+        return rc == AVSP_OK ? await_encoders(run, err) : rc;
     case AVSP_REPORT_PIECE:
-        return avsp_piece_batch_add(run->batch, run, &report->piece, err);
+        rc = avsp_piece_batch_add(run->batch, run, &report->piece, err);
+        return rc == AVSP_OK ? await_encoders(run, err) : rc;
     case AVSP_REPORT_RENDITION:
         return keep_text(run, &report->rendition, err);
     case AVSP_REPORT_SEGMENT:

@@ -9,8 +9,8 @@
 #define TICK_MS 100
 /// While it stops: whoever waits for the end should not wait for a tick.
 #define STOPPING_TICK_MS 5
-/// Splits, manifests and cleanups at once.
-#define N_LIGHT 2
+/// For splits, manifests and cleanups: AVSP_SLOTS_LIGHT at once, and splits that wait for encoders.
+#define N_LIGHT 16
 /// With --once and --exit-when-idle.
 #define UNREACHABLE_US 30000000
 

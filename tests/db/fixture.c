@@ -27,7 +27,9 @@ static void on_job_over(void *opaque, const char *job_id, enum avsp_job_state st
 
 static struct avsp_store *open_store(struct fixture *fx, bool listen)
 {
-    struct avsp_store_options options = {.lease_ms = LEASE_MS, .max_attempts = MAX_ATTEMPTS};
+    struct avsp_store_options options = {.lease_ms = LEASE_MS,
+                                         .max_attempts = MAX_ATTEMPTS,
+                                         .split_ahead_bytes = fx->split_ahead_bytes};
     struct avsp_err err = {0};
     if (listen) {
         options.changed = on_changed;

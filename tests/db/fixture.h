@@ -25,6 +25,7 @@ struct fixture {
     char url[256];
     bool is_postgres;
     struct avsp_store *store;
+    int64_t split_ahead_bytes; ///< for the next time it is opened
     struct avsp_arena arena;
     _Atomic unsigned n_ready; ///< told by `changed`, from any thread
     _Atomic unsigned n_changes;

@@ -286,13 +286,16 @@ static void beats_and_releases(void **state)
         const char *worker = sample_text(&b->s, 40), *task = sample_text(&b->s, 40);
         struct avsp_token token = i % 3 == 0 ? (struct avsp_token){0, 0} : sample_token(&b->s);
         struct avsp_progress progress = sample_progress(&b->s);
-        b->fake.status = (struct avsp_attempt_status){i % 2 == 0, i % 4 < 2, i % 3 == 0};
+        b->fake.status =
+            (struct avsp_attempt_status){i % 2 == 0, i % 4 < 2, i % 3 == 0, i % 5 == 0, i % 7 == 0};
         struct avsp_attempt_status status;
         ok(avsp_client_heartbeat(b->cli, worker, task, token, &progress, &status, soon(), &err),
            &err);
         assert_int_equal(status.canceled, b->fake.status.canceled);
         assert_int_equal(status.lease_lost, b->fake.status.lease_lost);
         assert_int_equal(status.drain, b->fake.status.drain);
+        assert_int_equal(status.hold, b->fake.status.hold);
+        assert_int_equal(status.hand_back, b->fake.status.hand_back);
         avsp_buf_printf(&b->want, "%s %s\n", worker, task);
         dump_token(&b->want, token);
         dump_progress(&b->want, &progress);
