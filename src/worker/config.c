@@ -30,6 +30,10 @@ static const struct avsp_cli_option options[] = {
     {"memory-limit", "BYTES", "AVSPL1T_MEMORY_LIMIT", NULL,
      "Memory that one media step may use. Default: its share of this machine's."},
     {"task-seconds", "N", "AVSPL1T_TASK_SECONDS", "21600", "How long one media step may take."},
+    {"stall-seconds", "N", "AVSPL1T_STALL_SECONDS", "600",
+     "Give a task up that makes no progress for so long, in a media step or in storage that does "
+     "not "
+     "answer: the attempt has failed, and another worker may have it."},
     {"id", "NAME", "AVSPL1T_WORKER_ID", NULL,
      "The worker's name, one of its own. Default: the host's with a random ending."},
     {"once", NULL, "AVSPL1T_ONCE", NULL, "Do one task and end."},
@@ -224,6 +228,8 @@ enum avsp_code avsp_worker_config_read(const struct avsp_cli_parsed *args,
         rc = read_sizes(args, ret_config, err);
     if (rc == AVSP_OK)
         rc = read_seconds(args, "task-seconds", 1, &ret_config->task_ms, err);
+    if (rc == AVSP_OK)
+        rc = read_seconds(args, "stall-seconds", 1, &ret_config->stall_ms, err);
     if (rc == AVSP_OK)
         rc = read_seconds(args, "exit-when-idle", 0, &ret_config->idle_ms, err);
     if (rc == AVSP_OK)

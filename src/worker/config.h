@@ -23,6 +23,7 @@ struct avsp_worker_config {
     uint64_t work_bytes;   ///< 0 = no limit
     uint64_t memory_bytes; ///< resident, of one media step
     int64_t task_ms;       ///< wall time of one media step
+    int64_t stall_ms;      ///< what does not get on for so long is given up
     int64_t drain_ms;
     int64_t idle_ms; ///< end after so long without a task; -1 = never
     bool once;

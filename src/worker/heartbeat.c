@@ -2,6 +2,7 @@
 
 #include "util/log.h"
 
+#include <inttypes.h>
 #include <string.h>
 #include <time.h>
 
@@ -41,11 +42,12 @@ static struct avsp_beat *find(const struct avsp_beats *beats, uint64_t serial)
     return beat;
 }
 
+/// The attempt whose beat comes next; none for one that was given up and is over for the coordinator.
 static struct avsp_beat *most_due(const struct avsp_beats *beats)
 {
-    struct avsp_beat *due = beats->first;
-    for (struct avsp_beat *beat = due; beat != NULL; beat = beat->next)
-        if (beat->due.us < due->due.us)
+    struct avsp_beat *due = NULL;
+    for (struct avsp_beat *beat = beats->first; beat != NULL; beat = beat->next)
+        if (!beat->is_told && (due == NULL || beat->due.us < due->due.us))
             due = beat;
     return due;
 }
@@ -77,6 +79,38 @@ static bool beat_once(struct avsp_beats *beats, const struct copy *copy,
     if (rc == AVSP_NOT_FOUND || rc == AVSP_CONFLICT)
         *status = (struct avsp_attempt_status){.lease_lost = true};
     return rc == AVSP_OK || status->lease_lost;
+}
+
+/// Does it hang? From then on it does, whatever comes: the coordinator is going to be told.
+static bool is_stalled(const struct avsp_beats *beats, struct avsp_beat *beat)
+{
+    int go_on = AVSP_BEAT_GO_ON;
+    if (avsp_mono_now().us - atomic_load(&beat->alive_us) > beats->stall_ms * 1000)
+        atomic_compare_exchange_strong(&beat->verdict, &go_on, AVSP_BEAT_STALLED);
+    return avsp_beat_verdict(beat) == AVSP_BEAT_STALLED;
+}
+
+/// Ends an attempt in the place of whoever hangs in it. @return false: the coordinator is away.
+static bool give_up(struct avsp_beats *beats, const struct copy *copy, struct avsp_err *err)
+{
+    char text[AVSP_TEXT_MAX_BYTES];
+    snprintf(text, sizeof text,
+             "no progress for %" PRId64
+             " seconds on worker %s: something that it waits for, perhaps "
+             "a file system, does not answer",
+             beats->stall_ms / 1000, beats->worker_id);
+    const struct avsp_finish finish = {
+        .worker_id = beats->worker_id,
+        .task_id = copy->task_id,
+        .token = copy->token,
+        .failure = {.code = AVSP_TIMEOUT, .may_retry = true, .message = text, .log_tail = ""},
+    };
+    enum avsp_code rc = avsp_client_finish(beats->client, &finish,
+                                           avsp_mono_in_ms(deadline_ms(copy->lease_ms)), err);
+    if (rc != AVSP_OK && rc != AVSP_NOT_FOUND && rc != AVSP_CONFLICT)
+        return false;
+    avsp_log(AVSP_LOG_ERROR, "task.stalled", "task=%s error=%s", copy->task_id, AVSP_LOG_Q(text));
+    return true;
 }
 
 static void note_contact(struct avsp_beats *beats, bool there, const struct avsp_err *err)
@@ -114,10 +148,11 @@ static void *run(void *opaque)
             continue;
         }
         copy_beat(beat, &copy);
+        const bool stalled = is_stalled(beats, beat);
         pthread_mutex_unlock(&beats->lock);
         struct avsp_attempt_status status = {0};
         struct avsp_err err = {0};
-        bool there = beat_once(beats, &copy, &status, &err);
+        bool there = stalled ? give_up(beats, &copy, &err) : beat_once(beats, &copy, &status, &err);
         note_contact(beats, there, &err);
         if (status.drain)
             atomic_store(&beats->is_drain_asked, true);
@@ -125,7 +160,9 @@ static void *run(void *opaque)
         beat = find(beats, copy.serial);
         if (beat == NULL)
             continue;
-        if (there)
+        if (stalled)
+            beat->is_told = there;
+        else if (there)
             avsp_beat_judge(beat, &status);
         const int64_t interval_ms = atomic_load(&beat->hold) ? HOLD_INTERVAL_MS : INTERVAL_MS;
         beat->due = avsp_mono_in_ms(AVSP_MIN(interval_ms, AVSP_MAX(copy.lease_ms / 4, 50)));
@@ -135,9 +172,9 @@ static void *run(void *opaque)
 }
 
 enum avsp_code avsp_beats_start(struct avsp_beats *beats, struct avsp_client *client,
-                                const char *worker_id, struct avsp_err *err)
+                                const char *worker_id, int64_t stall_ms, struct avsp_err *err)
 {
-    *beats = (struct avsp_beats){.client = client, .worker_id = worker_id};
+    *beats = (struct avsp_beats){.client = client, .worker_id = worker_id, .stall_ms = stall_ms};
     pthread_condattr_t attr;
     AVSP_ASSERT(pthread_condattr_init(&attr) == 0);
     AVSP_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
@@ -165,6 +202,7 @@ void avsp_beats_add(struct avsp_beats *beats, struct avsp_beat *beat)
     pthread_mutex_lock(&beats->lock);
     beat->serial = ++beats->last_serial;
     beat->due = avsp_mono_now();
+    avsp_beat_alive(beat, 0);
     beat->next = beats->first;
     beats->first = beat;
     pthread_cond_broadcast(&beats->changed);
@@ -190,6 +228,11 @@ void avsp_beat_progress(struct avsp_beats *beats, struct avsp_beat *beat, uint64
     if (beat->work_began.us == 0)
         beat->work_began = avsp_mono_now();
     pthread_mutex_unlock(&beats->lock);
+}
+
+void avsp_beat_alive(struct avsp_beat *beat, int64_t ahead_ms)
+{
+    atomic_store(&beat->alive_us, avsp_mono_in_ms(ahead_ms).us);
 }
 
 enum avsp_verdict_kind avsp_beat_verdict(const struct avsp_beat *beat)

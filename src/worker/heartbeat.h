@@ -4,7 +4,11 @@
 ///     … avsp_beat_progress(beats, &beat, done, total); avsp_beat_verdict(&beat) …
 ///     avsp_beats_remove(beats, &beat);
 ///
-/// A coordinator that is away changes nothing: the work goes on, and so do the beats. Any thread.
+/// A coordinator that is away changes nothing: the work goes on, and so do the beats.
+///
+/// The thread is the worker's watchdog, too: an attempt that has not said for too long that it gets on (avsp_beat_alive) gets no
+/// more beats; instead the coordinator is told that it failed. Whoever hangs in it (a file system that does not answer) finds
+/// out when he asks for the verdict, if ever. Any thread.
 #ifndef AVSP_WORKER_HEARTBEAT_H
 #define AVSP_WORKER_HEARTBEAT_H
 
@@ -17,6 +21,7 @@ enum avsp_verdict_kind {
     AVSP_BEAT_GO_ON,
     AVSP_BEAT_CANCELED, ///< the job is over
     AVSP_BEAT_LOST,     ///< somebody else has the task
+    AVSP_BEAT_STALLED,  ///< it did not get on, and was given up
 };
 
 /// One attempt. Zero it, set the first three, and leave the rest alone.
@@ -27,6 +32,8 @@ struct avsp_beat {
     atomic_int verdict;
     atomic_bool hold; ///< as in struct avsp_attempt_status, like the next
     atomic_bool hand_back;
+    bool is_told;             ///< that it was given up
+    _Atomic int64_t alive_us; ///< monotonic: until then it is taken to get on
     struct avsp_progress progress;
     struct avsp_mono work_began; ///< when the first progress was noted
     struct avsp_mono due;
@@ -37,6 +44,7 @@ struct avsp_beat {
 struct avsp_beats {
     struct avsp_client *client;
     const char *worker_id;
+    int64_t stall_ms; ///< an attempt that says nothing for so long hangs
     pthread_mutex_t lock;
     pthread_cond_t changed;
     struct avsp_beat *first;
@@ -50,7 +58,8 @@ struct avsp_beats {
 /// @param client, worker_id  borrowed until stop.
 /// @return OK; LIMIT no thread.
 enum avsp_code avsp_beats_start(struct avsp_beats *beats, struct avsp_client *client,
-                                const char *worker_id, struct avsp_err *err) AVSP_CHECKED;
+                                const char *worker_id, int64_t stall_ms,
+                                struct avsp_err *err) AVSP_CHECKED;
 /// Ends the thread. No attempt may be left.
 void avsp_beats_stop(struct avsp_beats *beats);
 
@@ -59,6 +68,9 @@ void avsp_beats_remove(struct avsp_beats *beats, struct avsp_beat *beat);
 
 void avsp_beat_progress(struct avsp_beats *beats, struct avsp_beat *beat, uint64_t frames_done,
                         uint64_t frames_total);
+
+/// The attempt gets on. @param ahead_ms  what it does next may take so long without a word, and is no hang
+void avsp_beat_alive(struct avsp_beat *beat, int64_t ahead_ms);
 
 enum avsp_verdict_kind avsp_beat_verdict(const struct avsp_beat *beat);
 

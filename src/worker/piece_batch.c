@@ -65,6 +65,7 @@ enum avsp_code avsp_piece_batch_flush(struct avsp_piece_batch *batch, struct avs
     if (batch->n == 0)
         return AVSP_OK;
     struct avsp_outputs outputs = {.pieces = batch->pieces, .n_pieces = batch->n};
+    avsp_run_will_write(run, batch->bytes);
     enum avsp_code rc = avsp_storage_put_many(run->worker->storage, batch->folder, batch->puts,
                                               batch->n, &batch->arena, err);
     for (size_t i = 0; i < batch->n; i++)

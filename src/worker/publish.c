@@ -62,6 +62,7 @@ struct batch {
     const struct avsp_location *folder;
     struct avsp_put puts[AT_ONCE];
     size_t n;
+    uint64_t bytes;
 };
 
 static enum avsp_code flush(struct avsp_run *run, struct batch *batch, struct avsp_err *err)
@@ -69,7 +70,9 @@ static enum avsp_code flush(struct avsp_run *run, struct batch *batch, struct av
     if (avsp_run_should_stop(run))
         return avsp_run_stopped(run, err);
     size_t n = batch->n;
+    avsp_run_will_write(run, batch->bytes);
     batch->n = 0;
+    batch->bytes = 0;
     return avsp_storage_put_many(run->worker->storage, batch->folder, batch->puts, n, run->arena,
                                  err);
 }
@@ -86,6 +89,7 @@ static enum avsp_code publish_segment(struct avsp_run *run, enum avsp_media_kind
     s->name = kind == AVSP_MEDIA_TEXT ? avsp_name_text(run->arena, s->idx, s->sha256)
                                       : avsp_name_segment(run->arena, s->idx, s->sha256);
     struct avsp_put *put = &batch->puts[batch->n++];
+    batch->bytes += s->bytes;
     *put = (struct avsp_put){.path = avsp_arena_strdup(run->arena, path), .name = s->name};
     if (put->path == NULL || s->name == NULL)
         return avsp_arena_failed(run->arena, err);
@@ -127,6 +131,7 @@ enum avsp_code avsp_publish_whole(struct avsp_run *run, struct avsp_err *err)
     if (run->files == NULL || name == NULL)
         return avsp_arena_failed(run->arena, err);
     struct avsp_location output = avsp_publish_lasting(&run->task->output);
+    avsp_run_will_write(run, s->bytes);
     rc = avsp_storage_put(run->worker->storage, path, &output, name, run->arena, &run->files[0],
                           err);
     if (rc != AVSP_OK)

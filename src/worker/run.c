@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/// A step that says nothing for so long hangs: even one frame at the slowest preset takes seconds.
-#define SILENCE_MS (10 * 60 * 1000)
 /// A smaller input is copied: it is there at once, and checked.
 #define STREAM_MIN_BYTES ((uint64_t)32 << 20)
+/// Storage that is slower than this does not answer.
+#define WRITE_BYTES_PER_MS 1000
 /// Without a limit on temporary storage: larger than any sane piece or segment.
 #define FILE_MAX_BYTES ((uint64_t)64 << 30)
 
@@ -32,8 +32,14 @@ void avsp_run_log(const struct avsp_run *run, enum avsp_log_level level, const c
 bool avsp_run_should_stop(void *opaque)
 {
     struct avsp_run *run = opaque;
+    avsp_beat_alive(&run->beat, 0);
     return avsp_beat_verdict(&run->beat) != AVSP_BEAT_GO_ON ||
            avsp_slots_phase(&run->worker->slots) == AVSP_PHASE_STOP;
+}
+
+void avsp_run_will_write(struct avsp_run *run, uint64_t bytes)
+{
+    avsp_beat_alive(&run->beat, (int64_t)(bytes / WRITE_BYTES_PER_MS));
 }
 
 enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err)
@@ -43,6 +49,8 @@ enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err
         return avsp_err_set(err, AVSP_CANCELED, "the job is over");
     case AVSP_BEAT_LOST:
         return avsp_err_set(err, AVSP_CANCELED, "another worker has the task");
+    case AVSP_BEAT_STALLED:
+        return avsp_err_set(err, AVSP_CANCELED, "it did not get on, and was given up");
     case AVSP_BEAT_GO_ON:
         break;
     }
@@ -145,7 +153,7 @@ enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step,
         .folder_fd = run->attempt.step_fd,
         .step = step,
         .limits = {.wall_ms = config->task_ms,
-                   .silence_ms = SILENCE_MS,
+                   .silence_ms = config->stall_ms,
                    .memory_bytes = config->memory_bytes,
                    .file_bytes = config->work_bytes > 0 ? config->work_bytes : FILE_MAX_BYTES},
         .should_stop = avsp_run_should_stop,

@@ -36,8 +36,12 @@ struct avsp_run {
 void avsp_run_log(const struct avsp_run *run, enum avsp_log_level level, const char *event,
                   const char *fmt, ...) AVSP_PRINTF(4, 5);
 
-/// Is the attempt in vain, or the worker stopping? Any thread. The signature fits avsp_child and avsp_slots_waiter.
+/// Is the attempt in vain, or the worker stopping? Whoever asks gets on: a thread that hangs does not, and after --stall-seconds
+/// the attempt is given up (worker/heartbeat.h). Any thread. The signature fits avsp_child and avsp_slots_waiter.
 bool avsp_run_should_stop(void *run);
+
+/// What follows writes so much to storage in one call, which may take its time.
+void avsp_run_will_write(struct avsp_run *run, uint64_t bytes);
 
 /// CANCELED with the reason.
 enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err);

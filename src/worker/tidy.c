@@ -85,6 +85,7 @@ static bool sweep_file(void *opaque, const char *name, const struct avsp_stat *s
 {
     (void)stat;
     struct sweep *sweep = opaque;
+    avsp_run_will_write(sweep->run, 0);
     bool ours = avsp_name_is_ours(name);
     bool kept = ours && sweep->keep != NULL && sweep->keep(sweep->opaque, name);
     if (kept || (!ours && !is_temporary(name)))

@@ -47,8 +47,10 @@ static bool wait_again(struct avsp_run *run, struct patience *patience, enum avs
     return !avsp_mono_passed(patience->ends_stopping);
 }
 
-static struct avsp_mono call_deadline(const struct avsp_run *run)
+/// Each call is bounded, so whoever makes one gets on.
+static struct avsp_mono call_deadline(struct avsp_run *run)
 {
+    avsp_beat_alive(&run->beat, 0);
     bool stopping = avsp_slots_phase(&run->worker->slots) == AVSP_PHASE_STOP;
     return avsp_mono_in_ms(stopping ? STOPPING_PATIENCE_MS : CALL_MS);
 }

@@ -184,7 +184,7 @@ enum avsp_code avsp_worker_run(const struct avsp_worker_config *config, int (*ne
     avsp_encoders_init(&worker.encoders, config->media_program);
     enum avsp_code rc = open_parts(&worker, err);
     if (rc == AVSP_OK)
-        rc = avsp_beats_start(&worker.beats, worker.reports, config->id, err);
+        rc = avsp_beats_start(&worker.beats, worker.reports, config->id, config->stall_ms, err);
     if (rc != AVSP_OK)
         return rc;
     rc = run_pool(&worker, next_signal, ret_status, err);

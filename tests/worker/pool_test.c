@@ -10,9 +10,11 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -51,6 +53,24 @@ struct coordinator {
 };
 
 static struct coordinator co;
+static atomic_bool fsync_hangs; ///< until an attempt has ended
+
+#pragma GCC visibility push(default)
+
+/// In front of libc's: storage that does not answer.
+int fsync(int fd)
+{
+    bool hangs = atomic_load(&fsync_hangs);
+    while (hangs) {
+        usleep(10000);
+        pthread_mutex_lock(&co.lock);
+        hangs = co.n_finished == 0;
+        pthread_mutex_unlock(&co.lock);
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+#pragma GCC visibility pop
 
 static long resident_pages(void)
 {
@@ -291,6 +311,7 @@ static void configure(struct avsp_worker_config *config, char target[32], char w
                                           .work_dir = work,
                                           .memory_bytes = UINT64_C(4) << 30,
                                           .task_ms = 60000,
+                                          .stall_ms = 60000,
                                           .idle_ms = -1};
     snprintf(config->media_program, sizeof config->media_program, "%s", misbehaver);
     avsp_log_set_level(AVSP_LOG_ERROR);
@@ -449,6 +470,30 @@ static void a_step_cannot_hand_its_task_back(void **state)
     assert_int_equal(co.n_released, 0);
 }
 
+/// Its thread cannot be ended, and its heartbeats would go on for ever.
+static void a_task_that_hangs_in_storage_is_given_up(void **state)
+{
+    (void)state;
+    struct avsp_worker_config config;
+    char target[32], folder[96];
+    configure(&config, target, folder);
+    config.stall_ms = 1000;
+    config.drain_ms = 30000;
+    int status = -1;
+    struct avsp_err err = {0};
+    atomic_store(&fsync_hangs, true);
+    enum avsp_code rc = avsp_worker_run(&config, next_signal, &status, &err);
+    atomic_store(&fsync_hangs, false);
+    if (rc != AVSP_OK)
+        fail_msg("%s", err.text);
+    assert_int_equal(co.n_finished, 1);
+    assert_int_equal(co.n_succeeded, 0);
+    assert_int_equal(co.failure, AVSP_TIMEOUT);
+    assert_true(co.may_retry);
+    assert_non_null(strstr(co.message, "no progress for 1 seconds on worker worker"));
+    assert_true(co.n_beats > 0);
+}
+
 static void a_stop_hands_back_at_once(void **state)
 {
     (void)state;
@@ -572,6 +617,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_pipe_is_not_published, setup, teardown),
         cmocka_unit_test_setup_teardown(a_segment_out_of_place_is_not_published, setup, teardown),
         cmocka_unit_test_setup_teardown(a_step_cannot_hand_its_task_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_task_that_hangs_in_storage_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_hands_back_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_drain_ends_and_then_hands_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_task_whose_claim_was_broken_off_is_handed_back, setup,
