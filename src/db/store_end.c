@@ -174,9 +174,17 @@ enum avsp_code avsp_job_follow_up(struct avsp_tx *tx, const char *job_id, struct
 {
     static const char due[] =
         "SELECT j.flavour FROM jobs j WHERE j.id = $1 AND j.state = 1 AND " AVSP_NOTHING_OPEN;
+    struct avsp_job_row job = {0};
     int64_t flavour = -1;
     bool made = false;
     enum avsp_code rc = avsp_tx_i64(tx, due, AVSP_DB_ARGS(avsp_text(job_id)), &flavour, err);
+    if (rc != AVSP_OK || flavour < 0)
+        return rc;
+    // While we waited for the lock the job may have been begun anew.
+    flavour = -1;
+    rc = avsp_job_lock(tx, job_id, &job, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_i64(tx, due, AVSP_DB_ARGS(avsp_text(job_id)), &flavour, err);
     if (rc != AVSP_OK || flavour < 0)
         return rc;
     const struct avsp_new_task task = {
