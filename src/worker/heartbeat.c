@@ -230,6 +230,15 @@ void avsp_beat_progress(struct avsp_beats *beats, struct avsp_beat *beat, uint64
     pthread_mutex_unlock(&beats->lock);
 }
 
+void avsp_beat_soon(struct avsp_beats *beats, struct avsp_beat *beat)
+{
+    const struct avsp_mono soon = avsp_mono_in_ms(HOLD_INTERVAL_MS);
+    pthread_mutex_lock(&beats->lock);
+    beat->due.us = AVSP_MIN(beat->due.us, soon.us);
+    pthread_cond_broadcast(&beats->changed);
+    pthread_mutex_unlock(&beats->lock);
+}
+
 void avsp_beat_alive(struct avsp_beat *beat, int64_t ahead_ms)
 {
     atomic_store(&beat->alive_us, avsp_mono_in_ms(ahead_ms).us);

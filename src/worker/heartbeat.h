@@ -69,6 +69,9 @@ void avsp_beats_remove(struct avsp_beats *beats, struct avsp_beat *beat);
 void avsp_beat_progress(struct avsp_beats *beats, struct avsp_beat *beat, uint64_t frames_done,
                         uint64_t frames_total);
 
+/// The next beat comes soon: whoever waits for what the answer says.
+void avsp_beat_soon(struct avsp_beats *beats, struct avsp_beat *beat);
+
 /// The attempt gets on. @param ahead_ms  what it does next may take so long without a word, and is no hang
 void avsp_beat_alive(struct avsp_beat *beat, int64_t ahead_ms);
 

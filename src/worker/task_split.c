@@ -81,6 +81,7 @@ static enum avsp_code await_encoders(struct avsp_run *run, struct avsp_err *err)
     if (rc != AVSP_OK || !atomic_load(&run->beat.hold))
         return rc;
     avsp_run_log(run, AVSP_LOG_DEBUG, "task.held", "%s", "");
+    avsp_beat_soon(&run->worker->beats, &run->beat);
     avsp_slots_unreserve(slots, reserved);
     run->reserved_bytes = 0;
     if (!once)

@@ -2,11 +2,10 @@
 import subprocess
 
 import pytest
-from harness import playlists
 from harness.programs import fingerprint, wait_until
 
 # Much to store, and little to encode.
-SECONDS = 300
+SECONDS = 180
 LIMIT = 1 << 20
 # What a split makes before it first hears that it is ahead: one batch of pieces, and the piece that filled it.
 FIRST = (32 << 20) + LIMIT
@@ -17,7 +16,7 @@ def bulky(tmp_path_factory):
     path = tmp_path_factory.mktemp("bulky") / "bulky.nut"
     subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-f", "lavfi", "-i", f"testsrc2=size=96x64:rate=20:duration={SECONDS}",
                     "-c:v", "ffv1", "-g", "1", "-pix_fmt", "yuv444p16le", path], check=True, timeout=120)
-    assert path.stat().st_size > 2 * FIRST
+    assert path.stat().st_size > FIRST + 8 * LIMIT
     return path
 
 
@@ -54,7 +53,6 @@ def test_the_work_folder_stays_small(farm, bulky, tmp_path):
     wait_until(is_over, "the end of the job", 180, every=0.1)
     assert most < FIRST + 4 * LIMIT, "the work folder grew"
     assert "task.failed" not in worker.text()
-    playlists.check(playlists.read(output / "manifest.m3u8"))
     unlimited = tmp_path / "unlimited"
     farm.build.encode(bulky, unlimited, "--preset", 13, "--segment-seconds", 6)
     assert fingerprint(output) == fingerprint(unlimited)
