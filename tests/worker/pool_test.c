@@ -269,6 +269,17 @@ static int next_signal(int ms)
     return sig;
 }
 
+/// The first one alone: a second SIGTERM would end the drain.
+static int one_signal(int ms)
+{
+    int sig = next_signal(ms);
+    pthread_mutex_lock(&co.lock);
+    if (sig == SIGTERM)
+        co.signal_when_claimed = 0;
+    pthread_mutex_unlock(&co.lock);
+    return sig;
+}
+
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where)
 {
     (void)st, (void)type, (void)where;
@@ -515,6 +526,25 @@ static void a_drain_ends_and_then_hands_back(void **state)
     assert_int_equal(co.n_released, 1);
 }
 
+/// As long as --drain-seconds allows, and no longer.
+static void a_drain_lets_tasks_run_for_a_while(void **state)
+{
+    (void)state;
+    co.what = "hang";
+    co.signal_when_claimed = SIGTERM;
+    struct avsp_mono start = avsp_mono_now();
+    struct avsp_worker_config config;
+    char target[32], folder[96];
+    configure(&config, target, folder);
+    config.drain_ms = 1500;
+    int status = -1;
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_worker_run(&config, one_signal, &status, &err), AVSP_OK);
+    assert_true(avsp_mono_now().us - start.us >= 1500000);
+    assert_int_equal(co.n_released, 1);
+    assert_int_equal(co.n_finished, 0);
+}
+
 static void a_task_whose_claim_was_broken_off_is_handed_back(void **state)
 {
     (void)state;
@@ -620,6 +650,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_task_that_hangs_in_storage_is_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(a_stop_hands_back_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_drain_ends_and_then_hands_back, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_drain_lets_tasks_run_for_a_while, setup, teardown),
         cmocka_unit_test_setup_teardown(a_task_whose_claim_was_broken_off_is_handed_back, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_canceled_task_is_dropped, setup, teardown),
