@@ -147,7 +147,7 @@ static void pieces_that_nobody_ever_sees_end_the_job(void **state)
     assert_string_equal(job.failure.message, "no such piece");
     // Somebody finds out why, and tries it again: the split, for there is no piece.
     struct avsp_err err = {0};
-    ASSERT_OK(avsp_store_retry(fx->store, job_id, &err), err);
+    ASSERT_OK(avsp_store_retry(fx->store, job_id, false, &err), err);
     struct avsp_task split = claim_kind(fx, AVSP_TASK_SPLIT);
     assert_int_equal(split.kind, AVSP_TASK_SPLIT);
     (void)report(fx, "w", &split, video_pieces(fx, 0, 1));
