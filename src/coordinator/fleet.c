@@ -78,8 +78,9 @@ static void forget_sometimes(struct avsp_fleet *fleet, struct avsp_store *store)
         (void)!avsp_store_forget_workers(store, &ignored);
 }
 
-bool avsp_fleet_refresh(struct avsp_fleet *fleet, struct avsp_store *store)
+bool avsp_fleet_refresh(struct avsp_fleet *fleet, struct avsp_store *store, bool *ret_is_new)
 {
+    *ret_is_new = false;
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, DRAINING_MAX_BYTES);
     const char **ids = NULL;
@@ -88,15 +89,14 @@ bool avsp_fleet_refresh(struct avsp_fleet *fleet, struct avsp_store *store)
     forget_sometimes(fleet, store);
     if (avsp_store_list_draining(store, &arena, &ids, &n, &ignored) != AVSP_OK)
         return false;
-    bool is_new = false;
     pthread_mutex_lock(&fleet->lock);
-    for (size_t i = 0; !is_new && i < n; i++)
-        is_new = !is_listed(fleet, ids[i]);
+    for (size_t i = 0; !*ret_is_new && i < n; i++)
+        *ret_is_new = !is_listed(fleet, ids[i]);
     struct avsp_arena before = fleet->arena;
     fleet->arena = arena;
     fleet->draining = ids;
     fleet->n_draining = n;
     pthread_mutex_unlock(&fleet->lock);
     arena = before; // goes away with its variable
-    return is_new;
+    return true;
 }

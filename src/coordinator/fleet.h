@@ -4,7 +4,7 @@
 ///     avsp_fleet_init(&fleet);
 ///     if (avsp_fleet_drains(&fleet, id)) …                 // at a claim or a heartbeat: no database
 ///     avsp_fleet_note(&fleet, store, &worker);             // there too: writes now and then
-///     if (avsp_fleet_refresh(&fleet, store)) …             // once a second: somebody is newly to drain
+///     avsp_fleet_refresh(&fleet, store, &is_new);          // once a second: is somebody newly to drain?
 ///     avsp_fleet_deinit(&fleet);
 ///
 /// A worker's row is written at most once in some seconds by each coordinator. Any thread.
@@ -42,7 +42,7 @@ void avsp_fleet_note(struct avsp_fleet *fleet, struct avsp_store *store,
 bool avsp_fleet_drains(struct avsp_fleet *fleet, const char *worker_id);
 
 /// Asks the database who is to drain, and now and then forgets workers that were not seen for a day.
-/// @return true: there is one that was not before.
-bool avsp_fleet_refresh(struct avsp_fleet *fleet, struct avsp_store *store);
+/// @param ret_is_new  there is one that was not before. @return false: there was no answer, and what was known stays.
+bool avsp_fleet_refresh(struct avsp_fleet *fleet, struct avsp_store *store, bool *ret_is_new);
 
 #endif

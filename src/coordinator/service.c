@@ -226,12 +226,15 @@ static enum avsp_code list_workers(void *opaque, const struct avsp_workers_query
     return noted(service, avsp_store_list_workers(service->store, query, arena, ret_page, err));
 }
 
-/// Who is newly to drain, and waits for work, is told at once.
-static void refresh_fleet(struct avsp_service *service)
+/// Who is newly to drain, and waits for work, is told at once. @return false: the database did not say who is.
+static bool refresh_fleet(struct avsp_service *service)
 {
     struct avsp_server *server = atomic_load(&service->server);
-    if (avsp_fleet_refresh(&service->fleet, service->store) && server != NULL)
+    bool is_new = false;
+    bool is_known = avsp_fleet_refresh(&service->fleet, service->store, &is_new);
+    if (is_new && server != NULL)
         avsp_server_wake(server, WAKE_ALL);
+    return is_known;
 }
 
 /// Is a worker that asks for work to drain? Another coordinator may have undone it a moment ago, and a worker that is told ends: so
@@ -240,8 +243,7 @@ static bool is_to_drain(struct avsp_service *service, const char *worker_id)
 {
     if (!avsp_fleet_drains(&service->fleet, worker_id))
         return false;
-    refresh_fleet(service);
-    return avsp_fleet_drains(&service->fleet, worker_id);
+    return refresh_fleet(service) && avsp_fleet_drains(&service->fleet, worker_id);
 }
 
 static enum avsp_code drain(void *opaque, const char *worker_id, bool drain, struct avsp_err *err)
@@ -250,7 +252,7 @@ static enum avsp_code drain(void *opaque, const char *worker_id, bool drain, str
     enum avsp_code rc = noted(service, avsp_store_drain(service->store, worker_id, drain, err));
     if (rc != AVSP_OK)
         return rc;
-    refresh_fleet(service);
+    (void)refresh_fleet(service);
     avsp_log(AVSP_LOG_INFO, drain ? "worker.drain" : "worker.drain_undone", "worker=%s",
              AVSP_LOG_Q(worker_id));
     return AVSP_OK;
@@ -493,7 +495,7 @@ void avsp_service_sweep(struct avsp_service *service)
     struct avsp_err err = {0};
     enum avsp_code rc = noted(service, avsp_store_sweep(service->store, &err));
     if (rc == AVSP_OK) {
-        refresh_fleet(service);
+        (void)refresh_fleet(service);
         avsp_door_refresh(&service->door, service->store);
     }
     if (rc == AVSP_OK)
