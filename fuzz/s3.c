@@ -1,0 +1,63 @@
+/// What S3 stores, credential services and the files of Amazon's tools say (storage/s3_text.h, s3_ini.h), and endpoints as people
+/// and jobs name them (s3_endpoint.h). Input: any text.
+#include "fuzz.h"
+#include "storage/s3_endpoint.h"
+#include "storage/s3_ini.h"
+#include "storage/s3_text.h"
+
+#include <string.h>
+
+static void check_answer(struct avsp_arena *arena, const char *text, size_t size)
+{
+    struct avsp_s3_span at = {text, size}, entry;
+    static const char *const names[] = {"Key",      "Size", "LastModified",
+                                        "UploadId", "Code", "Region"};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(names); i++) {
+        const char *value = avsp_s3_xml_text(arena, at, names[i]);
+        AVSP_ASSERT(value != NULL && strlen(value) <= size);
+        value = avsp_s3_json_text(arena, at, names[i]);
+        AVSP_ASSERT(value != NULL && strlen(value) <= size);
+    }
+    for (unsigned i = 0; i < 100 && (entry = avsp_s3_xml_next(&at, "Contents")).text != NULL; i++)
+        AVSP_ASSERT(entry.text >= text && entry.text + entry.len <= text + size);
+}
+
+static void check_endpoint(const char *text)
+{
+    struct avsp_s3_endpoint endpoint, again;
+    struct avsp_s3_allowed allowed;
+    struct avsp_err err = {0};
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) shown, host, path;
+    avsp_buf_init(&shown, 4096);
+    avsp_buf_init(&host, 4096);
+    avsp_buf_init(&path, 1 << 20);
+    if (avsp_s3_allowed_parse(text, &allowed, &err) == AVSP_OK)
+        AVSP_ASSERT(avsp_s3_allowed_covers(&allowed, &allowed.endpoint, allowed.bucket));
+    if (avsp_s3_endpoint_parse(text, &endpoint, &err) != AVSP_OK)
+        return;
+    // What is shown means the same.
+    avsp_s3_endpoint_show(&endpoint, &shown);
+    AVSP_ASSERT(avsp_s3_endpoint_parse(avsp_buf_text(&shown), &again, &err) == AVSP_OK);
+    AVSP_ASSERT(avsp_s3_endpoint_equal(&endpoint, &again));
+    if (avsp_s3_endpoint_address(&endpoint, AVSP_S3_STYLE_AUTO, text, text, &host, &path, &err) ==
+        AVSP_OK)
+        AVSP_ASSERT(strpbrk(avsp_buf_text(&path), " ?#\r\n") == NULL);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 16 << 20);
+    char *AVSP_CLEANUP(avsp_free_ptr) text = malloc(size + 1);
+    AVSP_ASSERT(text != NULL);
+    memcpy(text, data, size);
+    text[size] = '\0';
+    check_answer(&arena, text, size);
+    const char *value = avsp_s3_ini_value(&arena, text, "default", "s3.endpoint_url");
+    AVSP_ASSERT(value != NULL && strchr(value, '\n') == NULL);
+    (void)avsp_s3_ini_has(text, "profile x");
+    (void)avsp_s3_time(text);
+    check_endpoint(text);
+    avsp_s3_decode(text);
+    return 0;
+}
