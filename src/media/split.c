@@ -380,7 +380,7 @@ static enum avsp_code finish_texts(struct split *split, struct avsp_err *err)
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; i < split->n_text && rc == AVSP_OK; i++) {
         const AVStream *stream = split->text[i].stream;
-        char name[16];
+        char name[24];
         snprintf(name, sizeof name, "s%zu", i);
         struct avsp_rendition rendition = {
             .name = name,
