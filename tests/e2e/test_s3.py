@@ -50,13 +50,16 @@ def server():
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def coordinator(request, farm):
+def coordinator(request, farm, tmp_path):
     if request.param == "sqlite":
         return farm.coordinator()
+    keyring = tmp_path / "keyring"
+    keyring.touch(0o600)
+    keyring.write_text(f"test {base64.b64encode(os.urandom(32)).decode()}\n")
     server = request.getfixturevalue("server")
     name = f"s3_{abs(hash(request.node.name))}"
     server.sql(f"CREATE DATABASE {name}")
-    return farm.coordinator(db=server.url_of(name))
+    return farm.coordinator("--keyring", keyring, db=server.url_of(name))
 
 
 def test_from_s3_to_s3(farm, coordinator, s3, film, wanted, tmp_path):
