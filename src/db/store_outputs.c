@@ -311,17 +311,21 @@ enum avsp_code avsp_outputs_send(struct avsp_tx *tx, const struct avsp_task_row 
 {
     static const char sql[] =
         "INSERT INTO segments (job_id, rendition, idx, name, start_ticks, duration_ticks, frames,"
-        " bytes, sha256) SELECT r.job_id, r.name, $19, $20, $21, $22, $23, $24, $25"
+        " bytes, sha256, key_bytes) SELECT r.job_id, r.name, $19, $20, $21, $22, $23, $24, $25, $26"
         " FROM renditions r WHERE" SAME_RENDITION " ON CONFLICT DO NOTHING";
     const struct avsp_rendition *r = &o->renditions[0];
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; rc == AVSP_OK && i < o->n_segments; i++) {
         const struct avsp_segment *s = &o->segments[i];
-        const struct avsp_db_value values[] = {
-            RENDITION_VALUES(row, r),    avsp_i64(s->idx),
-            avsp_text(s->name),          avsp_i64(s->start_ticks),
-            avsp_i64(s->duration_ticks), avsp_i64((int64_t)s->frames),
-            avsp_i64((int64_t)s->bytes), avsp_text(s->sha256)};
+        const struct avsp_db_value values[] = {RENDITION_VALUES(row, r),
+                                               avsp_i64(s->idx),
+                                               avsp_text(s->name),
+                                               avsp_i64(s->start_ticks),
+                                               avsp_i64(s->duration_ticks),
+                                               avsp_i64((int64_t)s->frames),
+                                               avsp_i64((int64_t)s->bytes),
+                                               avsp_text(s->sha256),
+                                               avsp_i64((int64_t)s->key_bytes)};
         rc = avsp_tx_send(tx, sql, values, AVSP_ARRAY_LEN(values), 1, err);
     }
     return rc;
