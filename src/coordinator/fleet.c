@@ -40,12 +40,17 @@ static bool is_due(struct avsp_fleet *fleet, const char *worker_id)
 }
 
 void avsp_fleet_note(struct avsp_fleet *fleet, struct avsp_store *store,
-                     const struct avsp_worker_info *worker)
+                     const struct avsp_worker_info *workers, size_t n)
 {
-    if (worker->id[0] == '\0' || !is_due(fleet, worker->id))
-        return;
+    struct avsp_worker_info due[AVSP_TOGETHER_MAX];
+    size_t n_due = 0;
+    AVSP_ASSERT(n <= AVSP_TOGETHER_MAX);
+    for (size_t i = 0; i < n; i++)
+        if (workers[i].id[0] != '\0' && is_due(fleet, workers[i].id))
+            due[n_due++] = workers[i];
     struct avsp_err ignored = {0};
-    (void)!avsp_store_note_worker(store, worker, &ignored);
+    if (n_due > 0)
+        (void)!avsp_store_note_workers(store, due, n_due, &ignored);
 }
 
 /// Called with the lock.

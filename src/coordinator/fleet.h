@@ -3,7 +3,7 @@
 ///
 ///     avsp_fleet_init(&fleet);
 ///     if (avsp_fleet_drains(&fleet, id)) …                 // at a claim or a heartbeat: no database
-///     avsp_fleet_note(&fleet, store, &worker);             // there too: writes now and then
+///     avsp_fleet_note(&fleet, store, workers, n);          // there too: writes now and then
 ///     avsp_fleet_refresh(&fleet, store, &is_new);          // once a second: is somebody newly to drain?
 ///     avsp_fleet_deinit(&fleet);
 ///
@@ -33,10 +33,10 @@ struct avsp_fleet {
 void avsp_fleet_init(struct avsp_fleet *fleet);
 void avsp_fleet_deinit(struct avsp_fleet *fleet);
 
-/// Notes that a worker was heard of, unless that was done a moment ago. @p worker  slots 0: nothing but its id is known.
-/// A failure is of no consequence: the next call tries again.
+/// Notes that workers were heard of, those for whom that was not done a moment ago. One of slots 0: nothing but its id is known.
+/// A failure is of no consequence: a later call tries again. @param n  at most AVSP_TOGETHER_MAX.
 void avsp_fleet_note(struct avsp_fleet *fleet, struct avsp_store *store,
-                     const struct avsp_worker_info *worker);
+                     const struct avsp_worker_info *workers, size_t n);
 
 /// Is the worker to take no new task?
 bool avsp_fleet_drains(struct avsp_fleet *fleet, const char *worker_id);

@@ -270,10 +270,13 @@ static void log_claim(const struct avsp_claim_item *item)
 static void claim_many(void *opaque, struct avsp_claim_item *items, size_t n)
 {
     struct avsp_service *service = opaque;
+    struct avsp_worker_info workers[AVSP_TOGETHER_MAX];
     const int64_t began_us = avsp_mono_now().us;
+    for (size_t i = 0; i < n; i++)
+        workers[i] = items[i].claim->worker;
+    avsp_fleet_note(&service->fleet, service->store, workers, n);
     for (size_t i = 0; i < n; i++) {
         const struct avsp_claim *claim = items[i].claim;
-        avsp_fleet_note(&service->fleet, service->store, &claim->worker);
         if (!is_to_drain(service, claim->worker.id))
             continue;
         // A base worker knows no such word: it finds nothing, for ever.
@@ -293,11 +296,9 @@ static void claim_many(void *opaque, struct avsp_claim_item *items, size_t n)
 
 static void note_beat(struct avsp_service *service, struct avsp_beat_item *item)
 {
-    const struct avsp_worker_info worker = {.id = item->worker_id, .host = "", .version = ""};
     if (noted(service, item->rc) != AVSP_OK)
         return;
     item->status.drain = avsp_fleet_drains(&service->fleet, item->worker_id);
-    avsp_fleet_note(&service->fleet, service->store, &worker);
     if (!item->status.lease_lost)
         return;
     avsp_metrics_count(&service->metrics, AVSP_COUNT_LEASE_LOST);
@@ -308,9 +309,15 @@ static void note_beat(struct avsp_service *service, struct avsp_beat_item *item)
 static void heartbeat_many(void *opaque, struct avsp_beat_item *items, size_t n)
 {
     struct avsp_service *service = opaque;
+    struct avsp_worker_info workers[AVSP_TOGETHER_MAX];
     avsp_store_heartbeat_many(service->store, items, n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         note_beat(service, &items[i]);
+        workers[i] = (struct avsp_worker_info){.id = items[i].worker_id, .host = "", .version = ""};
+        if (items[i].rc != AVSP_OK)
+            workers[i].id = ""; // who asks after what there is not need not be a worker
+    }
+    avsp_fleet_note(&service->fleet, service->store, workers, n);
 }
 
 static enum avsp_code report(void *opaque, const char *worker_id, const char *task_id,

@@ -201,11 +201,11 @@ enum avsp_code avsp_store_list_outputs(struct avsp_store *store,
                                        struct avsp_arena *arena, struct avsp_outputs_page *ret_page,
                                        struct avsp_err *err) AVSP_CHECKED;
 
-/// Notes that a worker was heard of, and what it is. @p worker  slots 0: nothing but its id is known. What was written some
+/// Notes that workers were heard of, and what they are. One of slots 0: nothing but its id is known. What was written some
 /// seconds ago is not written again.
-enum avsp_code avsp_store_note_worker(struct avsp_store *store,
-                                      const struct avsp_worker_info *worker,
-                                      struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_store_note_workers(struct avsp_store *store,
+                                       const struct avsp_worker_info *workers, size_t n,
+                                       struct avsp_err *err) AVSP_CHECKED;
 
 /// Asks a worker to take no new task and to end, until that is undone (@p drain false) or it is forgotten.
 /// @return OK; NOT_FOUND no worker of that id was heard of.

@@ -2,6 +2,7 @@
 #include "core/lifecycle.h"
 #include "db/internal.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /// How many transactions one claim may take, where tasks come to their end because their last lease ran out, or jobs are for other
@@ -413,6 +414,33 @@ static enum avsp_code take(struct avsp_tx *tx, const struct group *group,
         1, err);
 }
 
+/// By job, and there the furthest first.
+static int compare_rows(const void *a, const void *b)
+{
+    const struct avsp_task_row *x = *(const struct avsp_task_row *const *)a;
+    const struct avsp_task_row *y = *(const struct avsp_task_row *const *)b;
+    const int order = strcmp(x->job_id, y->job_id);
+    return order != 0 ? order : (x->idx < y->idx) - (x->idx > y->idx);
+}
+
+/// Moves on the windows that were used up: each job's once, and in one order everywhere, or two groups that move the same ones would
+/// wait for each other.
+static enum avsp_code advance_windows(struct work *work, struct avsp_err *err)
+{
+    const struct avsp_task_row *rows[AVSP_DB_LIST_MAX];
+    size_t n = 0;
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; i < work->group->n; i++)
+        if (work->answers[i].found && !work->answers[i].repeated &&
+            work->answers[i].handout.row.kind == AVSP_TASK_ENCODE)
+            rows[n++] = &work->answers[i].handout.row;
+    qsort(rows, n, sizeof(*rows), compare_rows);
+    for (size_t i = 0; rc == AVSP_OK && i < n; i++)
+        if (i == 0 || strcmp(rows[i]->job_id, rows[i - 1]->job_id) != 0)
+            rc = avsp_window_advance(work->tx, rows[i], err);
+    return rc;
+}
+
 static enum avsp_code take_all(struct work *work, struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
@@ -421,10 +449,7 @@ static enum avsp_code take_all(struct work *work, struct avsp_err *err)
             rc = take(work->tx, work->group, &work->answers[i], err);
     if (rc == AVSP_OK)
         rc = avsp_tx_flush(work->tx, err);
-    for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++)
-        if (work->answers[i].found && !work->answers[i].repeated)
-            rc = avsp_window_advance(work->tx, &work->answers[i].handout.row, err);
-    return rc;
+    return rc == AVSP_OK ? advance_windows(work, err) : rc;
 }
 
 // --- what is left

@@ -10,10 +10,9 @@
 #define DRAINING_MAX 10000 ///< workers that may be asked to drain at once
 #define TASKS_MAX 20000    ///< running tasks that one page of workers shows
 
-/// @param encoders  number of their set; 0 = not known.
-static enum avsp_code note_worker_once(struct avsp_store *store,
-                                       const struct avsp_worker_info *worker, int64_t encoders,
-                                       struct avsp_err *err)
+/// @param encoders  numbers of their sets; 0 = not known.
+static enum avsp_code note_once(struct avsp_store *store, const struct avsp_worker_info *workers,
+                                const int64_t *encoders, size_t n, struct avsp_err *err)
 {
     // A heartbeat knows the id alone, and of the claims some are for no encodes.
     static const char sql[] =
@@ -30,29 +29,34 @@ static enum avsp_code note_worker_once(struct avsp_store *store,
         " OR (excluded.slots > 0 AND (workers.version <> excluded.version"
         " OR workers.slots <> excluded.slots OR workers.host <> excluded.host))";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
-    int64_t changed = 0;
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    for (size_t i = 0; rc == AVSP_OK && i < n; i++)
+        rc = avsp_tx_send(&tx, sql,
+                          AVSP_DB_ARGS(avsp_text(workers[i].id), avsp_text(workers[i].host),
+                                       avsp_text(workers[i].version), avsp_i64(workers[i].slots),
+                                       avsp_i64(tx.now_us), avsp_i64(NOTE_US),
+                                       avsp_i64(encoders[i])),
+                          AVSP_DB_ANY, err);
     if (rc == AVSP_OK)
-        rc = avsp_tx_exec(&tx, sql,
-                          AVSP_DB_ARGS(avsp_text(worker->id), avsp_text(worker->host),
-                                       avsp_text(worker->version), avsp_i64(worker->slots),
-                                       avsp_i64(tx.now_us), avsp_i64(NOTE_US), avsp_i64(encoders)),
-                          &changed, err);
+        rc = avsp_tx_flush(&tx, err);
     return rc == AVSP_OK ? avsp_tx_commit(&tx, err) : rc;
 }
 
-enum avsp_code avsp_store_note_worker(struct avsp_store *store,
-                                      const struct avsp_worker_info *worker, struct avsp_err *err)
+enum avsp_code avsp_store_note_workers(struct avsp_store *store,
+                                       const struct avsp_worker_info *workers, size_t n,
+                                       struct avsp_err *err)
 {
     unsigned tries = 0;
-    int64_t encoders = 0;
+    int64_t encoders[AVSP_TOGETHER_MAX] = {0};
     enum avsp_code rc = AVSP_OK;
-    if (worker->encoders != NULL)
-        rc = avsp_encoders_id(store, worker->encoders, &encoders, err);
+    AVSP_ASSERT(n <= AVSP_TOGETHER_MAX);
+    for (size_t i = 0; rc == AVSP_OK && i < n; i++)
+        if (workers[i].encoders != NULL)
+            rc = avsp_encoders_id(store, workers[i].encoders, &encoders[i], err);
     if (rc != AVSP_OK)
         return rc;
     do
-        rc = note_worker_once(store, worker, encoders, err);
+        rc = note_once(store, workers, encoders, n, err);
     while (avsp_tx_again(&tries, rc, err));
     return rc;
 }

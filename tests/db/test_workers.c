@@ -13,7 +13,7 @@ static void note(struct fixture *fx, const char *id, uint32_t slots)
                                             .version = slots > 0 ? "1.2.3" : "",
                                             .slots = slots};
     struct avsp_err err = {0};
-    ASSERT_OK(avsp_store_note_worker(fx->store, &worker, &err), err);
+    ASSERT_OK(avsp_store_note_workers(fx->store, &worker, 1, &err), err);
 }
 
 static struct avsp_worker_page list(struct fixture *fx, uint32_t limit, const char *from)
