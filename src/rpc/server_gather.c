@@ -3,7 +3,7 @@
 #include "rpc/serving.h"
 
 /// What is served at once, each by a thread of the pool: while one waits for the disk, the next group is at work.
-#define RUNNERS 2
+#define RUNNERS 1
 
 struct runner {
     struct avsp_work work;

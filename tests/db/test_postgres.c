@@ -310,7 +310,8 @@ static void wait_for_changes(struct fixture *fx, unsigned n)
         assert_false(avsp_mono_passed(end));
 }
 
-/// One coordinator hears of what another one made ready, and of its own from itself alone.
+/// One coordinator hears of what another one made ready, which a claim finds then although it found nothing there before; and of its
+/// own from itself alone.
 static void test_coordinators_tell_each_other(void **state)
 {
     struct fixture *fx = *state;
@@ -319,8 +320,11 @@ static void test_coordinators_tell_each_other(void **state)
     struct avsp_store *another = fixture_open_another(fx);
     struct avsp_job_spec a = local_spec(fx, "a");
     struct avsp_job_spec b = local_spec(fx, "b");
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
     ASSERT_OK(avsp_store_submit(another, &a, id, &err), err);
     wait_for_ready(fx, 1, "a job");
+    assert_string_equal(claim(fx, "w").job_id, id);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
     unsigned n_changes = fx->n_changes;
     ASSERT_OK(avsp_store_cancel(another, id, &err), err);
     wait_for_changes(fx, n_changes + 1);
@@ -330,6 +334,7 @@ static void test_coordinators_tell_each_other(void **state)
     fx->n_ready = 0;
     ASSERT_OK(avsp_store_submit(another, &b, id, &err), err);
     wait_for_ready(fx, 1, "a job after a break");
+    assert_string_equal(claim(fx, "w").job_id, id);
     avsp_store_close(another);
     fx->n_ready = 0;
     (void)submit(fx, "c");
