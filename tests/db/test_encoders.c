@@ -26,7 +26,7 @@ static void hear_of(struct fixture *fx, const char *worker, const char *encoders
     const struct avsp_worker_info info = {
         .id = worker, .host = "h", .version = "1", .slots = 1, .encoders = encoders};
     struct avsp_err err = {0};
-    ASSERT_OK(avsp_store_note_worker(fx->store, &info, &err), err);
+    ASSERT_OK(avsp_store_note_workers(fx->store, &info, 1, &err), err);
 }
 
 static void repin(struct fixture *fx, const char *job_id)
