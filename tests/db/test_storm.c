@@ -1,5 +1,6 @@
-/// Everything at once, from many threads on several stores: jobs are submitted to few outputs, canceled, and worked on by workers
-/// that finish, fail, hand back and fall silent. Whatever the order, what must never be is not.
+/// Everything at once, from many threads on several stores: jobs are submitted to few outputs, canceled, paused, tried again, bound
+/// to other encoders and deleted, and worked on by workers of two sorts that finish, fail, hand back and fall silent. Whatever
+/// the order, what must never be is not.
 
 #include "fixture.h"
 
@@ -33,7 +34,11 @@ struct storm {
     int n_stores;
     atomic_int n_by_kind[AVSP_TASK_CLEANUP + 1];
     atomic_int n_refused;
+    atomic_int n_controlled; ///< what was asked of a job, and done
 };
+
+/// What the two sorts of workers encode with.
+static const char *const encoders[] = {"SVT 1", "SVT 2"};
 
 struct thread {
     pthread_t thread;
@@ -41,6 +46,7 @@ struct thread {
     struct avsp_store *store;
     struct fixture scratch; ///< for its arena alone
     char name[16];
+    int sort;
 };
 
 static void wrong(struct storm *s, const char *what, const char *id, const char *detail)
@@ -51,10 +57,11 @@ static void wrong(struct storm *s, const char *what, const char *id, const char 
     pthread_mutex_unlock(&s->lock);
 }
 
-/// Stores of several programs wait for SQLite's lock by polling, which may be in vain on a busy machine.
+/// Stores of several programs wait for SQLite's lock by polling, which may be in vain on a busy machine; and what belonged to a
+/// job that was deleted is not there any more.
 static bool is_excused(const struct storm *s, enum avsp_code rc)
 {
-    return rc == AVSP_UNAVAILABLE && !s->fx->is_postgres;
+    return (rc == AVSP_UNAVAILABLE && !s->fx->is_postgres) || rc == AVSP_NOT_FOUND;
 }
 
 static bool chance(int percent)
@@ -137,6 +144,46 @@ static void cancel_one(struct thread *t)
         wrong(s, "cancel", id, err.text);
 }
 
+static enum avsp_code retry(struct avsp_store *store, const char *id, struct avsp_err *err)
+{
+    return avsp_store_retry(store, id, false, err);
+}
+
+static enum avsp_code repin(struct avsp_store *store, const char *id, struct avsp_err *err)
+{
+    return avsp_store_retry(store, id, true, err);
+}
+
+static enum avsp_code set_priority(struct avsp_store *store, const char *id, struct avsp_err *err)
+{
+    return avsp_store_set_priority(store, id, (int32_t)(avsp_nonce_new() % 10), err);
+}
+
+static enum avsp_code delete (struct avsp_store *store, const char *id, struct avsp_err *err) {
+    return avsp_store_delete(store, id, chance(20), err);
+}
+
+/// Asks something of any job; what its state does not allow is refused.
+static void control_one(struct thread *t)
+{
+    static enum avsp_code (*const calls[])(struct avsp_store *, const char *, struct avsp_err *) = {
+        avsp_store_pause, avsp_store_resume, avsp_store_resume, retry, repin, set_priority, delete};
+    struct storm *s = t->storm;
+    struct avsp_err err = {0};
+    char id[AVSP_ID_BYTES] = "";
+    pthread_mutex_lock(&s->lock);
+    if (s->n_jobs > 0) // a late one: most of the early ones are over
+        memcpy(id, s->jobs[s->n_jobs - 1 - (int)(avsp_nonce_new() % AVSP_MIN(s->n_jobs, 8))],
+               sizeof id);
+    pthread_mutex_unlock(&s->lock);
+    if (id[0] == '\0')
+        return;
+    enum avsp_code rc = calls[(size_t)avsp_nonce_new() % AVSP_ARRAY_LEN(calls)](t->store, id, &err);
+    s->n_controlled += rc == AVSP_OK;
+    if (rc != AVSP_OK && rc != AVSP_PRECONDITION && rc != AVSP_EXISTS && !is_excused(s, rc))
+        wrong(s, "control", avsp_code_name(rc), err.text);
+}
+
 /// While what a job left behind is removed, no other job writes there: as long as the lease that was got at @p since lasts.
 static void check_output(struct thread *t, const struct avsp_task *task, int since)
 {
@@ -210,7 +257,9 @@ static void work_once(struct thread *t)
     struct avsp_task task = {0};
     const int since = s->n_seconds;
     const struct avsp_claim ask = {
-        .worker = {.id = t->name, .kinds = KINDS_ALL}, .own = true, .claim_id = ""};
+        .worker = {.id = t->name, .kinds = KINDS_ALL, .encoders = encoders[t->sort]},
+        .own = true,
+        .claim_id = ""};
     enum avsp_code rc = avsp_store_claim(t->store, &ask, &t->scratch.arena, &task, &err);
     if (rc != AVSP_OK && !is_excused(s, rc))
         wrong(s, "claim", avsp_code_name(rc), err.text);
@@ -234,6 +283,8 @@ static void *run(void *opaque)
             submit_one(t);
         if (chance(2))
             cancel_one(t);
+        if (chance(12))
+            control_one(t);
         if (chance(2)) {
             s->n_seconds++;
             for (int i = 0; i < s->n_stores; i++) // one database, one clock
@@ -247,14 +298,31 @@ static void *run(void *opaque)
     return NULL;
 }
 
-/// One patient worker brings everything to its end.
+static void resume_all(struct storm *s)
+{
+    for (int i = 0; i < s->n_jobs; i++) {
+        struct avsp_err err = {0};
+        enum avsp_code rc = avsp_store_resume(s->fx->store, s->jobs[i], &err);
+        if (rc != AVSP_OK && rc != AVSP_PRECONDITION && rc != AVSP_NOT_FOUND)
+            wrong(s, "resume", avsp_code_name(rc), err.text);
+    }
+}
+
+/// One patient worker of either sort brings everything to its end.
 static void drain(struct storm *s)
 {
     struct fixture *fx = s->fx;
     struct thread t = {.storm = s, .store = fx->store, .name = "last"};
     avsp_arena_init(&t.scratch.arena, 16U << 20);
     for (int idle = 0; idle < 4;) {
-        struct avsp_task task = claim(fx, "last");
+        struct avsp_task task = {0};
+        for (size_t i = 0; i < AVSP_ARRAY_LEN(encoders) && task.kind == AVSP_TASK_NONE; i++) {
+            const struct avsp_claim ask = {
+                .worker = {.id = "last", .kinds = KINDS_ALL, .encoders = encoders[i]},
+                .own = true,
+                .claim_id = ""};
+            task = claim_with(fx, &ask);
+        }
         if (task.kind == AVSP_TASK_NONE) {
             wait_ms(fx, 2 * LEASE_MS);
             idle++;
@@ -283,6 +351,7 @@ static void test_storm(void **state)
         s->stores[i] = i == 0 ? fx->store : fixture_open_another(fx);
     for (int i = 0; i < N_THREADS; i++) {
         threads[i].storm = s;
+        threads[i].sort = i % 2;
         threads[i].store = s->stores[i % N_STORES];
         snprintf(threads[i].name, sizeof threads[i].name, "w%d", i);
         avsp_arena_init(&threads[i].scratch.arena, 16U << 20);
@@ -293,18 +362,28 @@ static void test_storm(void **state)
         avsp_arena_deinit(&threads[i].scratch.arena);
     }
     assert_string_equal(s->wrong, "");
+    resume_all(s);
     drain(s);
     int n_finished = 0;
     for (int i = 0; i < s->n_jobs; i++) {
-        struct avsp_job job = get_job(fx, s->jobs[i]);
+        struct avsp_job job = {0};
+        struct avsp_err err = {0};
+        enum avsp_code rc = avsp_store_get_job(fx->store, s->jobs[i], &fx->arena, &job, &err);
+        if (rc == AVSP_NOT_FOUND) { // deleted
+            assert_true(n_manifests(s, s->jobs[i]) <= 1);
+            continue;
+        }
+        ASSERT_OK(rc, err);
         assert_int_not_equal(job.state, AVSP_JOB_RUNNING);
         assert_int_equal(job.n_running, 0);
         assert_int_equal(n_manifests(s, s->jobs[i]), job.state == AVSP_JOB_FINISHED);
         n_finished += job.state == AVSP_JOB_FINISHED;
     }
-    print_message("%d jobs, %d finished, %d submits refused, %d cleanups\n", s->n_jobs, n_finished,
-                  s->n_refused, s->n_by_kind[AVSP_TASK_CLEANUP]);
-    assert_true(n_finished > 0 && s->n_refused > 0 && s->n_by_kind[AVSP_TASK_CLEANUP] > 0);
+    print_message("%d jobs, %d finished, %d submits refused, %d cleanups, %d times controlled\n",
+                  s->n_jobs, n_finished, s->n_refused, s->n_by_kind[AVSP_TASK_CLEANUP],
+                  s->n_controlled);
+    assert_true(n_finished > 0 && s->n_refused > 0 && s->n_by_kind[AVSP_TASK_CLEANUP] > 0 &&
+                s->n_controlled > 0);
     for (int i = 1; i < N_STORES; i++)
         avsp_store_close(s->stores[i]);
     free(s);
