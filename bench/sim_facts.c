@@ -61,24 +61,44 @@ static enum avsp_code measure_init(struct sim_facts *facts, struct avsp_mp4_init
     return facts->rendition.codecs != NULL ? AVSP_OK : avsp_arena_failed(&facts->arena, err);
 }
 
-/// Measures the segment, and finds where its decode time stands: a full box, whose version tells its length.
+/// Notes where a fragment's decode time stands: a full box, whose version tells its length.
+static enum avsp_code note_time(struct sim_facts *facts, const struct avsp_bytes *all,
+                                struct avsp_bytes moof, struct avsp_err *err)
+{
+    struct avsp_bytes traf, tfdt;
+    if (!avsp_box_find(moof, "traf", &traf) || !avsp_box_find(traf, "tfdt", &tfdt) ||
+        tfdt.len < 8 || facts->n_times == SIM_FRAGMENTS_MAX)
+        return avsp_err_set(err, AVSP_INVALID, "the segment has no decode time, or too many");
+    facts->times[facts->n_times].at = (size_t)(tfdt.data - all->data) + 4;
+    facts->times[facts->n_times++].n_bytes = tfdt.data[0] == 1 ? 8 : 4;
+    return AVSP_OK;
+}
+
+/// Adds up the segment's fragments. The first one is its keyframe.
 static enum avsp_code measure_segment(struct sim_facts *facts, const struct avsp_mp4_init *init,
                                       struct avsp_err *err)
 {
-    struct avsp_bytes moof, traf, tfdt, all = view(&facts->segment);
+    const struct avsp_bytes all = view(&facts->segment);
+    struct avsp_bytes rest = all;
     struct avsp_mp4_segment found = {0};
-    if (!avsp_box_find(all, "moof", &moof) || !avsp_box_find(moof, "traf", &traf) ||
-        !avsp_box_find(traf, "tfdt", &tfdt) || tfdt.len < 8)
-        return avsp_err_set(err, AVSP_INVALID, "the segment has no decode time");
-    enum avsp_code rc =
-        avsp_mp4_moof_add(moof, (uint64_t)(moof.data - all.data) - 8, init, &found, err);
-    if (rc != AVSP_OK)
-        return avsp_err_wrap(err, "the segment");
-    facts->tfdt_at = (size_t)(tfdt.data - all.data) + 4;
-    facts->tfdt_bytes = tfdt.data[0] == 1 ? 8 : 4;
+    struct avsp_box box;
+    enum avsp_code rc = AVSP_OK;
+    facts->key_bytes = all.len;
+    while (rc == AVSP_OK && avsp_box_next(&rest, &box)) {
+        const uint64_t at = (uint64_t)(box.body.data - all.data) - box.head_bytes;
+        if (strcmp(box.type, "moof") != 0)
+            continue;
+        if (facts->n_times == 1)
+            facts->key_bytes = at;
+        rc = avsp_mp4_moof_add(box.body, at, init, &found, err);
+        if (rc == AVSP_OK)
+            rc = note_time(facts, &all, box.body, err);
+    }
+    if (rc == AVSP_OK && facts->n_times == 0)
+        rc = avsp_err_set(err, AVSP_INVALID, "there is no fragment");
     facts->ticks = found.runs[0].duration_ticks;
     facts->frames = found.runs[0].n_samples;
-    return AVSP_OK;
+    return rc == AVSP_OK ? rc : avsp_err_wrap(err, "the segment");
 }
 
 enum avsp_code sim_facts_init(struct sim_facts *facts, const char *init_path,
@@ -167,7 +187,7 @@ static enum avsp_code write_file(const struct avsp_location *output, const char 
                    : avsp_err_set_errno(err, errno, "%s", path);
 }
 
-/// The segment's bytes: the example's, with a decode time of their own.
+/// The segment's bytes: the example's, which is the first of its kind, with decode times of their own.
 static char *make_bytes(const struct sim_facts *facts, struct avsp_arena *arena, uint32_t idx,
                         size_t *ret_len)
 {
@@ -178,9 +198,13 @@ static char *make_bytes(const struct sim_facts *facts, struct avsp_arena *arena,
     }
     *ret_len = facts->segment.len;
     char *bytes = avsp_arena_strndup(arena, avsp_buf_text(&facts->segment), facts->segment.len);
-    uint64_t time = (uint64_t)facts->ticks * idx;
-    for (unsigned i = facts->tfdt_bytes; bytes != NULL && i-- > 0; time >>= 8)
-        bytes[facts->tfdt_at + i] = (char)(time & 0xff);
+    for (size_t t = 0; bytes != NULL && t < facts->n_times; t++) {
+        const size_t at = facts->times[t].at;
+        const unsigned n = facts->times[t].n_bytes;
+        uint64_t time = avsp_bytes_be(view(&facts->segment), at, n) + (uint64_t)facts->ticks * idx;
+        for (unsigned i = n; i-- > 0; time >>= 8)
+            bytes[at + i] = (char)(time & 0xff);
+    }
     return bytes;
 }
 
@@ -209,6 +233,7 @@ enum avsp_code sim_facts_encode(const struct sim_facts *facts, struct avsp_arena
                                          .duration_ticks = facts->ticks,
                                          .frames = facts->frames,
                                          .bytes = len,
-                                         .sha256 = hash};
+                                         .sha256 = hash,
+                                         .key_bytes = facts->key_bytes};
     return rc;
 }

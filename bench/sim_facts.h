@@ -9,13 +9,19 @@
 #include "core/model.h"
 #include "util/buf.h"
 
+#define SIM_FRAGMENTS_MAX 4
+
 struct sim_facts {
     struct avsp_rendition rendition;
     struct avsp_buf init; ///< empty: nothing is written
     struct avsp_buf segment;
-    size_t tfdt_at; ///< of the decode time, in the segment
-    unsigned tfdt_bytes;
-    int64_t ticks; ///< of one segment
+    struct {
+        size_t at; ///< of a fragment's decode time, in the segment
+        unsigned n_bytes;
+    } times[SIM_FRAGMENTS_MAX];
+    size_t n_times;
+    uint64_t key_bytes; ///< as struct avsp_segment has it
+    int64_t ticks;      ///< of one segment
     uint64_t frames;
     struct avsp_arena arena;
 };

@@ -302,8 +302,9 @@ static void note_beat(struct avsp_service *service, struct avsp_beat_item *item)
     if (!item->status.lease_lost)
         return;
     avsp_metrics_count(&service->metrics, AVSP_COUNT_LEASE_LOST);
-    avsp_log(AVSP_LOG_WARN, "task.lease_lost", "task=%s attempt=%" PRId64 " worker=%s",
-             AVSP_LOG_Q(item->task_id), item->token.attempt, AVSP_LOG_Q(item->worker_id));
+    avsp_log(AVSP_LOG_WARN, "task.lease_lost", "job=%s task=%s attempt=%" PRId64 " worker=%s",
+             item->status.job_id, AVSP_LOG_Q(item->task_id), item->token.attempt,
+             AVSP_LOG_Q(item->worker_id));
 }
 
 static void heartbeat_many(void *opaque, struct avsp_beat_item *items, size_t n)
@@ -329,28 +330,29 @@ static enum avsp_code report(void *opaque, const char *worker_id, const char *ta
                                                          outputs, ret_status, err));
     if (rc == AVSP_OK)
         avsp_log(AVSP_LOG_DEBUG, "task.reported",
-                 "task=%s attempt=%" PRId64 " pieces=%zu segments=%zu", AVSP_LOG_Q(task_id),
-                 token.attempt, outputs->n_pieces, outputs->n_segments);
+                 "job=%s task=%s attempt=%" PRId64 " pieces=%zu segments=%zu", ret_status->job_id,
+                 AVSP_LOG_Q(task_id), token.attempt, outputs->n_pieces, outputs->n_segments);
     return rc;
 }
 
-static void log_finish(const struct avsp_finish *finish, enum avsp_code rc,
-                       const struct avsp_err *err)
+static void log_finish(const struct avsp_finish_item *item)
 {
-    if (rc != AVSP_OK)
+    const struct avsp_finish *finish = item->finish;
+    if (item->rc != AVSP_OK)
         avsp_log(AVSP_LOG_WARN, "task.finish_refused",
-                 "task=%s attempt=%" PRId64 " worker=%s code=%s why=%s",
+                 "job=%s task=%s attempt=%" PRId64 " worker=%s code=%s why=%s", item->job_id,
                  AVSP_LOG_Q(finish->task_id), finish->token.attempt, AVSP_LOG_Q(finish->worker_id),
-                 avsp_code_name(rc), AVSP_LOG_Q(err->text));
+                 avsp_code_name(item->rc), AVSP_LOG_Q(item->err.text));
     else if (finish->succeeded)
-        avsp_log(AVSP_LOG_INFO, "task.finished", "task=%s attempt=%" PRId64 " worker=%s",
-                 AVSP_LOG_Q(finish->task_id), finish->token.attempt, AVSP_LOG_Q(finish->worker_id));
+        avsp_log(AVSP_LOG_INFO, "task.finished", "job=%s task=%s attempt=%" PRId64 " worker=%s",
+                 item->job_id, AVSP_LOG_Q(finish->task_id), finish->token.attempt,
+                 AVSP_LOG_Q(finish->worker_id));
     else
         avsp_log(AVSP_LOG_WARN, "task.failed",
-                 "task=%s attempt=%" PRId64 " worker=%s code=%s retry=%s why=%s",
-                 AVSP_LOG_Q(finish->task_id), finish->token.attempt, AVSP_LOG_Q(finish->worker_id),
-                 avsp_code_name(finish->failure.code), finish->failure.may_retry ? "yes" : "no",
-                 AVSP_LOG_Q(finish->failure.message));
+                 "job=%s task=%s attempt=%" PRId64 " worker=%s code=%s retry=%s why=%s",
+                 item->job_id, AVSP_LOG_Q(finish->task_id), finish->token.attempt,
+                 AVSP_LOG_Q(finish->worker_id), avsp_code_name(finish->failure.code),
+                 finish->failure.may_retry ? "yes" : "no", AVSP_LOG_Q(finish->failure.message));
 }
 
 static void finish_many(void *opaque, struct avsp_finish_item *items, size_t n)
@@ -365,7 +367,7 @@ static void finish_many(void *opaque, struct avsp_finish_item *items, size_t n)
                                                       : AVSP_COUNT_ATTEMPT_FAILED);
         else if (rc == AVSP_CONFLICT)
             avsp_metrics_count(&service->metrics, AVSP_COUNT_ATTEMPT_REFUSED);
-        log_finish(items[i].finish, rc, &items[i].err);
+        log_finish(&items[i]);
     }
 }
 
@@ -373,13 +375,14 @@ static enum avsp_code release(void *opaque, const char *worker_id, const char *t
                               struct avsp_token token, struct avsp_err *err)
 {
     struct avsp_service *service = opaque;
+    char job_id[AVSP_ID_BYTES] = "";
     enum avsp_code rc =
-        noted(service, avsp_store_release(service->store, worker_id, task_id, token, err));
+        noted(service, avsp_store_release(service->store, worker_id, task_id, token, job_id, err));
     if (rc == AVSP_OK)
         avsp_metrics_count(&service->metrics, AVSP_COUNT_ATTEMPT_RELEASED);
     if (rc == AVSP_OK)
-        avsp_log(AVSP_LOG_INFO, "task.released", "task=%s attempt=%" PRId64 " worker=%s",
-                 AVSP_LOG_Q(task_id), token.attempt, AVSP_LOG_Q(worker_id));
+        avsp_log(AVSP_LOG_INFO, "task.released", "job=%s task=%s attempt=%" PRId64 " worker=%s",
+                 job_id, AVSP_LOG_Q(task_id), token.attempt, AVSP_LOG_Q(worker_id));
     return rc;
 }
 

@@ -9,6 +9,7 @@
 #include "util/arena.h"
 #include "util/base.h"
 #include "util/err.h"
+#include "util/id.h"
 
 /// Ceilings on what comes from outside; each is named once, here.
 #define AVSP_PATH_MAX_BYTES 4096
@@ -363,6 +364,8 @@ struct avsp_attempt_status {
     bool drain;      ///< the worker is asked to take no new task, and to end
     bool hold; ///< SPLIT: enough of its pieces wait for encoders: make no more until this is over
     bool hand_back; ///< SPLIT: that may last, for its job is paused: release it
+    char job_id
+        [AVSP_ID_BYTES]; ///< the coordinator's own knowledge, for its log: not sent; "" = not known
 };
 
 /// The numbers are sent: never change one.

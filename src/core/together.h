@@ -29,7 +29,8 @@ struct avsp_beat_item {
 
 struct avsp_finish_item {
     const struct avsp_finish *finish;
-    enum avsp_code rc; ///< out, as is the next
+    char job_id[AVSP_ID_BYTES]; ///< out: the task's, for the log; "" = not known
+    enum avsp_code rc;          ///< out, as is the next
     struct avsp_err err;
 };
 

@@ -185,9 +185,11 @@ enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_fin
 /// The same for several callers, as avsp_store_claim_many.
 void avsp_store_finish_many(struct avsp_store *store, struct avsp_finish_item *items, size_t n);
 
-/// Hands a task back at no cost: claimable at once. @return OK (also where the token is stale); NOT_FOUND.
+/// Hands a task back at no cost: claimable at once. @param ret_job_id  left alone where it failed.
+/// @return OK (also where the token is stale); NOT_FOUND.
 enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_id,
                                   const char *task_id, struct avsp_token token,
+                                  char ret_job_id[AVSP_ID_BYTES],
                                   struct avsp_err *err) AVSP_CHECKED;
 
 /// For whoever starts the coordinator and its workers together, before any of them: nobody else uses the database, and no

@@ -9,7 +9,9 @@
 static struct avsp_attempt_status status_of(const struct avsp_task_row *row, bool held)
 {
     bool canceled = row->state == AVSP_TASK_CANCELED;
-    return (struct avsp_attempt_status){.canceled = canceled, .lease_lost = !held && !canceled};
+    struct avsp_attempt_status status = {.canceled = canceled, .lease_lost = !held && !canceled};
+    snprintf(status.job_id, sizeof status.job_id, "%s", row->job_id);
+    return status;
 }
 
 /// Pieces of one job that may wait, however small they are: more than any farm can take before the split hears that it may go on.
@@ -219,7 +221,7 @@ static enum avsp_code queue_behind(struct avsp_tx *tx, const struct avsp_task_ro
 
 static enum avsp_code release_once(struct avsp_store *store, const char *worker_id,
                                    const char *task_id, struct avsp_token token,
-                                   struct avsp_err *err)
+                                   char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
     static const char sql[] =
         "UPDATE tasks SET state = $4, claims = claims - 1, started = 0, claim_id = '',"
@@ -233,6 +235,8 @@ static enum avsp_code release_once(struct avsp_store *store, const char *worker_
     enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
     if (rc == AVSP_OK)
         rc = avsp_task_lock(&tx, task_id, &row, err);
+    if (rc == AVSP_OK)
+        snprintf(ret_job_id, AVSP_ID_BYTES, "%s", row.job_id);
     if (rc != AVSP_OK || !avsp_task_is_held(&row, worker_id, token))
         return rc;
     enum avsp_task_state to = avsp_task_back(&row, AVSP_EVENT_RELEASE);
@@ -255,12 +259,12 @@ static enum avsp_code release_once(struct avsp_store *store, const char *worker_
 
 enum avsp_code avsp_store_release(struct avsp_store *store, const char *worker_id,
                                   const char *task_id, struct avsp_token token,
-                                  struct avsp_err *err)
+                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
     unsigned tries = 0;
     enum avsp_code rc;
     do
-        rc = release_once(store, worker_id, task_id, token, err);
+        rc = release_once(store, worker_id, task_id, token, ret_job_id, err);
     while (avsp_tx_again(&tries, rc, err));
     return rc;
 }

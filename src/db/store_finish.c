@@ -239,8 +239,9 @@ static void follow_up_all(struct avsp_store *store, char (*job_ids)[AVSP_ID_BYTE
     }
 }
 
+/// @param ret_job_id  the task's; left alone where that is not known.
 static enum avsp_code finish_once(struct avsp_store *store, const struct avsp_finish *finish,
-                                  struct avsp_err *err)
+                                  char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
     char job_id[1][AVSP_ID_BYTES];
     char clash[AVSP_TEXT_MAX_BYTES] = "";
@@ -254,6 +255,7 @@ static enum avsp_code finish_once(struct avsp_store *store, const struct avsp_fi
             rc = avsp_task_lock(&tx, finish->task_id, &row, err);
         if (rc != AVSP_OK)
             return rc;
+        snprintf(ret_job_id, AVSP_ID_BYTES, "%s", row.job_id);
         if (!avsp_task_is_held(&row, finish->worker_id, finish->token)) {
             rc = answer_late(&row, finish, err);
             // Nothing changed; but what is confirmed here must be on a synchronous standby as well, and who committed it may
@@ -275,15 +277,22 @@ static enum avsp_code finish_once(struct avsp_store *store, const struct avsp_fi
     return AVSP_OK;
 }
 
-enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
-                                 struct avsp_err *err)
+static enum avsp_code finish_alone(struct avsp_store *store, const struct avsp_finish *finish,
+                                   char ret_job_id[AVSP_ID_BYTES], struct avsp_err *err)
 {
     unsigned tries = 0;
     enum avsp_code rc;
     do
-        rc = finish_once(store, finish, err);
+        rc = finish_once(store, finish, ret_job_id, err);
     while (avsp_tx_again(&tries, rc, err));
     return rc;
+}
+
+enum avsp_code avsp_store_finish(struct avsp_store *store, const struct avsp_finish *finish,
+                                 struct avsp_err *err)
+{
+    char job_id[AVSP_ID_BYTES];
+    return finish_alone(store, finish, job_id, err);
 }
 
 // --- several at once
@@ -340,8 +349,10 @@ static enum avsp_code finish_together(struct avsp_store *store, struct avsp_fini
         for (size_t i = 0; rc == AVSP_OK && i < n; i++) {
             const struct avsp_task_row *row = avsp_task_find(rows, n_rows, ids[i]);
             rc = finish_plain(&tx, row, items[i].finish, &ret_done[i], err);
-            if (rc == AVSP_OK && ret_done[i])
+            if (rc == AVSP_OK && ret_done[i]) {
                 note_job(job_ids, &n_jobs, row->job_id);
+                snprintf(items[i].job_id, sizeof items[i].job_id, "%s", row->job_id);
+            }
         }
         if (rc == AVSP_OK)
             rc = avsp_tx_flush(&tx, err);
@@ -361,8 +372,10 @@ void avsp_store_finish_many(struct avsp_store *store, struct avsp_finish_item *i
         bool done[AVSP_DB_LIST_MAX] = {false};
         const size_t n_now = AVSP_MIN(n - first, (size_t)AVSP_DB_LIST_MAX);
         struct avsp_err unheard = {0};
-        for (size_t i = 0; i < n_now; i++)
+        for (size_t i = 0; i < n_now; i++) {
             items[first + i].rc = AVSP_OK;
+            items[first + i].job_id[0] = '\0';
+        }
         // What fails for several, or is not plain, goes the long way, each alone: one that was done is done again without a change.
         if (n_now > 1 && finish_together(store, items + first, n_now, done, &unheard) != AVSP_OK)
             memset(done, 0, sizeof done);
@@ -370,7 +383,7 @@ void avsp_store_finish_many(struct avsp_store *store, struct avsp_finish_item *i
             struct avsp_finish_item *item = &items[first + i];
             item->err = (struct avsp_err){0};
             if (!done[i])
-                item->rc = avsp_store_finish(store, item->finish, &item->err);
+                item->rc = finish_alone(store, item->finish, item->job_id, &item->err);
         }
     }
 }

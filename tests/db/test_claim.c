@@ -192,7 +192,9 @@ static void test_expired_lease_is_claimed_again(void **state)
     struct avsp_finish stale = finish_of("w1", &first);
     stale.outputs = encoded(fx, &first);
     ASSERT_CODE(avsp_store_finish(fx->store, &stale, &err), AVSP_CONFLICT, err);
-    ASSERT_OK(avsp_store_release(fx->store, "w1", first.id, first.token, &err), err);
+    ASSERT_OK(
+        avsp_store_release(fx->store, "w1", first.id, first.token, (char[AVSP_ID_BYTES]){0}, &err),
+        err);
     assert_false(heartbeat(fx, "w2", &second).lease_lost);
     finish_ok(fx, "w2", &second);
 }
@@ -339,9 +341,13 @@ static void test_release_costs_nothing(void **state)
         if (i % 2 == 0)
             (void)heartbeat(fx, "w", &task);
         unsigned ready = fx->n_ready;
-        ASSERT_OK(avsp_store_release(fx->store, "w", task.id, task.token, &err), err);
+        ASSERT_OK(
+            avsp_store_release(fx->store, "w", task.id, task.token, (char[AVSP_ID_BYTES]){0}, &err),
+            err);
         assert_int_equal(fx->n_ready, ready + 1);
-        ASSERT_OK(avsp_store_release(fx->store, "w", task.id, task.token, &err), err);
+        ASSERT_OK(
+            avsp_store_release(fx->store, "w", task.id, task.token, (char[AVSP_ID_BYTES]){0}, &err),
+            err);
         assert_int_equal(fx->n_ready, ready + 1);
         assert_true(heartbeat(fx, "w", &task).lease_lost);
     }
@@ -353,7 +359,9 @@ static void test_release_costs_nothing(void **state)
     assert_int_equal(task.kind, AVSP_TASK_ENCODE);
     finish_ok(fx, "w", &task);
     assert_int_equal(get_job(fx, job_id).tasks_done, 2);
-    ASSERT_CODE(avsp_store_release(fx->store, "w", "nope", task.token, &err), AVSP_NOT_FOUND, err);
+    ASSERT_CODE(
+        avsp_store_release(fx->store, "w", "nope", task.token, (char[AVSP_ID_BYTES]){0}, &err),
+        AVSP_NOT_FOUND, err);
 }
 
 /// The last encodes of all are told that nobody waits behind them.
@@ -383,7 +391,9 @@ static void test_split_resumes(void **state)
     struct avsp_err err = {0};
     (void)report(fx, "w", &split, video_pieces(fx, 0, 5));
     (void)report(fx, "w", &split, (struct avsp_outputs){.pieces = &run, .n_pieces = 1});
-    ASSERT_OK(avsp_store_release(fx->store, "w", split.id, split.token, &err), err);
+    ASSERT_OK(
+        avsp_store_release(fx->store, "w", split.id, split.token, (char[AVSP_ID_BYTES]){0}, &err),
+        err);
     // A base worker must not continue what one of ours began.
     assert_int_equal(claim_base(fx, "base").kind, AVSP_TASK_NONE);
     struct avsp_claim ask = {

@@ -228,7 +228,8 @@ static void end_work(struct thread *t, const struct avsp_task *task)
     struct avsp_finish finish = finish_of(t->name, task);
     struct avsp_location manifest = fs_file(&t->scratch, "/out/manifest.m3u8");
     if (chance(8)) {
-        if (avsp_store_release(t->store, t->name, task->id, task->token, &err) != AVSP_OK &&
+        if (avsp_store_release(t->store, t->name, task->id, task->token, (char[AVSP_ID_BYTES]){0},
+                               &err) != AVSP_OK &&
             !is_excused(t->storm, err.code))
             wrong(t->storm, "release", task->id, err.text);
         return;

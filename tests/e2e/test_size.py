@@ -36,6 +36,14 @@ def peak_bytes(pid):
     return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path(f"/proc/{pid}/status").read_text())[1]) * 1024
 
 
+def check_log(daemon):
+    """Whatever is said about a task names its job, itself and the attempt."""
+    lines = re.findall(r"event=task\..*", daemon.text())
+    assert lines
+    wrong = [line for line in lines if not all(re.search(rf' {key}="?\w', line) for key in ("job", "task", "attempt"))]
+    assert wrong == []
+
+
 class Steps:
     """What each step took: wall seconds, and processor seconds of the coordinator (in the end also the worker's)."""
 
@@ -86,6 +94,8 @@ def run_job(farm, template, n, db, seconds):
     for command in (["status", job], ["list"], ["watch", job], ["delete", job]):
         ask(farm, coordinator, *command)
     steps.done("questions")
+    for daemon in (coordinator, worker):
+        check_log(daemon)
     totals = simulation.totals()
     assert (totals["encodes"], totals["errors"]) == (n, 0), totals
     steps.peaks = peak_bytes(coordinator.pid), peak_bytes(worker.pid)

@@ -257,7 +257,8 @@ static void finish(struct sim *sim, struct worker *w, const struct job *job,
 static void release(struct sim *sim, struct worker *w, struct avsp_store *store)
 {
     struct avsp_err err = {0};
-    enum avsp_code rc = avsp_store_release(store, w->id, w->task_id, w->token, &err);
+    enum avsp_code rc =
+        avsp_store_release(store, w->id, w->task_id, w->token, (char[AVSP_ID_BYTES]){0}, &err);
     if (reached(sim, rc, &err) && rc != AVSP_OK)
         broken(sim, "release: %s", err.text);
     forget(w); // heard or not: else its lease runs out
