@@ -34,7 +34,9 @@ static void a_split_waits_while_enough_of_its_pieces_do(void **state)
     assert_true(report(fx, "s", &split, video_pieces(fx, 3, 1)).hold);
     // One that comes back does.
     struct avsp_err err = {0};
-    ASSERT_OK(avsp_store_release(fx->store, "w", encode.id, encode.token, &err), err);
+    ASSERT_OK(
+        avsp_store_release(fx->store, "w", encode.id, encode.token, (char[AVSP_ID_BYTES]){0}, &err),
+        err);
     (void)claim_kind(fx, AVSP_TASK_ENCODE);
     assert_true(heartbeat(fx, "s", &split).hold);
 }
@@ -92,7 +94,9 @@ static void a_paused_jobs_split_is_handed_back(void **state)
     ASSERT_OK(avsp_store_pause(fx->store, id, &err), err);
     assert_false(heartbeat(fx, "s", &split).hand_back); // it may go on until it is ahead
     assert_true(report(fx, "s", &split, video_pieces(fx, 2, 1)).hand_back);
-    ASSERT_OK(avsp_store_release(fx->store, "s", split.id, split.token, &err), err);
+    ASSERT_OK(
+        avsp_store_release(fx->store, "s", split.id, split.token, (char[AVSP_ID_BYTES]){0}, &err),
+        err);
     assert_int_equal(claim(fx, "s").kind, AVSP_TASK_NONE);
     ASSERT_OK(avsp_store_resume(fx->store, id, &err), err);
     struct avsp_task again = claim_kind(fx, AVSP_TASK_SPLIT);
@@ -111,7 +115,9 @@ static void a_split_that_is_ahead_queues_behind_its_pieces(void **state)
     (void)submit(fx, "a");
     struct avsp_task split = claim(fx, "s");
     (void)report(fx, "s", &split, video_pieces(fx, 0, 3));
-    ASSERT_OK(avsp_store_release(fx->store, "s", split.id, split.token, &err), err);
+    ASSERT_OK(
+        avsp_store_release(fx->store, "s", split.id, split.token, (char[AVSP_ID_BYTES]){0}, &err),
+        err);
     for (uint32_t i = 0; i < 3; i++) {
         struct avsp_task task = claim(fx, "once");
         assert_int_equal(task.kind, AVSP_TASK_ENCODE);
@@ -121,7 +127,9 @@ static void a_split_that_is_ahead_queues_behind_its_pieces(void **state)
     assert_int_equal(split.kind, AVSP_TASK_SPLIT);
     // One that is not comes first, as ever.
     (void)report(fx, "once", &split, video_pieces(fx, 3, 1));
-    ASSERT_OK(avsp_store_release(fx->store, "once", split.id, split.token, &err), err);
+    ASSERT_OK(avsp_store_release(fx->store, "once", split.id, split.token, (char[AVSP_ID_BYTES]){0},
+                                 &err),
+              err);
     assert_int_equal(claim(fx, "once").kind, AVSP_TASK_SPLIT);
 }
 

@@ -95,7 +95,9 @@ static void what_comes_back_stays_with_its_encoders(void **state)
     (void)submit_and_split(fx, "a", 2);
     struct avsp_task task = claim_as(fx, "old", "SVT 1");
     struct avsp_task lost = claim_as(fx, "old", "SVT 1");
-    ASSERT_OK(avsp_store_release(fx->store, "old", task.id, task.token, &err), err);
+    ASSERT_OK(
+        avsp_store_release(fx->store, "old", task.id, task.token, (char[AVSP_ID_BYTES]){0}, &err),
+        err);
     assert_int_equal(claim_as(fx, "new", "SVT 2").kind, AVSP_TASK_NONE);
     task = claim_as(fx, "old", "SVT 1");
     finish_failed(fx, "old", &task, true, "not yet");
@@ -139,7 +141,9 @@ static void status_says_who_is_waited_for(void **state)
     hear_of(fx, "new", "SVT 2");
     struct avsp_task task = claim_as(fx, "old", "SVT 1");
     assert_false(get_job(fx, id).waits_for_encoders);
-    ASSERT_OK(avsp_store_release(fx->store, "old", task.id, task.token, &err), err);
+    ASSERT_OK(
+        avsp_store_release(fx->store, "old", task.id, task.token, (char[AVSP_ID_BYTES]){0}, &err),
+        err);
     assert_false(get_job(fx, id).waits_for_encoders); // it is there, and busy with something else
     ASSERT_OK(avsp_store_drain(fx->store, "old", true, &err), err);
     assert_true(get_job(fx, id).waits_for_encoders);
