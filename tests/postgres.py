@@ -93,6 +93,8 @@ class Server:
     def follow(self, primary):
         """Begins anew as a streaming standby; what it held is gone."""
         shutil.rmtree(self.data, ignore_errors=True)
+        for left in self.folder.glob(".s.PGSQL.*"):  # by one that was killed, and is not buried yet
+            left.unlink()
         self.run("pg_basebackup", "-D", self.data, "-d", f"host={primary.folder} user={USER} application_name={self.folder.name}",
                  "-R", "-X", "stream", "-c", "fast", "--no-sync")
         with open(self.data / "postgresql.auto.conf", "a") as settings:
