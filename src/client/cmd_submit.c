@@ -31,6 +31,7 @@ static enum avsp_code refuse_taken(const struct avsp_job_spec *spec, struct avsp
 static enum avsp_code read_more(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
                                 struct avsp_job_spec *spec, struct avsp_err *err)
 {
+    spec->keep_work = avsp_cli_flag(args, "keep-work");
     int64_t priority = 0;
     enum avsp_code rc = avsp_cli_i64(args, "priority", 0, AVSP_PRIORITY_MAX, &priority, err);
     spec->priority = (int32_t)priority;

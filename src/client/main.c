@@ -23,6 +23,8 @@ static const struct avsp_cli_option submit_options[] = {
     AVSP_OPTIONS_OF_S3_ELSEWHERE,
     {"idempotency-key", "TEXT", NULL, NULL,
      "Submitting again with the same key gives the same job, not a second one."},
+    {"keep-work", NULL, "AVSPL1T_KEEP_WORK", NULL,
+     "The pieces of the source stay in the work folder, for whoever wants to look at them."},
     {"priority", "N", "AVSPL1T_PRIORITY", "5",
      "0 to 9: tasks of a job with more come before all of those with less."},
     {"label", "KEY=VALUE", NULL, NULL, "Something for list to find the job by. Repeats.",

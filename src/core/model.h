@@ -154,6 +154,7 @@ struct avsp_job_spec {
     struct avsp_choice choice;
     bool overwrite;              ///< another presentation in the output may be replaced
     bool dash;                   ///< an MPD of MPEG-DASH, too
+    bool keep_work;              ///< pieces of the source stay in the work folder
     const char *idempotency_key; ///< of one owner, the same key gives the same job; "" = none
     const char *owner;           ///< its submitter's name; NULL or "" = nobody in particular
     int32_t priority;            ///< 0..AVSP_PRIORITY_MAX, more is sooner
@@ -226,6 +227,7 @@ struct avsp_task {
     struct avsp_picture_options picture; ///< SPLIT, ENCODE
     bool overwrite;
     bool dash;                 ///< MANIFEST
+    bool keep_work;            ///< ENCODE, AUDIO, MANIFEST, CLEANUP
     struct avsp_choice choice; ///< SPLIT
     uint32_t resume_idx; ///< SPLIT: pieces of segments below this are stored and reported already
     bool described;      ///< ENCODE, MANIFEST: the pieces are our split's and carry their metadata

@@ -14,6 +14,7 @@ enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
         .preset = (int32_t)avsp_db_i64(rows, at + 7),
         .overwrite = avsp_db_i64(rows, at + 8) != 0,
         .dash = avsp_db_i64(rows, at + 12) != 0,
+        .keep_work = avsp_db_i64(rows, at + 13) != 0,
     };
     enum avsp_code rc = avsp_task_row_read(tx, rows, &handout->row, err);
     if (rc == AVSP_OK)
@@ -128,6 +129,7 @@ enum avsp_code avsp_handout_make(struct avsp_tx *tx, const struct avsp_handout *
         .picture = handout->picture,
         .overwrite = handout->overwrite,
         .dash = handout->dash,
+        .keep_work = handout->keep_work,
         .described = ours,
         .n_waiting = row->kind == AVSP_TASK_ENCODE ? n_waiting : 0,
     };

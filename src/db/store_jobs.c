@@ -36,6 +36,7 @@ enum job_column {
     COL_OWNER,
     COL_CHOICE,
     COL_DASH,
+    COL_KEEP_WORK,
     N_COLUMNS,
 };
 _Static_assert(N_COLUMNS == AVSP_JOB_N_COLUMNS, "the columns of a job");
@@ -84,6 +85,7 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
     job->spec.priority = (int32_t)avsp_db_i64(rows, COL_PRIORITY);
     job->spec.overwrite = avsp_db_i64(rows, COL_OVERWRITE) != 0;
     job->spec.dash = avsp_db_i64(rows, COL_DASH) != 0;
+    job->spec.keep_work = avsp_db_i64(rows, COL_KEEP_WORK) != 0;
     const char *code = avsp_db_text(rows, COL_FAIL_CODE);
     job->failure.code = code[0] == '\0' ? AVSP_OK : avsp_code_from_name(code);
     job->failure.may_retry = avsp_db_i64(rows, COL_FAIL_MAY_RETRY) != 0;

@@ -90,6 +90,7 @@ Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
     job->preset = spec->preset;
     job->overwrite = spec->overwrite;
     job->dash = spec->dash;
+    job->keep_work = spec->keep_work;
     bool ok = avsp_wire_make_picture(arena, &spec->picture, &job->picture) &&
               avsp_wire_make_choice(arena, &spec->choice, &job->tracks) &&
               avsp_wire_make_file(arena, &spec->input, &job->input_file) &&
@@ -110,6 +111,7 @@ enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t_
         .preset = job->preset,
         .overwrite = job->overwrite,
         .dash = job->dash,
+        .keep_work = job->keep_work,
         .choice = avsp_wire_read_choice(job->tracks),
         .idempotency_key = msg->idempotency_key,
         .priority = msg->priority != NULL ? msg->priority->value : AVSP_PRIORITY_DEFAULT,

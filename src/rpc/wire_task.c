@@ -109,6 +109,7 @@ static bool fill_encode(struct avsp_arena *arena, const struct avsp_task *task,
     encode->preset = task->preset;
     encode->seconds_per_segment = task->segment_seconds;
     encode->described = task->described;
+    encode->keep_work = task->keep_work;
     return avsp_wire_make_picture(arena, &task->picture, &encode->picture) &&
            avsp_wire_make_file(arena, &task->input, &encode->input_file) &&
            avsp_wire_make_folder(arena, &task->output, &encode->output_directory);
@@ -127,6 +128,7 @@ static bool fill_manifest(struct avsp_arena *arena, const struct avsp_task *task
     manifest->described = task->described;
     manifest->overwrite = task->overwrite;
     manifest->dash = task->dash;
+    manifest->keep_work = task->keep_work;
     manifest->n_files = task->n_files;
     manifest->files = avsp_wire_make_files(arena, task->files, task->n_files);
     return manifest->files != NULL &&
@@ -143,6 +145,7 @@ static bool fill_audio(struct avsp_arena *arena, const struct avsp_task *task,
     msg->task_case = COM__AVSPL1T__TASK__TASK_AUDIO_TASK;
     msg->audio_task = audio;
     audio->seconds_per_segment = task->segment_seconds;
+    audio->keep_work = task->keep_work;
     return avsp_wire_make_file(arena, &task->input, &audio->input_file) &&
            avsp_wire_make_folder(arena, &task->output, &audio->output_directory);
 }
@@ -156,6 +159,7 @@ static bool fill_cleanup(struct avsp_arena *arena, const struct avsp_task *task,
         return false;
     msg->task_case = COM__AVSPL1T__TASK__TASK_CLEANUP_TASK;
     msg->cleanup_task = cleanup;
+    cleanup->keep_work = task->keep_work;
     return avsp_wire_make_folder(arena, &task->work, &cleanup->work_directory) &&
            avsp_wire_make_folder(arena, &task->output, &cleanup->output_directory);
 }
@@ -212,6 +216,7 @@ static enum avsp_code read_manifest(struct avsp_arena *arena,
     task->described = manifest->described;
     task->overwrite = manifest->overwrite;
     task->dash = manifest->dash;
+    task->keep_work = manifest->keep_work;
     task->n_files = manifest->n_files;
     return avsp_wire_read_files(arena, "generate_manifest_task.files", manifest->files,
                                 manifest->n_files, &task->files, err);
@@ -243,6 +248,7 @@ static enum avsp_code read_encode(const Com__Avspl1t__EncodeVideoTask *encode,
     task->idx = (uint32_t)encode->index;
     task->segment_seconds = encode->seconds_per_segment;
     task->described = encode->described;
+    task->keep_work = encode->keep_work;
     enum avsp_code rc = avsp_wire_read_picture(encode->picture, &task->picture, err);
     if (rc != AVSP_OK)
         return rc;
@@ -255,6 +261,7 @@ static void read_audio(const Com__Avspl1t__AudioTask *audio, struct avsp_task *t
     avsp_wire_read_file(audio->input_file, &task->input);
     avsp_wire_read_folder(audio->output_directory, &task->output);
     task->segment_seconds = audio->seconds_per_segment;
+    task->keep_work = audio->keep_work;
 }
 
 static void read_cleanup(const Com__Avspl1t__CleanupTask *cleanup, struct avsp_task *task)
@@ -262,6 +269,7 @@ static void read_cleanup(const Com__Avspl1t__CleanupTask *cleanup, struct avsp_t
     task->kind = AVSP_TASK_CLEANUP;
     avsp_wire_read_folder(cleanup->work_directory, &task->work);
     avsp_wire_read_folder(cleanup->output_directory, &task->output);
+    task->keep_work = cleanup->keep_work;
 }
 
 static enum avsp_code read_kind(struct avsp_arena *arena, const Com__Avspl1t__Task *msg,

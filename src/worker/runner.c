@@ -143,7 +143,9 @@ static enum avsp_code do_task(struct avsp_run *run, struct avsp_err *err)
 static void delete_piece(struct avsp_run *run)
 {
     const struct avsp_task *task = run->task;
-    if (task->kind != AVSP_TASK_AUDIO && !(task->kind == AVSP_TASK_ENCODE && task->described))
+    bool is_piece =
+        task->kind == AVSP_TASK_AUDIO || (task->kind == AVSP_TASK_ENCODE && task->described);
+    if (!is_piece || task->keep_work)
         return;
     struct avsp_err err = {0};
     if (avsp_storage_delete(run->worker->storage, &task->input, &err) != AVSP_OK)

@@ -39,6 +39,8 @@ void avsp_tidy_work(struct avsp_run *run)
 {
     struct avsp_err err = {0};
     struct avsp_location folder, standard;
+    if (run->task->keep_work)
+        return;
     enum avsp_code rc = avsp_run_work_folder(run, &folder, &err);
     if (rc == AVSP_OK)
         rc = avsp_storage_remove_folder(run->worker->storage, &folder, &err);

@@ -11,7 +11,7 @@
 void avsp_tidy_output(struct avsp_run *run, bool (*keep)(void *opaque, const char *name),
                       void *opaque);
 
-/// Removes the job's pieces, and the default work folder once no other job has files there.
+/// Removes the job's pieces, unless they are to be kept, and the default work folder once no other job has files there.
 void avsp_tidy_work(struct avsp_run *run);
 
 /// Logs a removal that did not work.

@@ -10,6 +10,7 @@ static void test_submit_and_get(void **state)
     struct avsp_job_spec spec = local_spec(fx, "a");
     spec.overwrite = true;
     spec.dash = true;
+    spec.keep_work = true;
     spec.crf = 17;
     const char *id = submit_spec(fx, &spec);
     assert_true(avsp_id_is_valid(id));
@@ -22,6 +23,7 @@ static void test_submit_and_get(void **state)
     assert_int_equal(job.spec.crf, 17);
     assert_true(job.spec.overwrite);
     assert_true(job.spec.dash);
+    assert_true(job.spec.keep_work);
     assert_true(job.created_us > 0);
     assert_int_equal(job.ended_us, 0);
     assert_int_equal(job.percent_complete, 0);

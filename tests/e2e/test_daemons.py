@@ -55,6 +55,17 @@ def test_by_hand_gives_the_same_bytes(farm, film, wanted, tmp_path):
     assert coordinator.stop() == 0
 
 
+def test_pieces_stay_where_they_are_asked_for(farm, clip, tmp_path):
+    coordinator = farm.coordinator()
+    farm.worker(coordinator.address)
+    for keep in ((), ("--keep-work",)):
+        work = tmp_path / f"work{len(keep)}"
+        job = farm.submit(coordinator.address, clip("clicks").path, tmp_path / f"out{len(keep)}", "--preset", 13, "--work", work, *keep)
+        assert farm.wait_over(coordinator.address, job, 120)["state"] == "finished"
+        kept = [p for p in work.rglob("*") if p.is_file()]
+        assert (len(kept) >= 2) == bool(keep), kept  # pictures and sound
+
+
 def test_a_killed_worker_changes_no_byte(farm, film, wanted, tmp_path):
     coordinator = farm.coordinator("--lease-seconds", 3)
     victim = farm.worker(coordinator.address, name="victim", slots=2)

@@ -133,6 +133,7 @@ struct avsp_job_spec sample_spec(struct sampler *s)
         .choice = {"", coin(s) ? "en,3" : "", "none"},
         .overwrite = coin(s),
         .dash = coin(s),
+        .keep_work = coin(s),
         .idempotency_key = sample_text(s, AVSP_TEXT_MAX_BYTES),
         .priority = (int32_t)sample_number(s, AVSP_PRIORITY_MAX),
         .n_labels = n_labels,
@@ -292,6 +293,8 @@ struct avsp_task sample_task(struct sampler *s, enum avsp_task_kind kind)
         task.overwrite = coin(s);
     if (kind == AVSP_TASK_MANIFEST)
         task.dash = coin(s);
+    if (kind != AVSP_TASK_SPLIT)
+        task.keep_work = coin(s);
     if (kind == AVSP_TASK_SPLIT || kind == AVSP_TASK_ENCODE)
         task.picture = sample_picture(s);
     if (kind == AVSP_TASK_SPLIT)
@@ -437,8 +440,9 @@ void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
     dump_location(buf, &spec->input);
     dump_location(buf, &spec->work);
     dump_location(buf, &spec->output);
-    avsp_buf_printf(buf, "spec %d %d %d %d %d %s\n", spec->segment_seconds, spec->crf, spec->preset,
-                    spec->overwrite, spec->dash, spec->idempotency_key);
+    avsp_buf_printf(buf, "spec %d %d %d %d %d %d %s\n", spec->segment_seconds, spec->crf,
+                    spec->preset, spec->overwrite, spec->dash, spec->keep_work,
+                    spec->idempotency_key);
     avsp_buf_printf(buf, "priority %d\n", spec->priority);
     dump_picture(buf, &spec->picture);
     dump_labels(buf, spec->labels, spec->n_labels);
@@ -522,9 +526,9 @@ void dump_task(struct avsp_buf *buf, const struct avsp_task *task)
     dump_location(buf, &task->input);
     dump_location(buf, &task->work);
     dump_location(buf, &task->output);
-    avsp_buf_printf(buf, "%" PRIu32 " %d %d %d %d %d %" PRIu32 " %d\n", task->idx,
+    avsp_buf_printf(buf, "%" PRIu32 " %d %d %d %d %d %d %" PRIu32 " %d\n", task->idx,
                     task->segment_seconds, task->crf, task->preset, task->overwrite, task->dash,
-                    task->resume_idx, task->described);
+                    task->keep_work, task->resume_idx, task->described);
     dump_picture(buf, &task->picture);
     for (size_t i = 0; i < task->n_files; i++)
         dump_location(buf, &task->files[i]);
