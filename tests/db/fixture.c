@@ -305,6 +305,7 @@ struct avsp_segment segment_of(struct fixture *fx, enum avsp_task_kind kind, uin
         .frames = 100,
         .bytes = 9000,
         .sha256 = sha_a,
+        .key_bytes = kind == AVSP_TASK_AUDIO ? 0 : 400 + idx,
     };
 }
 

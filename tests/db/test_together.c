@@ -119,6 +119,30 @@ static void finishes_do_not_hurt_each_other(void **state)
     assert_string_equal(manifest.job_id, id);
 }
 
+/// Each fact of each segment is stored as it was reported, whichever way it came.
+static void assert_all_is_stored(struct fixture *fx, const struct avsp_task *manifest, uint32_t n)
+{
+    struct avsp_outputs_query query = {
+        .task_id = manifest->id, .token = manifest->token, .page = ""};
+    struct avsp_outputs_page page;
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_list_outputs(fx->store, &query, &fx->arena, &page, &err), err);
+    assert_int_equal(page.outputs.n_segments, n);
+    for (uint32_t i = 0; i < n; i++) {
+        const struct avsp_segment *s = &page.outputs.segments[i];
+        const struct avsp_segment wanted = segment_of(fx, AVSP_TASK_ENCODE, i);
+        assert_string_equal(s->rendition, wanted.rendition);
+        assert_string_equal(s->name, wanted.name);
+        assert_string_equal(s->sha256, wanted.sha256);
+        assert_int_equal(s->idx, wanted.idx);
+        assert_int_equal(s->start_ticks, wanted.start_ticks);
+        assert_int_equal(s->duration_ticks, wanted.duration_ticks);
+        assert_int_equal(s->frames, wanted.frames);
+        assert_int_equal(s->bytes, wanted.bytes);
+        assert_int_equal(s->key_bytes, wanted.key_bytes);
+    }
+}
+
 /// All plain, stored by one transaction; then the same again, and a stale one, and one of nobody's.
 static void finishes_that_are_alike(void **state)
 {
@@ -148,8 +172,10 @@ static void finishes_that_are_alike(void **state)
                              : AVSP_OK,
                     items[i].err);
     assert_int_equal(get_job(fx, id).tasks_done, N_MANY + 1);
-    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_MANIFEST);
+    struct avsp_task manifest = claim(fx, "w");
+    assert_int_equal(manifest.kind, AVSP_TASK_MANIFEST);
     assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);
+    assert_all_is_stored(fx, &manifest, N_MANY);
 }
 
 static void heartbeats_of_all_sorts(void **state)
