@@ -73,6 +73,7 @@ static enum avsp_code run_private(void *opaque, struct avsp_err *err)
                                            .input_hash = "",
                                            .output = "/out",
                                            .work = "",
+                                           .picture = "",
                                            .libraries = "",
                                            .version = "1",
                                            .key = "k",
