@@ -475,9 +475,13 @@ enum avsp_code avsp_piece_gone(struct avsp_tx *tx, const struct avsp_task_row *r
 enum avsp_code avsp_piece_renew(struct avsp_tx *tx, const char *job_id,
                                 const struct avsp_piece *piece, struct avsp_err *err) AVSP_CHECKED;
 
-/// Waits any task of a job for its piece to be made again?
+/// Was the piece of any task found to be gone, and is it not made again yet?
 enum avsp_code avsp_piece_any_gone(struct avsp_tx *tx, const char *job_id, bool *ret_any,
                                    struct avsp_err *err) AVSP_CHECKED;
+
+/// Waits any task for its piece, be it gone or not yet reported since a retry from the start?
+enum avsp_code avsp_piece_any_missing(struct avsp_tx *tx, const char *job_id, bool *ret_any,
+                                      struct avsp_err *err) AVSP_CHECKED;
 
 // --- sets of encoders (store_encoders.c)
 

@@ -59,7 +59,7 @@ static enum avsp_code check_result(struct avsp_tx *tx, const struct avsp_task_ro
 {
     const bool base_job = row->flavour == AVSP_FLAVOUR_BASE;
     const bool base_caller = finish->token.attempt == 0;
-    bool gone = false;
+    bool missing = false;
     int64_t n = 0;
     enum avsp_code rc = AVSP_OK;
     if (row->kind == AVSP_TASK_SPLIT && base_caller) {
@@ -70,10 +70,11 @@ static enum avsp_code check_result(struct avsp_tx *tx, const struct avsp_task_ro
         if (rc == AVSP_OK && n == 0)
             return unfit(finish, "the split reported no pieces", ret_failure, err);
         if (rc == AVSP_OK)
-            rc = avsp_piece_any_gone(tx, row->job_id, &gone, err);
-        if (rc == AVSP_OK && gone)
+            rc = avsp_piece_any_missing(tx, row->job_id, &missing, err);
+        if (rc == AVSP_OK && missing)
             *ret_failure = (struct avsp_failure){
-                AVSP_UNAVAILABLE, true, "the file of a piece went away meanwhile: once more", ""};
+                AVSP_UNAVAILABLE, true,
+                "a piece is missing, or its file went away meanwhile: once more", ""};
     } else if (row->kind == AVSP_TASK_MANIFEST) {
         if (!files_fit(finish, AVSP_TASK_MANIFEST, 1))
             return unfit(finish, "the manifest task named no file", ret_failure, err);

@@ -85,16 +85,17 @@ static enum avsp_code load_files(struct avsp_tx *tx, struct avsp_arena *arena,
     return rc;
 }
 
-/// Pieces come in order, so all below the end of the furthest one are there. Where one is gone, others may be: all are made again
-/// that somebody is still to take. Where there are pieces, an earlier attempt has seen that the output was free: a presentation
-/// that is there now is the job's own.
+/// Pieces come in order, so all below the end of the furthest one are there. Where one was found to be gone, others may be: all are
+/// made again that somebody is still to take. One that only waits for a split to come to it says nothing about the others.
+/// Where there are pieces, an earlier attempt has seen that the output was free: a presentation that is there now is the job's own.
 static enum avsp_code load_resume(struct avsp_tx *tx, struct avsp_task *task, struct avsp_err *err)
 {
     static const char furthest[] =
         "SELECT idx + n_segments FROM tasks WHERE job_id = $1 AND kind = 2"
         " AND track = 0 AND input <> '' ORDER BY idx DESC LIMIT 1";
     static const char wanted[] = "SELECT idx FROM tasks WHERE job_id = $1 AND kind = 2"
-                                 " AND track = 0 AND state <> 3 ORDER BY idx LIMIT 1";
+                                 " AND track = 0 AND state <> 3 AND (input = '' OR $2 <> 0)"
+                                 " ORDER BY idx LIMIT 1";
     const struct avsp_db_value job[] = {avsp_text(task->job_id)};
     int64_t end = 0;
     bool gone = false;
@@ -102,8 +103,9 @@ static enum avsp_code load_resume(struct avsp_tx *tx, struct avsp_task *task, st
     if (rc == AVSP_OK)
         rc = avsp_piece_any_gone(tx, task->job_id, &gone, err);
     int64_t first_wanted = end;
-    if (rc == AVSP_OK && gone)
-        rc = avsp_tx_i64(tx, wanted, job, 1, &first_wanted, err);
+    if (rc == AVSP_OK)
+        rc = avsp_tx_i64(tx, wanted, AVSP_DB_ARGS(avsp_text(task->job_id), avsp_i64(gone)),
+                         &first_wanted, err);
     task->resume_idx = (uint32_t)AVSP_MIN(end, first_wanted);
     task->overwrite |= end > 0;
     return rc;

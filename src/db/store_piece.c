@@ -1,6 +1,6 @@
 /// Pieces whose files are gone although somebody is still to take them: a database that was restored, or a standby that lacked the
 /// last commits, does not know that they were taken and removed. Their tasks wait, as after a retry from the start, and the split
-/// makes them again.
+/// makes them again. What tells them from those that wait after such a retry is what they spent: there all attempts begin anew.
 
 #include "core/lifecycle.h"
 #include "db/internal.h"
@@ -35,7 +35,7 @@ static enum avsp_code lock_split(struct avsp_tx *tx, const char *job_id,
     return avsp_task_lock(tx, id, ret_split, err);
 }
 
-/// One that is under way, or waits, learns of it from its claim or at its end (avsp_piece_any_gone).
+/// One that is under way, or waits, learns of it from its claim or at its end (avsp_piece_any_missing).
 static enum avsp_code redo_split(struct avsp_tx *tx, const struct avsp_task_row *split,
                                  struct avsp_err *err)
 {
@@ -59,7 +59,7 @@ enum avsp_code avsp_piece_gone(struct avsp_tx *tx, const struct avsp_task_row *r
                                const struct avsp_failure *failure, struct avsp_err *err)
 {
     static const char sql[] =
-        "UPDATE tasks SET state = $4, input = '', started = 0,"
+        "UPDATE tasks SET state = $4, input = '', spent = spent + 1, started = 0,"
         " frames_done = 0, frames_total = 0, milli_fps = 0,"
         " version = version + 1 WHERE id = $1 AND state = $2 AND attempt = $3";
     const enum avsp_task_state to = avsp_task_next(row->state, AVSP_EVENT_RESET);
@@ -102,13 +102,26 @@ enum avsp_code avsp_piece_renew(struct avsp_tx *tx, const char *job_id,
                         &changed, err);
 }
 
-enum avsp_code avsp_piece_any_gone(struct avsp_tx *tx, const char *job_id, bool *ret_any,
-                                   struct avsp_err *err)
+static enum avsp_code has_any(struct avsp_tx *tx, const char *sql, const char *job_id,
+                              bool *ret_any, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT 1 FROM tasks WHERE job_id = $1 AND kind IN (2, 4)"
-                              " AND state = 5 AND input = '' LIMIT 1";
     int64_t any = 0;
     enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &any, err);
     *ret_any = any > 0;
     return rc;
+}
+
+#define WAITS_FOR_PIECE                                                                            \
+    "SELECT 1 FROM tasks WHERE job_id = $1 AND kind IN (2, 4) AND state = 5 AND input = ''"
+
+enum avsp_code avsp_piece_any_gone(struct avsp_tx *tx, const char *job_id, bool *ret_any,
+                                   struct avsp_err *err)
+{
+    return has_any(tx, WAITS_FOR_PIECE " AND spent > 0 LIMIT 1", job_id, ret_any, err);
+}
+
+enum avsp_code avsp_piece_any_missing(struct avsp_tx *tx, const char *job_id, bool *ret_any,
+                                      struct avsp_err *err)
+{
+    return has_any(tx, WAITS_FOR_PIECE " LIMIT 1", job_id, ret_any, err);
 }

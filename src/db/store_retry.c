@@ -11,7 +11,7 @@ static enum avsp_code reset(struct avsp_tx *tx, const char *job_id, struct avsp_
         "UPDATE jobs SET released = 0, encoders = 0 WHERE id = $1",
     };
     static const char sql[] =
-        "UPDATE tasks SET state = $2, input = '', result = '', frames_done = 0,"
+        "UPDATE tasks SET state = $2, input = '', result = '', spent = 0, frames_done = 0,"
         " pool = CASE WHEN pool > $3 THEN $3 ELSE pool END"
         " WHERE job_id = $1 AND state IN (3, 4, 5)";
     const enum avsp_task_state to = avsp_task_next(AVSP_TASK_DONE, AVSP_EVENT_RESET);

@@ -93,6 +93,31 @@ static void what_else_may_be_gone_is_made_again_too(void **state)
     assert_int_equal(get_job(fx, job_id).state, AVSP_JOB_FINISHED);
 }
 
+/// The one that is found out may be the last: those before it that nobody has taken may be gone as well.
+static void what_lies_before_it_is_made_again_too(void **state)
+{
+    struct fixture *fx = *state;
+    const char *job_id = submit_and_split(fx, "a", 3);
+    struct avsp_task first = claim_kind(fx, AVSP_TASK_ENCODE);
+    finish_ok(fx, "w", &first);
+    struct avsp_task second = claim_kind(fx, AVSP_TASK_ENCODE); // runs all the while
+    for (int i = 0; i < TRIES; i++) {
+        struct avsp_task third = claim_kind(fx, AVSP_TASK_ENCODE);
+        assert_int_equal(third.idx, 2);
+        finish_without_piece(fx, &third);
+        (void)heartbeat(fx, "w", &second);
+        wait_ms(fx, 3000);
+    }
+    struct avsp_task split = claim_kind(fx, AVSP_TASK_SPLIT);
+    assert_int_equal(split.kind, AVSP_TASK_SPLIT);
+    assert_int_equal(split.resume_idx, 1);
+    (void)report(fx, "w", &split, video_pieces(fx, 1, 2));
+    finish_ok(fx, "w", &split);
+    finish_ok(fx, "w", &second);
+    assert_int_equal(finish_all(fx), 1);
+    assert_int_equal(get_job(fx, job_id).state, AVSP_JOB_FINISHED);
+}
+
 static void a_split_that_runs_ends_once_all_pieces_are_there(void **state)
 {
     struct fixture *fx = *state;
@@ -179,6 +204,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_piece_that_is_gone_is_made_again),
         TEST(what_else_may_be_gone_is_made_again_too),
+        TEST(what_lies_before_it_is_made_again_too),
         TEST(a_split_that_runs_ends_once_all_pieces_are_there),
         TEST(pieces_that_nobody_ever_sees_end_the_job),
         TEST(a_paused_job_waits_with_its_split),
