@@ -206,12 +206,13 @@ static void a_wake_asks_no_more_than_needed(void **state)
     avsp_server_wake(b->fake.srv, 1);
     assert_true(fake_wait(&b->fake, &b->fake.n_claims, N + 2));
     await_parked(b);
-    assert_int_equal(fake_count(&b->fake, &b->fake.n_claims), N + 3);
+    const unsigned n_after_wake = fake_count(&b->fake, &b->fake.n_claims);
     fake_ready(&b->fake, N);
     for (size_t i = 0; i < N; i++) {
         join_claim(&all[i]);
         assert_int_equal(all[i].kind, AVSP_TASK_ENCODE);
     }
+    assert_int_equal(n_after_wake, N + 3); // two of them only looked whether the rest waits
     assert_int_equal(fake_count(&b->fake, &b->fake.n_claims), 2 * N + 3);
 }
 
