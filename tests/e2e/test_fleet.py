@@ -22,8 +22,8 @@ def test_a_drained_worker_finishes_and_ends(farm, clip, tmp_path):
     job = farm.submit(address, film.path, tmp_path / "out", "--preset", 10, "--segment-seconds", film.segment_seconds)
 
     def encoding():
-        shown = workers(farm, address)["busy"]
-        return shown if any(task["kind"] == "encode" for task in shown["tasks"]) else None
+        shown = workers(farm, address).get("busy")  # noted soon after its first question
+        return shown if shown and any(task["kind"] == "encode" for task in shown["tasks"]) else None
 
     shown = wait_until(encoding, "an encode on busy")
     assert (shown["state"], shown["slots"]) == ("working", 1)

@@ -46,7 +46,7 @@ def wait_finished(farm, address, job):
 
 def told_done(coordinators):
     """Tasks whose finish was acknowledged."""
-    return {m[1] for c in coordinators for m in re.finditer(r'event=task\.finished task="?(\w+)', c.text())}
+    return {m[1] for c in coordinators for m in re.finditer(r'event=task\.finished .*?\btask="?(\w+)', c.text())}
 
 
 def test_a_synchronous_standby_lacks_nothing(farm, pair, crew, clip, presentation, tmp_path):

@@ -177,8 +177,8 @@ def drain_worker(stage, jobs, random):
     worker = random.choice(stage.workers)
     stage.say(f"drain {worker.log.stem}")
     name = worker.log.stem
-    done = stage.client("drain", name)
-    assert done.returncode == 0, done.stderr
+    # One that has just begun is known soon.
+    wait_until(lambda: stage.client("drain", name).returncode == 0, f"that {name} is known", 30)
     wait_until(lambda: worker.process.poll() is not None, f"the end of {name}, which is drained", 120)
     assert worker.process.returncode == 0, worker.text()[-3000:]
     done = stage.client("drain", name, "--undo")
