@@ -51,7 +51,7 @@ def test_the_mpd_and_the_playlists_name_the_same(dash):
         assert variant["CODECS"].startswith(attributes["codecs"])
 
 
-@pytest.mark.parametrize("entrance", ["manifest.mpd", "manifest.m3u8"])
+@pytest.mark.parametrize("entrance", ["manifest.mpd", pytest.param("manifest.m3u8", marks=pytest.mark.full)])
 def test_a_second_player_plays_it(dash, clip, tmp_path, entrance):
     """Shaka Player: every frame, each segment sought, by either entrance."""
     video = playlists.read(dash / "manifest.m3u8").video
