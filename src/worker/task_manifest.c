@@ -229,12 +229,6 @@ static enum avsp_code put_entrance(struct avsp_run *run, const char *name,
                                    const struct avsp_buf *text, struct avsp_location *ret_file,
                                    struct avsp_err *err)
 {
-    enum avsp_code rc = check_unasked(run, name, text, err);
-    if (rc != AVSP_OK)
-        return rc;
-    // Another worker may have taken over in the meantime; it writes the same.
-    if (avsp_run_should_stop(run))
-        return avsp_run_stopped(run, err);
     struct avsp_location output = avsp_publish_fleeting(&run->task->output);
     return avsp_storage_put_bytes(run->worker->storage, text->data, text->len, &output, name,
                                   run->arena, ret_file, err);
@@ -248,23 +242,35 @@ static enum avsp_code drop_mpd(struct avsp_run *run, struct avsp_err *err)
     return rc == AVSP_OK ? avsp_storage_delete(run->worker->storage, &file, err) : rc;
 }
 
-/// The same presentation for players of MPEG-DASH; a presentation that is replaced takes its own with it.
-static enum avsp_code write_mpd(struct avsp_run *run, const struct presentation *p,
-                                struct avsp_err *err)
+/// The multivariant playlist, and the MPD where one is asked for: nothing of either is there before both may be. A presentation that is
+/// replaced takes its own MPD with it.
+static enum avsp_code put_entrances(struct avsp_run *run, const struct presentation *p,
+                                    const struct avsp_buf *manifest, struct avsp_err *err)
 {
     struct avsp_location file;
-    if (!run->task->dash && !run->task->overwrite)
-        return AVSP_OK;
-    if (!run->task->dash)
-        return drop_mpd(run, err);
-    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
-    avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
-    avsp_dash_mpd(&(struct avsp_playlist_set){p->tracks, p->n}, &buf);
-    enum avsp_code rc = avsp_buf_check(&buf, err);
-    return rc == AVSP_OK ? put_entrance(run, AVSP_MPD_NAME, &buf, &file, err) : rc;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) mpd;
+    avsp_buf_init(&mpd, PLAYLIST_MAX_BYTES);
+    if (run->task->dash)
+        avsp_dash_mpd(&(struct avsp_playlist_set){p->tracks, p->n}, &mpd);
+    enum avsp_code rc = avsp_buf_check(&mpd, err);
+    if (rc == AVSP_OK)
+        rc = check_unasked(run, AVSP_MANIFEST_NAME, manifest, err);
+    if (rc == AVSP_OK && run->task->dash)
+        rc = check_unasked(run, AVSP_MPD_NAME, &mpd, err);
+    if (rc != AVSP_OK)
+        return rc;
+    // Another worker may have taken over in the meantime; it writes the same.
+    if (avsp_run_should_stop(run))
+        return avsp_run_stopped(run, err);
+    rc = put_entrance(run, AVSP_MANIFEST_NAME, manifest, &run->files[0], err);
+    if (rc == AVSP_OK && run->task->dash)
+        rc = put_entrance(run, AVSP_MPD_NAME, &mpd, &file, err);
+    else if (rc == AVSP_OK && run->task->overwrite)
+        rc = drop_mpd(run, err);
+    return rc;
 }
 
-/// The multivariant playlist makes the presentation visible: it comes last, and only where all of it is sound.
+/// The multivariant playlist makes the presentation visible: it comes after all that it names, and only where all of it is sound.
 static enum avsp_code write_playlists(struct avsp_run *run, struct presentation *p,
                                       struct avsp_err *err)
 {
@@ -290,9 +296,7 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
     run->files = avsp_arena_array(run->arena, 1, sizeof *run->files);
     if (run->files == NULL)
         return avsp_arena_failed(run->arena, err);
-    rc = put_entrance(run, AVSP_MANIFEST_NAME, &buf, &run->files[0], err);
-    if (rc == AVSP_OK)
-        rc = write_mpd(run, p, err);
+    rc = put_entrances(run, p, &buf, err);
     if (rc != AVSP_OK)
         return rc;
     run->n_files = 1;

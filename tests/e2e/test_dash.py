@@ -85,3 +85,17 @@ def test_a_replaced_presentation_takes_its_mpd_with_it(build, clip, dash, tmp_pa
     (tmp_path / "other/manifest.mpd").write_text("somebody's")
     build.encode(clip("silent").path, tmp_path / "other", "--preset", 13)
     assert (tmp_path / "other/manifest.mpd").read_text() == "somebody's"
+
+
+def test_an_mpd_that_is_in_the_way_stops_all_of_it(farm, clip, tmp_path):
+    """Nobody sees half of it: no playlist either."""
+    coordinator = farm.coordinator()
+    farm.worker(coordinator.address)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "manifest.mpd").write_text("somebody's")
+    job = farm.submit(coordinator.address, clip("silent").path, out, "--preset", 13, "--dash")
+    status = farm.wait_over(coordinator.address, job, 60)
+    assert status["state"] == "failed" and "manifest.mpd" in status["error"], status
+    assert not (out / "manifest.m3u8").exists()
+    assert (out / "manifest.mpd").read_text() == "somebody's"
