@@ -49,6 +49,25 @@ enum avsp_code avsp_fd_pwrite_all(int fd, const void *bytes, size_t len, uint64_
     return AVSP_OK;
 }
 
+enum avsp_code avsp_fd_read_all(int fd, void *bytes, size_t len, size_t *ret_len,
+                                struct avsp_err *err)
+{
+    char *p = bytes;
+    size_t got = 0;
+    while (got < len) {
+        ssize_t n = read(fd, p + got, len - got);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return avsp_err_set_errno(err, errno, "read");
+        if (n == 0)
+            break;
+        got += (size_t)n;
+    }
+    *ret_len = got;
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_fd_pread_all(int fd, void *bytes, size_t len, uint64_t offset, size_t *ret_len,
                                  struct avsp_err *err)
 {

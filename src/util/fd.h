@@ -19,6 +19,11 @@ enum avsp_code avsp_fd_write_all(int fd, const void *bytes, size_t len,
 enum avsp_code avsp_fd_pwrite_all(int fd, const void *bytes, size_t len, uint64_t offset,
                                   struct avsp_err *err) AVSP_CHECKED;
 
+/// Reads up to @p len bytes of what comes next, short only at the end: of a pipe or a socket, too.
+/// @param ret_len how many were read.
+enum avsp_code avsp_fd_read_all(int fd, void *bytes, size_t len, size_t *ret_len,
+                                struct avsp_err *err) AVSP_CHECKED;
+
 /// Reads up to @p len bytes at @p offset, short only at the end of the file.
 /// @param ret_len how many were read.
 enum avsp_code avsp_fd_pread_all(int fd, void *bytes, size_t len, uint64_t offset, size_t *ret_len,

@@ -8,25 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/// Reads until the end: a pipe has no size to ask for. @param ret_len  at most @p room.
-static enum avsp_code read_all(int fd, char *text, size_t room, size_t *ret_len,
-                               struct avsp_err *err)
-{
-    size_t len = 0;
-    while (len < room) {
-        ssize_t n = read(fd, text + len, room - len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return avsp_err_set_errno(err, errno, "read");
-        if (n == 0)
-            break;
-        len += (size_t)n;
-    }
-    *ret_len = len;
-    return AVSP_OK;
-}
-
 enum avsp_code avsp_file_read(struct avsp_arena *arena, const char *path, size_t max_bytes,
                               char **ret_text, struct avsp_err *err)
 {
@@ -37,7 +18,8 @@ enum avsp_code avsp_file_read(struct avsp_arena *arena, const char *path, size_t
     if (text == NULL)
         return avsp_arena_failed(arena, err);
     size_t len = 0;
-    if (read_all(fd, text, max_bytes + 1, &len, err) != AVSP_OK)
+    // A pipe has no size to ask for.
+    if (avsp_fd_read_all(fd, text, max_bytes + 1, &len, err) != AVSP_OK)
         return avsp_err_wrap(err, "%.500s", path);
     if (len > max_bytes)
         return avsp_err_set(err, AVSP_LIMIT, "%.500s: more than %zu bytes", path, max_bytes);

@@ -1,5 +1,7 @@
 #include "util/ranges.h"
 
+#include "util/fd.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -24,32 +26,15 @@ bool avsp_ranges_is(int fd)
 /// With read(2) and write(2) alone: a sandbox lets nothing else through.
 static bool write_whole(int fd, const void *bytes, size_t len)
 {
-    const char *p = bytes;
-    while (len > 0) {
-        ssize_t n = write(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        len -= (size_t)n;
-    }
-    return true;
+    struct avsp_err ignored = {0};
+    return avsp_fd_write_all(fd, bytes, len, &ignored) == AVSP_OK;
 }
 
 static bool read_whole(int fd, void *bytes, size_t len)
 {
-    char *p = bytes;
-    while (len > 0) {
-        ssize_t n = read(fd, p, len);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return false;
-        p += n;
-        len -= (size_t)n;
-    }
-    return true;
+    struct avsp_err ignored = {0};
+    size_t n = 0;
+    return avsp_fd_read_all(fd, bytes, len, &n, &ignored) == AVSP_OK && n == len;
 }
 
 /// One question and its answer. @return the count that came; -1 = none.

@@ -242,9 +242,9 @@ static void removal_does_not_follow_links(void **state)
     char victim[300], link[600], top[600];
     snprintf(victim, sizeof victim, "%s/victim", f->local);
     contract_write(victim, 'v', 3);
-    assert_int_equal(put(f->store, f->folder.path, "work/a", "a", &err), AVSP_OK);
-    snprintf(top, sizeof top, "%s/work", f->folder.path);
-    snprintf(link, sizeof link, "%s/work/link", f->folder.path);
+    assert_int_equal(put(f->store, f->folder.path, "pieces/a", "a", &err), AVSP_OK);
+    snprintf(top, sizeof top, "%s/pieces", f->folder.path);
+    snprintf(link, sizeof link, "%s/pieces/link", f->folder.path);
     assert_int_equal(symlink(f->local, link), 0);
     struct avsp_location at = fs(top);
     assert_int_equal(avsp_storage_remove_folder(f->store, &at, &err), AVSP_OK);
