@@ -93,7 +93,7 @@ static void begin_representation(const struct avsp_playlist_rendition *p, int64_
                                  struct avsp_buf *buf)
 {
     avsp_buf_printf(buf, "      <Representation id=\"%s\" bandwidth=\"%" PRId64 "\"",
-                    p->rendition->name, avsp_playlist_peak_bps(p, target_s, false));
+                    p->rendition->name, avsp_playlist_peak_bps(p, target_s, false, buf));
 }
 
 static void put_picture(const struct avsp_playlist_rendition *p, int64_t target_s,

@@ -116,7 +116,7 @@ static void put_variant(const struct avsp_playlist_rendition *p, const char *uri
     int64_t milli_fps = ((int64_t)r->frame_rate.num * 1000 + r->frame_rate.den / 2) /
                         AVSP_MAX(r->frame_rate.den, 1);
     avsp_buf_printf(buf, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
-                    avsp_playlist_peak_bps(p, target_s, false) + audio->peak_bps,
+                    avsp_playlist_peak_bps(p, target_s, false, buf) + audio->peak_bps,
                     avsp_playlist_average_bps(p, false) + audio->average_bps);
     avsp_buf_printf(buf, ",CODECS=\"%s%s%s\"", r->codecs, audio->codecs[0] != '\0' ? "," : "",
                     audio->codecs);
@@ -135,9 +135,9 @@ static void put_iframes(const struct avsp_playlist_rendition *p, const char *uri
                         struct avsp_buf *buf)
 {
     const struct avsp_rendition *r = p->rendition;
-    avsp_buf_printf(buf,
-                    "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
-                    avsp_playlist_peak_bps(p, target_s, true), avsp_playlist_average_bps(p, true));
+    avsp_buf_printf(
+        buf, "#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
+        avsp_playlist_peak_bps(p, target_s, true, buf), avsp_playlist_average_bps(p, true));
     avsp_buf_printf(buf, ",CODECS=\"%s\",RESOLUTION=%" PRIu32 "x%" PRIu32, r->codecs, r->width_px,
                     r->height_px);
     avsp_buf_printf(buf, ",VIDEO-RANGE=%s,URI=\"%s\"\n", r->video_range, uri);
@@ -155,7 +155,8 @@ static void put_sound_variant(const struct avsp_playlist_rendition *p, const cha
                     has_text ? ",SUBTITLES=\"" AVSP_TEXT_GROUP "\"" : "", uri);
 }
 
-static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t target_s)
+static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t target_s,
+                                  struct avsp_buf *buf)
 {
     struct audio_sum audio = {.codecs = ""};
     for (size_t i = 0; i < set->n_renditions; i++) {
@@ -163,7 +164,7 @@ static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t t
         if (p->rendition->kind != AVSP_MEDIA_AUDIO)
             continue;
         audio.codecs = p->rendition->codecs;
-        audio.peak_bps = AVSP_MAX(audio.peak_bps, avsp_playlist_peak_bps(p, target_s, false));
+        audio.peak_bps = AVSP_MAX(audio.peak_bps, avsp_playlist_peak_bps(p, target_s, false, buf));
         audio.average_bps = AVSP_MAX(audio.average_bps, avsp_playlist_average_bps(p, false));
     }
     return audio;
@@ -173,7 +174,7 @@ void avsp_playlist_multivariant(const struct avsp_playlist_set *set,
                                 const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
 {
     int64_t target_s = avsp_playlist_target_s(set);
-    struct audio_sum audio = sum_audio(set, target_s);
+    struct audio_sum audio = sum_audio(set, target_s, buf);
     avsp_buf_puts(buf, VERSION_AND_ALL);
     avsp_playlist_put_sounds(set, uris, buf);
     avsp_playlist_put_texts(set, uris, buf);

@@ -1,5 +1,9 @@
 #include "core/playlist_measure.h"
 
+#include "core/peak.h"
+
+#include <stdlib.h>
+
 __extension__ typedef __int128 wide;
 
 static int64_t ticks_us(const struct avsp_rendition *r, int64_t ticks)
@@ -41,11 +45,6 @@ int64_t avsp_playlist_target_s(const struct avsp_playlist_set *set)
     return target;
 }
 
-static int64_t bits_per_second(uint64_t bytes, int64_t us)
-{
-    return us > 0 ? (int64_t)(((wide)bytes * 8 * 1000000 + us - 1) / us) : 0;
-}
-
 /// What a list makes a player fetch of a segment.
 static uint64_t listed_bytes(const struct avsp_segment *s, bool iframes)
 {
@@ -53,23 +52,21 @@ static uint64_t listed_bytes(const struct avsp_segment *s, bool iframes)
 }
 
 int64_t avsp_playlist_peak_bps(const struct avsp_playlist_rendition *p, int64_t target_s,
-                               bool iframes)
+                               bool iframes, struct avsp_buf *buf)
 {
-    int64_t peak = 0;
-    uint64_t all_bytes = 0;
-    for (size_t i = 0; i < p->n_segments; i++) {
-        all_bytes += listed_bytes(&p->segments[i], iframes);
-        uint64_t bytes = 0;
-        for (size_t j = i; j < p->n_segments; j++) {
-            int64_t us = avsp_playlist_end_us(p, j) - avsp_playlist_start_us(p, i);
-            if (us * 2 > target_s * 3000000)
-                break;
-            bytes += listed_bytes(&p->segments[j], iframes);
-            if (us * 2 >= target_s * 1000000)
-                peak = AVSP_MAX(peak, bits_per_second(bytes, us));
-        }
+    struct avsp_peak *marks = calloc(p->n_segments + 1, sizeof *marks);
+    if (marks == NULL) {
+        buf->sticky = AVSP_NO_MEMORY;
+        return 0;
     }
-    return peak > 0 ? peak : bits_per_second(all_bytes, avsp_playlist_track_end_us(p));
+    marks[0].us = avsp_playlist_start_us(p, 0);
+    for (size_t i = 0; i < p->n_segments; i++) {
+        marks[i + 1].us = avsp_playlist_end_us(p, i);
+        marks[i + 1].bytes = marks[i].bytes + listed_bytes(&p->segments[i], iframes);
+    }
+    int64_t peak = avsp_peak_bps(marks, p->n_segments + 1, target_s * 1000000);
+    free(marks);
+    return peak > 0 ? peak : avsp_playlist_average_bps(p, iframes);
 }
 
 int64_t avsp_playlist_average_bps(const struct avsp_playlist_rendition *p, bool iframes)
@@ -77,5 +74,5 @@ int64_t avsp_playlist_average_bps(const struct avsp_playlist_rendition *p, bool 
     uint64_t bytes = 0;
     for (size_t i = 0; i < p->n_segments; i++)
         bytes += listed_bytes(&p->segments[i], iframes);
-    return bits_per_second(bytes, avsp_playlist_track_end_us(p));
+    return avsp_peak_rate(bytes, avsp_playlist_track_end_us(p));
 }

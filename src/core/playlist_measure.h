@@ -16,11 +16,11 @@ int64_t avsp_playlist_target_of_s(const struct avsp_playlist_rendition *p);
 /// One value for all playlists of pictures and sound; that of text, which is one file, is its own. RFC 8216 6.2.4.
 int64_t avsp_playlist_target_s(const struct avsp_playlist_set *set);
 
-/// The peak segment bit rate: the largest over contiguous runs of half to one and a half target durations
-/// (8216bis 4.4.6.2), so that a very short last segment does not count alone. A track shorter than that counts as a whole.
+/// The peak segment bit rate (core/peak.h). A track that is shorter than half a target duration counts as a whole.
 /// @param iframes  of the keyframes alone
+/// @param buf      what is written: its sticky error is set where memory runs out
 int64_t avsp_playlist_peak_bps(const struct avsp_playlist_rendition *p, int64_t target_s,
-                               bool iframes);
+                               bool iframes, struct avsp_buf *buf);
 int64_t avsp_playlist_average_bps(const struct avsp_playlist_rendition *p, bool iframes);
 
 #endif

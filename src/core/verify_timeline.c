@@ -1,12 +1,13 @@
 /// The rules that take a whole rendition: where segments begin and end, how long they are, how many bits they need.
+#include "core/peak.h"
 #include "core/verify_private.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define TOLERANCE_US 50000 ///< of one length: what packagers' rounding and priming come to
 #define TIME_MAX_US INT64_C(1000000000000000) ///< thirty years: what is beyond counts as that
-#define RUN_MAX 512 ///< segments in one and a half target durations that are looked at
 
 __extension__ typedef __int128 wide;
 
@@ -209,45 +210,36 @@ static void keep_range(struct avsp_verify_work *w)
     r->end_us = ticks_us(last, end_of(last) + AVSP_MAX(delay, (int64_t)0) - edit);
 }
 
-static int64_t bits_per_second(uint64_t bytes, int64_t us)
-{
-    return us > 0
-               ? (int64_t)AVSP_MIN(((wide)bytes * 8 * 1000000 + us - 1) / us, (wide)INT64_MAX / 4)
-               : 0;
-}
-
-/// The largest bit rate over contiguous runs of half to one and a half target durations. 8216bis 4.4.6.2.
-static void keep_bit_rates(struct avsp_verify_work *w)
+static enum avsp_code keep_bit_rates(struct avsp_verify_work *w, struct avsp_err *err)
 {
     struct avsp_verify_rendition *r = w->r;
     size_t n = w->playlist.n_segments;
-    int64_t target_us = r->target_s * 1000000;
-    r->average_bps = bits_per_second(r->bytes, r->duration_us);
+    struct avsp_peak *marks = calloc(n + 1, sizeof *marks);
+    if (marks == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory to measure %zu segments", n);
     for (size_t i = 0; i < n; i++) {
-        uint64_t bytes = 0;
-        int64_t us = 0;
-        for (size_t j = i; j < n && j - i < RUN_MAX; j++) {
-            us += w->segments[j].duration_us;
-            bytes += w->segments[j].part.range.bytes;
-            if (us * 2 > target_us * 3)
-                break;
-            if (us * 2 >= target_us)
-                r->peak_bps = AVSP_MAX(r->peak_bps, bits_per_second(bytes, us));
-        }
+        marks[i + 1].us = marks[i].us + w->segments[i].duration_us;
+        marks[i + 1].bytes = marks[i].bytes + w->segments[i].part.range.bytes;
     }
+    r->average_bps = avsp_peak_rate(r->bytes, r->duration_us);
+    r->peak_bps = avsp_peak_bps(marks, n + 1, r->target_s * 1000000);
+    free(marks);
     if (r->peak_bps == 0)
         r->peak_bps = r->average_bps;
+    return AVSP_OK;
 }
 
 enum avsp_code avsp_verify_timeline(struct avsp_verify_work *w, struct avsp_err *err)
 {
-    keep_bit_rates(w);
+    enum avsp_code rc = keep_bit_rates(w, err);
+    if (rc != AVSP_OK)
+        return rc;
     // With another stream's init segment, times mean nothing.
     if (w->r->is_mismatched) {
         w->r->unmeasured = true;
         return AVSP_OK;
     }
-    enum avsp_code rc = check_order(w, err);
+    rc = check_order(w, err);
     if (rc != AVSP_OK)
         return rc;
     check_extinf(w);
