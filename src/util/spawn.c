@@ -46,6 +46,16 @@ static bool child_signals(void)
     return sigprocmask(SIG_SETMASK, &none, NULL) == 0;
 }
 
+static bool child_limit(const struct avsp_spawn_limit *limit)
+{
+    struct rlimit now;
+    if (getrlimit(limit->resource, &now) != 0)
+        return false;
+    // Where we are under a tighter limit ourselves, nobody but root could lift it.
+    rlim_t max = AVSP_MIN((rlim_t)limit->max, now.rlim_max);
+    return setrlimit(limit->resource, &(struct rlimit){.rlim_cur = max, .rlim_max = max}) == 0;
+}
+
 static bool child_setup(const struct avsp_spawn *how, int null_fd, pid_t parent)
 {
     if (how->own_group && setpgid(0, 0) != 0)
@@ -56,11 +66,9 @@ static bool child_setup(const struct avsp_spawn *how, int null_fd, pid_t parent)
         return false;
     if (how->cwd_fd >= 0 && fchdir(how->cwd_fd) != 0)
         return false;
-    for (unsigned i = 0; i < how->n_limits; i++) {
-        struct rlimit limit = {.rlim_cur = how->limits[i].max, .rlim_max = how->limits[i].max};
-        if (setrlimit(how->limits[i].resource, &limit) != 0)
+    for (unsigned i = 0; i < how->n_limits; i++)
+        if (!child_limit(&how->limits[i]))
             return false;
-    }
     return child_fds(how, null_fd) && child_signals();
 }
 

@@ -21,7 +21,7 @@
 #define AVSP_SPAWN_LIMITS_MAX 8
 
 struct avsp_spawn_limit {
-    int resource; ///< RLIMIT_…; soft and hard limit become `max`
+    int resource; ///< RLIMIT_…; soft and hard limit become `max`, or stay below it where ours are
     uint64_t max;
 };
 

@@ -69,6 +69,22 @@ static void folder_limits_environment_and_signals_are_set(void **state)
     sigprocmask(SIG_UNBLOCK, &blocked, NULL);
 }
 
+/// As under `ulimit -v`, or a batch system.
+static void a_tighter_limit_of_our_own_stays(void **state)
+{
+    (void)state;
+    struct rlimit ours;
+    assert_int_equal(getrlimit(RLIMIT_MEMLOCK, &ours), 0);
+    ours.rlim_cur = ours.rlim_max = AVSP_MIN(ours.rlim_max, (rlim_t)65536);
+    assert_int_equal(setrlimit(RLIMIT_MEMLOCK, &ours), 0);
+    struct avsp_spawn how = {
+        .cwd_fd = -1, .limits = {{RLIMIT_MEMLOCK, (uint64_t)1 << 30}}, .n_limits = 1};
+    char check[64];
+    snprintf(check, sizeof check, "test \"$(ulimit -l)\" = %llu",
+             (unsigned long long)ours.rlim_max / 1024);
+    assert_int_equal(run(&how, check), 0);
+}
+
 static void a_missing_program_is_told_at_once(void **state)
 {
     (void)state;
@@ -148,6 +164,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descriptors_are_those_given),
         cmocka_unit_test(folder_limits_environment_and_signals_are_set),
+        cmocka_unit_test(a_tighter_limit_of_our_own_stays),
         cmocka_unit_test(a_missing_program_is_told_at_once),
         cmocka_unit_test(a_deadline_leaves_the_child),
         cmocka_unit_test(the_end_of_a_child_has_words),
