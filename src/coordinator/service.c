@@ -237,7 +237,7 @@ static bool refresh_fleet(struct avsp_service *service)
     return is_known;
 }
 
-/// Is a worker that asks for work to drain? Another coordinator may have undone it a moment ago, and a worker that is told ends: so
+/// Is a worker that called to drain? Another coordinator may have undone it a moment ago, and a worker that is told ends: so
 /// the database is asked before that.
 static bool is_to_drain(struct avsp_service *service, const char *worker_id)
 {
@@ -298,7 +298,7 @@ static void note_beat(struct avsp_service *service, struct avsp_beat_item *item)
 {
     if (noted(service, item->rc) != AVSP_OK)
         return;
-    item->status.drain = avsp_fleet_drains(&service->fleet, item->worker_id);
+    item->status.drain = is_to_drain(service, item->worker_id);
     if (!item->status.lease_lost)
         return;
     avsp_metrics_count(&service->metrics, AVSP_COUNT_LEASE_LOST);

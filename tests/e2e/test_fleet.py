@@ -1,6 +1,7 @@
 """The workers that there are, and how one goes out of service."""
 import json
 
+from harness import wire
 from harness.programs import wait_until
 
 
@@ -68,3 +69,21 @@ def test_an_undone_drain_counts_at_once(farm, clip, tmp_path):
     worker.start()
     job = farm.submit(told.address, clip("silent").path, tmp_path / "out", "--preset", 13)
     assert farm.wait_over(told.address, job, seconds=30)["state"] == "finished", farm.logs()
+
+
+def test_an_undone_drain_counts_at_the_next_heartbeat(farm, clip, tmp_path):
+    """A worker that just came back and has a task is told no more that it is to end, whichever coordinator it asks."""
+    told, asked = (farm.coordinator(name=name) for name in ("told", "asked"))
+    farm.submit(told.address, clip("silent").path, tmp_path / "out")
+    with wire.Caller(asked.address) as call:
+        worker = {"host": "here", "version": "0", "slots": 1, "kinds": [1], "encoders": "none"}
+        task = call("GetTask", worker_id="w", worker=worker, claim_id="c")
+
+        def is_to_end():
+            return call("Heartbeat", worker_id="w", task_id=task.id, token=task.token).status.drain
+
+        assert task.id and not is_to_end()
+        assert drain(farm, told.address, "w").returncode == 0
+        wait_until(is_to_end, "the word that w is to end", 10)
+        assert drain(farm, told.address, "w", "--undo").returncode == 0
+        assert not is_to_end()
