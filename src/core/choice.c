@@ -57,6 +57,14 @@ bool avsp_choice_means(const struct avsp_choice_word *word, int64_t number, cons
     return language[word->len] == '\0' || language[word->len] == '-';
 }
 
+int avsp_choice_caption(const struct avsp_choice_word *word)
+{
+    if (word->len != 3 || lower(word->text[0]) != 'c' || lower(word->text[1]) != 'c' ||
+        word->text[2] < '1' || word->text[2] > '4')
+        return -1;
+    return word->text[2] - '1';
+}
+
 /// A language as RFC 5646 spells it, roughly: letters, then perhaps more words behind dashes.
 static bool is_language(const struct avsp_choice_word *word)
 {
@@ -80,9 +88,17 @@ static bool is_word(const struct avsp_choice_word *word, const char *text)
     return word->len == strlen(text) && memcmp(word->text, text, word->len) == 0;
 }
 
-static enum avsp_code check_list(const char *list, const char *field, bool several,
+/// How a list may be filled.
+enum list_kind {
+    LIST_ONE,  ///< one track
+    LIST_ALL,  ///< any number
+    LIST_TEXT, ///< and captions
+};
+
+static enum avsp_code check_list(const char *list, const char *field, enum list_kind kind,
                                  struct avsp_err *err)
 {
+    bool several = kind != LIST_ONE;
     const char *rest = or_empty(list);
     size_t n = strlen(rest);
     if (n > AVSP_CHOICE_MAX_BYTES)
@@ -96,12 +112,15 @@ static enum avsp_code check_list(const char *list, const char *field, bool sever
         bool all = is_word(&word, "all"); // and no language
         bool whole = is_word(&word, "none") || (several && all);
         special |= whole;
-        if (!whole && (all || word.number > NUMBER_MAX || (word.number < 0 && !is_language(&word))))
+        bool caption = kind == LIST_TEXT && avsp_choice_caption(&word) >= 0;
+        bool named = caption || word.number >= 0 || is_language(&word);
+        if (!whole && (all || word.number > NUMBER_MAX || !named))
             return avsp_err_set(
                 err, AVSP_INVALID,
                 "%s: \"%.*s\" is neither a track's number, as `avspl1t probe` shows "
-                "it, nor a language like en, nor %snone",
-                field, (int)AVSP_MIN(word.len, (size_t)40), word.text, several ? "all or " : "");
+                "it, nor a language like en, nor %s%snone",
+                field, (int)AVSP_MIN(word.len, (size_t)40), word.text,
+                kind == LIST_TEXT ? "captions like cc1, nor " : "", several ? "all or " : "");
     }
     if (n_words > 1 && !several)
         return avsp_err_set(err, AVSP_INVALID, "%s: one picture is encoded: name one track", field);
@@ -115,11 +134,11 @@ static enum avsp_code check_list(const char *list, const char *field, bool sever
 
 enum avsp_code avsp_choice_check(const struct avsp_choice *choice, struct avsp_err *err)
 {
-    enum avsp_code rc = check_list(choice->video, "video_track", false, err);
+    enum avsp_code rc = check_list(choice->video, "video_track", LIST_ONE, err);
     if (rc == AVSP_OK)
-        rc = check_list(choice->audio, "audio_tracks", true, err);
+        rc = check_list(choice->audio, "audio_tracks", LIST_ALL, err);
     if (rc == AVSP_OK)
-        rc = check_list(choice->text, "subtitle_tracks", true, err);
+        rc = check_list(choice->text, "subtitle_tracks", LIST_TEXT, err);
     if (rc != AVSP_OK)
         return rc;
     if (avsp_choice_is_none(choice->video) && avsp_choice_is_none(choice->audio))

@@ -2,7 +2,7 @@
 ///
 ///     video  "" the best one; "none"; one number or language
 ///     audio  "" or "all" every one; "none"; numbers and languages with commas between them, the first one the default
-///     text   likewise
+///     text   likewise; and cc1 to cc4, the captions within the picture
 ///
 /// What is named must be there and be decodable, or the job fails; what was not named is left out with a warning. A zeroed value is
 /// the default. Pure; any thread.
@@ -29,6 +29,9 @@ bool avsp_choice_next(const char **rest, struct avsp_choice_word *ret_word);
 
 /// Does the word mean a track of this number and language (BCP 47)? "en" is "en-GB" too; two letters are the same as three.
 bool avsp_choice_means(const struct avsp_choice_word *word, int64_t number, const char *language);
+
+/// Which of the captions within the picture a word of a list of text means: 0 to 3 for cc1 to cc4. @return -1: none of them
+int avsp_choice_caption(const struct avsp_choice_word *word);
 
 bool avsp_choice_is_all(const char *list);
 bool avsp_choice_is_none(const char *list);

@@ -13,35 +13,16 @@
 #define NOT_CODED_VOP_MAX_BYTES                                                                    \
     8 ///< with its start code; a coded one has a bit for each 16 by 16 pixels
 
-/// Reads a SEI payload type or size: 255s and a last byte.
-static bool take_sei_number(struct avsp_view *v, size_t *ret_value)
-{
-    size_t value = 0;
-    while (v->len > 0) {
-        uint8_t byte = v->data[0];
-        *v = avsp_view_from(*v, 1);
-        value += byte;
-        if (byte != 255) {
-            *ret_value = value;
-            return true;
-        }
-    }
-    return false;
-}
-
 /// Does an SEI NAL unit tell of a recovery that takes some frames? recovery_frame_cnt is the payload's first ue(v): 0 is the
 /// single bit 1.
 static bool sei_is_gradual(struct avsp_view nal)
 {
     uint8_t bytes[SEI_SCAN_MAX_BYTES];
     struct avsp_view v = {bytes, avsp_nal_unescape(avsp_view_from(nal, 1), bytes, sizeof bytes)};
-    size_t type = 0;
-    size_t size = 0;
-    while (v.len > 2 && take_sei_number(&v, &type) && take_sei_number(&v, &size)) {
-        if (type == SEI_RECOVERY_POINT)
-            return v.len > 0 && (v.data[0] & 0x80) == 0;
-        v = avsp_view_from(v, size);
-    }
+    struct avsp_sei sei;
+    while (avsp_nal_next_sei(&v, &sei))
+        if (sei.type == SEI_RECOVERY_POINT)
+            return sei.payload.len > 0 && (sei.payload.data[0] & 0x80) == 0;
     return false;
 }
 
@@ -49,11 +30,10 @@ bool avsp_keyframe_is_gradual(const AVCodecParameters *par, const uint8_t *data,
 {
     if (par->codec_id != AV_CODEC_ID_H264)
         return false;
-    bool sized = par->extradata_size >= 7 && par->extradata[0] == 1;
-    size_t n_size = sized ? (par->extradata[4] & 3u) + 1u : 0;
+    size_t n_size = avsp_nal_size_bytes(par);
     struct avsp_view v = {data, len};
     struct avsp_view nal;
-    while (sized ? avsp_nal_next_sized(&v, n_size, &nal) : avsp_nal_next_annexb(&v, &nal)) {
+    while (n_size > 0 ? avsp_nal_next_sized(&v, n_size, &nal) : avsp_nal_next_annexb(&v, &nal)) {
         unsigned type = nal.data[0] & 0x1fu;
         if (type >= NAL_SLICE && type <= NAL_IDR)
             return false;

@@ -5,6 +5,7 @@
 #include "media/fit.h"
 
 #include <libavutil/pixdesc.h>
+#include <string.h>
 
 /// FFV1's version with slices and a checksum for each.
 #define FFV1_LEVEL 3
@@ -215,6 +216,19 @@ static enum avsp_code make_frame(struct avsp_lossless *ll, struct avsp_err *err)
     return rc;
 }
 
+/// Captions go with the picture that they came with.
+static enum avsp_code keep_captions(const AVFrame *from, AVPacket *packet, struct avsp_err *err)
+{
+    const AVFrameSideData *captions = av_frame_get_side_data(from, AV_FRAME_DATA_A53_CC);
+    if (captions == NULL || captions->size == 0)
+        return AVSP_OK;
+    uint8_t *data = av_packet_new_side_data(packet, AV_PKT_DATA_A53_CC, captions->size);
+    if (data == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for captions");
+    memcpy(data, captions->data, captions->size);
+    return AVSP_OK;
+}
+
 static enum avsp_code encode(struct avsp_lossless *ll, AVPacket *packet, struct avsp_err *err)
 {
     enum avsp_code rc = ll->encoder == NULL ? open_encoder(ll, err) : AVSP_OK;
@@ -236,7 +250,7 @@ static enum avsp_code encode(struct avsp_lossless *ll, AVPacket *packet, struct 
     packet->duration = ll->duration;
     packet->stream_index = ll->stream->index;
     packet->flags |= AV_PKT_FLAG_KEY;
-    return AVSP_OK;
+    return keep_captions(ll->decoded, packet, err);
 }
 
 enum avsp_code avsp_lossless_receive(struct avsp_lossless *ll, AVPacket *packet, bool *ret_got,

@@ -7,7 +7,7 @@
 ///     avsp_lossless_free(&ll);
 ///
 /// A picture's time is the best that its decoder knows (its own, or from decode order and frame rate), and later than that of
-/// the one before. Pictures of another size or format than the first are fitted into it (fit.h).
+/// the one before; captions within it come as side data (AV_PKT_DATA_A53_CC). Pictures of another size or format than the first are fitted into it (fit.h).
 /// The same packets give the same bytes on every run. Memory: the decoder's, and a few frames. One thread at a time.
 #ifndef AVSP_MEDIA_LOSSLESS_H
 #define AVSP_MEDIA_LOSSLESS_H

@@ -1,4 +1,4 @@
-/// NAL units of H.264, as they stand in packets and in libavcodec's extradata. Any bytes are safe. Pure; any thread.
+/// NAL units of H.264 and HEVC, as they stand in packets and in libavcodec's extradata. Any bytes are safe. Pure; any thread.
 #ifndef AVSP_MEDIA_NAL_H
 #define AVSP_MEDIA_NAL_H
 
@@ -20,6 +20,18 @@ bool avsp_nal_next_annexb(struct avsp_view *v, struct avsp_view *ret_nal);
 
 /// Takes the next NAL unit behind a length of @p n_size bytes. @return false at the end or where it is damaged.
 bool avsp_nal_next_sized(struct avsp_view *v, size_t n_size, struct avsp_view *ret_nal);
+
+/// How many bytes the lengths in front of the NAL units in packets have; 0 = they are an Annex B stream.
+size_t avsp_nal_size_bytes(const AVCodecParameters *par);
+
+/// A message of supplemental enhancement information (H.264 and HEVC, 7.3.2.3.1).
+struct avsp_sei {
+    size_t type;
+    struct avsp_view payload; ///< shorter than it says where the unit is cut off
+};
+
+/// Takes the next message of an SEI NAL unit. @param v  unescaped, behind the unit's header. @return false at the end.
+bool avsp_nal_next_sei(struct avsp_view *v, struct avsp_sei *ret_sei);
 
 /// Copies without the emulation prevention bytes (H.264, 7.3.1). @return the length.
 size_t avsp_nal_unescape(struct avsp_view nal, uint8_t *ret_bytes, size_t cap);

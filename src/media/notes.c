@@ -40,8 +40,6 @@ static void note_dynamic(const AVStream *video, const struct avsp_glance *glance
         add(notes, "Dolby Vision is reduced to its base layer");
     if (glance->has_hdr10_plus)
         add(notes, "HDR10+ is reduced to its base layer, which is HDR10");
-    if (glance->has_captions)
-        add(notes, "the captions within its pictures (CEA-608 or 708) are left out");
 }
 
 static void note_fields(const struct avsp_piece_header *header, const struct avsp_glance *glance,

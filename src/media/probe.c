@@ -2,6 +2,7 @@
 
 #include "core/ladder.h"
 #include "core/plan.h"
+#include "media/captions.h"
 #include "media/fields.h"
 #include "media/left_out.h"
 #include "media/libraries.h"
@@ -20,16 +21,32 @@ struct probe {
     struct avsp_source source;
     struct avsp_reader reader;
     struct avsp_lookahead ahead;
-    struct avsp_err obstacle; ///< why the file cannot be encoded; all zeros where it can
+    struct avsp_captions captions; ///< within the first pictures
+    struct avsp_err obstacle;      ///< why the file cannot be encoded; all zeros where it can
     struct avsp_piece_header facts;
     struct avsp_notes notes;
 };
 
 static void probe_deinit(struct probe *probe)
 {
+    avsp_captions_deinit(&probe->captions);
     avsp_lookahead_deinit(&probe->ahead);
     avsp_reader_deinit(&probe->reader);
     avsp_source_close(&probe->source);
+}
+
+/// Reads the captions within the first pictures.
+static enum avsp_code look_for_captions(struct probe *probe, const AVStream *video,
+                                        struct avsp_err *err)
+{
+    enum avsp_code rc = AVSP_OK;
+    avsp_captions_init(&probe->captions);
+    for (size_t i = 0; i < probe->ahead.n_items && rc == AVSP_OK; i++) {
+        const AVPacket *packet = probe->ahead.items[i].packet;
+        if (packet->stream_index == video->index)
+            rc = avsp_captions_put_packet(&probe->captions, video, packet, err);
+    }
+    return rc == AVSP_OK ? avsp_captions_end(&probe->captions, INT64_MAX, err) : rc;
 }
 
 /// Finds out what a split would find out; what stands in its way is a result, not a failure.
@@ -56,6 +73,8 @@ static enum avsp_code look(struct probe *probe)
                        &probe->facts);
     rc = avsp_notes_of(video, &probe->facts, &probe->step->picture, &probe->ahead.glance,
                        odd_rotation, &probe->notes, why);
+    if (rc == AVSP_OK)
+        rc = look_for_captions(probe, video, why);
     if (rc != AVSP_OK)
         return rc;
     if (probe->ahead.n_pts == 0 && probe->reader.doubt == NULL)
@@ -144,6 +163,21 @@ static void plan_picture(const struct probe *probe, struct avsp_buf *buf)
         avsp_buf_printf(buf, "; decoded in the split, because %s", probe->reader.doubt);
 }
 
+static void plan_captions(const struct probe *probe, struct avsp_buf *buf)
+{
+    unsigned wanted = probe->reader.tracks.captions;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) names;
+    avsp_buf_init(&names, AVSP_TEXT_MAX_BYTES);
+    if (avsp_captions_list(&probe->captions, wanted, &names) > 0)
+        avsp_buf_printf(buf, "; captions inside the picture (%s) → WebVTT", avsp_buf_text(&names));
+    else if (wanted != 0 && (probe->captions.has_data || probe->ahead.glance.has_captions))
+        avsp_buf_puts(buf, "; captions inside the picture, if they say anything, → WebVTT");
+    avsp_buf_clear(&names);
+    if (avsp_captions_list(&probe->captions, ~wanted, &names) > 0)
+        avsp_buf_printf(buf, "; captions inside the picture (%s) left out: not chosen",
+                        avsp_buf_text(&names));
+}
+
 /// What a job does with the stream.
 static void plan(const struct probe *probe, const AVStream *stream, struct avsp_buf *buf)
 {
@@ -166,6 +200,8 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
     bool shown = stream == tracks->video && probe->obstacle.code == AVSP_OK;
     for (size_t i = 0; shown && i < probe->notes.n; i++)
         avsp_buf_printf(buf, "; %s", probe->notes.texts[i]);
+    if (shown)
+        plan_captions(probe, buf);
 }
 
 static enum avsp_code report_stream(const struct probe *probe, const AVStream *stream,

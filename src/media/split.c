@@ -7,8 +7,8 @@
 #include "media/lookahead.h"
 #include "media/notes.h"
 #include "media/split_audio.h"
+#include "media/split_text.h"
 #include "media/split_video.h"
-#include "media/text_track.h"
 
 #include <inttypes.h>
 
@@ -26,8 +26,7 @@ struct split {
     struct avsp_split_video video;
     struct avsp_split_audio audio[AVSP_AUDIO_TRACKS_MAX];
     size_t n_audio; ///< of these
-    struct avsp_text_track text[AVSP_TEXT_TRACKS_MAX];
-    size_t n_text; ///< likewise
+    struct avsp_split_text text;
     struct avsp_extent extent;
     AVPacket *packet;
     int64_t shift_s;
@@ -45,8 +44,7 @@ static void split_deinit(struct split *split)
     av_packet_free(&split->packet);
     for (size_t i = 0; i < split->n_audio; i++)
         avsp_split_audio_deinit(&split->audio[i]);
-    for (size_t i = 0; i < split->n_text; i++)
-        avsp_text_track_close(&split->text[i]);
+    avsp_split_text_close(&split->text);
     if (split->video.ctl != NULL)
         avsp_split_video_deinit(&split->video);
     close_input(split);
@@ -147,17 +145,6 @@ static enum avsp_code look_ahead(struct split *split, struct avsp_err *err)
     return rc;
 }
 
-static enum avsp_code open_texts(struct split *split, struct avsp_err *err)
-{
-    const struct avsp_tracks *tracks = &split->reader.tracks;
-    enum avsp_code rc = AVSP_OK;
-    while (rc == AVSP_OK && split->n_text < tracks->n_text) {
-        size_t i = split->n_text++;
-        rc = avsp_text_track_open(&split->text[i], tracks->text[i], err);
-    }
-    return rc;
-}
-
 /// Opens the source and finds out everything that must be known before the first packet is written.
 static enum avsp_code begin(struct split *split, struct avsp_err *err)
 {
@@ -176,7 +163,7 @@ static enum avsp_code begin(struct split *split, struct avsp_err *err)
     for (; split->n_audio < split->reader.tracks.n_audio; split->n_audio++)
         avsp_split_audio_init(&split->audio[split->n_audio], split->n_audio,
                               split->reader.tracks.audio[split->n_audio]);
-    rc = open_texts(split, err);
+    rc = avsp_split_text_open(&split->text, &split->reader.tracks, split->extent.origin_pts, err);
     if (rc != AVSP_OK)
         return rc;
     return split->reader.tracks.video != NULL ? begin_video(split, err) : AVSP_OK;
@@ -196,8 +183,7 @@ static enum avsp_code go_lossless(struct split *split, const char *why, struct a
     split->video.stream = avsp_reader_video(&split->reader);
     for (size_t i = 0; i < split->n_audio; i++)
         avsp_split_audio_move(&split->audio[i], split->reader.tracks.audio[i]);
-    for (size_t i = 0; i < split->n_text; i++)
-        avsp_text_track_move(&split->text[i], split->reader.tracks.text[i]);
+    avsp_split_text_move(&split->text);
     return AVSP_OK;
 }
 
@@ -209,7 +195,7 @@ static enum avsp_code put_other(struct split *split, struct avsp_err *err)
     if (avsp_tracks_find_audio(tracks, stream, &track))
         return avsp_split_audio_put(&split->audio[track], split->packet, split->shift_s, err);
     return avsp_tracks_find_text(tracks, stream, &track)
-               ? avsp_text_track_put(&split->text[track], split->packet, err)
+               ? avsp_split_text_put(&split->text, track, split->packet, err)
                : AVSP_OK;
 }
 
@@ -219,6 +205,10 @@ static enum avsp_code put(struct split *split, bool shown, struct avsp_err *err)
     const AVStream *video = split->reader.tracks.video;
     if (video == NULL || packet->stream_index != video->index)
         return put_other(split, err);
+    enum avsp_code rc = avsp_split_text_picture(&split->text, avsp_reader_video(&split->reader),
+                                                packet, shown, err);
+    if (rc != AVSP_OK)
+        return rc;
     if (shown && packet->pts == split->extent.first_pts)
         packet->pts = split->extent.origin_pts;
     return avsp_split_video_put(&split->video, packet, shown, err);
@@ -377,20 +367,8 @@ static enum avsp_code finish_texts(struct split *split, struct avsp_err *err)
         .origin_us = av_rescale_q(split->extent.origin_pts, split->extent.time_base, us),
         .end_us = av_rescale_q(split->extent.end_pts, split->extent.time_base, us),
     };
-    enum avsp_code rc = AVSP_OK;
-    for (size_t i = 0; i < split->n_text && rc == AVSP_OK; i++) {
-        const AVStream *stream = split->text[i].stream;
-        char name[24];
-        snprintf(name, sizeof name, "s%zu", i);
-        struct avsp_rendition rendition = {
-            .name = name,
-            .language = avsp_tracks_language(stream),
-            .title = avsp_tracks_title(stream),
-            .purposes = avsp_tracks_purposes(stream),
-        };
-        rc = avsp_text_track_finish(&split->text[i], split->ctl, &range, &rendition, err);
-    }
-    return rc;
+    return avsp_split_text_finish(&split->text, split->ctl, &range, split->glance.has_captions,
+                                  err);
 }
 
 static enum avsp_code finish(struct split *split, struct avsp_err *err)

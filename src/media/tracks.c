@@ -330,13 +330,30 @@ static enum avsp_code choose_picture(AVFormatContext *ctx, const char *named,
     return is_named && tracks->video == NULL ? not_there(&word, "video", err) : AVSP_OK;
 }
 
+/// Text that was named: tracks, and captions, of which nobody knows yet whether there are any.
+static enum avsp_code choose_texts(AVFormatContext *ctx, const char *list,
+                                   struct avsp_tracks *tracks, struct avsp_err *err)
+{
+    const struct wanted text = {AVMEDIA_TYPE_SUBTITLE, "subtitle", is_usable_text, tracks->text,
+                                AVSP_TEXT_TRACKS_MAX};
+    enum avsp_code rc = AVSP_OK;
+    struct avsp_choice_word word;
+    while (rc == AVSP_OK && avsp_choice_next(&list, &word)) {
+        int caption = avsp_choice_caption(&word);
+        if (caption >= 0)
+            tracks->captions |= 1u << caption;
+        else
+            rc = choose_word(ctx, &word, &text, &tracks->n_text, err);
+    }
+    tracks->named_captions = tracks->captions;
+    return rc;
+}
+
 static enum avsp_code choose_others(AVFormatContext *ctx, const struct avsp_choice *choice,
                                     struct avsp_tracks *tracks, struct avsp_err *err)
 {
     const struct wanted sound = {AVMEDIA_TYPE_AUDIO, "sound", is_usable_audio, tracks->audio,
                                  AVSP_AUDIO_TRACKS_MAX};
-    const struct wanted text = {AVMEDIA_TYPE_SUBTITLE, "subtitle", is_usable_text, tracks->text,
-                                AVSP_TEXT_TRACKS_MAX};
     enum avsp_code rc = AVSP_OK;
     tracks->audio_is_named =
         !avsp_choice_is_all(choice->audio) && !avsp_choice_is_none(choice->audio);
@@ -347,8 +364,9 @@ static enum avsp_code choose_others(AVFormatContext *ctx, const struct avsp_choi
     if (rc != AVSP_OK || avsp_choice_is_none(choice->text))
         return rc;
     if (!avsp_choice_is_all(choice->text))
-        return choose_list(ctx, choice->text, &text, &tracks->n_text, err);
+        return choose_texts(ctx, choice->text, tracks, err);
     choose_text(ctx, tracks);
+    tracks->captions = AVSP_CAPTIONS_ALL;
     return AVSP_OK;
 }
 

@@ -22,6 +22,7 @@ static void what_cannot_be_meant_is_refused(void **state)
         {"0", "all", "none"},
         {"none", "en", "pt-BR,deu,7"},
         {"und", "2,1", "zh-Hant-TW"},
+        {"", "", "cc1,en,CC4"},
     };
     for (size_t i = 0; i < AVSP_ARRAY_LEN(good); i++)
         assert_int_equal(avsp_choice_check(&good[i], &err), AVSP_OK);
@@ -34,6 +35,9 @@ static void what_cannot_be_meant_is_refused(void **state)
     refused((struct avsp_choice){"", ",en", ""}, "\"\" is neither");
     refused((struct avsp_choice){"", "", "english"}, "subtitle_tracks: \"english\" is neither");
     refused((struct avsp_choice){"", "", "e n"}, "is neither");
+    refused((struct avsp_choice){"", "", "cc5"}, "nor captions like cc1");
+    refused((struct avsp_choice){"", "cc1", ""}, "audio_tracks: \"cc1\" is neither");
+    refused((struct avsp_choice){"cc1", "", ""}, "video_track: \"cc1\" is neither");
     refused((struct avsp_choice){"", "65536", ""}, "is neither");
     refused((struct avsp_choice){"", "99999999999999999999", ""}, "is neither");
 }
@@ -43,6 +47,24 @@ static void expect_means(const char *word, int64_t number, const char *language,
     struct avsp_choice_word w;
     assert_true(avsp_choice_next(&word, &w));
     assert_int_equal(avsp_choice_means(&w, number, language), means);
+}
+
+static void expect_caption(const char *word, int caption)
+{
+    struct avsp_choice_word w;
+    assert_true(avsp_choice_next(&word, &w));
+    assert_int_equal(avsp_choice_caption(&w), caption);
+}
+
+static void words_mean_captions(void **state)
+{
+    (void)state;
+    expect_caption("cc1", 0);
+    expect_caption("Cc4,en", 3);
+    expect_caption("cc0", -1);
+    expect_caption("cc12", -1);
+    expect_caption("cc", -1);
+    expect_caption("1", -1);
 }
 
 static void words_mean_tracks(void **state)
@@ -86,6 +108,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_cannot_be_meant_is_refused),
         cmocka_unit_test(words_mean_tracks),
+        cmocka_unit_test(words_mean_captions),
         cmocka_unit_test(a_record_keeps_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -494,20 +494,6 @@ def test_what_is_left_out_is_said(clips, tmp_path):
     assert "00:00:00.000 --> 00:00:00.977\nHello\n" in (tmp_path / "s0.vtt").read_text()
 
 
-def test_captions_in_the_picture_are_said_to_be_left_out(tmp_path):
-    """Captions as ATSC A/53 puts them into H.264: a message in front of each picture."""
-    plain, source = tmp_path / "plain.h264", tmp_path / "captions.mp4"
-    ffmpeg(*picture(25, 1), *x264("keyint=10", "bframes=0"), plain)
-    message = b"\xb5\x00\x31GA94\x03\xc1\xff\xfc\x94\x2c\xff"
-    sei = b"\0\0\0\1\x06\x04" + bytes([len(message)]) + message + b"\x80"
-    nals = re.split(b"\0\0\0?\1", plain.read_bytes())[1:]
-    with_captions = tmp_path / "captions.h264"
-    with_captions.write_bytes(b"".join((sei if nal[0] & 31 in (1, 5) else b"") + b"\0\0\0\1" + nal for nal in nals))
-    ffmpeg("-f", "h264", "-i", with_captions, "-c", "copy", source)
-    warnings = " ".join(w["text"] for w in child.run(source, tmp_path).of("warning"))
-    assert "captions within its pictures (CEA-608 or 708) are left out" in warnings, warnings
-
-
 def test_cut_off(clips, tmp_path):
     """Half a file: what is there is split, and a warning says what is not."""
     whole = tmp_path / "whole.mp4"
