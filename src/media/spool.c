@@ -29,6 +29,8 @@ void avsp_spool_init(struct avsp_spool *spool, uint64_t memory_max_bytes)
 void avsp_spool_deinit(struct avsp_spool *spool)
 {
     avsp_spool_drop_before(spool, spool->end);
+    if (spool->fd >= 0)
+        unlink(spool->name);
     avsp_fd_cleanup(&spool->fd);
     free(spool->ring);
     spool->ring = NULL;
@@ -71,13 +73,10 @@ static enum avsp_code open_file(struct avsp_spool *spool, struct avsp_err *err)
 {
     if (spool->fd >= 0)
         return AVSP_OK;
-    char name[] = "spool-XXXXXX";
-    spool->fd = mkostemp(name, O_CLOEXEC);
-    if (spool->fd < 0)
-        return avsp_err_set_errno(err, errno, "create a temporary file");
-    // Not everywhere is there O_TMPFILE; a crash in between leaves an empty file in a folder that the parent removes.
-    unlink(name);
-    return AVSP_OK;
+    // It keeps its name: the parent counts what the folder takes of the disk, and removes it whatever becomes of us.
+    memcpy(spool->name, AVSP_SPOOL_NAME, sizeof spool->name);
+    spool->fd = mkostemp(spool->name, O_CLOEXEC);
+    return spool->fd >= 0 ? AVSP_OK : avsp_err_set_errno(err, errno, "create a temporary file");
 }
 
 static enum avsp_code write_data(struct avsp_spool *spool, const AVPacket *packet,

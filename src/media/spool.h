@@ -1,7 +1,7 @@
 /// The last packets of the video, in decode order: those that the next piece may have to begin with.
 ///
 /// Packets are numbered from 0 as they come. Their data stay in memory up to a ceiling and go to a temporary file beyond
-/// it (unlinked, in the working folder), so that memory stays bounded however far apart keyframes are: AVSP_SPOOL_MEMORY_BYTES
+/// it (in the working folder), so that memory stays bounded however far apart keyframes are: AVSP_SPOOL_MEMORY_BYTES
 /// of data and 72 bytes a packet, at most AVSP_SPOOL_PACKETS_MAX. One thread at a time.
 #ifndef AVSP_MEDIA_SPOOL_H
 #define AVSP_MEDIA_SPOOL_H
@@ -15,6 +15,7 @@
 #define AVSP_SPOOL_PACKETS_MAX (4 << 20) ///< 19 hours at 60 a second without a keyframe
 
 #define AVSP_SPOOL_NONE UINT64_MAX
+#define AVSP_SPOOL_NAME "spool-XXXXXX"
 
 struct avsp_spool_entry {
     int64_t pts;  ///< in the stream's time base
@@ -41,7 +42,8 @@ struct avsp_spool {
     int64_t newest_pts;
     uint64_t last_key; ///< AVSP_SPOOL_NONE
     int fd;            ///< -1 until needed
-    int64_t file_end;  ///< where the next packet's data go
+    char name[sizeof AVSP_SPOOL_NAME];
+    int64_t file_end; ///< where the next packet's data go
     uint64_t n_in_file;
 };
 

@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define BLOCK_BYTES 512 ///< what st_blocks counts: inode(7)
+
 static struct avsp_location folder_at(const char *path)
 {
     return avsp_location_fs(path);
@@ -168,6 +170,26 @@ void avsp_attempt_close(const struct avsp_workdir *dir, struct avsp_attempt *att
         return;
     avsp_fd_cleanup(&attempt->step_fd);
     remove_tree(dir, attempt->path);
+}
+
+enum avsp_code avsp_attempt_used(int step_fd, uint64_t *ret_bytes, struct avsp_err *err)
+{
+    // A descriptor of its own, whose place in the folder nobody else has moved.
+    int fd = openat(step_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+    if (dir == NULL) {
+        avsp_err_set_errno(err, errno, "look into a step's working folder");
+        avsp_fd_cleanup(&fd);
+        return err->code;
+    }
+    *ret_bytes = 0;
+    for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
+        struct stat st;
+        if (fstatat(step_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+            *ret_bytes += (uint64_t)st.st_blocks * BLOCK_BYTES;
+    }
+    closedir(dir);
+    return AVSP_OK;
 }
 
 enum avsp_code avsp_attempt_check(const struct avsp_attempt *attempt, const char *name,

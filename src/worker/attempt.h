@@ -41,6 +41,10 @@ enum avsp_code avsp_attempt_open(const struct avsp_workdir *dir, struct avsp_att
 /// Removes them with all that is in them. Safe on one that is closed.
 void avsp_attempt_close(const struct avsp_workdir *dir, struct avsp_attempt *attempt);
 
+/// How much of the disk the files of a step's working folder take. @return OK; UNAVAILABLE and others: the folder cannot be read.
+enum avsp_code avsp_attempt_used(int step_fd, uint64_t *ret_bytes,
+                                 struct avsp_err *err) AVSP_CHECKED;
+
 /// Checks a file that the child says it made: a regular file of so many bytes.
 /// @param ret_path  where it is, PATH_MAX bytes
 /// @return OK; INTERNAL it is not.

@@ -5,6 +5,7 @@
 #include "util/fd.h"
 #include "util/spawn.h"
 #include "util/time.h"
+#include "worker/attempt.h"
 #include "worker/child_log.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct running {
     struct avsp_mono wall;   ///< deadline
     struct avsp_mono silent; ///< deadline, moved on by each report
     bool is_over;            ///< DONE or FAILED came
+    bool stands_still;       ///< until there is room
     struct avsp_err failed;
 };
 
@@ -83,6 +85,13 @@ static unsigned set_limits(const struct avsp_child *child, struct avsp_spawn_lim
             RLIMIT_DATA, child->limits.memory_bytes * DATA_FACTOR + DATA_MORE_BYTES};
     }
     return n;
+}
+
+/// Stops the child, or lets it go on. What it does not do meanwhile it is not blamed for.
+static void stand_still(const struct running *run, bool still)
+{
+    if (run->child->room != NULL)
+        kill(-run->pid, still ? SIGSTOP : SIGCONT);
 }
 
 /// Starts the child with its ends of the two channels, which are closed here afterwards.
@@ -151,7 +160,9 @@ static enum avsp_code take_report(struct running *run, const struct avsp_report 
         return AVSP_OK;
     }
     const struct avsp_mono began = avsp_mono_now();
+    stand_still(run, true);
     enum avsp_code rc = run->child->report(run->child->opaque, report, err);
+    stand_still(run, run->stands_still);
     // The time that we took ourselves is not the child's: a split may wait for its encoders for days.
     run->wall.us += avsp_mono_now().us - began.us;
     run->silent = avsp_mono_in_ms(run->child->limits.silence_ms);
@@ -270,6 +281,25 @@ static enum avsp_code check_limits(const struct running *run, struct avsp_err *e
     return AVSP_OK;
 }
 
+static enum avsp_code check_room(struct running *run, struct avsp_err *err)
+{
+    const struct avsp_child *child = run->child;
+    if (child->room == NULL)
+        return AVSP_OK;
+    uint64_t used_bytes = 0;
+    stand_still(run, true);
+    enum avsp_code rc = avsp_attempt_used(child->folder_fd, &used_bytes, err);
+    bool waited = run->stands_still;
+    if (rc == AVSP_OK)
+        rc = child->room(child->opaque, used_bytes, &run->stands_still, err);
+    if (waited) {
+        run->wall.us += (int64_t)TICK_MS * 1000;
+        run->silent = avsp_mono_in_ms(child->limits.silence_ms);
+    }
+    stand_still(run, run->stands_still);
+    return rc;
+}
+
 /// Has the child ended? It stays a zombie, so that its number is not another's.
 static bool has_ended(pid_t pid)
 {
@@ -297,6 +327,8 @@ static enum avsp_code converse(struct running *run, struct avsp_err *err)
             read_log(run);
         if (rc == AVSP_OK && avsp_mono_passed(next_check)) {
             rc = check_limits(run, err);
+            if (rc == AVSP_OK)
+                rc = check_room(run, err);
             next_check = avsp_mono_in_ms(TICK_MS);
         }
     }

@@ -1,6 +1,7 @@
 #include "worker/run.h"
 
 #include "util/fd.h"
+#include "worker/piece_batch.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +16,9 @@
 #define WRITE_BYTES_PER_MS 1000
 /// Without a limit on temporary storage: larger than any sane piece or segment.
 #define FILE_MAX_BYTES ((uint64_t)64 << 30)
+/// Of a limit on temporary storage, what a task has in hand. Steps are looked at five times a second.
+#define AHEAD_SHARE 16
+#define AHEAD_MAX_BYTES ((uint64_t)32 << 20)
 
 void avsp_run_log(const struct avsp_run *run, enum avsp_log_level level, const char *event,
                   const char *fmt, ...)
@@ -64,6 +68,56 @@ void avsp_run_nearly_done(struct avsp_run *run)
     run->is_loaded = false;
 }
 
+/// What a step may write before we look again, so that it is stopped below the limit. Nothing where there is none.
+static uint64_t ahead(uint64_t limit)
+{
+    return AVSP_MIN(limit / AHEAD_SHARE, AHEAD_MAX_BYTES);
+}
+
+/// Takes the temporary storage that a task is expected to need.
+static enum avsp_code reserve(struct avsp_run *run, uint64_t bytes, struct avsp_err *err)
+{
+    bytes += ahead(run->worker->config->work_bytes);
+    return avsp_slots_reserve(&run->worker->slots, bytes,
+                              (struct avsp_slots_waiter){avsp_run_should_stop, run},
+                              &run->reserved_bytes)
+               ? AVSP_OK
+               : avsp_run_stopped(run, err);
+}
+
+/// As struct avsp_child has it: a step that takes more than was expected gets more, or waits for it.
+static enum avsp_code take_room(void *opaque, uint64_t step_bytes, bool *ret_wait,
+                                struct avsp_err *err)
+{
+    struct avsp_run *run = opaque;
+    uint64_t limit = run->worker->config->work_bytes;
+    uint64_t wanted = run->copied_bytes + step_bytes + ahead(limit);
+    *ret_wait = false;
+    if (wanted <= run->reserved_bytes)
+        return AVSP_OK;
+    // What waits to be stored goes away first.
+    if (run->batch != NULL && run->batch->n > 0) {
+        *ret_wait = true;
+        return avsp_piece_batch_flush(run->batch, run, err);
+    }
+    if (wanted > limit)
+        return avsp_err_set(err, AVSP_LIMIT,
+                            "it needs more temporary storage than the %" PRIu64
+                            " MiB of --work-limit: give the worker more, or make segments shorter",
+                            limit >> 20);
+    switch (avsp_slots_grow(&run->worker->slots, run, wanted, &run->reserved_bytes)) {
+    case AVSP_GROWTH_DONE:
+        return AVSP_OK;
+    case AVSP_GROWTH_WAIT:
+        *ret_wait = true;
+        return AVSP_OK;
+    case AVSP_GROWTH_GIVE_WAY:
+        break;
+    }
+    run->is_handed_back = true;
+    return avsp_err_set(err, AVSP_CANCELED, "another task needs the temporary storage");
+}
+
 /// Copies the input to the attempt's folder.
 static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, struct avsp_err *err)
 {
@@ -85,7 +139,7 @@ static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, stru
     if (input->own_fd < 0)
         return avsp_err_set_errno(err, errno, "%s", path);
     input->fd = input->own_fd;
-    run->is_input_copied = true;
+    run->copied_bytes = input->bytes;
     return AVSP_OK;
 }
 
@@ -108,11 +162,8 @@ enum avsp_code avsp_input_fetch(struct avsp_run *run, struct avsp_input *input, 
 {
     input->fd = avsp_reader_fd(input->reader);
     uint64_t bytes = more_bytes + (input->fd < 0 ? input->bytes : 0);
-    if (!avsp_slots_reserve(&run->worker->slots, bytes,
-                            (struct avsp_slots_waiter){avsp_run_should_stop, run},
-                            &run->reserved_bytes))
-        return avsp_run_stopped(run, err);
-    return input->fd < 0 ? fetch(run, input, err) : AVSP_OK;
+    enum avsp_code rc = reserve(run, bytes, err);
+    return rc == AVSP_OK && input->fd < 0 ? fetch(run, input, err) : rc;
 }
 
 enum avsp_code avsp_input_stream(struct avsp_run *run, struct avsp_input *input,
@@ -123,11 +174,9 @@ enum avsp_code avsp_input_stream(struct avsp_run *run, struct avsp_input *input,
     if (avsp_reader_fd(input->reader) >= 0 || (input->bytes < STREAM_MIN_BYTES && has_room) ||
         (!avsp_reader_is_sure(input->reader) && has_room))
         return avsp_input_fetch(run, input, more_bytes, err);
-    if (!avsp_slots_reserve(&run->worker->slots, more_bytes,
-                            (struct avsp_slots_waiter){avsp_run_should_stop, run},
-                            &run->reserved_bytes))
-        return avsp_run_stopped(run, err);
-    enum avsp_code rc = avsp_serving_start(&input->serving, input->reader, err);
+    enum avsp_code rc = reserve(run, more_bytes, err);
+    if (rc == AVSP_OK)
+        rc = avsp_serving_start(&input->serving, input->reader, err);
     input->fd = input->serving.fd;
     return rc;
 }
@@ -158,6 +207,7 @@ enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step,
                    .file_bytes = config->work_bytes > 0 ? config->work_bytes : FILE_MAX_BYTES},
         .should_stop = avsp_run_should_stop,
         .report = report,
+        .room = config->work_bytes > 0 ? take_room : NULL,
         .opaque = run,
     };
     enum avsp_code rc = avsp_child_run(&child, run->log_tail, err);

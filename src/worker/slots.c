@@ -157,6 +157,17 @@ void avsp_slots_give(struct avsp_slots *slots)
     count_down(slots, &slots->n_steps);
 }
 
+/// What a task that asks for so much gets. What waiting tasks keep is not there for as long as it waits for it.
+static uint64_t share(const struct avsp_slots *slots, uint64_t bytes)
+{
+    return AVSP_MIN(bytes, slots->limit_bytes - slots->kept_bytes);
+}
+
+static bool has_room(const struct avsp_slots *slots, uint64_t bytes)
+{
+    return bytes <= slots->limit_bytes - slots->used_bytes;
+}
+
 bool avsp_slots_reserve(struct avsp_slots *slots, uint64_t bytes, struct avsp_slots_waiter waiter,
                         uint64_t *ret_bytes)
 {
@@ -164,24 +175,71 @@ bool avsp_slots_reserve(struct avsp_slots *slots, uint64_t bytes, struct avsp_sl
         *ret_bytes = 0;
         return true;
     }
-    bytes = AVSP_MIN(bytes, slots->limit_bytes);
     pthread_mutex_lock(&slots->lock);
     bool wanted = true;
-    while (wanted && bytes > slots->limit_bytes - slots->used_bytes)
+    while (wanted && (slots->grower != NULL || !has_room(slots, share(slots, bytes))))
         wanted = wait_tick(slots, waiter);
     if (wanted) {
-        slots->used_bytes += bytes;
-        *ret_bytes = bytes;
+        *ret_bytes = share(slots, bytes);
+        slots->used_bytes += *ret_bytes;
     }
     pthread_mutex_unlock(&slots->lock);
     return wanted;
 }
 
-void avsp_slots_unreserve(struct avsp_slots *slots, uint64_t bytes)
+enum avsp_growth avsp_slots_grow(struct avsp_slots *slots, const void *who, uint64_t wanted_bytes,
+                                 uint64_t *bytes)
+{
+    AVSP_ASSERT(wanted_bytes >= *bytes && wanted_bytes <= slots->limit_bytes);
+    enum avsp_growth growth = AVSP_GROWTH_GIVE_WAY;
+    pthread_mutex_lock(&slots->lock);
+    if (has_room(slots, wanted_bytes - *bytes)) {
+        slots->used_bytes += wanted_bytes - *bytes;
+        *bytes = wanted_bytes;
+        slots->grower = slots->grower == who ? NULL : slots->grower;
+        pthread_cond_broadcast(&slots->changed);
+        growth = AVSP_GROWTH_DONE;
+    } else if (slots->grower == NULL || slots->grower == who) {
+        slots->grower = who;
+        growth = AVSP_GROWTH_WAIT;
+    }
+    pthread_mutex_unlock(&slots->lock);
+    return growth;
+}
+
+bool avsp_slots_is_crowded(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    bool is_crowded = slots->grower != NULL;
+    pthread_mutex_unlock(&slots->lock);
+    return is_crowded;
+}
+
+void avsp_slots_keep(struct avsp_slots *slots, uint64_t used_bytes, uint64_t *bytes)
+{
+    pthread_mutex_lock(&slots->lock);
+    uint64_t kept = AVSP_MIN(used_bytes, *bytes);
+    slots->used_bytes -= *bytes - kept;
+    slots->kept_bytes += kept;
+    *bytes = kept;
+    pthread_cond_broadcast(&slots->changed);
+    pthread_mutex_unlock(&slots->lock);
+}
+
+void avsp_slots_go_on(struct avsp_slots *slots, uint64_t bytes)
+{
+    pthread_mutex_lock(&slots->lock);
+    AVSP_ASSERT(bytes <= slots->kept_bytes);
+    slots->kept_bytes -= bytes;
+    pthread_mutex_unlock(&slots->lock);
+}
+
+void avsp_slots_release(struct avsp_slots *slots, const void *who, uint64_t bytes)
 {
     pthread_mutex_lock(&slots->lock);
     AVSP_ASSERT(bytes <= slots->used_bytes);
     slots->used_bytes -= bytes;
+    slots->grower = slots->grower == who ? NULL : slots->grower;
     pthread_cond_broadcast(&slots->changed);
     pthread_mutex_unlock(&slots->lock);
 }

@@ -29,6 +29,9 @@ struct avsp_slots {
     struct avsp_mono idle_since;
     uint64_t limit_bytes; ///< 0 = none
     uint64_t used_bytes;
+    uint64_t kept_bytes; ///< of these: by tasks that wait for others to get on
+    const void
+        *grower; ///< the task that needs more than it has taken, and waits for it; NULL = none
 };
 
 /// Is the task that waits wanted still? Asked without a lock held.
@@ -68,10 +71,36 @@ int64_t avsp_slots_idle_ms(struct avsp_slots *slots);
 bool avsp_slots_take(struct avsp_slots *slots, struct avsp_slots_waiter waiter) AVSP_CHECKED;
 void avsp_slots_give(struct avsp_slots *slots);
 
-/// Waits until @p bytes more of temporary storage may be used. More than the limit is taken as the limit: then the task
-/// has it all to itself. @param ret_bytes what was taken, to be given back. @return false: stopped.
+/// Temporary storage. A task takes what it expects to need before it begins, and while it has nothing, so that no two tasks wait for
+/// each other. Who finds that it needs more grows; where that has to wait, nobody else takes any meanwhile, and a second one that
+/// would have to wait gives way, as do those that wait for others: it is handed back, with all that it has taken.
+
+/// Waits until @p bytes may be used. More than there can ever be is taken as all of it: then the task has it to itself.
+/// @param ret_bytes what was taken, to be given back. @return false: stopped.
 bool avsp_slots_reserve(struct avsp_slots *slots, uint64_t bytes, struct avsp_slots_waiter waiter,
                         uint64_t *ret_bytes) AVSP_CHECKED;
-void avsp_slots_unreserve(struct avsp_slots *slots, uint64_t bytes);
+
+enum avsp_growth {
+    AVSP_GROWTH_DONE,
+    AVSP_GROWTH_WAIT,     ///< ask again
+    AVSP_GROWTH_GIVE_WAY, ///< another waits already
+};
+
+/// Takes more, up to @p wanted_bytes in all; does not wait itself.
+/// @param who    the task, until avsp_slots_release
+/// @param bytes  what it has taken so far; changed with DONE
+enum avsp_growth avsp_slots_grow(struct avsp_slots *slots, const void *who, uint64_t wanted_bytes,
+                                 uint64_t *bytes) AVSP_CHECKED;
+
+/// Is there a task that needs more than there is? Whoever waits for others then gives way.
+bool avsp_slots_is_crowded(struct avsp_slots *slots);
+
+/// A task that waits for others keeps only what its files take: @p bytes becomes that, or stays as it is where that is more.
+/// With `go_on` it counts among those again who get on.
+void avsp_slots_keep(struct avsp_slots *slots, uint64_t used_bytes, uint64_t *bytes);
+void avsp_slots_go_on(struct avsp_slots *slots, uint64_t bytes);
+
+/// The task is over: gives @p bytes back.
+void avsp_slots_release(struct avsp_slots *slots, const void *who, uint64_t bytes);
 
 #endif

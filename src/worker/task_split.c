@@ -57,33 +57,47 @@ static enum avsp_code check_texts(const struct avsp_run *run, struct avsp_err *e
 /// How often a split that waits looks whether it may go on.
 #define HOLD_TICK_MS 50
 
-/// Would waiting be in vain? A worker that ends, or does this single task, keeps those away who do the encodes.
+/// Would waiting be in vain? A worker that ends, or does this single task, keeps those away who do the encodes; and an encode
+/// may need the temporary storage that this one's files take.
 static bool is_to_be_handed_back(struct avsp_run *run)
 {
+    struct avsp_slots *slots = &run->worker->slots;
     return atomic_load(&run->beat.hand_back) || run->worker->config->once ||
-           avsp_slots_phase(&run->worker->slots) != AVSP_PHASE_RUN;
+           avsp_slots_phase(slots) != AVSP_PHASE_RUN || avsp_slots_is_crowded(slots);
+}
+
+/// Gives the temporary storage back that is not used yet. Where it is limited, the child stands still meanwhile.
+static enum avsp_code keep_used(struct avsp_run *run, struct avsp_err *err)
+{
+    uint64_t bytes = 0;
+    if (run->worker->config->work_bytes == 0)
+        return AVSP_OK;
+    enum avsp_code rc = avsp_attempt_used(run->attempt.step_fd, &bytes, err);
+    if (rc == AVSP_OK)
+        avsp_slots_keep(&run->worker->slots, bytes, &run->reserved_bytes);
+    return rc;
 }
 
 /// Waits while enough pieces wait for encoders. The child waits for our answer meanwhile, the heartbeats go on, others may use
-/// this one's turn, and the temporary storage that it had taken: an encode may be in need of it. A copy of the source stays
+/// this one's turn, and the temporary storage that it does not use yet: an encode may be in need of it. A copy of the source stays
 /// there, so where storage is limited such a split goes on instead.
 static enum avsp_code await_encoders(struct avsp_run *run, struct avsp_err *err)
 {
     struct avsp_slots *slots = &run->worker->slots;
-    const uint64_t reserved = run->reserved_bytes;
     const bool once = run->worker->config->once; // a single runner, which takes no turns
     if (!atomic_load(&run->beat.hold) ||
-        (run->is_input_copied && run->worker->config->work_bytes > 0))
+        (run->copied_bytes > 0 && run->worker->config->work_bytes > 0))
         return AVSP_OK;
     // What is not stored yet, nobody can encode.
     run->batch->is_single = true;
     enum avsp_code rc = avsp_piece_batch_flush(run->batch, run, err);
     if (rc != AVSP_OK || !atomic_load(&run->beat.hold))
         return rc;
+    rc = keep_used(run, err);
+    if (rc != AVSP_OK)
+        return rc;
     avsp_run_log(run, AVSP_LOG_DEBUG, "task.held", "%s", "");
     avsp_beat_soon(&run->worker->beats, &run->beat);
-    avsp_slots_unreserve(slots, reserved);
-    run->reserved_bytes = 0;
     if (!once)
         avsp_slots_light_give(slots);
     while (rc == AVSP_OK && atomic_load(&run->beat.hold)) {
@@ -95,10 +109,7 @@ static enum avsp_code await_encoders(struct avsp_run *run, struct avsp_err *err)
     }
     if (!once)
         avsp_slots_light_again(slots);
-    if (rc == AVSP_OK &&
-        !avsp_slots_reserve(slots, reserved, (struct avsp_slots_waiter){avsp_run_should_stop, run},
-                            &run->reserved_bytes))
-        rc = avsp_run_stopped(run, err);
+    avsp_slots_go_on(slots, run->reserved_bytes);
     return rc;
 }
 

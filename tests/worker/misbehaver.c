@@ -91,6 +91,19 @@ static void encode(uint32_t idx)
     say_kind(AVSP_REPORT_DONE);
 }
 
+/// 6 MiB in two seconds, before a good encode.
+static void grow(void)
+{
+    static const char block[64 << 10] = {1};
+    int fd = open("grown", O_WRONLY | O_CREAT | O_EXCL, 0600);
+    for (unsigned i = 0; fd >= 0 && i < 96; i++) {
+        if (write(fd, block, sizeof block) != (ssize_t)sizeof block)
+            _exit(4);
+        usleep(20000);
+    }
+    close(fd);
+}
+
 /// Is the world as it was promised: an empty environment, four descriptors, an empty working folder of our own?
 static void look_around(void)
 {
@@ -212,6 +225,9 @@ static int elaborate(const char *what)
 {
     if (strncmp(what, "encode", 6) == 0) {
         encode((uint32_t)strtoul(what + 6, NULL, 10));
+    } else if (strncmp(what, "grow", 4) == 0) {
+        grow();
+        encode((uint32_t)strtoul(what + 4, NULL, 10));
     } else if (strcmp(what, "wrong-size") == 0) {
         make_file("init.mp4", "init");
         make_file("seg.m4s", "short");

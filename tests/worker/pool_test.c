@@ -28,7 +28,7 @@ struct coordinator {
     pthread_mutex_t lock;
     struct avsp_server *server;
     char root[64];
-    const char *what; ///< input of every task; "encode" gets the task's number behind it
+    const char *what; ///< input of every task; "encode" and "grow" get the task's number behind it
     unsigned n_tasks;
     unsigned n_claimed;
     unsigned n_finished;
@@ -105,8 +105,8 @@ static void make_task(struct avsp_arena *arena, unsigned i, struct avsp_task *re
     const char *id = avsp_arena_printf(arena, "task-%u", i);
     struct avsp_location input = fs(arena, id, ".piece");
     FILE *f = fopen(input.path, "we");
-    if (strcmp(co.what, "encode") == 0)
-        fprintf(f, "encode%u", i);
+    if (strcmp(co.what, "encode") == 0 || strcmp(co.what, "grow") == 0)
+        fprintf(f, "%s%u", co.what, i);
     else
         fputs(co.what, f);
     fclose(f);
@@ -407,6 +407,27 @@ static void little_temporary_storage_is_waited_for(void **state)
     assert_int_equal(co.n_succeeded, 8);
 }
 
+/// Both begin, for 4 MiB are expected; then there is room for one, and the other is handed back.
+static void of_two_that_take_more_than_expected_one_goes_on(void **state)
+{
+    (void)state;
+    co.what = "grow";
+    co.n_tasks = 2;
+    co.done_after = 2;
+    work(5000, 10 << 20, 2);
+    assert_int_equal(co.n_released, 1);
+    assert_int_equal(co.n_succeeded, 1);
+}
+
+static void what_needs_more_than_there_can_be_fails(void **state)
+{
+    (void)state;
+    co.what = "grow";
+    work(5000, 5 << 20, 1);
+    assert_int_equal(co.failure, AVSP_LIMIT);
+    assert_non_null(strstr(co.message, "5 MiB of --work-limit"));
+}
+
 static void an_unanswered_claim_is_the_same_claim_again(void **state)
 {
     (void)state;
@@ -656,6 +677,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_segment_is_published_and_its_piece_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(hundreds_of_tasks_take_no_more_than_a_few, setup, teardown),
         cmocka_unit_test_setup_teardown(little_temporary_storage_is_waited_for, setup, teardown),
+        cmocka_unit_test_setup_teardown(of_two_that_take_more_than_expected_one_goes_on, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(what_needs_more_than_there_can_be_fails, setup, teardown),
         cmocka_unit_test_setup_teardown(an_unanswered_claim_is_the_same_claim_again, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(a_result_waits_for_the_coordinator, setup, teardown),
