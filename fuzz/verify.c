@@ -1,9 +1,10 @@
-/// A whole presentation (core/verify.h) of four files in memory. Input: the lengths of the first three as two bytes each, then the
-/// files: manifest.m3u8, v0/p.m3u8, v0/init.mp4, v0/s.m4s.
+/// A whole presentation (core/verify.h) of five files in memory. Input: the lengths of the first four as two bytes each, then the
+/// files: manifest.m3u8, v0/p.m3u8, v0/init.mp4, manifest.mpd (none where it is empty), v0/s.m4s.
 #include "core/verify.h"
 #include "fuzz.h"
 
-static const char *const names[] = {"manifest.m3u8", "v0/p.m3u8", "v0/init.mp4", "v0/s.m4s"};
+static const char *const names[] = {"manifest.m3u8", "v0/p.m3u8", "v0/init.mp4", "manifest.mpd",
+                                    "v0/s.m4s"};
 #define N_FILES AVSP_ARRAY_LEN(names)
 
 struct files {
@@ -16,7 +17,7 @@ static enum avsp_code read_file(void *opaque, const char *path, uint64_t offset,
 {
     struct files *files = opaque;
     for (size_t i = 0; i < N_FILES; i++) {
-        if (strcmp(path, names[i]) != 0)
+        if (strcmp(path, names[i]) != 0 || (i == 3 && files->all[i].len == 0))
             continue;
         struct avsp_bytes left =
             avsp_bytes_from(files->all[i], (size_t)AVSP_MIN(offset, (uint64_t)SIZE_MAX));

@@ -143,7 +143,13 @@ struct obu {
     size_t len;   ///< of its payload, as far as there are bytes
 };
 
-enum { OBU_SEQUENCE_HEADER = 1, OBU_FRAME_HEADER = 3, OBU_FRAME = 6, OBU_LOOKED_AT_MAX = 64 };
+enum {
+    OBU_SEQUENCE_HEADER = 1,
+    OBU_FRAME_HEADER = 3,
+    OBU_METADATA = 5,
+    OBU_FRAME = 6,
+    OBU_LOOKED_AT_MAX = 64
+};
 
 /// leb128(). AV1 specification 4.10.5.
 static uint64_t take_leb128(struct bits *b)
@@ -227,6 +233,30 @@ static bool is_shown_key(const uint8_t *payload, size_t len, const struct avsp_a
     return !show_existing && type == 0 && show && !b.overrun;
 }
 
+/// metadata_hdr_cll() and metadata_hdr_mdcv(); AV1 specification 5.8.3 and 5.8.4. What is cut off or something else is passed over.
+static void take_metadata(const uint8_t *payload, size_t len, struct avsp_av1_hdr *hdr)
+{
+    enum { HDR_CLL = 1, HDR_MDCV = 2 };
+    struct bits b = {.data = payload, .len = len};
+    uint64_t type = take_leb128(&b);
+    struct avsp_av1_hdr got = *hdr;
+    if (type == HDR_CLL) {
+        got.has_light = true;
+        got.max_cll = take(&b, 16);
+        got.max_fall = take(&b, 16);
+    } else if (type == HDR_MDCV) {
+        got.has_mastering = true;
+        for (size_t i = 0; i < AVSP_ARRAY_LEN(got.colors); i++)
+            got.colors[i] = (uint32_t)(((uint64_t)take(&b, 16) * 50000 + 32768) >> 16); // 0.16
+        uint64_t most = (uint64_t)take(&b, 32) * 10000 >> 8;                            // 24.8
+        uint64_t least = (uint64_t)take(&b, 32) * 10000 >> 14;                          // 18.14
+        got.most = (uint32_t)AVSP_MIN(most, (uint64_t)UINT32_MAX);
+        got.least = (uint32_t)AVSP_MIN(least, (uint64_t)UINT32_MAX);
+    }
+    if (!b.overrun)
+        *hdr = got;
+}
+
 enum avsp_code avsp_av1_look(const uint8_t *sample, size_t len,
                              const struct avsp_av1_sequence *sequence,
                              struct avsp_av1_unit *ret_unit, struct avsp_err *err)
@@ -243,6 +273,8 @@ enum avsp_code avsp_av1_look(const uint8_t *sample, size_t len,
                 return avsp_err_set(err, AVSP_CORRUPT, "its sequence header cannot be read");
             ret_unit->sequence = s;
             ret_unit->has_sequence = true;
+        } else if (obu.type == OBU_METADATA) {
+            take_metadata(payload, obu.len, &ret_unit->hdr);
         } else if (obu.type == OBU_FRAME || obu.type == OBU_FRAME_HEADER) {
             ret_unit->has_frame = true;
             ret_unit->is_key = is_shown_key(payload, obu.len, &ret_unit->sequence);

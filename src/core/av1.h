@@ -1,7 +1,7 @@
 /// What an AV1 stream says of itself: its codec string, its size, and whether a sample begins with a keyframe.
 ///
 /// Source: AV1 Codec ISO Media File Format Binding 2.3 (av1C) and 5 (codecs parameter); AV1 specification 5.3 (OBU header),
-/// 5.5 (sequence header) and 5.9.2 (frame header). Any input is safe. Any thread.
+/// 5.5 (sequence header), 5.8 (metadata) and 5.9.2 (frame header). Any input is safe. Any thread.
 #ifndef AVSP_CORE_AV1_H
 #define AVSP_CORE_AV1_H
 
@@ -32,10 +32,20 @@ enum avsp_code avsp_av1_config(const uint8_t *av1c, size_t len,
                                struct avsp_av1_sequence *ret_sequence,
                                struct avsp_err *err) AVSP_CHECKED;
 
+/// Static HDR metadata, whoever wrote it: OBUs of a bitstream, or boxes of a file.
+struct avsp_av1_hdr {
+    bool has_mastering;
+    uint32_t colors[8];   ///< x and y of red, green, blue and white, in 1/50000
+    uint32_t most, least; ///< luminance in 1/10000 cd/m²
+    bool has_light;
+    uint32_t max_cll, max_fall; ///< cd/m²
+};
+
 /// What the beginning of a sample shows.
 struct avsp_av1_unit {
     bool has_sequence;
     struct avsp_av1_sequence sequence;
+    struct avsp_av1_hdr hdr; ///< of the metadata in front of the first frame
     bool has_frame;
     bool is_key; ///< the first frame is a keyframe that is shown
 };

@@ -14,6 +14,7 @@
 #define BIS(section) "draft-pantos-hls-rfc8216bis " section
 #define APPLE(rule) "Apple HLS authoring specification " rule
 #define BMFF(section) "ISO/IEC 14496-12 " section
+#define MPD(section) "ISO/IEC 23009-1 " section
 #define CMAF(section) "ISO/IEC 23000-19 " section
 #define AV1_ISOBMFF(section) "AV1 in ISOBMFF " section
 
@@ -130,6 +131,19 @@ static const struct avsp_rule_info rules[AVSP_N_RULES] = {
     [AVSP_RULE_AUTOSELECT] = {"hls.autoselect", AVSP_WARNING, RFC("4.3.4.1.1"),
                               "Of renditions that a player cannot tell apart only one has "
                               "AUTOSELECT=YES."},
+    [AVSP_RULE_FRAME_RATE_MISSING] = {"hls.frame-rate-missing", AVSP_WARNING, APPLE("9.15"),
+                                      "Give each variant that has a picture a FRAME-RATE."},
+    [AVSP_RULE_RESOLUTION_MISSING] = {"hls.resolution-missing", AVSP_WARNING, RFC("4.3.4.2"),
+                                      "Give each variant that has a picture a RESOLUTION."},
+    [AVSP_RULE_CHANNELS_MISSING] = {"hls.channels-missing", AVSP_WARNING, RFC("4.3.4.1"),
+                                    "Give each rendition of sound its CHANNELS."},
+    [AVSP_RULE_IFRAME_MISSING] = {"hls.iframe-missing", AVSP_WARNING, APPLE("6.1"),
+                                  "Add an EXT-X-I-FRAME-STREAM-INF: players show its pictures "
+                                  "while people search."},
+    [AVSP_RULE_CLOSED_CAPTIONS] = {"hls.closed-captions", AVSP_ERROR, RFC("4.3.4.2"),
+                                   "Where one variant says CLOSED-CAPTIONS=NONE, all have to."},
+    [AVSP_RULE_AAC_MISSING] = {"hls.aac-missing", AVSP_WARNING, APPLE("2.3"),
+                               "Add a group of the same sound as AAC, which all players take."},
     [AVSP_RULE_CUE] = {"text.cue", AVSP_ERROR, "WebVTT 4.1",
                        "Write each cue's times as WebVTT has them, in the order of their begin."},
     [AVSP_RULE_CUE_TIME] = {"text.cue-time", AVSP_ERROR, RFC("3.5"),
@@ -150,6 +164,9 @@ static const struct avsp_rule_info rules[AVSP_N_RULES] = {
                                 "An init segment describes tracks and holds no samples."},
     [AVSP_RULE_TRACK] = {"cmaf.track", AVSP_ERROR, RFC("3.3"),
                          "Name the init segment that belongs to these segments in EXT-X-MAP."},
+    [AVSP_RULE_INIT_CHANGES] = {"cmaf.init-changes", AVSP_WARNING, CMAF("7.3.1"),
+                                "One init segment for all segments; put EXT-X-DISCONTINUITY where "
+                                "another begins."},
     [AVSP_RULE_SAMPLE_DATA] = {"mp4.sample-data", AVSP_ERROR, BMFF("8.8.8"),
                                "The samples do not lie in the segment's mdat: make it again."},
     [AVSP_RULE_TFDT_MISSING] = {"cmaf.tfdt-missing", AVSP_ERROR, RFC("3.3"),
@@ -162,6 +179,10 @@ static const struct avsp_rule_info rules[AVSP_N_RULES] = {
                                 "EXT-X-DISCONTINUITY where the timeline breaks."},
     [AVSP_RULE_SEGMENT_ORDER] = {"hls.segment-order", AVSP_ERROR, RFC("3"),
                                  "List segments in the order of their times."},
+    [AVSP_RULE_SEGMENT_ALIGNMENT] = {"cmaf.segment-alignment", AVSP_ERROR, CMAF("7.3.4"),
+                                     "Cut all renditions of the picture at the same frames."},
+    [AVSP_RULE_FRAGMENT_ALIGNMENT] = {"cmaf.fragment-alignment", AVSP_ERROR, CMAF("7.3.4"),
+                                      "Cut all renditions of the picture into the same fragments."},
     [AVSP_RULE_CODEC_CONFIG] = {"mp4.codec-config", AVSP_ERROR, BMFF("8.5.2"),
                                 "The init segment's codec configuration is damaged: make it "
                                 "again."},
@@ -172,6 +193,44 @@ static const struct avsp_rule_info rules[AVSP_N_RULES] = {
                             "The sample entry has the sequence header's size."},
     [AVSP_RULE_AV1_DATA] = {"av1.data", AVSP_ERROR, AV1_ISOBMFF("2.4"),
                             "The pictures are damaged: make the segment again."},
+    [AVSP_RULE_COLOR] = {"mp4.color", AVSP_ERROR, BMFF("12.1.5"),
+                         "Write colr from the bitstream's sequence header: players trust either."},
+    [AVSP_RULE_HDR_LOST] = {"hdr.lost", AVSP_ERROR, FOLDER,
+                            "HDR metadata stands in the init segment and in front of the first "
+                            "frame of each segment: make it again."},
+    [AVSP_RULE_HDR_DIFFERS] = {"hdr.differs", AVSP_ERROR, FOLDER,
+                               "HDR metadata is one for the whole source: make it again."},
+    [AVSP_RULE_DASH_XML] = {"dash.xml", AVSP_ERROR, "XML 1.0",
+                            "Make the MPD again: it is damaged."},
+    [AVSP_RULE_DASH_FORM] = {"dash.form", AVSP_WARNING, MPD("5.3.9"),
+                             "Nothing need be changed, but this part is not checked."},
+    [AVSP_RULE_DASH_RENDITIONS] = {"dash.renditions", AVSP_ERROR, MPD("5.3.5"),
+                                   "Let playlists and MPD name the same renditions."},
+    [AVSP_RULE_DASH_FILES] = {"dash.files", AVSP_ERROR, MPD("5.3.9.3"),
+                              "Let playlists and MPD name the same files in the same order."},
+    [AVSP_RULE_DASH_TIMES] = {"dash.times", AVSP_ERROR, MPD("5.3.9.6"),
+                              "Give the SegmentTimeline the times that the playlist has."},
+    [AVSP_RULE_DASH_DURATION] =
+        {"dash.duration", AVSP_ERROR, MPD("5.3.1"),
+         "Set mediaPresentationDuration to the length of the longest rendition."},
+    [AVSP_RULE_DASH_BANDWIDTH] = {"dash.bandwidth", AVSP_ERROR, MPD("5.3.5.4"),
+                                  "Set bandwidth to the peak bit rate of the rendition alone."},
+    [AVSP_RULE_DASH_CODECS] = {"dash.codecs", AVSP_ERROR, MPD("5.3.7"),
+                               "Write codecs from the init segment."},
+    [AVSP_RULE_DASH_SIZE] = {"dash.size", AVSP_ERROR, MPD("5.3.7"),
+                             "Set width and height to the size of the pictures."},
+    [AVSP_RULE_DASH_FRAME_RATE] = {"dash.frame-rate", AVSP_ERROR, MPD("5.3.7"),
+                                   "Set frameRate to the FRAME-RATE of the variant."},
+    [AVSP_RULE_DASH_TRANSFER] =
+        {"dash.transfer", AVSP_ERROR, MPD("5.8.5"),
+         "Set TransferCharacteristics to those of the pictures: 16 for PQ, 18 for HLG."},
+    [AVSP_RULE_DASH_CHANNELS] = {"dash.channels", AVSP_ERROR, MPD("5.8.5.4"),
+                                 "Set AudioChannelConfiguration to the channels of the sound."},
+    [AVSP_RULE_DASH_LANGUAGE] = {"dash.language", AVSP_ERROR, MPD("5.3.3"),
+                                 "Set lang to the LANGUAGE of the rendition."},
+    [AVSP_RULE_DASH_ROLE] =
+        {"dash.role", AVSP_ERROR, MPD("5.8.5.5"),
+         "Set Role and Accessibility to what DEFAULT, FORCED and CHARACTERISTICS say."},
     [AVSP_RULE_DECODE_FAILED] = {"decode.failed", AVSP_ERROR, FOLDER,
                                  "The segment cannot be decoded: make it again."},
     [AVSP_RULE_DECODE_DAMAGED] = {"decode.damaged", AVSP_ERROR, FOLDER,

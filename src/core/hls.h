@@ -72,6 +72,7 @@ struct avsp_hls_variant {
     const char *video;
     const char *subtitles;
     const char *closed_captions; ///< group; "" also for NONE
+    bool no_captions;            ///< CLOSED-CAPTIONS=NONE
     bool iframes_only;
     uint32_t line;
 };

@@ -128,6 +128,7 @@ static bool take_stream_inf(struct avsp_hls_reader *r, const char *value, bool i
         .video = TEXT_OR_EMPTY(&attrs, "VIDEO"),
         .subtitles = TEXT_OR_EMPTY(&attrs, "SUBTITLES"),
         .closed_captions = strcmp(captions, "NONE") == 0 ? "" : captions,
+        .no_captions = strcmp(captions, "NONE") == 0,
         .iframes_only = iframes_only,
         .line = r->line,
     };

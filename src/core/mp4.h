@@ -62,6 +62,9 @@ struct avsp_mp4_track {
     uint32_t shown_height_px;
     uint32_t channels; ///< 0 = not known
     uint32_t transfer; ///< ISO/IEC 23091-2; 2 = not known
+    bool has_color;    ///< there is a colr box with the following; all of ISO/IEC 23091-2
+    uint32_t color_primaries, color_transfer, color_matrix, color_full_range;
+    struct avsp_av1_hdr hdr; ///< mdcv and clli
     bool has_av1;
     struct avsp_av1_sequence av1;
     uint32_t default_duration, default_size, default_flags; ///< trex
@@ -93,6 +96,8 @@ struct avsp_mp4_run {
     uint64_t first_offset; ///< where the first sample lies, in the segment
     uint32_t first_bytes;
     int64_t inner_gap_ticks; ///< between two fragments; 0 = none, negative = they overlap
+    uint32_t n_fragments;
+    int64_t fragment_ticks; ///< where the last of them begins, behind start_ticks
 };
 
 struct avsp_mp4_segment {

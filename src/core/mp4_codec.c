@@ -125,9 +125,36 @@ static enum avsp_code read_esds(struct avsp_bytes box, struct avsp_mp4_track *tr
 static void read_colr(struct avsp_bytes boxes, struct avsp_mp4_track *track)
 {
     struct avsp_bytes colr;
-    if (avsp_box_find(boxes, "colr", &colr) && colr.len >= 10 &&
-        (memcmp(colr.data, "nclx", 4) == 0 || memcmp(colr.data, "nclc", 4) == 0))
-        track->transfer = (uint32_t)avsp_bytes_be(colr, 6, 2);
+    if (!avsp_box_find(boxes, "colr", &colr) || colr.len < 10 ||
+        (memcmp(colr.data, "nclx", 4) != 0 && memcmp(colr.data, "nclc", 4) != 0))
+        return;
+    track->transfer = (uint32_t)avsp_bytes_be(colr, 6, 2);
+    track->has_color = memcmp(colr.data, "nclx", 4) == 0 && colr.len >= 11;
+    if (!track->has_color)
+        return;
+    track->color_primaries = (uint32_t)avsp_bytes_be(colr, 4, 2);
+    track->color_transfer = track->transfer;
+    track->color_matrix = (uint32_t)avsp_bytes_be(colr, 8, 2);
+    track->color_full_range = colr.data[10] >> 7;
+}
+
+/// mdcv and clli; ISO/IEC 14496-12 12.1.6 and 12.1.7. The order there is green, blue, red, white.
+static void read_hdr(struct avsp_bytes boxes, struct avsp_av1_hdr *hdr)
+{
+    static const size_t order[] = {2, 3, 4, 5, 0, 1, 6, 7};
+    struct avsp_bytes mdcv, clli;
+    hdr->has_mastering = avsp_box_find(boxes, "mdcv", &mdcv) && mdcv.len >= 24;
+    for (size_t i = 0; hdr->has_mastering && i < AVSP_ARRAY_LEN(order); i++)
+        hdr->colors[order[i]] = (uint32_t)avsp_bytes_be(mdcv, 2 * i, 2);
+    if (hdr->has_mastering) {
+        hdr->most = (uint32_t)avsp_bytes_be(mdcv, 16, 4);
+        hdr->least = (uint32_t)avsp_bytes_be(mdcv, 20, 4);
+    }
+    hdr->has_light = avsp_box_find(boxes, "clli", &clli) && clli.len >= 4;
+    if (hdr->has_light) {
+        hdr->max_cll = (uint32_t)avsp_bytes_be(clli, 0, 2);
+        hdr->max_fall = (uint32_t)avsp_bytes_be(clli, 2, 2);
+    }
 }
 
 static const struct {
@@ -143,8 +170,10 @@ static const struct {
 enum avsp_code avsp_mp4_codec(struct avsp_bytes boxes, struct avsp_mp4_track *track,
                               struct avsp_err *err)
 {
-    if (track->kind == AVSP_MEDIA_VIDEO)
+    if (track->kind == AVSP_MEDIA_VIDEO) {
         read_colr(boxes, track);
+        read_hdr(boxes, &track->hdr);
+    }
     for (size_t i = 0; i < AVSP_ARRAY_LEN(codecs); i++) {
         struct avsp_bytes config;
         if (strcmp(track->entry, codecs[i].entry) != 0)

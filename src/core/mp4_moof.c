@@ -88,6 +88,8 @@ static enum avsp_code read_tfdt(struct avsp_bytes tfdt, struct fragment *f, stru
         run->start_ticks = run->first_pts = f->ticks;
     else if (run->inner_gap_ticks == 0)
         run->inner_gap_ticks = f->ticks - (run->start_ticks + run->duration_ticks);
+    run->n_fragments++;
+    run->fragment_ticks = f->ticks - run->start_ticks;
     return AVSP_OK;
 }
 

@@ -154,14 +154,18 @@ static enum avsp_code check_multivariant(struct avsp_verify *v, const char *path
                 of_media[i]->is_subtitles = strcmp(p->media[i].type, "SUBTITLES") == 0;
         }
     enum avsp_code rc = err->code;
+    if (rc == AVSP_OK)
+        rc = avsp_verify_dash_read(v, path, err);
     expect_kinds(p, of_variants, of_media);
     for (size_t i = 0; i < v->n_renditions; i++)
         v->renditions[i].independent = p->independent;
     for (size_t i = 0; rc == AVSP_OK && i < v->n_renditions; i++)
         rc = avsp_verify_rendition_run(v, &v->renditions[i], err);
-    if (rc == AVSP_OK)
-        avsp_verify_variants(v, path, p, of_variants, of_media);
-    return rc;
+    if (rc != AVSP_OK)
+        return rc;
+    avsp_verify_variants(v, path, p, of_variants, of_media);
+    avsp_verify_dash(v, p, of_variants, of_media);
+    return AVSP_OK;
 }
 
 enum avsp_code avsp_verify_run(struct avsp_verify *v, const char *path, struct avsp_err *err)

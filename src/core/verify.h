@@ -9,7 +9,7 @@
 ///
 /// Pure: bytes come through `files`, by name and range. For each segment its headers are read, a few KiB, once; for each
 /// playlist and init segment all of it. Renditions are taken one after another, so memory is that of the longest playlist:
-/// about 300 bytes a segment. Time is linear (sorting aside), whatever the files hold. One thread at a time.
+/// about 300 bytes a segment, and 24 bytes for each segment of the first picture. Time is linear (sorting aside), whatever the files hold. One thread at a time.
 #ifndef AVSP_CORE_VERIFY_H
 #define AVSP_CORE_VERIFY_H
 
@@ -63,6 +63,8 @@ struct avsp_verify_segment {
     int64_t first_pts;
     uint64_t n_samples;
     uint64_t n_samples_audio; ///< of the first audio track beside a video track
+    uint32_t n_fragments;
+    int64_t fragment_ticks; ///< where the last of them begins, behind start_ticks
 };
 
 /// What is known of a rendition. The texts live as long as the check.
@@ -78,6 +80,8 @@ struct avsp_verify_rendition {
         unmeasured; ///< sums and times mean nothing: a segment could not be read, or a length is wrong
     bool
         is_mismatched; ///< its init segment belongs to another stream: what follows from it is not known
+    bool is_broken;     ///< its segments do not follow each other
+    bool is_misaligned; ///< its segments begin elsewhere than those of other pictures
     enum avsp_verify_format format;
     int64_t target_s;
     size_t n_segments;
@@ -94,6 +98,7 @@ struct avsp_verify_rendition {
     int64_t end_us;
     int64_t average_milli_fps; ///< 0 = not known
     int64_t fastest_milli_fps;
+    size_t dash;    ///< number of its Representation in the MPD plus one; 0 = none
     size_t primary; ///< index of its primary track: the first video track, or else the first
     struct avsp_mp4_init init; ///< the first one; no tracks = not known
     // Where the media is no fragmented MP4, what decoding showed.
@@ -116,6 +121,10 @@ struct avsp_verify {
     struct avsp_arena arena;
     struct avsp_verify_rendition *renditions; ///< in the order in which the playlists name them
     size_t n_renditions;
+    // Private: where the segments of the first picture begin, which all others are held against.
+    struct avsp_verify_grid *grid;
+    struct avsp_verify_dash
+        *dash; ///< the MPD beside the playlist; NULL = none that can be compared
 };
 
 /// Checks the presentation whose multivariant playlist, or only media playlist, is @p path.

@@ -64,6 +64,11 @@ static enum match compare(const char *given, const char *wanted)
     return NOT_THERE;
 }
 
+bool avsp_verify_same_codec(const char *given, const char *wanted)
+{
+    return compare(given, wanted) == EQUAL;
+}
+
 static void expect(struct avsp_verify *v, const char *path, const struct avsp_hls_variant *variant,
                    struct elements *e, const char *wanted, const char *of)
 {

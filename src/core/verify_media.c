@@ -127,6 +127,9 @@ static enum avsp_code run_work(struct avsp_verify_work *w, struct avsp_err *err)
     if (rc != AVSP_OK)
         return rc;
     keep_rates(w);
+    rc = avsp_verify_dash_segments(w, err);
+    if (rc != AVSP_OK)
+        return rc;
     if (w->v->decode != NULL && !r->is_subtitles && !r->iframes_only && !r->is_mismatched)
         rc = w->v->decode(w->v->decode_opaque, w->v, r, w->segments, w->playlist.n_segments, err);
     return rc;

@@ -21,9 +21,11 @@ struct avsp_verify_work {
     size_t primary;
     // What is said once.
     bool said_map_missing, said_key, said_sequence, said_independent, said_track;
-    // Text: EXTINFs of the segments before `text_at`, added up.
-    size_t text_at;
-    int64_t text_us;
+    bool said_hdr, said_init, said_iframe;
+    // EXTINFs of the segments before `sum_at`, added up.
+    size_t sum_at;
+    int64_t sum_us;
+    int64_t first_key_us; ///< of a list of keyframes: presentation time of the first
     // Times of samples, of the whole rendition.
     int64_t shortest_ticks;
     int64_t ticks;
@@ -54,6 +56,47 @@ enum avsp_code avsp_verify_rendition_run(struct avsp_verify *v, struct avsp_veri
 
 /// Reads the headers of segment @p i.
 enum avsp_code avsp_verify_measure(struct avsp_verify_work *w, size_t i, struct avsp_err *err);
+
+/// Where segment @p i begins by the EXTINFs before it. @p i may not become less from call to call.
+int64_t avsp_verify_listed_us(struct avsp_verify_work *w, size_t i);
+
+/// Ticks of the primary track of a measured segment in microseconds, within thirty years.
+int64_t avsp_verify_us(uint32_t timescale, int64_t ticks);
+
+/// The picture of a rendition: its track, or NULL.
+const struct avsp_mp4_track *avsp_verify_video(const struct avsp_verify_rendition *r);
+
+/// What an init segment says of a picture's color and HDR, against its own sequence header.
+void avsp_verify_color(struct avsp_verify_work *w, const struct avsp_mp4_track *track);
+
+/// The HDR metadata in front of a segment's first frame, against the init segment's.
+void avsp_verify_hdr(struct avsp_verify_work *w, const struct avsp_verify_segment *s,
+                     const struct avsp_mp4_track *track, const struct avsp_av1_unit *unit);
+
+/// All pictures begin their segments and fragments at the same times, so that a player may go from one to another.
+enum avsp_code avsp_verify_grid(struct avsp_verify_work *w, struct avsp_err *err);
+
+/// Pictures of one kind have the same HDR metadata.
+void avsp_verify_hdr_pairs(struct avsp_verify *v);
+
+/// Reads the MPD that stands beside the multivariant playlist @p path, if one does.
+enum avsp_code avsp_verify_dash_read(struct avsp_verify *v, const char *path, struct avsp_err *err);
+
+/// Finds the rendition at hand in the MPD, and compares files and times.
+enum avsp_code avsp_verify_dash_segments(struct avsp_verify_work *w, struct avsp_err *err);
+
+/// What the MPD says of each rendition against what the playlists and the media say.
+void avsp_verify_dash(struct avsp_verify *v, const struct avsp_hls_playlist *p,
+                      struct avsp_verify_rendition *const *of_variants,
+                      struct avsp_verify_rendition *const *of_media);
+
+/// Are two codec strings the same, in a short and a long form, too?
+bool avsp_verify_same_codec(const char *given, const char *wanted);
+
+/// What a multivariant playlist should say and need not by RFC 8216: what players and Apple's specification ask for.
+void avsp_verify_authoring(struct avsp_verify *v, const char *path,
+                           const struct avsp_hls_playlist *p,
+                           struct avsp_verify_rendition *const *of_variants);
 
 /// Reads segment @p i, which is WebVTT.
 enum avsp_code avsp_verify_text(struct avsp_verify_work *w, size_t i, struct avsp_err *err);

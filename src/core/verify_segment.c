@@ -8,6 +8,7 @@
 #define MOOF_MAX_BYTES (16u << 20) ///< of a moof that is read
 #define BOXES_MAX 20000            ///< of one segment
 #define SAMPLE_HEAD_BYTES 1024     ///< of the first sample that are looked at
+#define IFRAME_OFF_US 100000       ///< so far may a keyframe be from where its list has it
 
 /// A segment while its boxes are walked.
 struct walk {
@@ -137,6 +138,8 @@ static void check_init(struct avsp_verify_work *w)
                           "the sample entry says %" PRIu32 "x%" PRIu32
                           ", the sequence header %" PRIu32 "x%" PRIu32,
                           t->width_px, t->height_px, t->av1.width_px, t->av1.height_px);
+    if (t->kind == AVSP_MEDIA_VIDEO)
+        avsp_verify_color(w, t);
     bool has_expected = w->r->expected == 0;
     for (size_t i = 0; i < init->n_tracks; i++)
         has_expected |= init->tracks[i].kind == w->r->expected;
@@ -150,6 +153,18 @@ static void check_init(struct avsp_verify_work *w)
     if (w->r->init.n_tracks == 0) {
         w->r->init = *init;
         w->r->primary = w->primary;
+    }
+}
+
+/// One init segment holds until the timeline breaks.
+static void check_one_init(struct avsp_verify_work *w, const struct avsp_verify_segment *s,
+                           uint32_t line)
+{
+    if (w->r->init.n_tracks > 0 && !s->discontinuity && !w->said_init) {
+        avsp_findings_add(w->v->found, AVSP_RULE_INIT_CHANGES, w->r->path, line,
+                          "another init segment, %s, and no EXT-X-DISCONTINUITY before it",
+                          w->init_part.path);
+        w->said_init = true;
     }
 }
 
@@ -170,6 +185,7 @@ static enum avsp_code read_init(struct avsp_verify_work *w, struct avsp_verify_s
     w->init_part.path = avsp_verify_resolve(w->v, w->arena, w->r->path, m->line, m->uri, err);
     if (w->init_part.path == NULL)
         return err->code;
+    check_one_init(w, s, m->line);
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) bytes;
     avsp_buf_init(&bytes, AVSP_VERIFY_INIT_MAX_BYTES);
     bool is_read = false;
@@ -242,6 +258,7 @@ static void look_at_av1(struct walk *k, struct avsp_bytes sample,
         k->w->said_sequence = true;
         return;
     }
+    avsp_verify_hdr(k->w, k->s, track, &unit);
     if (unit.has_frame && !unit.is_key)
         say_not_independent(k, "its first frame is no keyframe");
     else if (unit.has_frame && !unit.has_sequence)
@@ -392,6 +409,8 @@ static void keep_facts(struct walk *k)
     s->duration_ticks = run->duration_ticks;
     s->first_pts = run->first_pts;
     s->n_samples = run->n_samples;
+    s->n_fragments = run->n_fragments;
+    s->fragment_ticks = run->fragment_ticks;
     for (size_t i = w->init.n_tracks; i-- > 0;)
         if (i != w->primary && w->init.tracks[i].kind == AVSP_MEDIA_AUDIO)
             s->n_samples_audio = k->facts.runs[i].n_samples;
@@ -457,8 +476,25 @@ static enum avsp_code find_moof(struct walk *k, struct avsp_err *err)
     return AVSP_OK;
 }
 
+/// A list of keyframes has the media's times as well: each EXTINF is the distance to the next keyframe. Said once, for all that
+/// follow are off by as much.
+static void check_iframe_time(struct avsp_verify_work *w, size_t i, const struct avsp_mp4_run *run)
+{
+    const struct avsp_mp4_track *track = &w->init.tracks[w->primary];
+    int64_t at_us = avsp_verify_us(track->timescale, run->first_pts - track->edit_ticks);
+    if (i == 0)
+        w->first_key_us = at_us;
+    int64_t off = at_us - w->first_key_us - avsp_verify_listed_us(w, i);
+    if ((off <= IFRAME_OFF_US && off >= -IFRAME_OFF_US) || w->said_iframe)
+        return;
+    w->said_iframe = w->r->unmeasured = true;
+    avsp_findings_add(w->v->found, AVSP_RULE_EXTINF, w->r->path, w->segments[i].line,
+                      "by the EXTINFs before it %s comes %.3f s too %s", w->segments[i].part.path,
+                      (double)llabs(off) / 1e6, off > 0 ? "early" : "late");
+}
+
 /// The range of an I-frame ends with it, maybe in the middle of its mdat; what a player needs of it has to be there.
-static enum avsp_code measure_iframe(struct walk *k, uint32_t map, struct avsp_err *err)
+static enum avsp_code measure_iframe(struct walk *k, size_t i, uint32_t map, struct avsp_err *err)
 {
     struct avsp_verify_work *w = k->w;
     struct avsp_verify_segment *s = k->s;
@@ -478,6 +514,8 @@ static enum avsp_code measure_iframe(struct walk *k, uint32_t map, struct avsp_e
     if (!run->is_there || run->first_offset > bytes || run->first_bytes > bytes - run->first_offset)
         avsp_findings_add(found_of(k), AVSP_RULE_IFRAME, w->r->path, s->line,
                           "%s: the first frame is not in the range", s->part.path);
+    else
+        check_iframe_time(w, i, run);
     return AVSP_OK;
 }
 
@@ -491,7 +529,7 @@ enum avsp_code avsp_verify_measure(struct avsp_verify_work *w, size_t i, struct 
     if (rc != AVSP_OK || !is_there || w->playlist.segments[i].encrypted)
         return rc;
     if (w->playlist.iframes_only)
-        return measure_iframe(&k, map, err);
+        return measure_iframe(&k, i, map, err);
     struct avsp_bytes head;
     rc = look(&k, 0, HEAD_BYTES, &head, err);
     if (rc != AVSP_OK)

@@ -29,10 +29,9 @@ static void check_lines(struct avsp_verify_work *w, const struct avsp_verify_seg
 static void check_place(struct avsp_verify_work *w, size_t i, const struct avsp_webvtt_facts *facts)
 {
     const struct avsp_verify_segment *s = &w->segments[i];
-    for (; w->text_at < i; w->text_at++)
-        w->text_us += w->segments[w->text_at].duration_us;
-    int64_t begin_ms = w->text_us / 1000;
-    int64_t end_ms = (w->text_us + s->duration_us) / 1000;
+    int64_t begin_us = avsp_verify_listed_us(w, i);
+    int64_t begin_ms = begin_us / 1000;
+    int64_t end_ms = (begin_us + s->duration_us) / 1000;
     if (facts->n_cues == 0 || w->r->unmeasured)
         return;
     if (facts->latest_start_ms > end_ms + APART_MS)

@@ -11,10 +11,22 @@
 
 __extension__ typedef __int128 wide;
 
+int64_t avsp_verify_us(uint32_t timescale, int64_t ticks)
+{
+    wide us = (wide)ticks * 1000000 / timescale;
+    return (int64_t)AVSP_MIN(AVSP_MAX(us, (wide)-TIME_MAX_US), (wide)TIME_MAX_US);
+}
+
 static int64_t ticks_us(const struct avsp_verify_segment *s, int64_t ticks)
 {
-    wide us = (wide)ticks * 1000000 / s->timescale;
-    return (int64_t)AVSP_MIN(AVSP_MAX(us, (wide)-TIME_MAX_US), (wide)TIME_MAX_US);
+    return avsp_verify_us(s->timescale, ticks);
+}
+
+int64_t avsp_verify_listed_us(struct avsp_verify_work *w, size_t i)
+{
+    for (; w->sum_at < i; w->sum_at++)
+        w->sum_us += w->segments[w->sum_at].duration_us;
+    return w->sum_us;
 }
 
 static int64_t end_of(const struct avsp_verify_segment *s)
@@ -109,6 +121,7 @@ static enum avsp_code check_order(struct avsp_verify_work *w, struct avsp_err *e
             broken |= check_period(w, from, i, scratch);
             from = i;
         }
+    w->r->is_broken = broken || w->broken_line > 0;
     if (!broken && w->broken_line > 0)
         avsp_findings_add(
             w->v->found, w->broken_ticks > 0 ? AVSP_RULE_TFDT_GAP : AVSP_RULE_TFDT_OVERLAP,
@@ -245,5 +258,5 @@ enum avsp_code avsp_verify_timeline(struct avsp_verify_work *w, struct avsp_err 
     check_extinf(w);
     check_sum(w);
     keep_range(w);
-    return AVSP_OK;
+    return avsp_verify_grid(w, err);
 }

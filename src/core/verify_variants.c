@@ -155,17 +155,10 @@ static void check_bandwidth(const struct multi *m, const struct avsp_hls_variant
                           variant->average_bandwidth, average);
 }
 
-static const struct avsp_mp4_track *video_of(const struct avsp_verify_rendition *r)
-{
-    if (r->init.n_tracks == 0 || r->init.tracks[r->primary].kind != AVSP_MEDIA_VIDEO)
-        return NULL;
-    return &r->init.tracks[r->primary];
-}
-
 static void check_resolution(const struct multi *m, const struct avsp_hls_variant *variant,
                              const struct avsp_verify_rendition *r)
 {
-    const struct avsp_mp4_track *track = video_of(r);
+    const struct avsp_mp4_track *track = avsp_verify_video(r);
     uint32_t width = track == NULL    ? r->width_px
                      : track->has_av1 ? track->av1.width_px
                                       : track->width_px;
@@ -203,7 +196,7 @@ static void check_frame_rate(const struct multi *m, const struct avsp_hls_varian
 static void check_video_range(const struct multi *m, const struct avsp_hls_variant *variant,
                               const struct avsp_verify_rendition *r)
 {
-    const struct avsp_mp4_track *track = video_of(r);
+    const struct avsp_mp4_track *track = avsp_verify_video(r);
     enum { UNSPECIFIED = 2, PQ = 16, HLG = 18 };
     if (track == NULL || track->transfer == UNSPECIFIED || track->transfer == 0)
         return;
@@ -274,7 +267,7 @@ static void check_variant(const struct multi *m, size_t i)
         members[n++] = other;
     }
     // Where the variant is sound itself, another sound is heard instead of it and not beside it.
-    if (r->init.n_tracks > 0 && video_of(r) == NULL) {
+    if (r->init.n_tracks > 0 && avsp_verify_video(r) == NULL) {
         peak = AVSP_MAX(peak - r->peak_bps, (int64_t)0);
         average = AVSP_MAX(average - r->average_bps, (int64_t)0);
     }
@@ -289,16 +282,35 @@ static void check_variant(const struct multi *m, size_t i)
     check_video_range(m, variant, r);
 }
 
+/// A list of keyframes lasts as long as what it is of.
+static void check_iframes(const struct multi *m, const struct avsp_verify_rendition *whole,
+                          const struct avsp_verify_rendition *r)
+{
+    if (whole == NULL || whole->unmeasured || r->unmeasured)
+        return;
+    int64_t missing = whole->duration_us - r->duration_us;
+    if (missing > APART_US || missing < -APART_US)
+        avsp_findings_add(m->v->found, AVSP_RULE_RANGE, r->path, 0,
+                          "its keyframes last %.3f s, and %s lasts %.3f s",
+                          (double)r->duration_us / 1e6, whole->path,
+                          (double)whole->duration_us / 1e6);
+}
+
 static void check_pairs(const struct multi *m)
 {
     const struct avsp_verify_rendition *first = NULL;
     for (size_t i = 0; i < m->v->n_renditions; i++) {
         const struct avsp_verify_rendition *r = &m->v->renditions[i];
-        if (!r->is_read || r->is_subtitles || r->iframes_only)
+        if (!r->is_read || r->is_subtitles)
             continue;
+        if (r->iframes_only) {
+            check_iframes(m, first, r);
+            continue;
+        }
         if (first != NULL) {
             check_target(m, first, r);
-            check_range(m, first, r);
+            if (!r->is_misaligned)
+                check_range(m, first, r);
         }
         first = first != NULL ? first : r;
     }
@@ -361,4 +373,6 @@ void avsp_verify_variants(struct avsp_verify *v, const char *path,
         check_variant(&m, i);
     check_pairs(&m);
     check_texts(&m);
+    avsp_verify_hdr_pairs(v);
+    avsp_verify_authoring(v, path, p, of_variants);
 }

@@ -12,6 +12,7 @@
 struct made {
     struct avsp_run *run;
     const struct avsp_buf *manifest;
+    const struct avsp_buf *mpd; ///< empty = none is made
     avsp_bytes_made_fn *bytes_made;
     void *opaque;
     // The file that was read last; path "" = none.
@@ -85,11 +86,15 @@ static enum avsp_code read_made(void *opaque, const char *path, uint64_t offset,
                                 struct avsp_err *err)
 {
     struct made *made = opaque;
-    if (strcmp(path, AVSP_MANIFEST_NAME) == 0) {
-        size_t at = (size_t)AVSP_MIN(offset, (uint64_t)made->manifest->len);
-        *ret_file_bytes = made->manifest->len;
-        *ret_len = AVSP_MIN(len, made->manifest->len - at);
-        memcpy(ret_bytes, avsp_buf_text(made->manifest) + at, *ret_len);
+    bool is_mpd = strcmp(path, AVSP_MPD_NAME) == 0;
+    if (is_mpd && made->mpd->len == 0) // one that is there is not of this presentation
+        return avsp_err_set(err, AVSP_NOT_FOUND, "no MPD is made");
+    if (is_mpd || strcmp(path, AVSP_MANIFEST_NAME) == 0) {
+        const struct avsp_buf *text = is_mpd ? made->mpd : made->manifest;
+        size_t at = (size_t)AVSP_MIN(offset, (uint64_t)text->len);
+        *ret_file_bytes = text->len;
+        *ret_len = AVSP_MIN(len, text->len - at);
+        memcpy(ret_bytes, avsp_buf_text(text) + at, *ret_len);
         return AVSP_OK;
     }
     if (read_stored(made, path, offset, ret_bytes, len, ret_len, ret_file_bytes, &made->why) ==
@@ -99,10 +104,15 @@ static enum avsp_code read_made(void *opaque, const char *path, uint64_t offset,
 }
 
 enum avsp_code avsp_check_made(struct avsp_run *run, const struct avsp_buf *manifest,
-                               avsp_bytes_made_fn *bytes_made, void *opaque, struct avsp_err *err)
+                               const struct avsp_buf *mpd, avsp_bytes_made_fn *bytes_made,
+                               void *opaque, struct avsp_err *err)
 {
-    struct made AVSP_CLEANUP(made_deinit) made = {
-        .run = run, .manifest = manifest, .bytes_made = bytes_made, .opaque = opaque, .path = ""};
+    struct made AVSP_CLEANUP(made_deinit) made = {.run = run,
+                                                  .manifest = manifest,
+                                                  .mpd = mpd,
+                                                  .bytes_made = bytes_made,
+                                                  .opaque = opaque,
+                                                  .path = ""};
     avsp_arena_init(&made.names, NAMES_BYTES);
     struct avsp_findings AVSP_CLEANUP(avsp_findings_deinit) found;
     avsp_findings_init(&found);

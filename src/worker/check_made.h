@@ -1,5 +1,5 @@
 /// The check of a presentation before it is published: the fast part of `avspl1t verify` (core/verify.h), on the multivariant
-/// playlist that is about to be written, and on the media playlists, init segments and segments that are in storage. One read
+/// playlist and the MPD that are about to be written, and on the media playlists, init segments and segments that are in storage. One read
 /// of some KiB a segment. One thread an attempt.
 #ifndef AVSP_WORKER_CHECK_MADE_H
 #define AVSP_WORKER_CHECK_MADE_H
@@ -10,10 +10,11 @@
 typedef uint64_t avsp_bytes_made_fn(void *opaque, const char *path);
 
 /// @param manifest  the multivariant playlist's text
+/// @param mpd       the MPD's; empty = none is made
 /// @return OK it is sound; CORRUPT a finding, with its rule, or a file of another length; UNAVAILABLE a file is not there (a
 ///         shared file system may show it late), or cannot be read now; CANCELED.
 enum avsp_code avsp_check_made(struct avsp_run *run, const struct avsp_buf *manifest,
-                               avsp_bytes_made_fn *bytes_made, void *opaque,
-                               struct avsp_err *err) AVSP_CHECKED;
+                               const struct avsp_buf *mpd, avsp_bytes_made_fn *bytes_made,
+                               void *opaque, struct avsp_err *err) AVSP_CHECKED;
 
 #endif

@@ -244,19 +244,13 @@ static enum avsp_code drop_mpd(struct avsp_run *run, struct avsp_err *err)
 
 /// The multivariant playlist, and the MPD where one is asked for: nothing of either is there before both may be. A presentation that is
 /// replaced takes its own MPD with it.
-static enum avsp_code put_entrances(struct avsp_run *run, const struct presentation *p,
-                                    const struct avsp_buf *manifest, struct avsp_err *err)
+static enum avsp_code put_entrances(struct avsp_run *run, const struct avsp_buf *manifest,
+                                    const struct avsp_buf *mpd, struct avsp_err *err)
 {
     struct avsp_location file;
-    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) mpd;
-    avsp_buf_init(&mpd, PLAYLIST_MAX_BYTES);
-    if (run->task->dash)
-        avsp_dash_mpd(&(struct avsp_playlist_set){p->tracks, p->n}, &mpd);
-    enum avsp_code rc = avsp_buf_check(&mpd, err);
-    if (rc == AVSP_OK)
-        rc = check_unasked(run, AVSP_MANIFEST_NAME, manifest, err);
+    enum avsp_code rc = check_unasked(run, AVSP_MANIFEST_NAME, manifest, err);
     if (rc == AVSP_OK && run->task->dash)
-        rc = check_unasked(run, AVSP_MPD_NAME, &mpd, err);
+        rc = check_unasked(run, AVSP_MPD_NAME, mpd, err);
     if (rc != AVSP_OK)
         return rc;
     // Another worker may have taken over in the meantime; it writes the same.
@@ -264,7 +258,7 @@ static enum avsp_code put_entrances(struct avsp_run *run, const struct presentat
         return avsp_run_stopped(run, err);
     rc = put_entrance(run, AVSP_MANIFEST_NAME, manifest, &run->files[0], err);
     if (rc == AVSP_OK && run->task->dash)
-        rc = put_entrance(run, AVSP_MPD_NAME, &mpd, &file, err);
+        rc = put_entrance(run, AVSP_MPD_NAME, mpd, &file, err);
     else if (rc == AVSP_OK && run->task->overwrite)
         rc = drop_mpd(run, err);
     return rc;
@@ -288,15 +282,21 @@ static enum avsp_code write_playlists(struct avsp_run *run, struct presentation 
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
     avsp_playlist_multivariant(&set, p->uris, &buf);
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) mpd;
+    avsp_buf_init(&mpd, PLAYLIST_MAX_BYTES);
+    if (run->task->dash)
+        avsp_dash_mpd(&set, &mpd);
     enum avsp_code rc = avsp_buf_check(&buf, err);
     if (rc == AVSP_OK)
-        rc = avsp_check_made(run, &buf, bytes_made, p, err);
+        rc = avsp_buf_check(&mpd, err);
+    if (rc == AVSP_OK)
+        rc = avsp_check_made(run, &buf, &mpd, bytes_made, p, err);
     if (rc != AVSP_OK)
         return rc;
     run->files = avsp_arena_array(run->arena, 1, sizeof *run->files);
     if (run->files == NULL)
         return avsp_arena_failed(run->arena, err);
-    rc = put_entrances(run, p, &buf, err);
+    rc = put_entrances(run, &buf, &mpd, err);
     if (rc != AVSP_OK)
         return rc;
     run->n_files = 1;

@@ -20,6 +20,11 @@ struct world {
     uint32_t missing;                 ///< number of a segment that is not there; UINT32_MAX = none
     uint64_t (*start_of)(uint32_t i); ///< tfdt of a segment
     void (*change)(uint32_t i, struct kit_bytes *segment);
+    // Two pictures of the same segments: main.m3u8 names p.m3u8 and v1/p.m3u8.
+    char main[1024];
+    uint32_t
+        first_fragment; ///< samples of the first of two fragments, in v1 alone; 0 = one fragment
+    int64_t rung_later_ticks; ///< of v1
 };
 
 static uint64_t on_time(uint32_t i)
@@ -27,18 +32,26 @@ static uint64_t on_time(uint32_t i)
     return (uint64_t)i * SAMPLES * DURATION;
 }
 
-static void make_segment(const struct world *w, uint32_t i, struct kit_bytes *segment)
+static void make_fragment(uint64_t start, uint32_t n, bool key, struct kit_bytes *segment)
 {
-    kit_moof(segment, &(struct kit_moof){.track = 1,
-                                         .start = w->start_of(i),
-                                         .n = SAMPLES,
-                                         .duration = DURATION,
-                                         .size = SIZE,
-                                         .sync = true});
+    kit_moof(
+        segment,
+        &(struct kit_moof){
+            .track = 1, .start = start, .n = n, .duration = DURATION, .size = SIZE, .sync = key});
     size_t mdat = kit_begin(segment, "mdat");
-    kit_sample(segment, true);
-    kit_zeros(segment, (size_t)SIZE * SAMPLES - (sizeof kit_av1c));
+    if (key)
+        kit_sample(segment, true);
+    kit_zeros(segment, (size_t)SIZE * n - (key ? sizeof kit_av1c : 0));
     kit_end(segment, mdat);
+}
+
+static void make_segment(const struct world *w, uint32_t i, bool second, struct kit_bytes *segment)
+{
+    uint64_t start = w->start_of(i) + (second ? (uint64_t)w->rung_later_ticks : 0);
+    uint32_t n = second ? w->first_fragment : 0;
+    if (n > 0)
+        make_fragment(start, n, true, segment);
+    make_fragment(start + (uint64_t)n * DURATION, SAMPLES - n, n == 0, segment);
     if (w->change != NULL)
         w->change(i, segment);
 }
@@ -59,6 +72,10 @@ static enum avsp_code read_world(void *opaque, const char *path, uint64_t offset
 {
     struct world *w = opaque;
     w->n_reads++;
+    if (strcmp(path, "main.m3u8") == 0 && w->main[0] != '\0')
+        return give(w->main, strlen(w->main), offset, ret_bytes, len, ret_len, ret_file_bytes);
+    bool second = strncmp(path, "v1/", 3) == 0;
+    path += second ? 3 : 0;
     if (strcmp(path, "p.m3u8") == 0)
         return give(w->playlist, strlen(w->playlist), offset, ret_bytes, len, ret_len,
                     ret_file_bytes);
@@ -69,7 +86,7 @@ static enum avsp_code read_world(void *opaque, const char *path, uint64_t offset
         return avsp_err_set(err, AVSP_NOT_FOUND, "%s is not there", path);
     static struct kit_bytes segment;
     segment.len = 0;
-    make_segment(w, i, &segment);
+    make_segment(w, i, second, &segment);
     enum avsp_code rc =
         give(segment.data, segment.len, offset, ret_bytes, len, ret_len, ret_file_bytes);
     w->n_bytes += *ret_len;
@@ -101,7 +118,8 @@ static void expect(struct world *w, const enum avsp_rule *rules, size_t n_rules)
     struct avsp_verify AVSP_CLEANUP(avsp_verify_deinit)
         v = {.files = {w, read_world}, .found = &found};
     struct avsp_err err = {0};
-    assert_int_equal(avsp_verify_run(&v, "p.m3u8", &err), AVSP_OK);
+    assert_int_equal(avsp_verify_run(&v, w->main[0] != '\0' ? "main.m3u8" : "p.m3u8", &err),
+                     AVSP_OK);
     for (size_t i = 0; i < found.n; i++)
         if (i >= n_rules || found.items[i].rule != rules[i])
             fail_msg("%s: %s: %s", found.items[i].file, avsp_rule_info(found.items[i].rule)->id,
@@ -216,6 +234,34 @@ static void only_the_keyframes_of_an_iframe_playlist_are_there(void **state)
     expect(w, NULL, 0);
 }
 
+static struct world *new_ladder(unsigned n)
+{
+    static const char variant[] =
+        "#EXT-X-STREAM-INF:BANDWIDTH=%d,CODECS=\"av01.0.01M.08\",RESOLUTION=640x360,FRAME-RATE=30\n"
+        "%s\n";
+    struct world *w = new_world(n);
+    size_t len = (size_t)snprintf(w->main, sizeof w->main, "#EXTM3U\n#EXT-X-VERSION:7\n");
+    for (int i = 0; i < 2; i++)
+        len += (size_t)snprintf(w->main + len, sizeof w->main - len, variant, 6500,
+                                i == 0 ? "p.m3u8" : "v1/p.m3u8");
+    return w;
+}
+
+static void all_rungs_are_cut_at_the_same_frames(void **state)
+{
+    (void)state;
+    EXPECT(new_ladder(5), AVSP_RULE_IFRAME_MISSING);
+    struct world *w = new_ladder(5);
+    w->first_fragment = 1;
+    EXPECT(w, AVSP_RULE_FRAGMENT_ALIGNMENT, AVSP_RULE_IFRAME_MISSING);
+    w = new_ladder(5);
+    w->rung_later_ticks = DURATION;
+    EXPECT(w, AVSP_RULE_SEGMENT_ALIGNMENT, AVSP_RULE_IFRAME_MISSING);
+    w = new_ladder(5);
+    w->rung_later_ticks = 10; // what rounding to another timescale comes to
+    EXPECT(w, AVSP_RULE_IFRAME_MISSING);
+}
+
 static void the_cost_is_linear_and_small(void **state)
 {
     (void)state;
@@ -240,6 +286,7 @@ int main(void)
         cmocka_unit_test(segments_are_looked_into),
         cmocka_unit_test(absurd_times_are_harmless),
         cmocka_unit_test(only_the_keyframes_of_an_iframe_playlist_are_there),
+        cmocka_unit_test(all_rungs_are_cut_at_the_same_frames),
         cmocka_unit_test(the_cost_is_linear_and_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

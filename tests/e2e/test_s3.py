@@ -365,6 +365,19 @@ def test_encode_probe_and_verify_take_s3_too(build, s3, bucket, film, wanted, tm
     assert done.returncode == 1 and segment.removeprefix("out/") in done.stdout, done.stdout + done.stderr
 
 
+def test_verify_reads_text_and_the_mpd_from_s3(build, bucket, clip, tmp_path):
+    env = bucket.env | {"XDG_STATE_HOME": str(tmp_path / "state")}
+    build.encode(clip("tracks").path, bucket.url("out"), "--preset", 13, "--segment-seconds", 2, "--dash", env=env)
+    done = build.run("verify", "--fast", "--json", bucket.url("out"), env=env)
+    assert done.returncode == 0 and json.loads(done.stdout)["findings"] == [], done.stdout
+    mpd = bucket.client.get(bucket.name, "out/manifest.mpd")
+    bucket.client.put(bucket.name, "out/manifest.mpd", mpd.replace(b'lang="de"', b'lang="en"', 1))
+    text = next(k for k in bucket.keys("out/s0/") if k.endswith(".vtt"))
+    bucket.client.put(bucket.name, text, bucket.client.get(bucket.name, text).replace(b"00:00:01.234 -->", b"00:00:02.234 -->"))
+    done = build.run("verify", "--fast", "--json", bucket.url("out"), env=env)
+    assert {f["rule"] for f in json.loads(done.stdout)["findings"]} == {"dash.language", "text.cue"}, done.stdout
+
+
 @pytest.mark.full
 def test_an_encode_into_s3_that_was_interrupted_goes_on(build, s3, bucket, clip, presentation, tmp_path):
     env = bucket.env | {"XDG_STATE_HOME": str(tmp_path / "state")}

@@ -9,13 +9,15 @@ from harness import mp4, playlists
 class Copy:
     """A copy of a presentation of ours whose files have names without hashes: manifest.m3u8, v0/p.m3u8, v0/init.mp4, v0/0.m4s…
 
-    With `iframes` also v0/i.m3u8: otherwise that list is left out, for most damage to a segment would show in it a second time."""
+    With `iframes` also v0/i.m3u8: otherwise that list is left out, for most damage to a segment would show in it a second time.
+    With an MPD that goes along."""
 
     def __init__(self, original, folder, iframes=False):
         self.folder = folder
         found = playlists.read(original / "manifest.m3u8")
         folder.mkdir()
         text = (original / "manifest.m3u8").read_text()
+        mpd = (original / "manifest.mpd").read_text() if (original / "manifest.mpd").exists() else None
         for uri, media in found.media.items():
             here = folder / media.path.parent.name
             here.mkdir()
@@ -26,6 +28,7 @@ class Copy:
             for old, new in names.items():
                 shutil.copy(media.path.parent / old, here / new)
                 lines = lines.replace(old, new)
+                mpd = mpd and mpd.replace(f"{here.name}/{old}", f"{here.name}/{new}")
             (here / "p.m3u8").write_text(lines)
             text = text.replace(uri, f"{here.name}/p.m3u8")
             for keys in media.path.parent.glob("iframes-*.m3u8"):
@@ -37,6 +40,8 @@ class Copy:
         if not iframes:
             text = re.sub("^#EXT-X-I-FRAME-STREAM-INF.*\n", "", text, flags=re.M)
         (folder / "manifest.m3u8").write_text(text)
+        if mpd is not None:
+            (folder / "manifest.mpd").write_text(mpd)
 
     def path(self, name):
         return self.folder / name
