@@ -264,7 +264,6 @@ struct avsp_task_row {
     struct avsp_progress progress;
     enum avsp_flavour flavour;
     enum avsp_job_state job_state;
-    int64_t released; ///< the end of its job's window
     int64_t lease_until_us;
     int64_t encoders; ///< that its job is bound to; 0 = none yet
 };
@@ -273,9 +272,8 @@ struct avsp_task_row {
 #define AVSP_TASK_ROW_COLUMNS                                                                      \
     "t.id, t.job_id, t.kind, t.track, t.idx, t.n_segments, t.state, t.attempt, t.nonce,"           \
     " t.spent, t.claims, t.started, t.own, t.worker_id, t.claimed_us, t.frames, t.frames_done,"    \
-    " t.frames_total, t.milli_fps, j.flavour, j.state, j.released, t.lease_until_us,"              \
-    " j.encoders"
-#define AVSP_TASK_ROW_N_COLUMNS 24
+    " t.frames_total, t.milli_fps, j.flavour, j.state, t.lease_until_us, j.encoders"
+#define AVSP_TASK_ROW_N_COLUMNS 23
 enum avsp_code avsp_task_row_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
                                   struct avsp_task_row *ret_row, struct avsp_err *err) AVSP_CHECKED;
 
@@ -422,12 +420,14 @@ struct avsp_handout {
     const char *choice; ///< as stored
     bool dash;
     bool keep_work;
+    int64_t released; ///< the end of its job's window
 };
 /// Behind AVSP_TASK_ROW_COLUMNS.
 #define AVSP_HANDOUT_COLUMNS                                                                       \
     AVSP_TASK_ROW_COLUMNS                                                                          \
     ", t.created_us, t.input, j.input, j.work, j.output, j.segment_seconds,"                       \
-    " j.crf, j.preset, j.overwrite, t.claim_id, j.picture, j.choice, j.dash, j.keep_work"
+    " j.crf, j.preset, j.overwrite, t.claim_id, j.picture, j.choice, j.dash, j.keep_work,"         \
+    " coalesce(" AVSP_RELEASED("t.job_id") ", 0)"
 enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
                                  struct avsp_handout *ret_handout,
                                  struct avsp_err *err) AVSP_CHECKED;
@@ -438,8 +438,17 @@ enum avsp_code avsp_handout_make(struct avsp_tx *tx, const struct avsp_handout *
 
 // --- windows, pauses, further tries (store_window.c, store_retry.c, store_delete.c)
 
+/// The end of a job's window, as an expression; NULL where it has never moved.
+#define AVSP_RELEASED(job_id)                                                                      \
+    "(SELECT m.released FROM windows m WHERE m.job_id = " job_id                                   \
+    " ORDER BY m.released DESC LIMIT 1)"
+
+/// The same; 0 where it has never moved. Nobody else moves it while the job is locked.
+enum avsp_code avsp_window_read(struct avsp_tx *tx, const char *job_id, int64_t *ret_released,
+                                struct avsp_err *err) AVSP_CHECKED;
+
 /// An encode was handed out: lets the next ones of its job go, once enough of the window is used up.
-enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_task_row *row,
+enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_handout *handout,
                                    struct avsp_err *err) AVSP_CHECKED;
 
 /// Lets go whatever a running job holds within its window. Its tasks queue as if they came now, for what waited on old keys
@@ -522,7 +531,6 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
 /// What a new task, or a job's end, needs of the job.
 struct avsp_job_row {
     enum avsp_job_state state;
-    int64_t released; ///< the end of its window
     int64_t priority;
 };
 

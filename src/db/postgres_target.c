@@ -23,11 +23,13 @@ static const struct {
 };
 
 /// In front of what the user gives, so that the user's words win. Every statement of ours goes by an index, whatever the tables
-/// hold: so one plan does for all values, and making one at each call would cost as much as the statement.
+/// hold, and from one table to the next by an index too: so one plan does for all values, and making one at each call would cost as
+/// much as the statement. Where several indexes would do, ORDER BY says which, for what the server believes of them may be old.
 static const char our_options[] =
     "-c statement_timeout=15000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000"
     " -c default_transaction_isolation=read\\ committed"
-    " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off -c jit=off"
+    " -c enable_seqscan=off -c enable_bitmapscan=off -c enable_sort=off -c enable_material=off"
+    " -c enable_hashjoin=off -c enable_mergejoin=off -c jit=off"
     " -c plan_cache_mode=force_generic_plan";
 
 static bool begins(const char *text, const char *with)

@@ -318,8 +318,8 @@ static enum avsp_code take_ready(struct work *work, int64_t priority, struct avs
 /// Those whose leases ran out stand in front of what is ready, for they were handed out before.
 static enum avsp_code take_expired(struct work *work, int64_t priority, struct avsp_err *err)
 {
-    static const char sql[] = SELECT_HANDOUT
-        "t.id = $1 AND t.state = 2 AND t.lease_until_us <= $2" AVSP_DB_LOCK_SKIP("t");
+    static const char sql[] = SELECT_HANDOUT "t.id = $1 AND t.state = 2 AND t.lease_until_us <= $2"
+                                             " ORDER BY t.id" AVSP_DB_LOCK_SKIP("t");
     struct avsp_tx *tx = work->tx;
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; rc == AVSP_OK && avsp_leases_count(tx) && i < work->group->n_pools; i++) {
@@ -350,8 +350,8 @@ static enum avsp_code take_expired(struct work *work, int64_t priority, struct a
 /// The running tasks that earlier calls with the same claim ids were given; their leases begin anew.
 static enum avsp_code find_repeated(struct work *work, struct avsp_err *err)
 {
-    static const char sql[] =
-        SELECT_HANDOUT "t.state = 2 AND t.claim_id <> '' AND t.claim_id IN (" AVSP_DB_LIST ")";
+    static const char sql[] = SELECT_HANDOUT
+        "t.state = 2 AND t.claim_id <> '' AND t.claim_id IN (" AVSP_DB_LIST ") ORDER BY t.claim_id";
     const struct group *group = work->group;
     struct avsp_db_value ids[AVSP_DB_LIST_MAX];
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
@@ -387,7 +387,8 @@ static enum avsp_code find_repeated(struct work *work, struct avsp_err *err)
 static enum avsp_code take(struct avsp_tx *tx, const struct group *group,
                            const struct answer *answer, struct avsp_err *err)
 {
-    static const char extend[] = "UPDATE tasks SET lease_until_us = $2 WHERE id = $1 AND state = 2";
+    static const char extend[] =
+        "UPDATE tasks SET lease_until_us = $2 WHERE id = $1 AND state = $3 AND attempt = $4";
     static const char sql[] =
         "UPDATE tasks SET state = $4, attempt = $12, nonce = $5, spent = $6,"
         " claims = claims + 1, started = 0, own = $7, claim_id = $8, worker_id = $9,"
@@ -400,7 +401,9 @@ static enum avsp_code take(struct avsp_tx *tx, const struct group *group,
     const struct avsp_claim *claim = answer->item->claim;
     const int64_t lease_us = tx->now_us + tx->store->options.lease_ms * 1000;
     if (answer->repeated)
-        return avsp_tx_send(tx, extend, AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(lease_us)),
+        return avsp_tx_send(tx, extend,
+                            AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(lease_us),
+                                         avsp_i64(row->state), avsp_i64(row->token.attempt)),
                             AVSP_DB_ANY, err);
     tx->changed = true;
     return avsp_tx_send(
@@ -415,10 +418,10 @@ static enum avsp_code take(struct avsp_tx *tx, const struct group *group,
 }
 
 /// By job, and there the furthest first.
-static int compare_rows(const void *a, const void *b)
+static int compare_handouts(const void *a, const void *b)
 {
-    const struct avsp_task_row *x = *(const struct avsp_task_row *const *)a;
-    const struct avsp_task_row *y = *(const struct avsp_task_row *const *)b;
+    const struct avsp_task_row *x = &(*(const struct avsp_handout *const *)a)->row;
+    const struct avsp_task_row *y = &(*(const struct avsp_handout *const *)b)->row;
     const int order = strcmp(x->job_id, y->job_id);
     return order != 0 ? order : (x->idx < y->idx) - (x->idx > y->idx);
 }
@@ -427,17 +430,17 @@ static int compare_rows(const void *a, const void *b)
 /// wait for each other.
 static enum avsp_code advance_windows(struct work *work, struct avsp_err *err)
 {
-    const struct avsp_task_row *rows[AVSP_DB_LIST_MAX];
+    const struct avsp_handout *taken[AVSP_DB_LIST_MAX];
     size_t n = 0;
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; i < work->group->n; i++)
         if (work->answers[i].found && !work->answers[i].repeated &&
             work->answers[i].handout.row.kind == AVSP_TASK_ENCODE)
-            rows[n++] = &work->answers[i].handout.row;
-    qsort(rows, n, sizeof(*rows), compare_rows);
+            taken[n++] = &work->answers[i].handout;
+    qsort(taken, n, sizeof(*taken), compare_handouts);
     for (size_t i = 0; rc == AVSP_OK && i < n; i++)
-        if (i == 0 || strcmp(rows[i]->job_id, rows[i - 1]->job_id) != 0)
-            rc = avsp_window_advance(work->tx, rows[i], err);
+        if (i == 0 || strcmp(taken[i]->row.job_id, taken[i - 1]->row.job_id) != 0)
+            rc = avsp_window_advance(work->tx, taken[i], err);
     return rc;
 }
 
@@ -477,7 +480,7 @@ static enum avsp_code count_waiting(struct work *work, const struct answer *answ
                                     int64_t *n_splits, uint32_t *ret_n, struct avsp_err *err)
 {
     static const char sql[] = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 2"
-                              " AND kind = 1 LIMIT 1) AS splits";
+                              " AND kind = 1 ORDER BY id LIMIT 1) AS splits";
     const uint32_t slots = AVSP_MIN(answer->item->claim->worker.slots, (uint32_t)AVSP_WAITING_MAX);
     const uint32_t n = (uint32_t)AVSP_MIN(work->n_encodes, (size_t)AVSP_WAITING_MAX);
     enum avsp_code rc = AVSP_OK;

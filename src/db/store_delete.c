@@ -91,7 +91,7 @@ enum avsp_code avsp_purge(struct avsp_tx *tx, bool *ret_more, struct avsp_err *e
     static const char *const last[] = {
         "DELETE FROM renditions WHERE job_id = $1", "DELETE FROM warnings WHERE job_id = $1",
         "DELETE FROM secrets WHERE job_id = $1",    "DELETE FROM labels WHERE job_id = $1",
-        "DELETE FROM jobs WHERE id = $1",
+        "DELETE FROM windows WHERE job_id = $1",    "DELETE FROM jobs WHERE id = $1",
     };
     const char *id = NULL;
     int64_t changed = 0;

@@ -13,8 +13,7 @@ enum avsp_code avsp_no_job(const char *job_id, struct avsp_err *err)
 enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, struct avsp_job_row *ret_row,
                              struct avsp_err *err)
 {
-    static const char sql[] =
-        "SELECT state, released, priority FROM jobs WHERE id = $1" AVSP_DB_LOCK("jobs");
+    static const char sql[] = "SELECT state, priority FROM jobs WHERE id = $1" AVSP_DB_LOCK("jobs");
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
@@ -24,8 +23,8 @@ enum avsp_code avsp_job_lock(struct avsp_tx *tx, const char *job_id, struct avsp
         rc = avsp_no_job(job_id, err);
     if (rc != AVSP_OK)
         return rc;
-    *ret_row = (struct avsp_job_row){(enum avsp_job_state)avsp_db_i64(&rows, 0),
-                                     avsp_db_i64(&rows, 1), avsp_db_i64(&rows, 2)};
+    *ret_row =
+        (struct avsp_job_row){(enum avsp_job_state)avsp_db_i64(&rows, 0), avsp_db_i64(&rows, 1)};
     return AVSP_OK;
 }
 

@@ -27,9 +27,10 @@ static enum avsp_code encode_has_segments(struct avsp_tx *tx, const struct avsp_
                                           int64_t *ret_n, struct avsp_err *err)
 {
     static const char sql[] =
-        "SELECT 1 FROM renditions r WHERE r.job_id = $1 AND r.kind = $2 AND EXISTS (SELECT 1"
-        " FROM segments s WHERE s.job_id = r.job_id AND s.rendition = r.name AND s.idx >= $3"
-        " AND s.idx < $4) AND ($5 = '' OR substr(r.name, 2) = $5) LIMIT 1";
+        "SELECT 1 FROM renditions r WHERE r.job_id = $1 AND r.kind = $2"
+        " AND ($5 = '' OR substr(r.name, 2) = $5) AND (SELECT s.idx FROM segments s"
+        " WHERE s.job_id = r.job_id AND s.rendition = r.name AND s.idx >= $3 AND s.idx < $4"
+        " ORDER BY s.job_id, s.rendition, s.idx LIMIT 1) IS NOT NULL LIMIT 1";
     char track[16] = ""; // of sound: its renditions are named by it
     bool audio = row->kind == AVSP_TASK_AUDIO;
     if (audio)

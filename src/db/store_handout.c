@@ -15,6 +15,7 @@ enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
         .overwrite = avsp_db_i64(rows, at + 8) != 0,
         .dash = avsp_db_i64(rows, at + 12) != 0,
         .keep_work = avsp_db_i64(rows, at + 13) != 0,
+        .released = avsp_db_i64(rows, at + 14),
     };
     enum avsp_code rc = avsp_task_row_read(tx, rows, &handout->row, err);
     if (rc == AVSP_OK)

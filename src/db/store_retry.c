@@ -8,7 +8,8 @@ static enum avsp_code reset(struct avsp_tx *tx, const char *job_id, struct avsp_
     static const char *const forget[] = {
         "DELETE FROM segments WHERE job_id = $1",
         "DELETE FROM renditions WHERE job_id = $1",
-        "UPDATE jobs SET released = 0, encoders = 0 WHERE id = $1",
+        "DELETE FROM windows WHERE job_id = $1",
+        "UPDATE jobs SET encoders = 0 WHERE id = $1",
     };
     static const char sql[] =
         "UPDATE tasks SET state = $2, input = '', result = '', spent = 0, frames_done = 0,"

@@ -125,7 +125,7 @@ enum avsp_code avsp_output_check(struct avsp_tx *tx, const char *output_key, str
     static const char sql[] =
         "SELECT t.state, t.lease_until_us FROM tasks t"
         " JOIN jobs j ON j.id = t.job_id WHERE t.state IN (1, 2)"
-        " AND t.kind = 5 AND j.output_key = $1 ORDER BY t.id" AVSP_DB_LOCK("t");
+        " AND t.kind = 5 AND j.output_key = $1 ORDER BY t.job_id" AVSP_DB_LOCK("t");
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool runs = false;
     bool more = false;

@@ -98,7 +98,8 @@ static enum avsp_code refill(struct avsp_tx *tx, struct avsp_err *err)
         " (EXISTS (SELECT 1 FROM tasks o WHERE" HELD(
             "o") " AND o.kind IN (1, 3, 4))"
                  " OR EXISTS (SELECT 1 FROM tasks w WHERE" HELD("w")
-                     ENCODE("w") " AND w.idx < j.released)"
+                     ENCODE("w") " AND w.idx < " AVSP_RELEASED(
+                         "j.id") ")"
                                  " OR EXISTS (SELECT 1 FROM tasks f WHERE" HELD("f")
                                      ENCODE("f") " AND f.idx < $1)"
                                                  " OR (EXISTS (SELECT 1 FROM tasks h WHERE" HELD(

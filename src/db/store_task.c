@@ -31,9 +31,8 @@ enum avsp_code avsp_task_row_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
                      (uint32_t)avsp_db_i64(rows, 18)},
         .flavour = (enum avsp_flavour)avsp_db_i64(rows, 19),
         .job_state = (enum avsp_job_state)avsp_db_i64(rows, 20),
-        .released = avsp_db_i64(rows, 21),
-        .lease_until_us = avsp_db_i64(rows, 22),
-        .encoders = avsp_db_i64(rows, 23),
+        .lease_until_us = avsp_db_i64(rows, 21),
+        .encoders = avsp_db_i64(rows, 22),
     };
     if (!avsp_column(&tx->arena, rows, 0, &row->id) ||
         !avsp_column(&tx->arena, rows, 1, &row->job_id) ||
@@ -196,14 +195,16 @@ enum avsp_code avsp_task_make(struct avsp_tx *tx, const struct avsp_new_task *ta
     avsp_id_new(id);
     int64_t key = 0;
     int64_t changed = 0;
+    int64_t released = 0;
     struct avsp_job_row job = {0};
     *ret_made = false;
     enum avsp_code rc = avsp_job_lock(tx, task->job_id, &job, err);
     if (rc != AVSP_OK || (avsp_job_is_over(job.state) && task->kind != AVSP_TASK_CLEANUP))
         return rc;
-    const enum avsp_task_state state =
-        avsp_task_waits(job.state, task->kind, piece->idx, job.released);
-    if (task->piece != NULL)
+    if (task->kind == AVSP_TASK_ENCODE)
+        rc = avsp_window_read(tx, task->job_id, &released, err);
+    const enum avsp_task_state state = avsp_task_waits(job.state, task->kind, piece->idx, released);
+    if (rc == AVSP_OK && task->piece != NULL)
         rc = avsp_location_store(&tx->arena, &piece->file, &input, err);
     if (rc == AVSP_OK)
         rc = next_key(tx, task, AVSP_MAX((int64_t)piece->n_segments, 1), &key, err);

@@ -51,9 +51,10 @@ static enum avsp_code key_shift(struct avsp_tx *tx, const char *job_id, const st
 }
 
 /// What was held while its job was bound to a set of encoders goes to that set's pool. In a statement whose $1 is the job.
+#define ENCODERS "(SELECT j.encoders FROM jobs j WHERE j.id = $1)"
 #define SET_POOL                                                                                   \
-    " pool = (SELECT CASE WHEN j.encoders > 0 AND tasks.pool = 2 AND tasks.kind IN (2, 4)"         \
-    " THEN j.encoders ELSE tasks.pool END FROM jobs j WHERE j.id = $1),"
+    " pool = CASE WHEN pool = 2 AND kind IN (2, 4) AND " ENCODERS " > 0 THEN " ENCODERS            \
+    " ELSE pool END,"
 
 /// Lets go the encodes of segments below @p end_idx. @param from_idx  those below are let go already.
 static enum avsp_code let_go(struct avsp_tx *tx, const char *job_id, int64_t from_idx,
@@ -101,21 +102,35 @@ static enum avsp_code let_go_others(struct avsp_tx *tx, const char *job_id, stru
     return rc;
 }
 
+enum avsp_code avsp_window_read(struct avsp_tx *tx, const char *job_id, int64_t *ret_released,
+                                struct avsp_err *err)
+{
+    static const char sql[] = "SELECT coalesce(" AVSP_RELEASED("$1") ", 0)";
+    return avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), ret_released, err);
+}
+
+/// Whoever makes a task holds the lock while he looks where the window ends.
 static enum avsp_code write_end(struct avsp_tx *tx, const char *job_id, int64_t end_idx,
                                 struct avsp_err *err)
 {
-    static const char sql[] = "UPDATE jobs SET released = $2 WHERE id = $1 AND released < $2";
+    static const char sql[] = "INSERT INTO windows (job_id, released) VALUES ($1, $2)"
+                              " ON CONFLICT DO NOTHING";
+    struct avsp_job_row job = {0};
     int64_t changed = 0;
+    enum avsp_code rc = avsp_job_lock(tx, job_id, &job, err);
+    if (rc != AVSP_OK)
+        return rc;
     return avsp_tx_exec(tx, sql, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(end_idx)), &changed, err);
 }
 
-enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_task_row *row,
+enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_handout *handout,
                                    struct avsp_err *err)
 {
+    const struct avsp_task_row *row = &handout->row;
     if (row->kind != AVSP_TASK_ENCODE)
         return AVSP_OK;
-    const int64_t before = avsp_window_end(row->released, 0, 0);
-    const int64_t end = avsp_window_end(row->released, row->idx, row->n_segments);
+    const int64_t before = avsp_window_end(handout->released, 0, 0);
+    const int64_t end = avsp_window_end(handout->released, row->idx, row->n_segments);
     if (end == before)
         return AVSP_OK;
     // What a split adds until the job is locked lies within the old window's bounds: let go the second time.
@@ -127,15 +142,15 @@ enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_task_ro
 
 enum avsp_code avsp_window_refill(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
 {
-    static const char read_end[] = "SELECT released FROM jobs WHERE id = $1";
     static const char read_open[] =
-        "SELECT 1 FROM tasks WHERE job_id = $1 AND state IN (1, 2) AND kind = 2 LIMIT 1";
+        "SELECT 1 FROM tasks WHERE job_id = $1 AND state IN (1, 2) AND kind = 2"
+        " ORDER BY idx DESC LIMIT 1";
     struct first first = {0};
     int64_t end = 0;
     int64_t open = 0;
     enum avsp_code rc = let_go_others(tx, job_id, err);
     if (rc == AVSP_OK)
-        rc = avsp_tx_i64(tx, read_end, AVSP_DB_ARGS(avsp_text(job_id)), &end, err);
+        rc = avsp_window_read(tx, job_id, &end, err);
     end = avsp_window_end(end, 0, 0);
     if (rc == AVSP_OK)
         rc = let_go(tx, job_id, 0, end, err);

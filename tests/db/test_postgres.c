@@ -6,7 +6,6 @@
 #include "db/postgres_error.h"
 #include "util/time.h"
 
-#include <inttypes.h>
 #include <libpq-fe.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -383,48 +382,12 @@ static int make_roles(void **state)
     return rc;
 }
 
-#define CLAIMED_BEFORE 600
-#define CLAIMED_THEN 30
-
-/// Index entries of ready tasks that were read so far, by connections that are closed.
-static int64_t n_read(struct fixture *fx)
-{
-    return strtoll(fixture_psql_value(fx, "SELECT idx_tup_read FROM pg_stat_user_indexes"
-                                          " WHERE indexrelname = 'tasks_ready'"
-                                          " AND schemaname = current_schema()"),
-                   NULL, 10);
-}
-
-/// Whoever holds an old snapshot keeps all that was ever claimed in the index that claims look through: they begin past it.
-static void claims_stay_cheap_under_an_old_snapshot(void **state)
-{
-    struct fixture *fx = *state;
-    (void)submit_and_split(fx, "a", CLAIMED_BEFORE + 2 * CLAIMED_THEN);
-    PGconn *old = PQconnectdb(fx->url);
-    PQclear(PQexec(old, "BEGIN ISOLATION LEVEL REPEATABLE READ"));
-    PQclear(PQexec(old, "SELECT count(*) FROM jobs"));
-    assert_int_equal(PQtransactionStatus(old), PQTRANS_INTRANS);
-    for (int i = 0; i < CLAIMED_BEFORE; i++)
-        assert_int_equal(claim(fx, "w").kind, AVSP_TASK_ENCODE);
-    fixture_reopen(fx); // what a connection counted is told when it closes
-    const int64_t before = n_read(fx);
-    for (int i = 0; i < CLAIMED_THEN; i++)
-        assert_int_equal(claim(fx, "w").kind, AVSP_TASK_ENCODE);
-    fixture_reopen(fx);
-    const int64_t all = n_read(fx) - before;
-    PQfinish(old);
-    // One look over all, for the new store knows nothing; then what waits, as far as anybody need know.
-    if (all > 4 * CLAIMED_BEFORE + CLAIMED_THEN * (2 * AVSP_WAITING_MAX + 20))
-        fail_msg("%d claims read %" PRId64 " entries", CLAIMED_THEN, all);
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_malformed_urls),
         cmocka_unit_test_setup_teardown(test_servers_that_say_no, make_roles, fixture_teardown),
-        TEST(claims_stay_cheap_under_an_old_snapshot),
         TEST(test_tables_of_others),
         TEST(test_schema_from_the_future),
         TEST(test_many_open_at_once),
