@@ -63,10 +63,13 @@ class Stage:
         return psycopg2.connect(self.primary.url, connect_timeout=5)
 
     def media(self):
-        """Media steps that run: process, its worker, and the files that it has open."""
+        """Media steps that run: process, its worker, and the files that it has open. Not what a worker asks before it begins, which
+        has an argument: without that answer it ends, as it should."""
         for worker in self.workers:
             for pid in children(worker.pid):
                 with contextlib.suppress(OSError):
+                    if len(pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")) != 2:
+                        continue
                     files = {os.readlink(f) for f in pathlib.Path(f"/proc/{pid}/fd").iterdir()}
                     yield pid, worker, files
 
