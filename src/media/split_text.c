@@ -87,6 +87,8 @@ static enum avsp_code finish_caption_track(const struct out *out, size_t track,
             .title = first && own_title[0] != '\0' ? own_title : title,
             .purposes = avsp_tracks_purposes(item->stream),
         };
+        if (!first)
+            about.purposes &= ~(uint32_t)AVSP_PURPOSE_DEFAULT;
         uint64_t n = 0;
         rc = finish_channel(out, &item->captions->channels[i], first ? track : out->text->n_names,
                             &about, &n, err);
@@ -176,11 +178,10 @@ static enum avsp_code warn_of_lost(const struct out *out, unsigned found, bool s
                                "pages of text beside the captions (T1 to T4) are left out");
     uint64_t n_damaged = picture->fields[0].n_damaged + picture->fields[1].n_damaged;
     if (rc == AVSP_OK && found != 0 && n_damaged > 0)
-        rc =
-            avsp_control_warn(out->ctl, err,
-                              "%" PRIu64 " pairs of letters of the captions within the picture are "
-                              "damaged: left out",
-                              n_damaged);
+        rc = avsp_control_warn(out->ctl, err,
+                               "damaged letters of the captions within the picture are left out: "
+                               "%" PRIu64 " pairs",
+                               n_damaged);
     return rc;
 }
 

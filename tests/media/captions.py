@@ -91,3 +91,17 @@ def put_into(stream, lines, hevc=False, digital=b""):
             frame += 1
         out += b"\0\0\0\1" + nal
     return out
+
+
+def scc(lines):
+    """Channels of the first field as a Scenarist file, which ffmpeg reads."""
+    pairs = {}
+    for line in lines:
+        assert not line.second_field and not pairs.keys() & line.pairs.keys()
+        pairs.update(line.pairs)
+    text = "Scenarist_SCC V1.0\n"
+    for frame in sorted(pairs):
+        if frame - 1 not in pairs:
+            text += f"\n\n00:00:{frame // 30:02}:{frame % 30:02}\t"
+        text += pairs[frame].hex() + " "
+    return text

@@ -1,5 +1,6 @@
 """Captions within the picture become renditions of WebVTT: their letters, and their times to the millisecond."""
 
+import itertools
 import re
 import subprocess
 from fractions import Fraction
@@ -35,20 +36,20 @@ SAID = {
 }
 
 
-def base(path, lines, frames=FRAMES, digital=b"", codec="libx264"):
+def base(path, lines, frames=FRAMES, digital=b"", codec="libx264", rate=RATE):
     """An elementary stream whose pictures come in order, with captions in them."""
     plain = path.with_suffix(".plain")
     hevc = codec == "libx265"
     options = ["-x265-params", "log-level=none:pools=1:frame-threads=1:bframes=0:keyint=30:slices=1"] if hevc else [
         "-x264-params", "log-level=none:keyint=30:bframes=0:slices=1"]
-    ffmpeg("-f", "lavfi", "-i", f"testsrc2=r={RATE}:s=192x128", "-frames:v", frames, "-pix_fmt", "yuv420p", "-c:v", codec,
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=r={rate}:s=64x64", "-frames:v", frames, "-pix_fmt", "yuv420p", "-c:v", codec,
            "-preset", "ultrafast", *options, "-f", "hevc" if hevc else "h264", plain)
     path.write_bytes(captions.put_into(plain.read_bytes(), lines, hevc, digital))
-    return ["-r", str(RATE), "-f", "hevc" if hevc else "h264", "-i", path]
+    return ["-r", str(rate), "-f", "hevc" if hevc else "h264", "-i", path]
 
 
-def ms(frame, start=0):
-    return int((Fraction(frame) / RATE - start) * 1000 + Fraction(1, 2))
+def ms(frame, rate=RATE):
+    return int(Fraction(frame) / rate * 1000 + Fraction(1, 2))
 
 
 def cues(path):
@@ -71,8 +72,14 @@ def texts(result, folder):
     return {title: cues(folder / f"{r['name']}.vtt") for title, r in names.items()}
 
 
-def expected(said=None):
-    return {title: [(ms(a), ms(b), s, t) for a, b, s, t in lines] for title, lines in (said or SAID).items()}
+def expected(said=None, rate=RATE, less=0):
+    """@param less  frames that are cut off in front"""
+    return {title: [(ms(a - less, rate), ms(b - less, rate), s, t) for a, b, s, t in lines]
+            for title, lines in (said or SAID).items()}
+
+
+def warnings(result):
+    return [w["text"] for w in result.of("warning")]
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +111,112 @@ def test_hevc(tmp_path):
     source = tmp_path / "hevc.mp4"
     ffmpeg(*base(tmp_path / "base.hevc", conversation(), codec="libx265"), "-c", "copy", source)
     assert texts(child.run(source, tmp_path), tmp_path) == expected()
+
+
+def test_pictures_that_are_decoded_in_the_split(conversed, tmp_path):
+    """An elementary stream has no times: its captions come from the decoder."""
+    result = child.run(conversed[-1], tmp_path)
+    assert any("without loss" in w for w in warnings(result))
+    assert texts(result, tmp_path) == expected()
+
+
+def test_pictures_that_are_decoded_from_the_middle_on(tmp_path):
+    """The codec's parameters change, beyond what is looked at in advance, while letters come in each frame: none is lost, none read twice."""
+    cut, rate, letters = 285, Fraction(25), ["abcdefghijklmnopqrstuvwxyzABCDEF", "0123456789012345678901234567890"]
+    line = Line(1).at(256).command(RU2).row(15).text(letters[0]).command(CR).text(letters[1]).at(305).command(EDM)
+    clip = base(tmp_path / "base.h264", [line], frames=320, rate=rate)
+    first, second, source = tmp_path / "a.flv", tmp_path / "b.flv", tmp_path / "whole.flv"
+    x264 = ["-c:v", "libx264", "-preset", "veryfast", "-x264-params"]
+    ffmpeg(*clip, "-vf", f"trim=end_frame={cut}", *x264, "log-level=none:keyint=50:bframes=2", first)
+    ffmpeg(*clip, "-vf", f"trim=start_frame={cut},setpts=PTS-STARTPTS", *x264, "log-level=none:keyint=50:bframes=2:ref=5:no-8x8dct=1",
+           "-output_ts_offset", cut / 25 + 0.08, second)  # two frames: what the first one is late by
+    source.write_bytes(first.read_bytes() + second.read_bytes()[13:])
+    result = child.run(source, tmp_path)
+    assert any("parameters change" in w and "from 0 s" not in w for w in warnings(result))
+    said = [(260, 278, "", letters[0]), (278, 305, "", "\n".join(letters))]
+    assert texts(result, tmp_path) == expected({"CC1": said}, rate=rate)
+
+
+def test_what_was_loaded_before_the_cut(conversed, tmp_path):
+    """An edit list hides the pictures that load a caption: it is shown all the same."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    cut = 26
+    ffmpeg(*conversed, *MADE["h264.mp4"], "-video_track_timescale", 30000, whole)
+    ffmpeg("-ss", float(cut / RATE), "-i", whole, "-c", "copy", source)
+    found = texts(child.run(source, tmp_path), tmp_path)
+    assert found == expected(less=cut)
+
+
+def test_captions_that_come_late(tmp_path):
+    """Beyond the first glance, and in a clip that says nothing before."""
+    source = tmp_path / "late.mp4"
+    ffmpeg(*base(tmp_path / "base.h264", [Line(2).pop_on(330, "at last")], frames=340), "-c", "copy", source)
+    (plan,) = [s["plan"] for s in child.run(source, tmp_path, kind="probe").of("stream")]
+    assert "captions inside the picture, if they say anything, → WebVTT" in plan
+    assert texts(child.run(source, tmp_path), tmp_path) == expected({"CC2": [(330, 340, "", "at last")]})
+
+
+def test_captions_are_chosen(conversed, tmp_path):
+    source = tmp_path / "source.mp4"
+    ffmpeg(*conversed, "-c", "copy", source)
+    left_out = "the captions within the picture ({}) are left out: they were not chosen"
+    for chosen, kept, gone in [("cc3", ["CC3"], "CC1"), ("none", [], "CC1, CC3"), ("cc1,cc3", ["CC1", "CC3"], None)]:
+        folder = tmp_path / chosen
+        folder.mkdir()
+        result = child.run(source, folder, text_tracks=chosen)
+        assert texts(result, folder) == {title: cues for title, cues in expected().items() if title in kept}
+        assert [w for w in warnings(result) if "captions" in w] == ([left_out.format(gone)] if gone else [])
+    (plan,) = [s["plan"] for s in child.run(source, tmp_path, kind="probe", text_tracks="cc3").of("stream")]
+    assert "inside the picture (CC3) → WebVTT; captions inside the picture (CC1) left out: not chosen" in plan
+    failure = child.run(source, tmp_path, text_tracks="cc4").failure
+    assert failure["code"] == "unsupported" and "cc4 were asked for" in failure["text"], failure
+
+
+def test_what_is_lost_is_said(tmp_path):
+    digital, plain = tmp_path / "digital.mp4", tmp_path / "plain.mp4"
+    ffmpeg(*base(tmp_path / "base.h264", [], frames=40, digital=b"\xff\x02\x21\xfe\x41\x00"), "-c", "copy", digital)
+    assert warnings(child.run(digital, tmp_path)) == ["the captions within the picture are CEA-708 alone, without the CEA-608 ones "
+                                                     "that can be read: left out"]
+    line = Line(1).command(captions.TR).text("a page").command(RDC).row(15).text("good or bad").at(35).command(EDM)
+    line.pairs[11] = bytes([line.pairs[11][0] ^ 1, line.pairs[11][1]])
+    for old in tmp_path.glob("*.piece"):
+        old.unlink()
+    ffmpeg(*base(tmp_path / "base.h264", [line], frames=40), "-c", "copy", plain)
+    result = child.run(plain, tmp_path)
+    assert texts(result, tmp_path) == expected({"CC1": [(9, 35, "", "goodr bad")]})
+    assert warnings(result) == ["pages of text beside the captions (T1 to T4) are left out",
+                                "damaged letters of the captions within the picture are left out: 1 pairs"]
+
+
+def test_damaged_messages_harm_no_others(tmp_path, monkeypatch):
+    """Cut off, counted wrongly, of others, or longer than what holds them: what stands beside them is read."""
+    whole, kinds = captions.sei, itertools.count()
+
+    def broken(triplets, hevc=False):
+        odd = [b"", b"GA94", b"GA94\x03", b"GA94\x03\xdf\xff", b"GA94\x03\xdf\xff\xfc\x94", b"GA94\x06" + b"\xff" * 40, b"DTG1\x41\xf8",
+               b"GA94\x03\xc0\xff" + triplets, b"GA94\x03\x9f\xff" + triplets, b"GA94\x03\xdf\xff" + b"\xf8" * 254]
+        payload = b"\xb5\0\x31" + odd[next(kinds) % len(odd)]
+        size = b"\xff" * (len(payload) // 255) + bytes([len(payload) % 255])
+        message = b"\0\0\0\1\x06" + captions.escape(b"\x04" + size + payload + b"\x80")
+        return message + b"\0\0\0\1\x06\x04\xff\xff\xff\x7f\xb5" + b"\0\0\0\1\x06" + whole(triplets, hevc)
+
+    monkeypatch.setattr(captions, "sei", broken)
+    source = tmp_path / "source.mp4"
+    ffmpeg(*base(tmp_path / "base.h264", conversation()[1:], frames=120), "-c", "copy", source)
+    assert texts(child.run(source, tmp_path), tmp_path) == expected({"CC3": SAID["CC3"]})
+
+
+def test_a_track_of_captions(tmp_path):
+    """QuickTime's: one packet for each line, two channels in one track, of which the first is the track."""
+    line, source = tmp_path / "line.scc", tmp_path / "source.mov"
+    first, second = Line(1).pop_on(30, "Hello", "there").at(60).command(EDM), Line(2).pop_on(55, "Salut").at(90).command(EDM)
+    line.write_text(captions.scc([first, second]))
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=r={RATE}:s=64x64:d=4", "-i", line, "-map", "0:v", "-map", "1", "-c:v", "libx264", "-c:s", "copy",
+           "-metadata:s:s:0", "language=eng", source)
+    result = child.run(source, tmp_path)
+    said = [(r["name"], r["title"], r["language"], r["purposes"]) for r in result.of("rendition") if r["media"] == "3"]
+    assert said == [("s0", "CC1", "en", "20"), ("s1", "CC2", "en", "4")], said
+    assert [t for _, _, _, t in cues(tmp_path / "s0.vtt")] == ["Hello\nthere"]
+    (begin, end, _, _), = cues(tmp_path / "s0.vtt")
+    assert abs(begin - ms(30)) < 34 and abs(end - ms(60)) < 34
+    assert [t for _, _, _, t in cues(tmp_path / "s1.vtt")] == ["Salut"]
