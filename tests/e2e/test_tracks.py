@@ -45,6 +45,22 @@ def test_every_text(presentation):
                       (4100, 5000, "", "00:00:02.000 --&gt; 00:00:03.000 &lt;script&gt;alert(1)&lt;/script&gt;")]
 
 
+def test_captions_in_the_picture(presentation, clip, build):
+    """Each channel that says anything is a rendition for the hard of hearing, to the millisecond."""
+    folder = presentation("captions")
+    found = playlists.read(folder / "manifest.m3u8")
+    playlists.check(found)
+    said = [(s["NAME"], s["LANGUAGE"], s["DEFAULT"], s["CHARACTERISTICS"]) for s in found.subtitles]
+    hearing = "public.accessibility.transcribes-spoken-dialog,public.accessibility.describes-music-and-sound"
+    assert said == [("CC1", "und", "NO", hearing), ("CC3", "und", "NO", hearing)]
+    assert [playlists.cues(found.media[s["URI"]]) for s in found.subtitles] == [
+        [(1001, 2002, "", "Good evening."), (2002, 3003, "", "&gt;&gt; ANN: And now\nthe &lt;news&gt;")],
+        [(1001, 3003, "", "Buenas noches.")]]
+    streams = json.loads(build.run("probe", "--json", "--subtitle-tracks", "cc1", clip("captions").path).stdout)["streams"]
+    assert "captions inside the picture (CC1) → WebVTT; captions inside the picture (CC3) left out" in streams[0]["plan"]
+    assert build.run("verify", folder).returncode == 0
+
+
 def test_tracks_are_chosen(build, clip, tmp_path):
     options = ["--audio-tracks", "de,5,en", "--subtitle-tracks", "7"]
     plans = {s["index"]: s["plan"] for s in json.loads(build.run("probe", "--json", *options, clip("tracks").path).stdout)["streams"]}

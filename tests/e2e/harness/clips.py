@@ -176,6 +176,20 @@ def tracks(path):
            "-metadata:s:a:4", "language=eng", path)
 
 
+def captions(path):
+    from media.captions import EDM, Line, put_into  # of tests/, which whoever calls this has in its path
+
+    # In the first field what is said, in the second the same in Spanish, as broadcasts in America have it; pictures are reordered.
+    plain, in_order = path.with_suffix(".plain.h264"), path.with_suffix(".h264")
+    ffmpeg(*picture(seconds=4, size="64x64"), *x264("bframes=0", "slices=1"), plain)
+    said = [Line(1).pop_on(30, "Good evening.").pop_on(60, ">> ANN: And now", "the <news>").at(90).command(EDM),
+            Line(3).pop_on(30, "Buenas noches.").at(90).command(EDM)]
+    in_order.write_bytes(put_into(plain.read_bytes(), said))
+    ffmpeg("-r", "30000/1001", "-f", "h264", "-i", in_order, *sound(4), *x264(*fixed_gop(30), "bframes=3"), *AAC, path)
+    plain.unlink()
+    in_order.unlink()
+
+
 # name: (how, file name, seconds in a segment)
 CLIPS = {
     "open-gop": (open_gop, "open-gop.mp4", 2),
@@ -197,6 +211,7 @@ OTHERS = {
     "long-sound": (long_sound, "long-sound.mov", 2),
     "late-sound": (late_sound, "late-sound.mov", 2),
     "tracks": (tracks, "tracks.mkv", 2),
+    "captions": (captions, "captions.ts", 2),
 }
 
 
