@@ -5,12 +5,25 @@
 #include "client/media_child.h"
 #include "client/progress.h"
 #include "client/stores.h"
+#include "core/time_range.h"
 #include "util/buf.h"
 
 #include <inttypes.h>
 #include <string.h>
 
 #define REPORT_MAX_BYTES (1 << 20)
+
+static void put_part(struct avsp_buf *buf, const struct avsp_time_range *part)
+{
+    char text[AVSP_TIME_TEXT_BYTES];
+    if (avsp_time_range_is_all(part))
+        return;
+    avsp_buf_printf(buf, "\n  the part from %s", avsp_time_write(part->start_us, text));
+    if (part->end_us > 0)
+        avsp_buf_printf(buf, " to %s", avsp_time_write(part->end_us, text));
+    else
+        avsp_buf_puts(buf, " to the end");
+}
 
 static void put_head(struct avsp_buf *buf, const char *path, const struct avsp_probe_input *input,
                      int64_t segment_seconds)
@@ -20,6 +33,7 @@ static void put_head(struct avsp_buf *buf, const char *path, const struct avsp_p
     if (input->duration_us > 0)
         avsp_buf_printf(buf, ", %s",
                         avsp_duration_text((uint64_t)input->duration_us / 1000000, text));
+    put_part(buf, &input->part);
     if (input->n_segments > 0)
         avsp_buf_printf(buf, ", %" PRIu32 " segments of %" PRId64 " s", input->n_segments,
                         segment_seconds);

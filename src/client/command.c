@@ -3,6 +3,7 @@
 #include "client/location.h"
 #include "core/choice.h"
 #include "core/picture_options.h"
+#include "core/time_range.h"
 #include "util/buf.h"
 #include "util/fd.h"
 
@@ -117,6 +118,31 @@ enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
     return AVSP_OK;
 }
 
+static enum avsp_code read_time(const struct avsp_cli_parsed *args, const char *name,
+                                int64_t *ret_us, struct avsp_err *err)
+{
+    const char *text = avsp_cli_str(args, name);
+    if (text == NULL || avsp_time_parse(text, ret_us))
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_INVALID,
+                        "--%s: \"%.100s\" is neither seconds, like 12.5, nor [HH:]MM:SS, like "
+                        "1:02:03.25",
+                        name, text);
+}
+
+/// --end 0 is not the source's end, as 0 is in a struct avsp_time_range.
+static enum avsp_code read_range(const struct avsp_cli_parsed *args,
+                                 struct avsp_time_range *ret_range, struct avsp_err *err)
+{
+    *ret_range = (struct avsp_time_range){0};
+    enum avsp_code rc = read_time(args, "start", &ret_range->start_us, err);
+    if (rc == AVSP_OK)
+        rc = read_time(args, "end", &ret_range->end_us, err);
+    if (rc == AVSP_OK && ret_range->end_us == 0 && avsp_cli_str(args, "end") != NULL)
+        return avsp_err_set(err, AVSP_INVALID, "--end: nothing lies before 0");
+    return rc;
+}
+
 enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,
                                struct avsp_err *err)
 {
@@ -125,7 +151,8 @@ enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_c
         .audio = avsp_cli_str(args, "audio-tracks"),
         .text = avsp_cli_str(args, "subtitle-tracks"),
     };
-    return avsp_choice_check(ret_choice, err);
+    enum avsp_code rc = read_range(args, &ret_choice->range, err);
+    return rc == AVSP_OK ? avsp_choice_check(ret_choice, err) : rc;
 }
 
 enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avsp_arena *arena,

@@ -48,11 +48,16 @@ enum avsp_exit {
             "of "                                                                                  \
             "the source's size. None is larger than that."                                         \
     }
-#define AVSP_OPTIONS_OF_TRACKS                                                                     \
-    {"video-track", "TRACK", "AVSPL1T_VIDEO_TRACK", NULL,                                          \
-     "The picture: a stream's number, as probe shows it, or a language like en; none = sound "     \
-     "alone. Default: what can be decoded, then what the file marks as default, then the "         \
-     "largest."},                                                                                  \
+#define AVSP_OPTIONS_OF_A_CHOICE                                                                   \
+    {"start", "TIME", "AVSPL1T_START", NULL,                                                       \
+     "Encode a part: frames and sound from here on, counted from the source's beginning, as "      \
+     "seconds (12.5) or [HH:]MM:SS (1:02:03.25)."},                                                \
+        {"end", "TIME", "AVSPL1T_END", NULL,                                                       \
+         "… and up to here: what is shown at TIME is not in it."},                                 \
+        {"video-track", "TRACK", "AVSPL1T_VIDEO_TRACK", NULL,                                      \
+         "The picture: a stream's number, as probe shows it, or a language like en; none = sound " \
+         "alone. Default: what can be decoded, then what the file marks as default, then the "     \
+         "largest."},                                                                              \
         {"audio-tracks", "LIST", "AVSPL1T_AUDIO_TRACKS", "all",                                    \
          "The sound: numbers and languages with commas between them, the default one first; all; " \
          "none. What is named must be there and be decodable."},                                   \
@@ -66,7 +71,7 @@ enum avsp_exit {
         {"crf", "N", "AVSPL1T_CRF", "30", "Quality, 1 to 63: less is better and larger."},         \
         {"preset", "N", "AVSPL1T_PRESET", "8",                                                     \
          "Speed of the encoder, 1 to 13: more is faster and larger."},                             \
-        AVSP_OPTIONS_OF_A_PICTURE, AVSP_OPTIONS_OF_TRACKS,                                         \
+        AVSP_OPTIONS_OF_A_PICTURE, AVSP_OPTIONS_OF_A_CHOICE,                                       \
         {"dash", NULL, "AVSPL1T_DASH", NULL,                                                       \
          "Also write manifest.mpd, for players of MPEG-DASH, over the same files."},               \
         {"work", "FOLDER", "AVSPL1T_WORK", NULL,                                                   \
@@ -122,7 +127,7 @@ enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
                                      struct avsp_picture_options *ret_options,
                                      struct avsp_err *err) AVSP_CHECKED;
 
-/// The options of AVSP_OPTIONS_OF_TRACKS. @return OK; INVALID naming the option.
+/// The options of AVSP_OPTIONS_OF_A_CHOICE. @return OK; INVALID naming the option.
 enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,
                                struct avsp_err *err) AVSP_CHECKED;
 

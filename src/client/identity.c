@@ -3,6 +3,7 @@
 #include "core/choice.h"
 #include "core/picture_options.h"
 #include "core/record.h"
+#include "core/time_range.h"
 #include "storage/sha256.h"
 #include "util/fd.h"
 #include "util/parse.h"
@@ -267,6 +268,18 @@ static const char *number_differs(struct avsp_arena *arena, const char *option, 
                              asked);
 }
 
+static const char *part_differs(struct avsp_arena *arena, const struct avsp_time_range *kept)
+{
+    char start[AVSP_TIME_TEXT_BYTES];
+    char end[AVSP_TIME_TEXT_BYTES];
+    if (avsp_time_range_is_all(kept))
+        return "was begun without --start and --end";
+    return avsp_arena_printf(arena, "was begun with another part (--start %s%s%s)",
+                             avsp_time_write(kept->start_us, start),
+                             kept->end_us > 0 ? " --end " : "",
+                             kept->end_us > 0 ? avsp_time_write(kept->end_us, end) : "");
+}
+
 const char *avsp_identity_difference(const struct avsp_identity *kept,
                                      const struct avsp_identity *asked, struct avsp_arena *arena)
 {
@@ -287,6 +300,8 @@ const char *avsp_identity_difference(const struct avsp_identity *kept,
                    ? "was begun without options for the picture"
                    : avsp_arena_printf(arena, "was begun with other options for the picture (%s)",
                                        kept->picture);
+    else if (!avsp_time_range_equal(&kept->choice.range, &asked->choice.range))
+        text = part_differs(arena, &kept->choice.range);
     else if (!avsp_choice_equal(&kept->choice, &asked->choice))
         text = "was begun with other tracks (--video-track, --audio-tracks, --subtitle-tracks)";
     else if (strcmp(kept->work, asked->work) != 0)

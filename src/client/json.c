@@ -252,6 +252,8 @@ enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probe_inp
     put(&object, "duration_us",
         input->duration_us > 0 ? json_integer(input->duration_us) : json_null());
     put(&object, "bytes", json_integer((json_int_t)input->bytes));
+    put(&object, "start_us", json_integer(input->part.start_us));
+    put(&object, "end_us", input->part.end_us > 0 ? json_integer(input->part.end_us) : json_null());
     put(&object, "segments", input->n_segments > 0 ? json_integer(input->n_segments) : json_null());
     json_t *array = json_array();
     for (size_t i = 0; array != NULL && i < n_streams; i++)

@@ -99,7 +99,7 @@ static const struct avsp_cli_option probe_options[] = {
     AVSP_OPTIONS_OF_A_PICTURE,
     {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",
      "Length of a segment that the plan is made for, 1 to 60."},
-    AVSP_OPTIONS_OF_TRACKS,
+    AVSP_OPTIONS_OF_A_CHOICE,
     AVSP_OPTION_JSON,
     {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Show what FFmpeg says about the file."},
 };

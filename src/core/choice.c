@@ -1,5 +1,6 @@
 #include "core/choice.h"
 
+#include "core/time_range.h"
 #include "util/parse.h"
 
 #include <string.h>
@@ -146,7 +147,7 @@ enum avsp_code avsp_choice_check(const struct avsp_choice *choice, struct avsp_e
             err, AVSP_INVALID,
             "video_track, audio_tracks: without picture and without sound there is nothing left to "
             "play: leave out one of the two none");
-    return AVSP_OK;
+    return avsp_time_range_check(&choice->range, err);
 }
 
 void avsp_choice_put(struct avsp_buf *buf, const struct avsp_choice *choice)
@@ -154,6 +155,10 @@ void avsp_choice_put(struct avsp_buf *buf, const struct avsp_choice *choice)
     avsp_record_put_str(buf, "video_track", or_empty(choice->video));
     avsp_record_put_str(buf, "audio_tracks", or_empty(choice->audio));
     avsp_record_put_str(buf, "text_tracks", or_empty(choice->text));
+    if (avsp_time_range_is_all(&choice->range))
+        return;
+    avsp_record_put_i64(buf, "start_us", choice->range.start_us);
+    avsp_record_put_i64(buf, "end_us", choice->range.end_us);
 }
 
 struct avsp_choice avsp_choice_take(struct avsp_record *rec)
@@ -162,6 +167,8 @@ struct avsp_choice avsp_choice_take(struct avsp_record *rec)
         .video = avsp_record_str_or(rec, "video_track", ""),
         .audio = avsp_record_str_or(rec, "audio_tracks", ""),
         .text = avsp_record_str_or(rec, "text_tracks", ""),
+        .range = {avsp_record_i64_or(rec, "start_us", 0, AVSP_TIME_MAX_US, 0),
+                  avsp_record_i64_or(rec, "end_us", 0, AVSP_TIME_MAX_US, 0)},
     };
     struct avsp_err why = {0};
     if (avsp_choice_check(&choice, &why) != AVSP_OK && rec->problem.code == AVSP_OK)
@@ -172,7 +179,7 @@ struct avsp_choice avsp_choice_take(struct avsp_record *rec)
 bool avsp_choice_equal(const struct avsp_choice *a, const struct avsp_choice *b)
 {
     return is(a->video, or_empty(b->video)) && is(a->audio, or_empty(b->audio)) &&
-           is(a->text, or_empty(b->text));
+           is(a->text, or_empty(b->text)) && avsp_time_range_equal(&a->range, &b->range);
 }
 
 enum avsp_code avsp_choice_store(struct avsp_arena *arena, const struct avsp_choice *choice,

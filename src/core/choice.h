@@ -1,4 +1,4 @@
-/// Which tracks of a source its submitter wants: by number, as a probe shows them, or by language.
+/// What of a source its submitter wants: which tracks, by number, as a probe shows them, or by language; and which part (core/time_range.h).
 ///
 ///     video  "" the best one; "none"; one number or language
 ///     audio  "" or "all" every one; "none"; numbers and languages with commas between them, the first one the default

@@ -135,11 +135,18 @@ struct avsp_picture_options {
     struct avsp_ladder ladder;
 };
 
-/// Which tracks are wanted (core/choice.h says in what words). NULL is "", the default.
+/// Which part of a source is wanted, counted from presentation time 0 of the whole. All zeros: all of it.
+struct avsp_time_range {
+    int64_t start_us;
+    int64_t end_us; ///< the first instant that is not in it; 0 = where the source ends
+};
+
+/// What of a source is wanted: which tracks (core/choice.h says in what words; NULL is "", the default), and which part.
 struct avsp_choice {
     const char *video;
     const char *audio;
     const char *text;
+    struct avsp_time_range range;
 };
 
 /// A job as it was asked for.

@@ -57,6 +57,7 @@ static void put_video(struct avsp_buf *buf, const struct avsp_piece_header *h)
     avsp_record_put_i64(buf, "depth", h->bit_depth);
     put_hdr(buf, &h->hdr);
     avsp_record_put_i64(buf, "fields", h->fields);
+    avsp_record_put_i64(buf, "lead", h->lead_ticks);
     avsp_record_put_i64(buf, "field_rate", h->field_rate);
 }
 
@@ -148,6 +149,7 @@ static void take_video(struct avsp_record *rec, struct avsp_piece_header *h)
     h->fields = (enum avsp_fields)avsp_record_i64(rec, "fields", AVSP_FIELDS_NONE,
                                                   AVSP_FIELDS_BOTTOM_FIRST);
     h->field_rate = avsp_record_i64(rec, "field_rate", 0, 1) != 0;
+    h->lead_ticks = avsp_record_i64_or(rec, "lead", 0, INT64_MAX, 0);
     take_hdr(rec, &h->hdr);
     h->origin_time_base = h->time_base;
     h->language = "und";

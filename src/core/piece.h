@@ -79,8 +79,10 @@ struct avsp_piece_header {
     uint32_t height_px;
     uint32_t bit_depth; ///< of the output: 8 or 10
     struct avsp_hdr hdr;
-    enum avsp_fields fields; ///< of the frames from origin_pts on
-    bool field_rate;         ///< each field becomes a picture of its own
+    enum avsp_fields fields; ///< of the frames from lead_ticks before origin_pts on
+    int64_t
+        lead_ticks; ///< how far before origin_pts the whole source begins, where a part of it is encoded; >= 0
+    bool field_rate; ///< each field becomes a picture of its own
 
     // AUDIO
     // in_pts, out_pts: sound outside is priming or padding of its encoder, or hidden by an edit list; INT64_MIN and INT64_MAX

@@ -4,6 +4,7 @@
 #include "core/naming.h"
 #include "core/picture_options.h"
 #include "core/record.h"
+#include "core/time_range.h"
 #include "util/hash.h"
 #include "util/parse.h"
 
@@ -200,6 +201,8 @@ void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report)
         avsp_record_put_i64(buf, "duration_us", report->input.duration_us);
         avsp_record_put_i64(buf, "bytes", (int64_t)report->input.bytes);
         avsp_record_put_i64(buf, "segments", report->input.n_segments);
+        avsp_record_put_i64(buf, "start_us", report->input.part.start_us);
+        avsp_record_put_i64(buf, "end_us", report->input.part.end_us);
         avsp_record_put_str(buf, "libraries", report->input.libraries);
         break;
     case AVSP_REPORT_STREAM:
@@ -356,6 +359,8 @@ static void take_probe(struct avsp_record *rec, struct avsp_report *report)
             .duration_us = avsp_record_i64(rec, "duration_us", 0, INT64_MAX),
             .bytes = (uint64_t)avsp_record_i64(rec, "bytes", 0, BYTES_MAX),
             .n_segments = (uint32_t)avsp_record_i64(rec, "segments", 0, UINT32_MAX),
+            .part = {avsp_record_i64_or(rec, "start_us", 0, AVSP_TIME_MAX_US, 0),
+                     avsp_record_i64_or(rec, "end_us", 0, AVSP_TIME_MAX_US, 0)},
             .libraries = take_text(rec, "libraries"),
         };
     else

@@ -46,7 +46,7 @@ struct avsp_step {
     uint32_t n_segments; ///< CHECK: how many come, one after another in the same input file
     bool
         independent; ///< CHECK: each is decoded alone; else the decoder goes on from one to the next
-    struct avsp_choice choice; ///< PROBE, SPLIT: which tracks are wanted
+    struct avsp_choice choice; ///< PROBE, SPLIT: what of the source is wanted
     int64_t
         encoders; ///< ENCODE, AUDIO: avsp_step_encoders of what it must be made with; 0 = anything
 };
@@ -69,7 +69,8 @@ struct avsp_probe_input {
     const char *format;  ///< libavformat's short name
     int64_t duration_us; ///< 0 = not known
     uint64_t bytes;
-    uint32_t n_segments; ///< that a job with these options would make; 0 = not known
+    uint32_t n_segments;         ///< that a job with these options would make; 0 = not known
+    struct avsp_time_range part; ///< that would be encoded; all zeros = all of it
     const char *
         libraries; ///< that would split and encode it, with their versions, for people and for comparing
 };

@@ -24,6 +24,30 @@ static enum avsp_code begin_with_sound(struct avsp_extent *extent, const struct 
     return AVSP_OK;
 }
 
+/// Decides between the first frame and the sound before it. @param heard_ms  how much of it there is
+static enum avsp_code begin_with_either(struct avsp_extent *extent, int64_t sound, int64_t heard_ms,
+                                        struct avsp_control *ctl, struct avsp_err *err)
+{
+    int64_t lead_ms = av_rescale_q(extent->first_pts - sound, extent->time_base, millisecond);
+    if (lead_ms <= LEAD_QUIET_MS)
+        return AVSP_OK;
+    // A stray time far ahead of all others is damage, not a picture that begins late.
+    bool is_cut = lead_ms <= LEAD_CUT_MS || heard_ms < lead_ms / 2;
+    if (!is_cut)
+        extent->origin_pts = sound;
+    if (ctl == NULL)
+        return AVSP_OK;
+    double lead_s = (double)lead_ms / MS_PER_S;
+    return is_cut ? avsp_control_warn(ctl, err,
+                                      "the sound begins %.2f s before the first picture that can "
+                                      "be shown: it is cut off there",
+                                      lead_s)
+                  : avsp_control_warn(ctl, err,
+                                      "the picture begins %.2f s after the sound: its first frame "
+                                      "is shown from the start",
+                                      lead_s);
+}
+
 enum avsp_code avsp_extent_begin(struct avsp_extent *extent, const struct avsp_tracks *tracks,
                                  const struct avsp_lookahead *ahead, struct avsp_control *ctl,
                                  struct avsp_err *err)
@@ -39,24 +63,24 @@ enum avsp_code avsp_extent_begin(struct avsp_extent *extent, const struct avsp_t
     size_t track = 0;
     if (!avsp_lookahead_first_sound(ahead, tracks, &track))
         return AVSP_OK;
-    AVRational tb = extent->time_base;
     AVRational sound_tb = tracks->audio[track]->time_base;
-    int64_t sound = av_rescale_q_rnd(ahead->sound[track].from, sound_tb, tb, AV_ROUND_DOWN);
-    int64_t lead_ms = av_rescale_q(extent->first_pts - sound, tb, millisecond);
+    int64_t sound =
+        av_rescale_q_rnd(ahead->sound[track].from, sound_tb, extent->time_base, AV_ROUND_DOWN);
     int64_t heard_ms = av_rescale_q(ahead->sound[track].before, sound_tb, millisecond);
-    if (lead_ms <= LEAD_QUIET_MS)
+    return begin_with_either(extent, sound, heard_ms, ctl, err);
+}
+
+enum avsp_code avsp_extent_begin_at(struct avsp_extent *extent, int64_t from, int64_t first_pts,
+                                    int64_t sound_from, int64_t sound_until,
+                                    struct avsp_control *ctl, struct avsp_err *err)
+{
+    extent->first_pts = extent->origin_pts = first_pts;
+    int64_t sound = AVSP_MAX(sound_from, from);
+    int64_t until = AVSP_MIN(sound_until, first_pts);
+    if (sound >= until)
         return AVSP_OK;
-    // A stray time far ahead of all others is damage, not a picture that begins late.
-    if (lead_ms <= LEAD_CUT_MS || heard_ms < lead_ms / 2)
-        return avsp_control_warn(ctl, err,
-                                 "the sound begins %.2f s before the first picture that can be "
-                                 "shown: it is cut off there",
-                                 (double)lead_ms / MS_PER_S);
-    extent->origin_pts = sound;
-    return avsp_control_warn(ctl, err,
-                             "the picture begins %.2f s after the sound: its first frame is shown "
-                             "from the start",
-                             (double)lead_ms / MS_PER_S);
+    int64_t heard_ms = av_rescale_q(until - sound, extent->time_base, millisecond);
+    return begin_with_either(extent, sound, heard_ms, ctl, err);
 }
 
 enum avsp_code avsp_extent_end(struct avsp_extent *extent, const struct avsp_tracks *tracks,

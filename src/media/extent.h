@@ -19,10 +19,20 @@ struct avsp_extent {
 };
 
 /// Finds the origin, and warns of sound that is lost or pictures that are held.
+/// @param ctl  NULL: nobody is told, for it is not the source's beginning that counts.
 /// @return OK; CORRUPT there is nothing that can be shown or heard.
 enum avsp_code avsp_extent_begin(struct avsp_extent *extent, const struct avsp_tracks *tracks,
                                  const struct avsp_lookahead *ahead, struct avsp_control *ctl,
                                  struct avsp_err *err) AVSP_CHECKED;
+
+/// The same where the presentation begins in the middle of the source: with a frame, or, where there is no picture, at @p from itself.
+/// @param from         nothing that is before it counts; all times in the extent's time base.
+/// @param first_pts    the first frame at or after it.
+/// @param sound_from   the earliest sound, INT64_MAX = there is none …
+/// @param sound_until  … and how far it goes.
+enum avsp_code avsp_extent_begin_at(struct avsp_extent *extent, int64_t from, int64_t first_pts,
+                                    int64_t sound_from, int64_t sound_until,
+                                    struct avsp_control *ctl, struct avsp_err *err) AVSP_CHECKED;
 
 /// What is known of the ends, in the extent's time base.
 struct avsp_extent_ends {

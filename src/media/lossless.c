@@ -32,6 +32,7 @@ struct avsp_lossless {
     int64_t frame_ticks; ///< how long a picture lasts, where it is not known better
     int64_t duration;    ///< of the last packet; 0 = not known
     int64_t last_pts;
+    int64_t begin_pts; ///< pictures before it do not come out
     uint64_t n_fitted;
 };
 
@@ -84,6 +85,7 @@ struct avsp_lossless *avsp_lossless_open(const AVStream *stream, unsigned thread
     ll->threads = threads;
     ll->frame_ticks = frame_ticks(stream);
     ll->last_pts = AV_NOPTS_VALUE;
+    ll->begin_pts = INT64_MIN;
     if (prepare(ll, err) != AVSP_OK)
         avsp_lossless_free(&ll);
     return ll;
@@ -107,6 +109,11 @@ void avsp_lossless_free(struct avsp_lossless **ll_ptr)
 AVStream *avsp_lossless_stream(const struct avsp_lossless *ll)
 {
     return ll->stream;
+}
+
+void avsp_lossless_begin_at(struct avsp_lossless *ll, int64_t pts)
+{
+    ll->begin_pts = pts;
 }
 
 struct avsp_lossless_counts avsp_lossless_counts(const struct avsp_lossless *ll)
@@ -229,16 +236,21 @@ static enum avsp_code keep_captions(const AVFrame *from, AVPacket *packet, struc
     return AVSP_OK;
 }
 
-static enum avsp_code encode(struct avsp_lossless *ll, AVPacket *packet, struct avsp_err *err)
+/// Encodes what was decoded. @param ret_got  false: it lies before what is wanted.
+static enum avsp_code encode(struct avsp_lossless *ll, AVPacket *packet, bool *ret_got,
+                             struct avsp_err *err)
 {
+    // Even of pictures that nobody wants the first one decides on the size.
     enum avsp_code rc = ll->encoder == NULL ? open_encoder(ll, err) : AVSP_OK;
-    if (rc == AVSP_OK)
-        rc = make_frame(ll, err);
+    int64_t pts = next_pts(ll);
+    *ret_got = pts >= ll->begin_pts;
+    if (rc != AVSP_OK || !*ret_got)
+        return rc;
+    rc = make_frame(ll, err);
     if (rc != AVSP_OK)
         return rc;
-    ll->made->pts = next_pts(ll);
+    ll->made->pts = pts;
     ll->made->pict_type = AV_PICTURE_TYPE_NONE;
-    int64_t pts = ll->made->pts;
     int av = avcodec_send_frame(ll->encoder, ll->made);
     av_frame_unref(ll->made);
     // One picture in, one out: FFV1 with threads for its slices holds nothing back.
@@ -256,9 +268,14 @@ static enum avsp_code encode(struct avsp_lossless *ll, AVPacket *packet, struct 
 enum avsp_code avsp_lossless_receive(struct avsp_lossless *ll, AVPacket *packet, bool *ret_got,
                                      struct avsp_err *err)
 {
-    enum avsp_code rc = avsp_decoder_receive(&ll->decoder, ll->decoded, ret_got, err);
-    if (rc == AVSP_OK && *ret_got)
-        rc = encode(ll, packet, err);
-    av_frame_unref(ll->decoded);
-    return rc;
+    for (;;) {
+        bool decoded = false;
+        *ret_got = false;
+        enum avsp_code rc = avsp_decoder_receive(&ll->decoder, ll->decoded, &decoded, err);
+        if (rc == AVSP_OK && decoded)
+            rc = encode(ll, packet, ret_got, err);
+        av_frame_unref(ll->decoded);
+        if (rc != AVSP_OK || !decoded || *ret_got)
+            return rc;
+    }
 }

@@ -30,6 +30,9 @@ void avsp_lossless_free(struct avsp_lossless **ll);
 /// avsp_lossless_receive has given a packet. Borrowed until free.
 AVStream *avsp_lossless_stream(const struct avsp_lossless *ll);
 
+/// Pictures before @p pts are decoded only, and do not come out.
+void avsp_lossless_begin_at(struct avsp_lossless *ll, int64_t pts);
+
 /// Decodes a packet (NULL: there are no more). Nothing may be waiting: avsp_lossless_receive said so.
 enum avsp_code avsp_lossless_send(struct avsp_lossless *ll, const AVPacket *packet,
                                   struct avsp_err *err) AVSP_CHECKED;

@@ -8,6 +8,7 @@
 #include "media/libraries.h"
 #include "media/lookahead.h"
 #include "media/notes.h"
+#include "media/part.h"
 #include "media/picture.h"
 
 #include <inttypes.h>
@@ -25,6 +26,8 @@ struct probe {
     struct avsp_err obstacle;      ///< why the file cannot be encoded; all zeros where it can
     struct avsp_piece_header facts;
     struct avsp_notes notes;
+    struct avsp_part part; ///< time_base.den 0: what lies where is not known
+    int64_t source_end;    ///< in its time base; INT64_MAX = not known
 };
 
 static void probe_deinit(struct probe *probe)
@@ -86,8 +89,42 @@ static enum avsp_code look(struct probe *probe)
     return AVSP_OK;
 }
 
+/// Finds out where the part lies that is asked for, as far as the container knows how long it is. @return INVALID behind its end.
+static enum avsp_code look_at_part(struct probe *probe, struct avsp_err *err)
+{
+    const AVFormatContext *ctx = probe->source.ctx;
+    const AVRational us = {1, AV_TIME_BASE};
+    struct avsp_extent extent;
+    struct avsp_err unknown = {0}; // to a look as short as this
+    if (probe->obstacle.code != AVSP_OK ||
+        avsp_extent_begin(&extent, &probe->reader.tracks, &probe->ahead, NULL, &unknown) != AVSP_OK)
+        return AVSP_OK;
+    avsp_part_init(&probe->part, &probe->step->choice.range, &extent);
+    if (ctx->duration <= 0 || ctx->start_time == AV_NOPTS_VALUE ||
+        ctx->duration_estimation_method == AVFMT_DURATION_FROM_BITRATE ||
+        (ctx->iformat->flags & AVFMT_TS_DISCONT) != 0)
+        return AVSP_OK;
+    probe->source_end = av_rescale_q(ctx->start_time + ctx->duration, us, extent.time_base);
+    if (avsp_part_has_start(&probe->part) && probe->part.start_pts >= probe->source_end)
+        return avsp_part_is_empty(&probe->part, probe->source_end, err);
+    return avsp_part_warn_of_end(&probe->part, probe->source_end, probe->ctl, err);
+}
+
+/// What would be encoded, as it is asked for but for an end that the source does not reach.
+static struct avsp_time_range clipped(const struct probe *probe)
+{
+    struct avsp_time_range range = probe->step->choice.range;
+    const struct avsp_part *part = &probe->part;
+    if (range.end_us > 0 && part->time_base.den > 0 && probe->source_end < part->end_pts)
+        range.end_us = av_rescale_q(probe->source_end - part->source_pts, part->time_base,
+                                    (AVRational){1, AV_TIME_BASE});
+    return range;
+}
+
 static uint32_t estimate_segments(const struct probe *probe, int64_t duration_us)
 {
+    struct avsp_time_range range = clipped(probe);
+    duration_us = (range.end_us > 0 ? range.end_us : duration_us) - range.start_us;
     if (probe->obstacle.code != AVSP_OK || duration_us <= 0 || probe->step->segment_seconds < 1)
         return 0;
     int64_t segment_us = probe->step->segment_seconds * INT64_C(1000000);
@@ -108,6 +145,7 @@ static enum avsp_code report_input(const struct probe *probe, struct avsp_err *e
                   .duration_us = duration_us,
                   .bytes = bytes > 0 ? (uint64_t)bytes : 0,
                   .n_segments = estimate_segments(probe, duration_us),
+                  .part = clipped(probe),
                   .libraries = avsp_buf_text(&libraries)},
     };
     return avsp_control_report(probe->ctl, &report, err);
@@ -230,7 +268,8 @@ static enum avsp_code report_stream(const struct probe *probe, const AVStream *s
 enum avsp_code avsp_probe_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
                               struct avsp_err *err)
 {
-    struct probe AVSP_CLEANUP(probe_deinit) probe = {.step = step, .ctl = ctl};
+    struct probe AVSP_CLEANUP(probe_deinit)
+        probe = {.step = step, .ctl = ctl, .source_end = INT64_MAX};
     enum avsp_code rc = avsp_source_open(input_fd, &probe.source, err);
     if (rc != AVSP_OK)
         return rc;
@@ -239,7 +278,9 @@ enum avsp_code avsp_probe_run(int input_fd, const struct avsp_step *step, struct
         *err = probe.obstacle; // this machine's fault, not the file's
         return rc;
     }
-    rc = report_input(&probe, err);
+    rc = look_at_part(&probe, err);
+    if (rc == AVSP_OK)
+        rc = report_input(&probe, err);
     for (unsigned i = 0; i < probe.source.ctx->nb_streams && rc == AVSP_OK; i++)
         rc = report_stream(&probe, probe.source.ctx->streams[i], err);
     return rc;

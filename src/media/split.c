@@ -6,6 +6,7 @@
 #include "media/left_out.h"
 #include "media/lookahead.h"
 #include "media/notes.h"
+#include "media/part.h"
 #include "media/split_audio.h"
 #include "media/split_text.h"
 #include "media/split_video.h"
@@ -28,6 +29,8 @@ struct split {
     size_t n_audio; ///< of these
     struct avsp_split_text text;
     struct avsp_extent extent;
+    struct avsp_part part;
+    bool at_part_end; ///< nothing of the part can follow
     AVPacket *packet;
     int64_t shift_s;
 };
@@ -101,11 +104,14 @@ static enum avsp_code begin_video(struct split *split, struct avsp_err *err)
     enum avsp_code rc = gather_facts(split, &facts, err);
     if (rc == AVSP_OK)
         rc = avsp_split_video_init(&split->video, split->ctl, split->step,
-                                   avsp_reader_video(&split->reader), &facts, err);
+                                   avsp_reader_video(&split->reader), &facts, split->shift_s, err);
     split->video.in_order = split->reader.lossless != NULL;
-    return rc == AVSP_OK ? avsp_split_video_begin(&split->video, split->extent.origin_pts,
-                                                  split->shift_s, err)
-                         : rc;
+    split->video.limit_pts = split->part.end_pts;
+    if (rc != AVSP_OK || !avsp_part_has_start(&split->part))
+        return rc == AVSP_OK ? avsp_split_video_begin(&split->video, split->extent.origin_pts, err)
+                             : rc;
+    avsp_split_video_await(&split->video, split->part.source_pts, split->part.start_pts);
+    return AVSP_OK;
 }
 
 /// Says that the video is decoded in the split, from @p from_s seconds on, and why.
@@ -119,13 +125,32 @@ static enum avsp_code warn_of_lossless(struct split *split, const char *why, int
                              from_s, why);
 }
 
-/// Reads the source again from its start; video is decoded behind its first @p n_skip packets.
+/// Pictures before the part need not be kept, but for those that deinterlacing leans on, and where they bring captions.
+static void decode_from_part(struct split *split)
+{
+    const struct avsp_part *part = &split->part;
+    if (split->reader.lossless != NULL && avsp_part_has_start(part) && !split->glance.has_captions)
+        avsp_lossless_begin_at(split->reader.lossless,
+                               part->start_pts -
+                                   av_rescale_q(1, (AVRational){1, 1}, part->time_base));
+}
+
+/// Reads the source again from where it was read from; video is decoded behind its first @p n_skip packets.
 static enum avsp_code reopen_decoded(struct split *split, uint64_t n_skip, struct avsp_err *err)
 {
     close_input(split);
     enum avsp_code rc = open_input(split, err);
+    if (rc == AVSP_OK && split->part.sought) {
+        if (avsp_part_seek(&split->part, split->source.ctx, &split->reader.tracks) !=
+            AVSP_PART_SOUGHT)
+            return avsp_err_set(err, AVSP_CORRUPT, "the input is not what it was a moment ago");
+        avsp_reader_deinit(&split->reader);
+        rc = avsp_reader_init(&split->reader, split->source.ctx, &split->step->choice, err);
+    }
     if (rc == AVSP_OK)
         rc = avsp_reader_decode(&split->reader, n_skip, split->step->threads, err);
+    if (rc == AVSP_OK)
+        decode_from_part(split);
     return rc;
 }
 
@@ -145,9 +170,60 @@ static enum avsp_code look_ahead(struct split *split, struct avsp_err *err)
     return rc;
 }
 
+/// What is read goes on as streams of the source that was opened anew.
+static void follow_input(struct split *split)
+{
+    const struct avsp_tracks *tracks = &split->reader.tracks;
+    if (tracks->video != NULL)
+        split->video.stream = avsp_reader_video(&split->reader);
+    for (size_t i = 0; i < split->n_audio; i++)
+        avsp_split_audio_move(&split->audio[i], tracks->audio[i]);
+    avsp_split_text_move(&split->text);
+}
+
+/// Passes over what lies before the part, where that is possible.
+static enum avsp_code go_to_part(struct split *split, struct avsp_err *err)
+{
+    decode_from_part(split);
+    // Captions are made of what came before.
+    if (split->reader.lossless != NULL || split->glance.has_captions)
+        return AVSP_OK;
+    enum avsp_part_found found =
+        avsp_part_seek(&split->part, split->source.ctx, &split->reader.tracks);
+    if (found == AVSP_PART_READ_ON)
+        return AVSP_OK;
+    avsp_lookahead_deinit(&split->ahead);
+    avsp_reader_deinit(&split->reader);
+    if (found == AVSP_PART_SOUGHT)
+        return avsp_reader_init(&split->reader, split->source.ctx, &split->step->choice, err);
+    close_input(split);
+    enum avsp_code rc = open_input(split, err);
+    if (rc == AVSP_OK)
+        follow_input(split);
+    return rc;
+}
+
+static void open_sounds(struct split *split)
+{
+    const struct avsp_part *part = &split->part;
+    const AVRational second = {1, 1};
+    for (; split->n_audio < split->reader.tracks.n_audio; split->n_audio++) {
+        struct avsp_split_audio *audio = &split->audio[split->n_audio];
+        AVStream *stream = split->reader.tracks.audio[split->n_audio];
+        avsp_split_audio_init(audio, split->n_audio, stream);
+        if (avsp_part_has_start(part))
+            audio->from_pts = av_rescale_q(part->start_pts, part->time_base, stream->time_base) -
+                              av_rescale_q(AVSP_PART_SOUND_BEFORE_S, second, stream->time_base);
+        if (avsp_part_has_end(part))
+            audio->to_pts = av_rescale_q(part->end_pts, part->time_base, stream->time_base) +
+                            av_rescale_q(AVSP_PART_SOUND_BEHIND_S, second, stream->time_base);
+    }
+}
+
 /// Opens the source and finds out everything that must be known before the first packet is written.
 static enum avsp_code begin(struct split *split, struct avsp_err *err)
 {
+    const struct avsp_time_range *range = &split->step->choice.range;
     split->packet = av_packet_alloc();
     if (split->packet == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory to split the input");
@@ -155,18 +231,55 @@ static enum avsp_code begin(struct split *split, struct avsp_err *err)
     if (rc == AVSP_OK)
         rc = look_ahead(split, err);
     if (rc == AVSP_OK)
-        rc = avsp_extent_begin(&split->extent, &split->reader.tracks, &split->ahead, split->ctl,
-                               err);
+        rc = avsp_extent_begin(&split->extent, &split->reader.tracks, &split->ahead,
+                               range->start_us > 0 ? NULL : split->ctl, err);
     if (rc != AVSP_OK)
         return rc;
+    avsp_part_init(&split->part, range, &split->extent);
     split->shift_s = avsp_piece_shift_s(split->ahead.first_s);
-    for (; split->n_audio < split->reader.tracks.n_audio; split->n_audio++)
-        avsp_split_audio_init(&split->audio[split->n_audio], split->n_audio,
-                              split->reader.tracks.audio[split->n_audio]);
+    open_sounds(split);
     rc = avsp_split_text_open(&split->text, &split->reader.tracks, split->extent.origin_pts, err);
-    if (rc != AVSP_OK)
-        return rc;
-    return split->reader.tracks.video != NULL ? begin_video(split, err) : AVSP_OK;
+    if (rc == AVSP_OK && split->reader.tracks.video != NULL)
+        rc = begin_video(split, err);
+    else if (avsp_part_has_start(&split->part))
+        split->extent.first_pts = split->extent.origin_pts = split->part.start_pts;
+    return rc == AVSP_OK ? go_to_part(split, err) : rc;
+}
+
+/// The sound that lies in the part so far, in the extent's time base. @param ret_from  INT64_MAX = there is none
+static void sound_of_part(const struct split *split, int64_t *ret_from, int64_t *ret_until)
+{
+    AVRational tb = split->extent.time_base;
+    *ret_from = INT64_MAX;
+    *ret_until = INT64_MIN;
+    for (size_t i = 0; i < split->n_audio; i++) {
+        const struct avsp_split_audio *audio = &split->audio[i];
+        if (!audio->began)
+            continue;
+        int64_t from =
+            av_rescale_q_rnd(audio->heard.from, audio->stream->time_base, tb, AV_ROUND_DOWN);
+        int64_t until =
+            av_rescale_q_rnd(audio->heard.to, audio->stream->time_base, tb, AV_ROUND_UP);
+        if (until <= split->part.start_pts)
+            continue;
+        *ret_from = AVSP_MIN(*ret_from, from);
+        *ret_until = AVSP_MAX(*ret_until, until);
+    }
+}
+
+/// The first frame of a part is known.
+static enum avsp_code begin_part(struct split *split, struct avsp_err *err)
+{
+    int64_t sound_from = 0;
+    int64_t sound_until = 0;
+    if (split->video.first_pts >= split->part.end_pts)
+        return avsp_part_is_empty(&split->part, split->part.end_pts, err);
+    sound_of_part(split, &sound_from, &sound_until);
+    enum avsp_code rc =
+        avsp_extent_begin_at(&split->extent, split->part.start_pts, split->video.first_pts,
+                             sound_from, sound_until, split->ctl, err);
+    return rc == AVSP_OK ? avsp_split_video_begin(&split->video, split->extent.origin_pts, err)
+                         : rc;
 }
 
 /// From the piece in the making on, video is decoded; what was reported stays, and sound goes on where it was.
@@ -178,13 +291,9 @@ static enum avsp_code go_lossless(struct split *split, const char *why, struct a
         return rc;
     uint64_t n_skip = avsp_split_video_restart(&split->video);
     rc = reopen_decoded(split, n_skip, err);
-    if (rc != AVSP_OK)
-        return rc;
-    split->video.stream = avsp_reader_video(&split->reader);
-    for (size_t i = 0; i < split->n_audio; i++)
-        avsp_split_audio_move(&split->audio[i], split->reader.tracks.audio[i]);
-    avsp_split_text_move(&split->text);
-    return AVSP_OK;
+    if (rc == AVSP_OK)
+        follow_input(split);
+    return rc;
 }
 
 static enum avsp_code put_other(struct split *split, struct avsp_err *err)
@@ -209,9 +318,23 @@ static enum avsp_code put(struct split *split, bool shown, struct avsp_err *err)
                                                 packet, shown, err);
     if (rc != AVSP_OK)
         return rc;
-    if (shown && packet->pts == split->extent.first_pts)
+    if (shown && !split->video.waits && packet->pts == split->extent.first_pts)
         packet->pts = split->extent.origin_pts;
-    return avsp_split_video_put(&split->video, packet, shown, err);
+    rc = avsp_split_video_put(&split->video, packet, shown, err);
+    return rc == AVSP_OK && avsp_split_video_is_known(&split->video) ? begin_part(split, err) : rc;
+}
+
+/// Single packets may have damaged times.
+#define BEHIND_PACKETS 8
+
+/// Has everything come that the part can have?
+static bool is_at_part_end(struct split *split)
+{
+    bool all = avsp_part_has_end(&split->part) &&
+               (split->reader.tracks.video == NULL || split->video.is_over);
+    for (size_t i = 0; i < split->n_audio; i++)
+        all = all && split->audio[i].n_behind >= BEHIND_PACKETS;
+    return all;
 }
 
 /// Reads and writes one packet. @param ret_end there is no more, or no more that can be copied.
@@ -222,8 +345,13 @@ static enum avsp_code copy_one(struct split *split, bool *ret_end, struct avsp_e
     enum avsp_code rc = AVSP_OK;
     if (!avsp_lookahead_take(&split->ahead, split->packet, &shown))
         rc = avsp_reader_next(&split->reader, split->packet, ret_end, &shown, err);
+    const AVStream *stream = split->source.ctx->streams[split->packet->stream_index];
+    bool past = rc == AVSP_OK && !*ret_end &&
+                avsp_part_is_past(&split->part, split->packet, stream->time_base);
     if (rc == AVSP_OK && !*ret_end)
         rc = put(split, shown, err);
+    if (rc == AVSP_OK && (past || is_at_part_end(split)))
+        split->at_part_end = *ret_end = true;
     avsp_control_progress(split->ctl, split->video.frames, 0);
     return rc;
 }
@@ -235,7 +363,7 @@ static enum avsp_code copy_packets(struct split *split, struct avsp_err *err)
         bool end = false;
         enum avsp_code rc = copy_one(split, &end, err);
         const char *doubt = split->video.too_long ? TOO_LONG : split->reader.doubt;
-        if (rc == AVSP_OK && doubt != NULL && (end || split->video.too_long))
+        if (rc == AVSP_OK && doubt != NULL && !split->at_part_end && (end || split->video.too_long))
             rc = go_lossless(split, doubt, err);
         else if (end)
             return rc;
@@ -257,9 +385,35 @@ static int64_t sound_end(const struct split *split)
     return last;
 }
 
+/// Where the source ends, as far as it was read, in the extent's time base.
+static int64_t source_end(const struct split *split)
+{
+    int64_t end = split->reader.tracks.video != NULL && split->video.last_pts != INT64_MIN
+                      ? avsp_split_video_end(&split->video)
+                      : INT64_MIN;
+    for (size_t i = 0; i < split->n_audio; i++)
+        if (split->audio[i].seen_to != INT64_MIN)
+            end = AVSP_MAX(end,
+                           av_rescale_q(split->audio[i].seen_to, split->audio[i].stream->time_base,
+                                        split->extent.time_base));
+    return end;
+}
+
+/// The source is over before it is certain which frame of a part is the first, or there is none.
+static enum avsp_code begin_late(struct split *split, struct avsp_err *err)
+{
+    bool none =
+        split->reader.tracks.video != NULL
+            ? split->video.waits && split->video.n_waiting == 0
+            : avsp_part_has_start(&split->part) && sound_end(split) <= split->part.start_pts;
+    if (none)
+        return avsp_part_is_empty(&split->part, source_end(split), err);
+    return split->video.waits ? begin_part(split, err) : AVSP_OK;
+}
+
 static enum avsp_code find_end(struct split *split, struct avsp_err *err)
 {
-    struct avsp_extent_ends ends = {.sound = sound_end(split)};
+    struct avsp_extent_ends ends = {.sound = AVSP_MIN(sound_end(split), split->part.end_pts)};
     if (split->reader.tracks.video != NULL) {
         ends.picture = avsp_split_video_end(&split->video);
         ends.hold_max = avsp_split_video_hold_max(&split->video);
@@ -313,6 +467,8 @@ static enum avsp_code warn_of_pictures(struct split *split, struct avsp_err *err
 static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
 {
     uint64_t n_sound_dropped = 0;
+    bool from_start = !avsp_part_has_start(&split->part);
+    bool all = from_start && !split->at_part_end;
     for (size_t i = 0; i < split->n_audio; i++)
         n_sound_dropped += split->audio[i].n_dropped;
     const struct {
@@ -326,11 +482,11 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
          "frames behind a jump of the clock lean on pictures that are not in the file: left out"},
         {split->reader.n_damaged,
          "places of the file are damaged or cut off: it goes on behind them"},
-        {avsp_reader_n_missing(&split->reader),
+        {all ? avsp_reader_n_missing(&split->reader) : 0,
          "frames that the file promises are not there: it is cut off"},
-        {split->reader.n_before_key,
+        {from_start ? split->reader.n_before_key : 0,
          "frames before the first keyframe cannot be decoded: left out"},
-        {split->ahead.n_leading,
+        {from_start ? split->ahead.n_leading : 0,
          "frames at the start lean on pictures that are not in the file: left out"},
         {split->reader.n_untimed, "frames have impossible times: left out"},
         {split->video.n_late, "frames come far out of order: left out"},
@@ -374,7 +530,11 @@ static enum avsp_code finish_texts(struct split *split, struct avsp_err *err)
 static enum avsp_code finish(struct split *split, struct avsp_err *err)
 {
     bool alone = split->reader.tracks.video == NULL;
-    enum avsp_code rc = find_end(split, err);
+    enum avsp_code rc = begin_late(split, err);
+    if (rc == AVSP_OK)
+        rc = find_end(split, err);
+    if (rc == AVSP_OK)
+        rc = avsp_part_warn_of_end(&split->part, split->extent.end_pts, split->ctl, err);
     if (rc == AVSP_OK && !alone)
         rc = avsp_split_video_finish(&split->video, split->extent.end_pts, err);
     for (size_t i = 0; i < split->n_audio && rc == AVSP_OK; i++)

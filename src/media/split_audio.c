@@ -13,8 +13,12 @@ static void piece_name(const struct avsp_split_audio *audio, char ret_name[NAME_
 
 void avsp_split_audio_init(struct avsp_split_audio *audio, size_t track, AVStream *stream)
 {
-    *audio =
-        (struct avsp_split_audio){.stream = stream, .track = track, .hearing = {.stream = stream}};
+    *audio = (struct avsp_split_audio){.stream = stream,
+                                       .track = track,
+                                       .from_pts = INT64_MIN,
+                                       .to_pts = INT64_MAX,
+                                       .seen_to = INT64_MIN,
+                                       .hearing = {.stream = stream}};
 }
 
 void avsp_split_audio_deinit(struct avsp_split_audio *audio)
@@ -82,6 +86,19 @@ static void note_heard(struct avsp_split_audio *audio, const struct avsp_heard *
     audio->heard.padded = heard->padded;
 }
 
+/// Does the packet lie outside of what is wanted? @param heard  NULL: nothing of it is heard
+static bool is_unwanted(struct avsp_split_audio *audio, const AVPacket *packet,
+                        const struct avsp_heard *heard)
+{
+    if (heard != NULL)
+        audio->seen_to = AVSP_MAX(audio->seen_to, heard->to);
+    if (packet->pts == AV_NOPTS_VALUE)
+        return false;
+    bool behind = packet->pts >= audio->to_pts;
+    audio->n_behind += behind;
+    return behind || (heard != NULL ? heard->to : packet->pts) < audio->from_pts;
+}
+
 enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPacket *packet,
                                     int64_t shift_s, struct avsp_err *err)
 {
@@ -92,6 +109,8 @@ enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPack
     audio->n_put++;
     struct avsp_heard heard;
     bool is_heard = avsp_heard_of(&audio->hearing, packet, &heard);
+    if (is_unwanted(audio, packet, is_heard ? &heard : NULL))
+        return AVSP_OK;
     // Behind the shown part an edit list hides sound that must not be heard; before it, it only warms the decoder up.
     if ((packet->flags & AV_PKT_FLAG_DISCARD) != 0 && audio->began)
         return AVSP_OK;

@@ -16,8 +16,12 @@ struct avsp_split_audio {
     bool named;                       ///< it was asked for by name
     struct avsp_piece_writer *writer; ///< NULL until the first packet
     uint64_t n_packets;
-    uint64_t n_put;  ///< packets that came, written or not
-    uint64_t n_past; ///< of those that are read again, how many are still to come
+    uint64_t n_put;   ///< packets that came, written or not
+    uint64_t n_past;  ///< of those that are read again, how many are still to come
+    int64_t from_pts; ///< packets that end before it, or begin at or after to_pts, are left out
+    int64_t to_pts;
+    uint64_t n_behind; ///< packets that began at or after to_pts
+    int64_t seen_to;   ///< where the latest sound ends, left out or not; INT64_MIN = none was heard
     struct avsp_hearing hearing;
     struct avsp_heard
         heard;  ///< from the first sound to the last, without leaps that were not believed

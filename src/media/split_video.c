@@ -22,7 +22,8 @@
 
 enum avsp_code avsp_split_video_init(struct avsp_split_video *video, struct avsp_control *ctl,
                                      const struct avsp_step *step, AVStream *stream,
-                                     const struct avsp_piece_header *facts, struct avsp_err *err)
+                                     const struct avsp_piece_header *facts, int64_t shift_s,
+                                     struct avsp_err *err)
 {
     *video = (struct avsp_split_video){
         .ctl = ctl,
@@ -30,6 +31,8 @@ enum avsp_code avsp_split_video_init(struct avsp_split_video *video, struct avsp
         .stream = stream,
         .facts = *facts,
         .time_base = {stream->time_base.num, stream->time_base.den},
+        .shift_s = shift_s,
+        .limit_pts = INT64_MAX,
         .scratch = av_packet_alloc(),
         .last_pts = INT64_MIN,
     };
@@ -67,7 +70,7 @@ static enum avsp_code reach_to(struct avsp_split_video *video, int64_t pts, stru
                             "a frame lies more than %d segments of %d s after the first one",
                             AVSP_SEGMENTS_MAX, video->step->segment_seconds);
     video->run.last_place = place;
-    video->run.end_pts = end_of_place(video, place);
+    video->run.end_pts = AVSP_MIN(end_of_place(video, place), video->limit_pts);
     return AVSP_OK;
 }
 
@@ -212,6 +215,7 @@ static struct avsp_piece_header header_of(const struct avsp_split_video *video, 
     header.time_base = avsp_piece_writer_time_base(run->writer);
     header.origin_time_base = header.time_base;
     header.origin_pts = avsp_piece_writer_pts(run->writer, video->origin_pts);
+    header.lead_ticks = header.origin_pts - avsp_piece_writer_pts(run->writer, video->source_pts);
     header.idx = run->idx;
     header.n_segments = (uint32_t)(run->last_place - run->idx + 1);
     header.in_pts = avsp_piece_writer_pts(run->writer, run->in_pts);
@@ -283,10 +287,20 @@ static enum avsp_code add_tail(struct avsp_split_video *video, struct avsp_err *
     return write_wanted(video, err);
 }
 
+/// Completes the last piece of a part.
+static enum avsp_code close_part(struct avsp_split_video *video, struct avsp_err *err)
+{
+    enum avsp_code rc = add_tail(video, err);
+    video->is_over = true;
+    return rc == AVSP_OK ? close_run(video, video->limit_pts, video->limit_pts, err) : rc;
+}
+
 /// The run's last place is over and frames behind it are there: goes on with it, or begins the next piece.
 static enum avsp_code pass_boundary(struct avsp_split_video *video, struct avsp_err *err)
 {
     const struct avsp_piece_run run = video->run;
+    if (run.next_pts >= video->limit_pts)
+        return close_part(video, err);
     uint64_t start = start_for(video, run.next_pts);
     uint64_t repeated = 0;
     if (start < run.wanted)
@@ -301,19 +315,67 @@ static enum avsp_code pass_boundary(struct avsp_split_video *video, struct avsp_
     return open_run(video, run.next_pts, start, run.first_beyond, err);
 }
 
+/// How many later frames say that no earlier one follows.
+static uint64_t held_back(const struct avsp_split_video *video)
+{
+    return video->in_order ? 0 : REORDER_MAX;
+}
+
+/// Closes what is over.
+static enum avsp_code pass_boundaries(struct avsp_split_video *video, uint64_t n_held_back,
+                                      struct avsp_err *err)
+{
+    enum avsp_code rc = AVSP_OK;
+    while (rc == AVSP_OK && !video->is_over && video->run.n_beyond > n_held_back)
+        rc = pass_boundary(video, err);
+    return rc;
+}
+
+void avsp_split_video_await(struct avsp_split_video *video, int64_t source_pts, int64_t start_pts)
+{
+    video->waits = true;
+    video->source_pts = source_pts;
+    video->start_pts = start_pts;
+    video->first_pts = INT64_MAX;
+    video->n_waiting = 0;
+}
+
+bool avsp_split_video_is_known(const struct avsp_split_video *video)
+{
+    return video->waits && video->n_waiting > held_back(video);
+}
+
+/// The first frame of a part is shown from the origin on.
+static void move_first(struct avsp_split_video *video)
+{
+    for (uint64_t i = video->spool.first; i < video->spool.end; i++) {
+        const struct avsp_spool_entry *entry = avsp_spool_at(&video->spool, i);
+        if (entry->shown && entry->pts == video->first_pts)
+            avsp_spool_retime(&video->spool, i, video->origin_pts);
+    }
+}
+
 enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t origin_pts,
-                                      int64_t shift_s, struct avsp_err *err)
+                                      struct avsp_err *err)
 {
     video->origin_pts = origin_pts;
-    video->shift_s = shift_s;
-    return open_run(video, origin_pts, 0, 0, err);
+    if (!video->waits) {
+        video->source_pts = origin_pts;
+        return open_run(video, origin_pts, 0, 0, err);
+    }
+    video->waits = false;
+    uint64_t start = start_for(video, video->first_pts);
+    move_first(video);
+    enum avsp_code rc = open_run(video, origin_pts, start, start, err);
+    return rc == AVSP_OK ? pass_boundaries(video, held_back(video), err) : rc;
 }
 
 /// Notes the latest frame of all, and how long it is shown.
 static void note_frame(struct avsp_split_video *video, const AVPacket *packet)
 {
-    video->frames++;
-    if (packet->pts < video->last_pts)
+    video->frames += !video->waits;
+    video->has_beyond = video->has_beyond || packet->pts >= video->limit_pts;
+    if (packet->pts < video->last_pts || packet->pts >= video->limit_pts)
         return;
     video->last_pts = packet->pts;
     video->last_duration = packet->duration;
@@ -322,15 +384,19 @@ static void note_frame(struct avsp_split_video *video, const AVPacket *packet)
 uint64_t avsp_split_video_restart(struct avsp_split_video *video)
 {
     struct avsp_piece_run *run = &video->run;
+    uint64_t start = video->waits ? video->spool.first : run->start;
     avsp_piece_writer_free(run->writer);
     run->writer = NULL;
     avsp_spool_deinit(&video->spool);
     avsp_spool_init(&video->spool, AVSP_SPOOL_MEMORY_BYTES);
+    if (video->waits)
+        avsp_split_video_await(video, video->source_pts, video->start_pts);
     video->frames = video->frames_done;
     video->last_pts = INT64_MIN;
+    video->has_beyond = false;
     video->in_order = true;
     video->too_long = false;
-    return run->start;
+    return start;
 }
 
 /// Takes a packet into the run, and closes the run at boundaries that are over.
@@ -347,10 +413,9 @@ static enum avsp_code add(struct avsp_split_video *video, AVPacket *packet,
         count(video, number, video->run.in_pts);
     if (rc == AVSP_OK)
         rc = write_wanted(video, err);
-    uint64_t held_back = video->in_order ? 0 : REORDER_MAX;
-    while (rc == AVSP_OK && video->run.n_beyond > held_back)
-        rc = pass_boundary(video, err);
-    if (rc == AVSP_OK && facts->key)
+    if (rc == AVSP_OK)
+        rc = pass_boundaries(video, held_back(video), err);
+    if (rc == AVSP_OK && facts->key && !video->is_over)
         trim(video);
     return rc;
 }
@@ -368,12 +433,30 @@ static enum avsp_code keep_context(struct avsp_split_video *video, AVPacket *pac
     return rc;
 }
 
+/// Keeps a packet until the part has begun, and forgets what that makes needless.
+static enum avsp_code hold(struct avsp_split_video *video, AVPacket *packet,
+                           const struct avsp_spool_entry *facts, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_spool_push(&video->spool, packet, facts, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (facts->shown && facts->pts >= video->start_pts) {
+        video->n_waiting++;
+        video->first_pts = AVSP_MIN(video->first_pts, facts->pts);
+    }
+    if (facts->key)
+        avsp_spool_drop_before(&video->spool, start_for(video, video->start_pts));
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *packet, bool shown,
                                     struct avsp_err *err)
 {
     const AVCodecParameters *par = video->stream->codecpar;
     size_t len = (size_t)packet->size;
-    if (video->run.writer == NULL) {
+    if (video->is_over)
+        return AVSP_OK;
+    if (!video->waits && video->run.writer == NULL) {
         if (packet->pts < video->run.in_pts)
             return keep_context(video, packet, err);
         // The first frame behind a restart: it takes the place of the one that the piece before promises.
@@ -385,26 +468,31 @@ enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *pa
         .shown = shown && !avsp_keyframe_is_hidden(par, packet->data, len),
     };
     facts.gradual = facts.key && avsp_keyframe_is_gradual(par, packet->data, len);
-    if (facts.shown && facts.pts < video->run.in_pts) {
+    if (!video->waits && facts.shown && facts.pts < video->run.in_pts) {
         video->n_late++;
         facts.shown = false;
     }
     if (facts.shown)
         note_frame(video, packet);
+    if (video->waits)
+        return hold(video, packet, &facts, err);
     return add(video, packet, &facts, err);
 }
 
 int64_t avsp_split_video_end(const struct avsp_split_video *video)
 {
-    if (video->last_duration > 0)
-        return video->last_pts + video->last_duration;
+    if (video->has_beyond)
+        return video->limit_pts;
     AVRational rate = {video->facts.frame_rate.num, video->facts.frame_rate.den};
     int64_t frame = av_rescale_q(1, av_inv_q(rate), video->stream->time_base);
-    return video->last_pts + AVSP_MAX(frame, 1);
+    int64_t length = video->last_duration > 0 ? video->last_duration : AVSP_MAX(frame, 1);
+    return AVSP_MIN(video->last_pts + length, video->limit_pts);
 }
 
 int64_t avsp_split_video_hold_max(const struct avsp_split_video *video)
 {
+    if (video->is_over)
+        return video->limit_pts;
     uint32_t timescale = avsp_plan_timescale(avsp_piece_writer_time_base(video->run.writer));
     AVRational tick = {1, (int)AVSP_MIN(AVSP_MAX(timescale, 1), (uint32_t)INT32_MAX)};
     return video->last_pts + av_rescale_q(SAMPLE_TICKS_MAX, tick, video->stream->time_base);
@@ -413,14 +501,14 @@ int64_t avsp_split_video_hold_max(const struct avsp_split_video *video)
 enum avsp_code avsp_split_video_finish(struct avsp_split_video *video, int64_t end_pts,
                                        struct avsp_err *err)
 {
+    if (video->is_over)
+        return AVSP_OK;
     if (video->run.writer == NULL)
         return avsp_err_set(err, AVSP_CORRUPT, "the video cannot be decoded from %" PRIu64 " s on",
                             (uint64_t)video->run.idx * (uint64_t)video->step->segment_seconds);
-    while (video->run.n_beyond > 0) {
-        enum avsp_code rc = pass_boundary(video, err);
-        if (rc != AVSP_OK)
-            return rc;
-    }
+    enum avsp_code rc = pass_boundaries(video, 0, err);
+    if (rc != AVSP_OK || video->is_over)
+        return rc;
     return close_run(video, video->run.last_pts + 1, AVSP_MAX(end_pts, video->run.last_pts + 1),
                      err);
 }

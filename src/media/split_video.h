@@ -1,7 +1,7 @@
 /// The video's packets, in decode order, → pieces with exact windows.
 ///
 ///     avsp_split_video_init(&video, ctl, step, stream, &facts);
-///     avsp_split_video_begin(&video, origin_pts, shift_s, err);
+///     avsp_split_video_begin(&video, origin_pts, err);
 ///     while (…) avsp_split_video_put(&video, packet, shown, err);   // pieces are reported on the way
 ///     avsp_split_video_finish(&video, end_pts, err);
 ///     avsp_split_video_deinit(&video);
@@ -12,6 +12,14 @@
 ///     skip = avsp_split_video_restart(&video);          // the source is read again, from this packet on
 ///     video.stream = …;
 ///     while (…) avsp_split_video_put(&video, packet, shown, err);
+///
+/// Of a part of the source, what comes before it is kept only as far as decoding needs it:
+///
+///     avsp_split_video_await(&video, source_pts, start_pts);
+///     while (!avsp_split_video_is_known(&video)) avsp_split_video_put(…);
+///     avsp_split_video_begin(&video, origin_pts, err);  // from video.first_pts
+///
+/// and the frames that lie at or after `limit_pts` are left out: once `is_over` is set, nothing more is wanted.
 ///
 /// A run of segment places becomes a piece. At the end of each place the packets that the next piece would have to repeat
 /// (from its keyframe on) are weighed against what the run holds already: while they are more than half of that, the run
@@ -57,8 +65,16 @@ struct avsp_split_video {
     AVStream *stream;               ///< borrowed
     struct avsp_piece_header facts; ///< what all pieces share
     struct avsp_rational time_base; ///< of the stream
+    int64_t source_pts; ///< where the whole source begins; before origin_pts in a part of it
     int64_t origin_pts;
     int64_t shift_s;
+    int64_t limit_pts; ///< frames at or after it are left out; INT64_MAX = there are none
+    bool has_beyond;   ///< there was one
+    bool is_over;      ///< all before it is in pieces that are complete
+    bool waits;        ///< for the first frame at or after start_pts
+    int64_t start_pts;
+    int64_t first_pts;  ///< the earliest of those that have come …
+    uint64_t n_waiting; ///< … and how many there are
     struct avsp_spool spool;
     struct avsp_piece_run run;
     AVPacket *scratch;
@@ -71,16 +87,22 @@ struct avsp_split_video {
     uint64_t n_late; ///< came after their place was over, and are not shown
 };
 
-/// @param facts  kind, track, segment_seconds, frame rate and picture; copied.
+/// @param facts    kind, track, segment_seconds, frame rate and picture; copied. @param shift_s  avsp_piece_shift_s.
 enum avsp_code avsp_split_video_init(struct avsp_split_video *video, struct avsp_control *ctl,
                                      const struct avsp_step *step, AVStream *stream,
-                                     const struct avsp_piece_header *facts,
+                                     const struct avsp_piece_header *facts, int64_t shift_s,
                                      struct avsp_err *err) AVSP_CHECKED;
 void avsp_split_video_deinit(struct avsp_split_video *video);
 
-/// @param origin_pts  the first shown frame; @param shift_s  avsp_piece_shift_s.
+/// Nothing is written before the frame at or after @p start_pts. @param source_pts  where the whole source begins.
+void avsp_split_video_await(struct avsp_split_video *video, int64_t source_pts, int64_t start_pts);
+
+/// Is it certain which frame that is?
+bool avsp_split_video_is_known(const struct avsp_split_video *video);
+
+/// @param origin_pts  presentation time 0: the first shown frame, which moves there where it comes later.
 enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t origin_pts,
-                                      int64_t shift_s, struct avsp_err *err) AVSP_CHECKED;
+                                      struct avsp_err *err) AVSP_CHECKED;
 
 /// Takes the next packet; its reference is taken on success. The first one is a key.
 /// @param shown  false: it is only decoded.

@@ -48,6 +48,12 @@ const struct avsp_spool_entry *avsp_spool_at(const struct avsp_spool *spool, uin
     return slot(spool, number);
 }
 
+void avsp_spool_retime(struct avsp_spool *spool, uint64_t number, int64_t pts)
+{
+    AVSP_ASSERT(number >= spool->first && number < spool->end);
+    slot(spool, number)->pts = pts;
+}
+
 static enum avsp_code make_room(struct avsp_spool *spool, struct avsp_err *err)
 {
     uint64_t n = spool->end - spool->first;

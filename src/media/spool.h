@@ -64,6 +64,9 @@ const struct avsp_spool_entry *avsp_spool_at(const struct avsp_spool *spool, uin
 enum avsp_code avsp_spool_load(struct avsp_spool *spool, uint64_t number, AVPacket *ret_packet,
                                struct avsp_err *err) AVSP_CHECKED;
 
+/// Changes the time of a packet that is kept.
+void avsp_spool_retime(struct avsp_spool *spool, uint64_t number, int64_t pts);
+
 /// Forgets all packets before @p number.
 void avsp_spool_drop_before(struct avsp_spool *spool, uint64_t number);
 

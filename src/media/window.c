@@ -87,6 +87,15 @@ static enum avsp_code doubt(struct avsp_window *w, int64_t pts, const char *what
                         ms / MS_PER_S, ms % MS_PER_S, what);
 }
 
+/// Is the frame one that a pass over the whole source would show, or even, with @p behind, one behind the first of these?
+static bool is_of_source(const struct avsp_piece_header *h, int64_t pts, bool behind)
+{
+    if (pts >= h->origin_pts)
+        return pts > h->origin_pts || !behind || h->lead_ticks > 0;
+    uint64_t before = (uint64_t)h->origin_pts - (uint64_t)pts;
+    return before + behind <= (uint64_t)h->lead_ticks;
+}
+
 /// Decides what to do with the decoded frame.
 static enum avsp_code judge(struct avsp_window *w, enum use *ret_use, struct avsp_err *err)
 {
@@ -99,7 +108,7 @@ static enum avsp_code judge(struct avsp_window *w, enum use *ret_use, struct avs
     w->decoded->pts = pts;
     if (pts < h->in_pts) {
         // What comes before the source's first shown frame nobody would see in one pass over it either.
-        if (pts >= h->origin_pts && pts > w->context_pts)
+        if (is_of_source(h, pts, false) && pts > w->context_pts)
             *ret_use = CONTEXT;
         return AVSP_OK;
     }
@@ -126,7 +135,7 @@ static enum avsp_code feed(struct avsp_window *w, struct avsp_err *err)
     bool first = w->context_pts == INT64_MIN;
     w->context_pts = pts;
     return avsp_deinterlacer_send(w->deinterlacer, w->decoded,
-                                  first && pts > h->origin_pts && pts < h->in_pts, err);
+                                  first && pts < h->in_pts && is_of_source(h, pts, true), err);
 }
 
 /// Decodes one frame, and gives it to whoever is next. @param ret_given  @p frame has it.

@@ -101,8 +101,10 @@ enum avsp_code avsp_wire_range(const char *field, int64_t value, int64_t min, in
 // wire_job.c
 /// No message where all is as by default.
 bool avsp_wire_make_choice(struct avsp_arena *arena, const struct avsp_choice *choice,
-                           Com__Avspl1t__TrackChoice **ret_msg) AVSP_CHECKED;
-struct avsp_choice avsp_wire_read_choice(const Com__Avspl1t__TrackChoice *msg);
+                           Com__Avspl1t__TrackChoice **ret_tracks,
+                           Com__Avspl1t__TimeRange **ret_range) AVSP_CHECKED;
+struct avsp_choice avsp_wire_read_choice(const Com__Avspl1t__TrackChoice *tracks,
+                                         const Com__Avspl1t__TimeRange *range);
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
                                               const struct avsp_job_spec *spec) AVSP_CHECKED;
 /// Takes over what is there; avsp_job_spec_check judges it. INVALID only where there is no av1_encode_job.

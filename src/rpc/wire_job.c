@@ -1,4 +1,5 @@
 #include "core/choice.h"
+#include "core/time_range.h"
 #include "rpc/wire.h"
 
 #define LIST_LIMIT_DEFAULT 100
@@ -44,11 +45,12 @@ DEFINE_READ_LABELS(read_spec_labels, Com__Avspl1t__JobDetails__LabelsEntry)
 DEFINE_READ_LABELS(read_filter_labels, Com__Avspl1t__ListJobsMessage__LabelsEntry)
 DEFINE_READ_LABELS(read_watch_labels, Com__Avspl1t__WatchJobsMessage__LabelsEntry)
 
-bool avsp_wire_make_choice(struct avsp_arena *arena, const struct avsp_choice *choice,
-                           Com__Avspl1t__TrackChoice **ret_msg)
+static bool make_tracks(struct avsp_arena *arena, const struct avsp_choice *choice,
+                        Com__Avspl1t__TrackChoice **ret_msg)
 {
+    struct avsp_choice all = {.range = choice->range};
     *ret_msg = NULL;
-    if (avsp_choice_equal(choice, &(struct avsp_choice){0}))
+    if (avsp_choice_equal(choice, &all))
         return true;
     Com__Avspl1t__TrackChoice *msg = avsp_wire_new(arena, &com__avspl1t__track_choice__descriptor);
     if (msg == NULL)
@@ -60,11 +62,35 @@ bool avsp_wire_make_choice(struct avsp_arena *arena, const struct avsp_choice *c
     return true;
 }
 
-struct avsp_choice avsp_wire_read_choice(const Com__Avspl1t__TrackChoice *msg)
+bool avsp_wire_make_choice(struct avsp_arena *arena, const struct avsp_choice *choice,
+                           Com__Avspl1t__TrackChoice **ret_tracks,
+                           Com__Avspl1t__TimeRange **ret_range)
 {
-    if (msg == NULL)
-        return (struct avsp_choice){"", "", ""};
-    return (struct avsp_choice){msg->video_track, msg->audio_tracks, msg->subtitle_tracks};
+    *ret_range = NULL;
+    if (!make_tracks(arena, choice, ret_tracks))
+        return false;
+    if (avsp_time_range_is_all(&choice->range))
+        return true;
+    *ret_range = avsp_wire_new(arena, &com__avspl1t__time_range__descriptor);
+    if (*ret_range == NULL)
+        return false;
+    (*ret_range)->start_us = choice->range.start_us;
+    (*ret_range)->end_us = choice->range.end_us;
+    return true;
+}
+
+struct avsp_choice avsp_wire_read_choice(const Com__Avspl1t__TrackChoice *tracks,
+                                         const Com__Avspl1t__TimeRange *range)
+{
+    struct avsp_choice choice = {.video = "", .audio = "", .text = ""};
+    if (tracks != NULL) {
+        choice.video = tracks->video_track;
+        choice.audio = tracks->audio_tracks;
+        choice.text = tracks->subtitle_tracks;
+    }
+    if (range != NULL)
+        choice.range = (struct avsp_time_range){range->start_us, range->end_us};
+    return choice;
 }
 
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
@@ -92,7 +118,7 @@ Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
     job->dash = spec->dash;
     job->keep_work = spec->keep_work;
     bool ok = avsp_wire_make_picture(arena, &spec->picture, &job->picture) &&
-              avsp_wire_make_choice(arena, &spec->choice, &job->tracks) &&
+              avsp_wire_make_choice(arena, &spec->choice, &job->tracks, &job->range) &&
               avsp_wire_make_file(arena, &spec->input, &job->input_file) &&
               avsp_wire_make_folder(arena, &spec->work, &job->working_directory) &&
               avsp_wire_make_folder(arena, &spec->output, &job->output_directory);
@@ -112,7 +138,7 @@ enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t_
         .overwrite = job->overwrite,
         .dash = job->dash,
         .keep_work = job->keep_work,
-        .choice = avsp_wire_read_choice(job->tracks),
+        .choice = avsp_wire_read_choice(job->tracks, job->range),
         .idempotency_key = msg->idempotency_key,
         .priority = msg->priority != NULL ? msg->priority->value : AVSP_PRIORITY_DEFAULT,
         .n_labels = msg->n_labels,

@@ -89,7 +89,7 @@ static bool fill_split(struct avsp_arena *arena, const struct avsp_task *task,
     split->resume_index = task->resume_idx;
     split->overwrite = task->overwrite;
     return avsp_wire_make_picture(arena, &task->picture, &split->picture) &&
-           avsp_wire_make_choice(arena, &task->choice, &split->tracks) &&
+           avsp_wire_make_choice(arena, &task->choice, &split->tracks, &split->range) &&
            avsp_wire_make_file(arena, &task->input, &split->input_file) &&
            avsp_wire_make_folder(arena, &task->work, &split->output_directory) &&
            avsp_wire_make_folder(arena, &task->output, &split->final_directory);
@@ -232,7 +232,7 @@ static enum avsp_code read_split(const Com__Avspl1t__SplitVideoTask *split, stru
     task->segment_seconds = split->seconds_per_segment;
     task->resume_idx = split->resume_index;
     task->overwrite = split->overwrite;
-    task->choice = avsp_wire_read_choice(split->tracks);
+    task->choice = avsp_wire_read_choice(split->tracks, split->range);
     return avsp_wire_read_picture(split->picture, &task->picture, err);
 }
 

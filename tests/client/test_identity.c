@@ -128,6 +128,12 @@ static void each_difference_is_named(void **state)
     asked.choice.audio = "en";
     assert_differs(&kept, &asked, "other tracks");
     asked = kept;
+    asked.choice.range = (struct avsp_time_range){2500000, 0};
+    assert_differs(&kept, &asked, "without --start and --end");
+    assert_differs(&asked, &kept, "another part (--start 2.5)");
+    asked.choice.range.end_us = 3723250000;
+    assert_differs(&asked, &kept, "--start 2.5 --end 1:02:03.25");
+    asked = kept;
     asked.segment_seconds = 2;
     assert_differs(&kept, &asked, "--segment-seconds 4, not 2");
     asked = kept;

@@ -87,7 +87,7 @@ static void a_record_keeps_it(void **state)
     avsp_arena_init(&arena, 65536);
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 4096);
-    struct avsp_choice choice = {"1", "en,3", "none"};
+    struct avsp_choice choice = {"1", "en,3", "none", {2500000, 3723250000}};
     struct avsp_record rec;
     struct avsp_err err = {0};
     avsp_record_begin(&buf, "x");
@@ -98,6 +98,8 @@ static void a_record_keeps_it(void **state)
     assert_int_equal(avsp_record_check(&rec, &err), AVSP_OK);
     assert_true(avsp_choice_equal(&choice, &back));
     assert_false(avsp_choice_equal(&choice, &(struct avsp_choice){0}));
+    choice.range.end_us++;
+    assert_false(avsp_choice_equal(&choice, &back));
     assert_int_equal(avsp_record_parse(&arena, "x audio_tracks=all,none", &rec, &err), AVSP_OK);
     (void)avsp_choice_take(&rec);
     assert_int_equal(avsp_record_check(&rec, &err), AVSP_INVALID);

@@ -48,13 +48,14 @@ def fraction(text):
 
 
 class Child:
-    """A running step. `ack` says whether files are acknowledged as they are reported."""
+    """A running step on a file, or on a socket over which ranges are asked for. `ack` says whether files are acknowledged as they are reported."""
 
     def __init__(self, source, folder, kind="split", ack=True, **options):
         values = dict(seconds=2, resume=0, pending=4, crf=0, preset=0, threads=1, described=1, idx=0)
         values.update(options)
         ours, theirs = socket.socketpair()
-        with open(source, "rb") as file, open(Path(folder) / "stderr", "wb") as log:
+        with open(source.fileno() if isinstance(source, socket.socket) else source, "rb", buffering=0, closefd=not isinstance(source, socket.socket)) as file, \
+                open(Path(folder) / "stderr", "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", LAUNCH, str(theirs.fileno()), PROGRAM], stdin=file, stderr=log,
                 stdout=subprocess.DEVNULL, cwd=folder, pass_fds=[theirs.fileno()])

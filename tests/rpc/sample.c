@@ -130,7 +130,10 @@ struct avsp_job_spec sample_spec(struct sampler *s)
         .crf = 1 + (int32_t)sample_number(s, AVSP_CRF_MAX - 1),
         .preset = 1 + (int32_t)sample_number(s, AVSP_PRESET_MAX - 1),
         .picture = sample_picture(s),
-        .choice = {"", coin(s) ? "en,3" : "", "none"},
+        .choice = {"",
+                   coin(s) ? "en,3" : "",
+                   "none",
+                   {(int64_t)sample_number(s, 1000000), coin(s) ? 2000000 : 0}},
         .overwrite = coin(s),
         .dash = coin(s),
         .keep_work = coin(s),
@@ -435,6 +438,12 @@ void dump_labels(struct avsp_buf *buf, const struct avsp_label *labels, size_t n
         avsp_buf_printf(buf, "label %s=%s\n", labels[i].name, labels[i].value);
 }
 
+static void dump_choice(struct avsp_buf *buf, const struct avsp_choice *choice)
+{
+    avsp_buf_printf(buf, "choice %s %s %s %" PRId64 " %" PRId64 "\n", choice->video, choice->audio,
+                    choice->text, choice->range.start_us, choice->range.end_us);
+}
+
 void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
 {
     dump_location(buf, &spec->input);
@@ -445,6 +454,7 @@ void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
                     spec->idempotency_key);
     avsp_buf_printf(buf, "priority %d\n", spec->priority);
     dump_picture(buf, &spec->picture);
+    dump_choice(buf, &spec->choice);
     dump_labels(buf, spec->labels, spec->n_labels);
 }
 
