@@ -103,6 +103,11 @@ struct avsp_db_driver {
     /// Also reads the database's clock.
     enum avsp_code (*begin)(struct avsp_db *db, enum avsp_db_mode mode, int64_t *ret_now_us,
                             struct avsp_err *err);
+    /// The same, and starts a statement, in one message where it can. After an error a transaction may be open.
+    enum avsp_code (*begin_query)(struct avsp_db *db, enum avsp_db_mode mode, const char *sql,
+                                  const struct avsp_db_value *values, size_t n_values,
+                                  int64_t *ret_now_us, struct avsp_db_rows *ret_rows,
+                                  struct avsp_err *err);
     enum avsp_code (*commit)(struct avsp_db *db, struct avsp_err *err);
     void (*rollback)(struct avsp_db *db);
     enum avsp_code (*script)(struct avsp_db *db, const char *sql, struct avsp_err *err);

@@ -96,6 +96,7 @@ struct avsp_store {
 struct avsp_tx {
     struct avsp_store *store;
     enum avsp_db_mode mode;
+    bool is_single;          ///< one statement, and no transaction around it
     struct avsp_db *db;      ///< NULL = not begun, or over
     int64_t now_us;          ///< the database's clock when it began
     struct avsp_arena arena; ///< for what lives no longer than the transaction
@@ -112,7 +113,19 @@ struct avsp_tx {
 /// avsp_tx_end is safe after any answer.
 enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
                              struct avsp_tx *ret_tx, struct avsp_err *err) AVSP_CHECKED;
-/// The same whatever the schema is.
+/// The same, and starts a statement, which saves a round trip. @param ret_rows  to be ended before the transaction is; safe after
+/// any answer.
+enum avsp_code avsp_tx_begin_query(struct avsp_store *store, enum avsp_db_mode mode,
+                                   const char *sql, const struct avsp_db_value *values,
+                                   size_t n_values, struct avsp_tx *ret_tx,
+                                   struct avsp_db_rows *ret_rows,
+                                   struct avsp_err *err) AVSP_CHECKED;
+/// A statement that reads, and is all of its transaction, which has no clock.
+enum avsp_code avsp_tx_begin_single(struct avsp_store *store, const char *sql,
+                                    const struct avsp_db_value *values, size_t n_values,
+                                    struct avsp_tx *ret_tx, struct avsp_db_rows *ret_rows,
+                                    struct avsp_err *err) AVSP_CHECKED;
+/// The same as avsp_tx_begin whatever the schema is.
 enum avsp_code avsp_tx_begin_any(struct avsp_store *store, enum avsp_db_mode mode,
                                  struct avsp_tx *ret_tx, struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_tx_commit(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
@@ -285,11 +298,11 @@ enum avsp_code avsp_task_load(struct avsp_tx *tx, const char *task_id,
 enum avsp_code avsp_task_lock(struct avsp_tx *tx, const char *task_id,
                               struct avsp_task_row *ret_row, struct avsp_err *err) AVSP_CHECKED;
 
-/// The same for several, in few words to the server. @param n  1..AVSP_DB_LIST_MAX.
+/// Begins to write (as avsp_tx_begin), with the lock of several tasks. @param n  1..AVSP_DB_LIST_MAX.
 /// @param ret_rows  those that there are, in the transaction's arena.
-enum avsp_code avsp_task_lock_many(struct avsp_tx *tx, const char *const *ids, size_t n,
-                                   struct avsp_task_row **ret_rows, size_t *ret_n,
-                                   struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_tx_begin_tasks(struct avsp_store *store, const char *const *ids, size_t n,
+                                   struct avsp_tx *ret_tx, struct avsp_task_row **ret_rows,
+                                   size_t *ret_n, struct avsp_err *err) AVSP_CHECKED;
 /// NULL where it is not among them.
 const struct avsp_task_row *avsp_task_find(const struct avsp_task_row *rows, size_t n,
                                            const char *task_id);

@@ -29,6 +29,11 @@
 
 /// now() would be the transaction's start, which a wait for a lock leaves behind.
 #define CLOCK "SELECT CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)"
+static const char clock_sql[] = CLOCK;
+static const char begin_sql[][56] = {
+    [AVSP_DB_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+    [AVSP_DB_WRITE] = "BEGIN ISOLATION LEVEL READ COMMITTED",
+};
 
 struct pg_db {
     struct avsp_db base;
@@ -123,12 +128,6 @@ static enum avsp_code run_within(struct pg_db *db, const char *sql, const char *
     return fits ? AVSP_OK : avsp_err_set(err, AVSP_INTERNAL, "the database: %s: no number", what);
 }
 
-static enum avsp_code run(struct pg_db *db, const char *sql, const char *what, int64_t *ret_number,
-                          struct avsp_err *err)
-{
-    return run_within(db, sql, what, ANSWER_MAX_MS, ret_number, err);
-}
-
 static void pg_close(struct avsp_db *base)
 {
     struct pg_db *db = pg_of(base);
@@ -171,15 +170,6 @@ static enum avsp_code pg_open(const char *url, struct avsp_db **ret_db, struct a
 static bool pg_is_broken(struct avsp_db *base)
 {
     return pg_of(base)->is_broken;
-}
-
-static enum avsp_code pg_begin(struct avsp_db *base, enum avsp_db_mode mode, int64_t *ret_now_us,
-                               struct avsp_err *err)
-{
-    const char *sql = mode == AVSP_DB_WRITE
-                          ? "BEGIN ISOLATION LEVEL READ COMMITTED; " CLOCK
-                          : "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " CLOCK;
-    return run(pg_of(base), sql, "begin", ret_now_us, err);
 }
 
 /// Whoever comes first migrates, however long it takes; the tables themselves are not waited for without end.
@@ -323,6 +313,20 @@ static void make_call(size_t number, const struct avsp_db_value *values, size_t 
     }
 }
 
+/// @param result  taken
+static enum avsp_code give_rows(struct avsp_db *base, PGresult *result,
+                                struct avsp_db_rows *ret_rows, struct avsp_err *err)
+{
+    struct pg_rows *rows = calloc(1, sizeof *rows);
+    if (rows == NULL) {
+        PQclear(result);
+        return avsp_err_set(err, AVSP_NO_MEMORY, "the database: memory ran out");
+    }
+    *rows = (struct pg_rows){result, -1};
+    *ret_rows = (struct avsp_db_rows){base, rows};
+    return AVSP_OK;
+}
+
 static enum avsp_code pg_query(struct avsp_db *base, const char *sql,
                                const struct avsp_db_value *values, size_t n_values,
                                struct avsp_db_rows *ret_rows, struct avsp_err *err)
@@ -341,14 +345,7 @@ static enum avsp_code pg_query(struct avsp_db *base, const char *sql,
     ExecStatusType status = PQresultStatus(result);
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
         return failed(db, result, "run a statement", false, err);
-    struct pg_rows *rows = calloc(1, sizeof *rows);
-    if (rows == NULL) {
-        PQclear(result);
-        return avsp_err_set(err, AVSP_NO_MEMORY, "the database: memory ran out");
-    }
-    *rows = (struct pg_rows){result, -1};
-    *ret_rows = (struct avsp_db_rows){base, rows};
-    return AVSP_OK;
+    return give_rows(base, result, ret_rows, err);
 }
 
 static enum avsp_code pg_send(struct avsp_db *base, const char *sql,
@@ -372,6 +369,102 @@ static enum avsp_code pg_send(struct avsp_db *base, const char *sql,
     if (PQsendQueryPrepared(db->conn, call.name, (int)n_values, call.texts, NULL, NULL, 0) == 0)
         return failed(db, NULL, "send a statement", false, err);
     return AVSP_OK;
+}
+
+// --- the beginning of a transaction: BEGIN, the clock, and a statement where one is asked for, in one message
+
+#define BEGIN_MAX 3
+
+struct beginning {
+    struct {
+        const char *sql;
+        const struct avsp_db_value *values;
+        size_t n_values;
+        PGresult *result;
+    } of[BEGIN_MAX];
+    size_t n;
+};
+
+/// @return false: it is not known what was sent, which breaks the connection.
+static bool send_beginning(struct pg_db *db, const struct beginning *all, const size_t *numbers)
+{
+    if (PQenterPipelineMode(db->conn) == 0)
+        return false;
+    for (size_t i = 0; i < all->n; i++) {
+        struct call call;
+        make_call(numbers[i], all->of[i].values, all->of[i].n_values, &call);
+        if (PQsendQueryPrepared(db->conn, call.name, (int)all->of[i].n_values, call.texts, NULL,
+                                NULL, 0) == 0)
+            return false;
+    }
+    return PQpipelineSync(db->conn) == 1;
+}
+
+static enum avsp_code run_beginning(struct pg_db *db, struct beginning *all, struct avsp_err *err)
+{
+    size_t numbers[BEGIN_MAX];
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; rc == AVSP_OK && i < all->n; i++)
+        rc = prepare(db, all->of[i].sql, all->of[i].values, all->of[i].n_values, &numbers[i], err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (!send_beginning(db, all, numbers)) {
+        rc = failed(db, NULL, "begin", false, err);
+        db->is_broken = true;
+        return rc;
+    }
+    for (size_t i = 0; !db->is_broken && i < all->n; i++) {
+        PGresult *result = next_answer(db);
+        const ExecStatusType status = PQresultStatus(result);
+        if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK)
+            all->of[i].result = result;
+        else if (status == PGRES_PIPELINE_ABORTED)
+            PQclear(result);
+        else if (rc == AVSP_OK)
+            rc = failed(db, result, i == 0 ? "begin" : "run a statement", false, err);
+        else
+            PQclear(result);
+        PQclear(db->is_broken ? NULL : next_answer(db)); // the end of this statement
+    }
+    PQclear(db->is_broken ? NULL : next_answer(db)); // the sync's own
+    if (!db->is_broken && PQexitPipelineMode(db->conn) == 0)
+        db->is_broken = true;
+    return rc;
+}
+
+static enum avsp_code begin_and(struct pg_db *db, struct beginning *all, int64_t *ret_now_us,
+                                struct avsp_err *err)
+{
+    enum avsp_code rc = run_beginning(db, all, err);
+    if (rc == AVSP_OK &&
+        !avsp_parse_i64(PQgetvalue(all->of[1].result, 0, 0), 0, INT64_MAX, ret_now_us))
+        rc = avsp_err_set(err, AVSP_INTERNAL, "the database: begin: no number");
+    for (size_t i = 0; i < all->n; i++)
+        if (i < 2 || rc != AVSP_OK) {
+            PQclear(all->of[i].result);
+            all->of[i].result = NULL;
+        }
+    return rc;
+}
+
+static enum avsp_code pg_begin(struct avsp_db *base, enum avsp_db_mode mode, int64_t *ret_now_us,
+                               struct avsp_err *err)
+{
+    struct beginning all = {.of = {{.sql = begin_sql[mode]}, {.sql = clock_sql}}, .n = 2};
+    return begin_and(pg_of(base), &all, ret_now_us, err);
+}
+
+static enum avsp_code pg_begin_query(struct avsp_db *base, enum avsp_db_mode mode, const char *sql,
+                                     const struct avsp_db_value *values, size_t n_values,
+                                     int64_t *ret_now_us, struct avsp_db_rows *ret_rows,
+                                     struct avsp_err *err)
+{
+    struct beginning all = {.of = {{.sql = begin_sql[mode]},
+                                   {.sql = clock_sql},
+                                   {.sql = sql, .values = values, .n_values = n_values}},
+                            .n = 3};
+    enum avsp_code rc = begin_and(pg_of(base), &all, ret_now_us, err);
+    return rc == AVSP_OK ? give_rows(base, all.of[2].result, ret_rows, err) : rc;
 }
 
 static enum avsp_code pg_next(struct avsp_db_rows *base, bool *ret_more, struct avsp_err *err)
@@ -418,6 +511,7 @@ const struct avsp_db_driver avsp_db_postgres = {
     .is_broken = pg_is_broken,
     .begin_migration = pg_begin_migration,
     .begin = pg_begin,
+    .begin_query = pg_begin_query,
     .commit = pg_commit,
     .rollback = pg_rollback,
     .script = pg_script,

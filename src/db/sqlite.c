@@ -319,6 +319,15 @@ static enum avsp_code sqlite_query(struct avsp_db *base, const char *sql,
     return AVSP_OK;
 }
 
+static enum avsp_code sqlite_begin_query(struct avsp_db *base, enum avsp_db_mode mode,
+                                         const char *sql, const struct avsp_db_value *values,
+                                         size_t n_values, int64_t *ret_now_us,
+                                         struct avsp_db_rows *ret_rows, struct avsp_err *err)
+{
+    enum avsp_code rc = sqlite_begin(base, mode, ret_now_us, err);
+    return rc == AVSP_OK ? sqlite_query(base, sql, values, n_values, ret_rows, err) : rc;
+}
+
 static enum avsp_code sqlite_next(struct avsp_db_rows *rows, bool *ret_more, struct avsp_err *err)
 {
     struct statement *st = rows->statement;
@@ -380,6 +389,7 @@ const struct avsp_db_driver avsp_db_sqlite = {
     .is_broken = sqlite_is_broken,
     .begin_migration = sqlite_begin_migration,
     .begin = sqlite_begin,
+    .begin_query = sqlite_begin_query,
     .commit = sqlite_commit,
     .rollback = sqlite_rollback,
     .script = sqlite_script,

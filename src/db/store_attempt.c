@@ -81,9 +81,7 @@ static enum avsp_code beat_once(struct avsp_store *store, struct avsp_beat_item 
     const char *ids[AVSP_DB_LIST_MAX];
     for (size_t i = 0; i < n; i++)
         ids[i] = items[i].task_id;
-    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
-    if (rc == AVSP_OK)
-        rc = avsp_task_lock_many(&tx, ids, n, &rows, &n_rows, err);
+    enum avsp_code rc = avsp_tx_begin_tasks(store, ids, n, &tx, &rows, &n_rows, err);
     for (size_t i = 0; rc == AVSP_OK && i < n; i++) {
         struct avsp_beat_item *item = &items[i];
         const struct avsp_task_row *row = avsp_task_find(rows, n_rows, item->task_id);

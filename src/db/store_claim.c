@@ -347,27 +347,38 @@ static enum avsp_code take_expired(struct work *work, int64_t priority, struct a
 
 // --- claims that were answered before
 
-/// The running tasks that earlier calls with the same claim ids were given; their leases begin anew.
-static enum avsp_code find_repeated(struct work *work, struct avsp_err *err)
+/// Begins, with a look for the running tasks that earlier calls with the same claim ids were given.
+static enum avsp_code begin(struct avsp_store *store, struct work *work,
+                            struct avsp_db_rows *ret_repeated, struct avsp_err *err)
 {
     static const char sql[] = SELECT_HANDOUT
         "t.state = 2 AND t.claim_id <> '' AND t.claim_id IN (" AVSP_DB_LIST ") ORDER BY t.claim_id";
     const struct group *group = work->group;
     struct avsp_db_value ids[AVSP_DB_LIST_MAX];
-    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool any = false;
-    bool more = false;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(ids); i++) {
         ids[i] = avsp_text(i < group->n ? group->items[i]->claim->claim_id : "");
-        any |= ids[i].text[0] != '\0';
+        any |= group->own && ids[i].text[0] != '\0';
     }
     if (!any)
-        return AVSP_OK;
-    enum avsp_code rc = avsp_db_query(work->tx->db, sql, ids, AVSP_ARRAY_LEN(ids), &rows, err);
-    while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more) {
+        return avsp_tx_begin(store, AVSP_DB_WRITE, work->tx, err);
+    return avsp_tx_begin_query(store, AVSP_DB_WRITE, sql, ids, AVSP_ARRAY_LEN(ids), work->tx,
+                               ret_repeated, err);
+}
+
+/// Gives them again; their leases begin anew. @param rows  all zeros: none was looked for.
+static enum avsp_code give_repeated(struct work *work, struct avsp_db_rows *rows,
+                                    struct avsp_err *err)
+{
+    const struct group *group = work->group;
+    bool more = rows->db != NULL;
+    enum avsp_code rc = AVSP_OK;
+    while (more && (rc = avsp_db_next(rows, &more, err)) == AVSP_OK && more) {
         struct avsp_handout handout;
-        rc = avsp_handout_read(work->tx, &rows, &handout, err);
-        for (size_t i = 0; rc == AVSP_OK && i < group->n; i++) {
+        rc = avsp_handout_read(work->tx, rows, &handout, err);
+        if (rc != AVSP_OK)
+            break;
+        for (size_t i = 0; i < group->n; i++) {
             struct answer *answer = &work->answers[i];
             const struct avsp_claim *claim = answer->item->claim;
             if (answer->found || strcmp(claim->claim_id, handout.claim_id) != 0 ||
@@ -514,7 +525,7 @@ static enum avsp_code hand_out(struct work *work, struct avsp_err *err)
 
 static enum avsp_code choose(struct work *work, struct avsp_err *err)
 {
-    enum avsp_code rc = work->group->own ? find_repeated(work, err) : AVSP_OK;
+    enum avsp_code rc = AVSP_OK;
     for (int64_t priority = AVSP_PRIORITY_MAX;
          rc == AVSP_OK && priority >= 0 && !work->full && n_wanted(work) > 0; priority--) {
         rc = take_expired(work, priority, err);
@@ -543,7 +554,8 @@ static enum avsp_code claim_once(struct avsp_store *store, const struct group *g
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
     struct work work = {.group = group, .tx = &tx};
-    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) repeated = {0};
+    enum avsp_code rc = begin(store, &work, &repeated, err);
     if (rc != AVSP_OK)
         return rc;
     work.answers = avsp_arena_array(&tx.arena, group->n, sizeof *work.answers);
@@ -551,7 +563,10 @@ static enum avsp_code claim_once(struct avsp_store *store, const struct group *g
         return avsp_arena_failed(&tx.arena, err);
     for (size_t i = 0; i < group->n; i++)
         work.answers[i].item = group->items[i];
-    rc = choose(&work, err);
+    rc = give_repeated(&work, &repeated, err);
+    avsp_db_rows_end(&repeated);
+    if (rc == AVSP_OK)
+        rc = choose(&work, err);
     if (rc == AVSP_OK)
         rc = take_all(&work, err);
     if (rc == AVSP_OK && work.n_found > 0)

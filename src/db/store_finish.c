@@ -224,9 +224,8 @@ static void follow_up_all(struct avsp_store *store, char (*job_ids)[AVSP_ID_BYTE
         bool more = false;
         for (size_t i = 0; i < AVSP_DB_LIST_MAX; i++)
             ids[i] = avsp_text(job_ids[AVSP_MIN(i, n - 1)]);
-        enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_READ, &tx, &unheard);
-        if (rc == AVSP_OK)
-            rc = avsp_db_query(tx.db, sql, ids, AVSP_ARRAY_LEN(ids), &rows, &unheard);
+        enum avsp_code rc =
+            avsp_tx_begin_single(store, sql, ids, AVSP_ARRAY_LEN(ids), &tx, &rows, &unheard);
         while (rc == AVSP_OK && n_due < AVSP_DB_LIST_MAX &&
                (rc = avsp_db_next(&rows, &more, &unheard)) == AVSP_OK && more)
             snprintf(due[n_due++], AVSP_ID_BYTES, "%s", avsp_db_text(&rows, 0));
@@ -345,9 +344,7 @@ static enum avsp_code finish_together(struct avsp_store *store, struct avsp_fini
         const char *ids[AVSP_DB_LIST_MAX];
         for (size_t i = 0; i < n; i++)
             ids[i] = items[i].finish->task_id;
-        enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_WRITE, &tx, err);
-        if (rc == AVSP_OK)
-            rc = avsp_task_lock_many(&tx, ids, n, &rows, &n_rows, err);
+        enum avsp_code rc = avsp_tx_begin_tasks(store, ids, n, &tx, &rows, &n_rows, err);
         for (size_t i = 0; rc == AVSP_OK && i < n; i++) {
             const struct avsp_task_row *row = avsp_task_find(rows, n_rows, ids[i]);
             rc = finish_plain(&tx, row, items[i].finish, &ret_done[i], err);

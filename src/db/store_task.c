@@ -73,9 +73,9 @@ enum avsp_code avsp_task_lock(struct avsp_tx *tx, const char *task_id,
     return load(tx, sql, task_id, ret_row, err);
 }
 
-enum avsp_code avsp_task_lock_many(struct avsp_tx *tx, const char *const *ids, size_t n,
-                                   struct avsp_task_row **ret_rows, size_t *ret_n,
-                                   struct avsp_err *err)
+enum avsp_code avsp_tx_begin_tasks(struct avsp_store *store, const char *const *ids, size_t n,
+                                   struct avsp_tx *tx, struct avsp_task_row **ret_rows,
+                                   size_t *ret_n, struct avsp_err *err)
 {
     // In one order everywhere, or two that lock the same tasks would wait for each other.
     static const char sql[] = "SELECT " AVSP_TASK_ROW_COLUMNS " FROM tasks t"
@@ -88,10 +88,13 @@ enum avsp_code avsp_task_lock_many(struct avsp_tx *tx, const char *const *ids, s
     for (size_t i = 0; i < AVSP_DB_LIST_MAX; i++)
         values[i] = avsp_text(ids[AVSP_MIN(i, n - 1)]);
     *ret_n = 0;
+    enum avsp_code rc = avsp_tx_begin_query(store, AVSP_DB_WRITE, sql, values,
+                                            AVSP_ARRAY_LEN(values), tx, &rows, err);
+    if (rc != AVSP_OK)
+        return rc;
     *ret_rows = avsp_arena_array(&tx->arena, n, sizeof **ret_rows);
     if (*ret_rows == NULL)
         return avsp_arena_failed(&tx->arena, err);
-    enum avsp_code rc = avsp_db_query(tx->db, sql, values, AVSP_ARRAY_LEN(values), &rows, err);
     while (rc == AVSP_OK && *ret_n < n && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more)
         rc = avsp_task_row_read(tx, &rows, &(*ret_rows)[(*ret_n)++], err);
     return rc;

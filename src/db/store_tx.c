@@ -8,30 +8,54 @@
 /// Together a second or less.
 #define TRIES_MAX 9
 
-/// Begins on a connection that works. One that lay idle may have broken since: nothing was asked of it yet, so the next one
-/// is tried, and in the end a new one.
-static enum avsp_code begin(struct avsp_tx *tx, struct avsp_err *err)
+/// What a transaction begins with.
+struct first {
+    const char *sql; ///< NULL = nothing
+    const struct avsp_db_value *values;
+    size_t n_values;
+    struct avsp_db_rows *ret_rows;
+};
+
+static enum avsp_code begin_on(struct avsp_tx *tx, const struct first *first, struct avsp_err *err)
+{
+    const struct avsp_db_driver *driver = tx->db->driver;
+    if (tx->is_single)
+        return driver->query(tx->db, first->sql, first->values, first->n_values, first->ret_rows,
+                             err);
+    if (first->sql == NULL)
+        return driver->begin(tx->db, tx->mode, &tx->now_us, err);
+    return driver->begin_query(tx->db, tx->mode, first->sql, first->values, first->n_values,
+                               &tx->now_us, first->ret_rows, err);
+}
+
+/// Begins on a connection that works. One that lay idle may have broken since: nothing that it was asked has come about, so the
+/// next one is tried, and in the end a new one.
+static enum avsp_code begin(struct avsp_tx *tx, const struct first *first, struct avsp_err *err)
 {
     struct avsp_connections *all = &tx->store->connections[tx->mode];
     for (unsigned i = 0;; i++) {
         enum avsp_code rc = avsp_connections_take(all, &tx->db, err);
         if (rc != AVSP_OK)
             return rc;
-        rc = all->driver->begin(tx->db, tx->mode, &tx->now_us, err);
+        rc = begin_on(tx, first, err);
         if (rc == AVSP_OK)
             return rc;
+        if (first->ret_rows != NULL)
+            avsp_db_rows_end(first->ret_rows);
         bool broken = all->driver->is_broken(tx->db);
+        if (!broken && first->sql != NULL)
+            all->driver->rollback(tx->db);
         avsp_connections_give(all, tx->db);
         if (!broken || i == AVSP_DB_CONNECTIONS_MAX)
             return rc;
     }
 }
 
-enum avsp_code avsp_tx_begin_any(struct avsp_store *store, enum avsp_db_mode mode,
+static enum avsp_code begin_with(struct avsp_tx tx, const struct first *first,
                                  struct avsp_tx *ret_tx, struct avsp_err *err)
 {
-    struct avsp_tx tx = {.store = store, .mode = mode};
-    enum avsp_code rc = begin(&tx, err);
+    struct avsp_store *store = tx.store;
+    enum avsp_code rc = begin(&tx, first, err);
     if (rc != AVSP_OK)
         return rc;
     *ret_tx = tx;
@@ -40,15 +64,50 @@ enum avsp_code avsp_tx_begin_any(struct avsp_store *store, enum avsp_db_mode mod
     return AVSP_OK;
 }
 
+enum avsp_code avsp_tx_begin_any(struct avsp_store *store, enum avsp_db_mode mode,
+                                 struct avsp_tx *ret_tx, struct avsp_err *err)
+{
+    const struct first nothing = {0};
+    return begin_with((struct avsp_tx){.store = store, .mode = mode}, &nothing, ret_tx, err);
+}
+
+static enum avsp_code check_not_outdated(const struct avsp_store *store, struct avsp_err *err)
+{
+    if (!store->is_outdated)
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_UNAVAILABLE,
+                        "this coordinator (" AVSP_VERSION ") is too old for its database, which "
+                        "a newer one has changed: upgrade it");
+}
+
 enum avsp_code avsp_tx_begin(struct avsp_store *store, enum avsp_db_mode mode,
                              struct avsp_tx *ret_tx, struct avsp_err *err)
 {
-    if (store->is_outdated)
-        return avsp_err_set(err, AVSP_UNAVAILABLE,
-                            "this coordinator (" AVSP_VERSION
-                            ") is too old for its database, which "
-                            "a newer one has changed: upgrade it");
-    return avsp_tx_begin_any(store, mode, ret_tx, err);
+    enum avsp_code rc = check_not_outdated(store, err);
+    return rc == AVSP_OK ? avsp_tx_begin_any(store, mode, ret_tx, err) : rc;
+}
+
+enum avsp_code avsp_tx_begin_query(struct avsp_store *store, enum avsp_db_mode mode,
+                                   const char *sql, const struct avsp_db_value *values,
+                                   size_t n_values, struct avsp_tx *ret_tx,
+                                   struct avsp_db_rows *ret_rows, struct avsp_err *err)
+{
+    const struct first first = {sql, values, n_values, ret_rows};
+    enum avsp_code rc = check_not_outdated(store, err);
+    return rc == AVSP_OK
+               ? begin_with((struct avsp_tx){.store = store, .mode = mode}, &first, ret_tx, err)
+               : rc;
+}
+
+enum avsp_code avsp_tx_begin_single(struct avsp_store *store, const char *sql,
+                                    const struct avsp_db_value *values, size_t n_values,
+                                    struct avsp_tx *ret_tx, struct avsp_db_rows *ret_rows,
+                                    struct avsp_err *err)
+{
+    const struct first first = {sql, values, n_values, ret_rows};
+    const struct avsp_tx tx = {.store = store, .mode = AVSP_DB_READ, .is_single = true};
+    enum avsp_code rc = check_not_outdated(store, err);
+    return rc == AVSP_OK ? begin_with(tx, &first, ret_tx, err) : rc;
 }
 
 /// The connection goes back first: who is told may come at once.
@@ -88,7 +147,8 @@ void avsp_tx_end(struct avsp_tx *tx)
     avsp_arena_deinit(&tx->arena);
     if (tx->db == NULL)
         return;
-    tx->db->driver->rollback(tx->db);
+    if (!tx->is_single)
+        tx->db->driver->rollback(tx->db);
     avsp_connections_give(&tx->store->connections[tx->mode], tx->db);
     tx->db = NULL;
 }
