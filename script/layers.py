@@ -35,7 +35,7 @@ OWNERS = {
 
 # Headers of libc and the kernel: any folder but core.
 SYSTEM = """
-    arpa/inet.h assert.h ctype.h dirent.h dlfcn.h errno.h fcntl.h fnmatch.h getopt.h inttypes.h limits.h linux/ locale.h math.h
+    arpa/inet.h assert.h ctype.h dirent.h dlfcn.h endian.h errno.h fcntl.h fnmatch.h getopt.h inttypes.h limits.h linux/ locale.h math.h
     netdb.h netinet/ poll.h pthread.h pwd.h sched.h setjmp.h signal.h spawn.h stdalign.h stdarg.h stdatomic.h stdbool.h
     stddef.h stdint.h stdio.h stdlib.h stdnoreturn.h string.h strings.h sys/ termios.h threads.h time.h unistd.h wchar.h
 """.split()

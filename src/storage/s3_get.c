@@ -11,6 +11,12 @@
 #define WINDOW_FIRST_BYTES ((size_t)256 << 10) ///< that a read fetches at least
 #define WINDOW_MAX_BYTES ((size_t)8 << 20)     ///< when one follows another
 #define BLOCK_BYTES ((size_t)1 << 20)
+/// libcurl hands out 16 KiB at a time; writing so little takes half as long again.
+#define WRITE_BYTES ((size_t)128 << 10)
+/// Of ranges that are summed together: what was written last is in memory still.
+#define TOGETHER_MAX_BYTES ((uint64_t)1 << 30)
+/// Fewer are as fast one after the other.
+#define TOGETHER_MIN 4
 #define RANGE_TEXT_BYTES 64
 #define MIB ((uint64_t)1 << 20)
 
@@ -48,10 +54,11 @@ struct range {
     uint64_t len;
     uint64_t done;
     uint64_t done_before; ///< at the last try
-    char *memory;         ///< NULL = `fd`, at the same offset
+    char *memory;         ///< all of it; NULL = `fd`, at the same offset
     int fd;
-    bool is_first;           ///< of the object: how long it is, and what version, is not known yet
-    struct avsp_s3_md5 *md5; ///< NULL = not wanted
+    char *unwritten; ///< room for the last WRITE_BYTES of `done`
+    size_t n_unwritten;
+    bool is_first; ///< of the object: how long it is, and what version, is not known yet
     const struct avsp_watch *watch;
     struct avsp_s3_reply reply;
     char header[RANGE_TEXT_BYTES];
@@ -93,6 +100,35 @@ static bool is_asked_for(const struct range *range)
     return at == 0 && range->len == range->r->base.bytes;
 }
 
+/// Writes what has gathered.
+static enum avsp_code write_out(struct range *range, struct avsp_err *err)
+{
+    uint64_t at = range->from + range->done - range->n_unwritten;
+    size_t n = range->n_unwritten;
+    range->n_unwritten = 0;
+    return n > 0 ? avsp_fd_pwrite_all(range->fd, range->unwritten, n, at, err) : AVSP_OK;
+}
+
+/// Keeps what has come where it belongs.
+static enum avsp_code keep(struct range *range, const void *bytes, size_t len, struct avsp_err *err)
+{
+    const char *from = bytes;
+    if (range->memory != NULL) {
+        memcpy(range->memory + range->done, bytes, len);
+        range->done += len;
+        return AVSP_OK;
+    }
+    for (size_t n; len > 0; from += n, len -= n) {
+        n = AVSP_MIN(len, WRITE_BYTES - range->n_unwritten);
+        memcpy(range->unwritten + range->n_unwritten, from, n);
+        range->n_unwritten += n;
+        range->done += n;
+        if (range->n_unwritten == WRITE_BYTES && write_out(range, err) != AVSP_OK)
+            return err->code;
+    }
+    return AVSP_OK;
+}
+
 static bool take_range(void *opaque, const void *bytes, size_t len, struct avsp_err *err)
 {
     struct range *range = opaque;
@@ -110,14 +146,8 @@ static bool take_range(void *opaque, const void *bytes, size_t len, struct avsp_
                      r->base.name);
         return false;
     }
-    uint64_t at = range->from + range->done;
-    if (range->memory != NULL)
-        memcpy(range->memory + range->done, bytes, len);
-    else if (avsp_fd_pwrite_all(range->fd, bytes, len, at, err) != AVSP_OK)
+    if (keep(range, bytes, len, err) != AVSP_OK)
         return false;
-    if (range->md5 != NULL)
-        avsp_s3_md5_add(range->md5, bytes, len);
-    range->done += len;
     if (range->watch != NULL && range->watch->moved != NULL)
         range->watch->moved(range->watch->opaque, len);
     return true;
@@ -145,7 +175,7 @@ static enum avsp_code get_range(struct range *range, struct avsp_s3_lane *lane,
                             r->base.name);
     if (rc == AVSP_OK && range->done < range->len)
         return avsp_err_set(err, AVSP_UNAVAILABLE, "%s: the store sent too little", r->base.name);
-    return rc;
+    return rc == AVSP_OK ? write_out(range, err) : rc;
 }
 
 /// Is the ETag an MD5, and of how many parts (0: of one piece)?
@@ -335,26 +365,68 @@ struct fetching {
     const struct avsp_watch *watch;
     uint64_t step;                            ///< bytes of a range
     unsigned char (*sums)[AVSP_S3_MD5_BYTES]; ///< of each range; NULL = not wanted
+    size_t together;                          ///< ranges that are summed at once …
+    atomic_size_t *n_there;                   ///< … and how many of them are there
 };
+
+/// The sum of a part of the file.
+static enum avsp_code sum_part(const struct fetching *f, uint64_t from, uint64_t end,
+                               unsigned char ret_sum[AVSP_S3_MD5_BYTES], struct avsp_err *err)
+{
+    char *block AVSP_CLEANUP(avsp_free_ptr) = malloc(BLOCK_BYTES);
+    struct avsp_s3_md5 *md5 = avsp_s3_md5_new();
+    enum avsp_code rc = block == NULL || md5 == NULL
+                            ? avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out")
+                            : AVSP_OK;
+    for (uint64_t at = from; rc == AVSP_OK && at < end;) {
+        size_t n = 0;
+        rc = avsp_fd_pread_all(f->fd, block, (size_t)AVSP_MIN(BLOCK_BYTES, end - at), at, &n, err);
+        if (rc == AVSP_OK && n == 0)
+            rc = avsp_err_set(err, AVSP_INTERNAL, "%s: its copy became shorter", f->r->base.name);
+        if (rc == AVSP_OK)
+            avsp_s3_md5_add(md5, block, n);
+        at += n;
+    }
+    if (rc == AVSP_OK)
+        avsp_s3_md5_end(md5, ret_sum);
+    avsp_s3_md5_free(md5);
+    return rc;
+}
+
+/// Sums the ranges that belong together with the i-th, once they are all there.
+static enum avsp_code sum_together(struct fetching *f, size_t i, struct avsp_err *err)
+{
+    const size_t n_all = (size_t)((f->r->base.bytes + f->step - 1) / f->step);
+    const size_t first = i - i % f->together, n = AVSP_MIN(f->together, n_all - first);
+    if (atomic_fetch_add(&f->n_there[first / f->together], 1) + 1 < n)
+        return AVSP_OK;
+    if (n >= TOGETHER_MIN)
+        return avsp_s3_md5_lanes(f->fd, first * f->step, f->step,
+                                 AVSP_MIN((first + n) * f->step, f->r->base.bytes), f->sums + first,
+                                 err);
+    enum avsp_code rc = AVSP_OK;
+    for (size_t k = first; k < first + n && rc == AVSP_OK; k++)
+        rc = sum_part(f, k * f->step, AVSP_MIN((k + 1) * f->step, f->r->base.bytes), f->sums[k],
+                      err);
+    return rc;
+}
 
 static enum avsp_code fetch_one(void *opaque, size_t i, struct avsp_s3_lane *lane,
                                 struct avsp_err *err)
 {
     struct fetching *f = opaque;
     uint64_t from = i * f->step;
+    char *unwritten AVSP_CLEANUP(avsp_free_ptr) = malloc(WRITE_BYTES);
+    if (unwritten == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
     struct range range = {.r = f->r,
                           .from = from,
                           .len = AVSP_MIN(f->step, f->r->base.bytes - from),
                           .fd = f->fd,
-                          .watch = f->watch,
-                          .md5 = f->sums != NULL ? avsp_s3_md5_new() : NULL};
-    if (f->sums != NULL && range.md5 == NULL)
-        return avsp_err_set(err, AVSP_INTERNAL, "libcrypto gives no MD5");
+                          .unwritten = unwritten,
+                          .watch = f->watch};
     enum avsp_code rc = get_range(&range, lane, err);
-    if (rc == AVSP_OK && f->sums != NULL)
-        avsp_s3_md5_end(range.md5, f->sums[i]);
-    avsp_s3_md5_free(range.md5);
-    return rc;
+    return rc == AVSP_OK && f->sums != NULL ? sum_together(f, i, err) : rc;
 }
 
 /// The size of the parts that an object went up in: the store says it, or it is one of the usual. 0 = not known.
@@ -384,30 +456,6 @@ static uint64_t find_part_bytes(struct reader *r, size_t n_parts)
     return 0;
 }
 
-/// The sum over all of a file, where its ranges have none of their own.
-static enum avsp_code sum_file(struct fetching *f, unsigned char ret_sum[AVSP_S3_MD5_BYTES],
-                               struct avsp_err *err)
-{
-    char *block AVSP_CLEANUP(avsp_free_ptr) = malloc(BLOCK_BYTES);
-    struct avsp_s3_md5 *md5 = avsp_s3_md5_new();
-    enum avsp_code rc = block == NULL || md5 == NULL
-                            ? avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out")
-                            : AVSP_OK;
-    for (uint64_t at = 0; rc == AVSP_OK && at < f->r->base.bytes;) {
-        size_t n = 0;
-        rc = avsp_fd_pread_all(f->fd, block, BLOCK_BYTES, at, &n, err);
-        if (rc == AVSP_OK && n == 0)
-            rc = avsp_err_set(err, AVSP_INTERNAL, "%s: its copy became shorter", f->r->base.name);
-        if (rc == AVSP_OK)
-            avsp_s3_md5_add(md5, block, n);
-        at += n;
-    }
-    if (rc == AVSP_OK)
-        avsp_s3_md5_end(md5, ret_sum);
-    avsp_s3_md5_free(md5);
-    return rc;
-}
-
 /// Fetches all of it once. @param ret_etag  what its ETag should be, from what came; "" where that cannot be said
 static enum avsp_code fetch_all(struct reader *r, int fd, const struct avsp_watch *watch,
                                 char ret_etag[AVSP_S3_MD5_ETAG_BYTES], struct avsp_err *err)
@@ -420,17 +468,19 @@ static enum avsp_code fetch_all(struct reader *r, int fd, const struct avsp_watc
         f.step = part_bytes;
     size_t n = (size_t)((r->base.bytes + f.step - 1) / f.step);
     bool by_range = part_bytes > 0 || (has_md5 && n_parts == 0 && n == 1);
-    if (by_range && (f.sums = calloc(n + 1, sizeof f.sums[0])) == NULL)
+    f.together = f.step <= TOGETHER_MAX_BYTES / AVSP_S3_MD5_LANES ? AVSP_S3_MD5_LANES : 1;
+    unsigned char(*sums)[AVSP_S3_MD5_BYTES] AVSP_CLEANUP(avsp_free_ptr) = calloc(n, sizeof *sums);
+    atomic_size_t *n_there AVSP_CLEANUP(avsp_free_ptr) = calloc(n, sizeof *n_there);
+    if (sums == NULL || n_there == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    f.sums = by_range ? sums : NULL;
+    f.n_there = n_there;
     enum avsp_code rc = avsp_s3_parallel(r->s3, n, fetch_one, &f, err);
     ret_etag[0] = '\0';
-    unsigned char whole[1][AVSP_S3_MD5_BYTES];
-    if (rc == AVSP_OK && by_range)
-        avsp_s3_md5_etag((const unsigned char(*)[AVSP_S3_MD5_BYTES])f.sums, n_parts, ret_etag);
-    else if (rc == AVSP_OK && has_md5 && n_parts == 0 &&
-             (rc = sum_file(&f, whole[0], err)) == AVSP_OK)
-        avsp_s3_md5_etag((const unsigned char(*)[AVSP_S3_MD5_BYTES])whole, 0, ret_etag);
-    free(f.sums);
+    if (rc == AVSP_OK && !by_range && has_md5 && n_parts == 0)
+        rc = sum_part(&f, 0, r->base.bytes, sums[0], err);
+    if (rc == AVSP_OK && (by_range || (has_md5 && n_parts == 0)))
+        avsp_s3_md5_etag((const unsigned char(*)[AVSP_S3_MD5_BYTES])sums, n_parts, ret_etag);
     return rc;
 }
 

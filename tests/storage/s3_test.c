@@ -73,7 +73,8 @@ static void drop(struct contract_fixture *fixture)
 }
 
 #define SMALL_BYTES ((size_t)300 << 10)
-#define LARGE_BYTES (20 * MIB) ///< goes up in two parts
+#define LARGE_BYTES (20 * MIB)  ///< goes up in two parts
+#define LARGER_BYTES (50 * MIB) ///< in four: enough for their sums to be made side by side
 
 /// A folder whose name says what goes wrong with what is in it (tests/faulty_s3.py), seen through the bad proxy.
 struct bad {
@@ -230,6 +231,8 @@ static void downloads_survive(void **state)
         survive_get(faults[i], SMALL_BYTES);
     survive_get("@get-cut-down*3@@get-stall@", LARGE_BYTES);
     survive_get("@get-flip-down*2@@head-503@", LARGE_BYTES);
+    // The look at it, all that comes at first, and most of what comes then.
+    survive_get("@get-flip-down*8@", LARGER_BYTES);
 }
 
 /// What must not be survived, and what is said then.

@@ -2,6 +2,7 @@
 #include "storage/s3_address.h"
 #include "storage/s3_endpoint.h"
 #include "storage/s3_ini.h"
+#include "storage/s3_md5.h"
 #include "storage/s3_sign.h"
 #include "storage/s3_text.h"
 
@@ -10,6 +11,8 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -280,6 +283,41 @@ static void profiles_are_read(void **state)
     assert_false(avsp_s3_ini_has(text, "services"));
 }
 
+static void md5_of_many_is_that_of_each(void **state)
+{
+    (void)state;
+    static unsigned char bytes[200000];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (unsigned char)(i * 2654435761u >> 13);
+    int fd = memfd_create("sums", MFD_CLOEXEC);
+    assert_true(fd >= 0 && write(fd, bytes, sizeof bytes) == (ssize_t)sizeof bytes);
+    struct avsp_s3_md5 *one = avsp_s3_md5_new();
+    assert_non_null(one);
+    // Around what a block and its padding hold, and what is in memory at once; the last one shorter or as long, some lanes idle.
+    static const size_t steps[] = {1, 55, 56, 63, 64, 65, 119, 128, 4095, 8128, 8192, 16384, 16385};
+    static const size_t tens[] = {10, 11, 35, 79, 160}; // of a step
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(steps); i++)
+        for (size_t k = 0; k < AVSP_ARRAY_LEN(tens); k++) {
+            const size_t step = steps[i], from = 7, len = (step * tens[k] + 9) / 10;
+            unsigned char sums[AVSP_S3_MD5_LANES][AVSP_S3_MD5_BYTES], wanted[AVSP_S3_MD5_BYTES];
+            struct avsp_err err = {0};
+            if (from + len > sizeof bytes)
+                continue;
+            assert_int_equal(avsp_s3_md5_lanes(fd, from, step, from + len, sums, &err), AVSP_OK);
+            for (size_t at = 0; at < len; at += step) {
+                avsp_s3_md5_add(one, bytes + from + at, AVSP_MIN(step, len - at));
+                avsp_s3_md5_end(one, wanted);
+                assert_memory_equal(sums[at / step], wanted, sizeof wanted);
+            }
+        }
+    struct avsp_err err = {0};
+    unsigned char sums[AVSP_S3_MD5_LANES][AVSP_S3_MD5_BYTES];
+    assert_int_equal(avsp_s3_md5_lanes(fd, 0, sizeof bytes, sizeof bytes + 1, sums, &err),
+                     AVSP_INTERNAL);
+    avsp_s3_md5_free(one);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -293,6 +331,7 @@ int main(void)
         cmocka_unit_test(surroundings_are_no_store),
         cmocka_unit_test(answers_are_read),
         cmocka_unit_test(profiles_are_read),
+        cmocka_unit_test(md5_of_many_is_that_of_each),
     };
     return cmocka_run_group_tests_name("storage: S3, its parts", tests, setup, teardown);
 }
