@@ -423,9 +423,16 @@ static enum avsp_code look_into_input(struct encode *encode, struct avsp_err *er
 {
     struct avsp_probed probed;
     const char *log = "";
-    enum avsp_code rc = avsp_media_child_probe(
-        encode->store, &encode->spec.input, encode->spec.segment_seconds, &encode->spec.picture,
-        &encode->spec.choice, &encode->job_arena, &probed, &log, err);
+    const struct avsp_step step = {
+        .kind = AVSP_STEP_PROBE,
+        .segment_seconds = encode->spec.segment_seconds,
+        .picture = encode->spec.picture,
+        .sound = encode->spec.sound,
+        .choice = encode->spec.choice,
+        .max_pending = 1,
+    };
+    enum avsp_code rc = avsp_media_child_probe(encode->store, &encode->spec.input, &step,
+                                               &encode->job_arena, &probed, &log, err);
     if (rc != AVSP_OK && avsp_cli_flag(encode->args, "verbose") && log[0] != '\0')
         fputs(log, stderr);
     if (rc == AVSP_OK)

@@ -73,12 +73,11 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
     struct avsp_location input;
-    struct avsp_picture_options picture;
-    struct avsp_choice choice;
-    if (avsp_cmd_choice(args, &choice, &err) != AVSP_OK ||
+    struct avsp_step step = {.kind = AVSP_STEP_PROBE, .max_pending = 1};
+    if (avsp_cmd_choice(args, &step.choice, &err) != AVSP_OK ||
         avsp_cli_i64(args, "segment-seconds", 1, AVSP_SEGMENT_SECONDS_MAX, &segment_seconds,
                      &err) != AVSP_OK ||
-        avsp_cmd_read_picture(args, &picture, &err) != AVSP_OK ||
+        avsp_cmd_read_picture(args, &step.picture, &err) != AVSP_OK ||
         avsp_cmd_location(&arena, args->args[0], &input, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
     struct avsp_storage *AVSP_CLEANUP(avsp_stores_cleanup) store = avsp_stores_open(&err);
@@ -87,8 +86,9 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
     const char *shown = avsp_location_show(&arena, &input);
     struct avsp_probed probed;
     const char *log = "";
-    enum avsp_code rc = avsp_media_child_probe(store, &input, (int32_t)segment_seconds, &picture,
-                                               &choice, &arena, &probed, &log, &err);
+    step.segment_seconds = (int32_t)segment_seconds;
+    step.sound = avsp_cmd_read_sound(args);
+    enum avsp_code rc = avsp_media_child_probe(store, &input, &step, &arena, &probed, &log, &err);
     if (avsp_cli_flag(args, "verbose") && log[0] != '\0')
         fputs(log, stderr);
     if (rc == AVSP_OK)

@@ -143,6 +143,11 @@ static enum avsp_code read_range(const struct avsp_cli_parsed *args,
     return rc;
 }
 
+struct avsp_sound_options avsp_cmd_read_sound(const struct avsp_cli_parsed *args)
+{
+    return (struct avsp_sound_options){.opus = avsp_cli_flag(args, "opus")};
+}
+
 enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,
                                struct avsp_err *err)
 {
@@ -163,6 +168,7 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
         .work = avsp_location_none(),
         .overwrite = avsp_cli_flag(args, "overwrite"),
         .dash = avsp_cli_flag(args, "dash"),
+        .sound = avsp_cmd_read_sound(args),
         .idempotency_key = "",
         .priority = AVSP_PRIORITY_DEFAULT,
     };

@@ -48,6 +48,11 @@ enum avsp_exit {
             "of "                                                                                  \
             "the source's size. None is larger than that."                                         \
     }
+#define AVSP_OPTIONS_OF_SOUND                                                                      \
+    {                                                                                              \
+        "opus", NULL, "AVSPL1T_OPUS", NULL,                                                        \
+            "Each track of sound in Opus, too, for players that prefer it to AAC."                 \
+    }
 #define AVSP_OPTIONS_OF_A_CHOICE                                                                   \
     {"start", "TIME", "AVSPL1T_START", NULL,                                                       \
      "Encode a part: frames and sound from here on, counted from the source's beginning, as "      \
@@ -71,7 +76,7 @@ enum avsp_exit {
         {"crf", "N", "AVSPL1T_CRF", "30", "Quality, 1 to 63: less is better and larger."},         \
         {"preset", "N", "AVSPL1T_PRESET", "8",                                                     \
          "Speed of the encoder, 1 to 13: more is faster and larger."},                             \
-        AVSP_OPTIONS_OF_A_PICTURE, AVSP_OPTIONS_OF_A_CHOICE,                                       \
+        AVSP_OPTIONS_OF_A_PICTURE, AVSP_OPTIONS_OF_SOUND, AVSP_OPTIONS_OF_A_CHOICE,                \
         {"dash", NULL, "AVSPL1T_DASH", NULL,                                                       \
          "Also write manifest.mpd, for players of MPEG-DASH, over the same files."},               \
         {"work", "FOLDER", "AVSPL1T_WORK", NULL,                                                   \
@@ -126,6 +131,9 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
 enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
                                      struct avsp_picture_options *ret_options,
                                      struct avsp_err *err) AVSP_CHECKED;
+
+/// The options of AVSP_OPTIONS_OF_SOUND.
+struct avsp_sound_options avsp_cmd_read_sound(const struct avsp_cli_parsed *args);
 
 /// The options of AVSP_OPTIONS_OF_A_CHOICE. @return OK; INVALID naming the option.
 enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,

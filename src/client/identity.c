@@ -3,6 +3,7 @@
 #include "core/choice.h"
 #include "core/picture_options.h"
 #include "core/record.h"
+#include "core/sound_options.h"
 #include "core/time_range.h"
 #include "storage/sha256.h"
 #include "util/fd.h"
@@ -112,6 +113,8 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_st
     char key[AVSP_ID_BYTES];
     char picture[AVSP_PICTURE_TEXT_BYTES];
     avsp_picture_options_write(&spec->picture, picture);
+    char sound[AVSP_SOUND_TEXT_BYTES];
+    avsp_sound_options_write(&spec->sound, sound);
     (void)gethostname(host, sizeof host - 1);
     avsp_id_new(key);
     *ret_identity = (struct avsp_identity){
@@ -121,6 +124,7 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_st
         .crf = spec->crf,
         .preset = spec->preset,
         .picture = avsp_arena_strdup(arena, picture),
+        .sound = avsp_arena_strdup(arena, sound),
         .choice = spec->choice,
         .overwrite = spec->overwrite,
         .dash = spec->dash,
@@ -133,7 +137,7 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_st
     };
     if (ret_identity->output == NULL || ret_identity->work == NULL ||
         ret_identity->libraries == NULL || ret_identity->key == NULL ||
-        ret_identity->host == NULL || ret_identity->picture == NULL)
+        ret_identity->host == NULL || ret_identity->picture == NULL || ret_identity->sound == NULL)
         return avsp_arena_failed(arena, err);
     return spec->input.kind == AVSP_LOCATION_S3
                ? look_at_stored(store, &spec->input, arena, ret_identity, err)
@@ -155,6 +159,7 @@ static void put(struct avsp_buf *buf, const struct avsp_identity *identity)
     avsp_record_put_i64(buf, "crf", identity->crf);
     avsp_record_put_i64(buf, "preset", identity->preset);
     avsp_record_put_str(buf, "picture", identity->picture);
+    avsp_record_put_str(buf, "sound", identity->sound);
     avsp_choice_put(buf, &identity->choice);
     avsp_record_put_i64(buf, "overwrite", identity->overwrite);
     avsp_record_put_i64(buf, "dash", identity->dash);
@@ -210,6 +215,7 @@ static enum avsp_code take(const char *line, struct avsp_arena *arena,
         .crf = (int32_t)avsp_record_i64(&rec, "crf", 1, AVSP_CRF_MAX),
         .preset = (int32_t)avsp_record_i64(&rec, "preset", 1, AVSP_PRESET_MAX),
         .picture = avsp_record_str(&rec, "picture"),
+        .sound = avsp_record_str(&rec, "sound"),
         .choice = avsp_choice_take(&rec),
         .overwrite = avsp_record_i64(&rec, "overwrite", 0, 1) != 0,
         .dash = avsp_record_i64(&rec, "dash", 0, 1) != 0,
@@ -300,6 +306,11 @@ const char *avsp_identity_difference(const struct avsp_identity *kept,
                    ? "was begun without options for the picture"
                    : avsp_arena_printf(arena, "was begun with other options for the picture (%s)",
                                        kept->picture);
+    else if (strcmp(kept->sound, asked->sound) != 0)
+        text = kept->sound[0] == '\0'
+                   ? "was begun without options for the sound"
+                   : avsp_arena_printf(arena, "was begun with other options for the sound (%s)",
+                                       kept->sound);
     else if (!avsp_time_range_equal(&kept->choice.range, &asked->choice.range))
         text = part_differs(arena, &kept->choice.range);
     else if (!avsp_choice_equal(&kept->choice, &asked->choice))

@@ -22,7 +22,8 @@ struct avsp_identity {
     int32_t segment_seconds;
     int32_t crf;
     int32_t preset;
-    const char *picture; ///< text form of the picture's options
+    const char *picture; ///< text form of the picture's options …
+    const char *sound;   ///< … and of the sound's
     struct avsp_choice choice;
     bool overwrite;
     bool dash;

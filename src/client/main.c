@@ -97,6 +97,7 @@ static const struct avsp_cli_option list_options[] = {
 
 static const struct avsp_cli_option probe_options[] = {
     AVSP_OPTIONS_OF_A_PICTURE,
+    AVSP_OPTIONS_OF_SOUND,
     {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",
      "Length of a segment that the plan is made for, 1 to 60."},
     AVSP_OPTIONS_OF_A_CHOICE,

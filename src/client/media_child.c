@@ -282,9 +282,7 @@ static enum avsp_code probe_stored(struct avsp_storage *store, const struct avsp
 }
 
 enum avsp_code avsp_media_child_probe(struct avsp_storage *store, const struct avsp_location *input,
-                                      int32_t segment_seconds,
-                                      const struct avsp_picture_options *picture,
-                                      const struct avsp_choice *choice, struct avsp_arena *arena,
+                                      const struct avsp_step *step, struct avsp_arena *arena,
                                       struct avsp_probed *ret_probed, const char **ret_log,
                                       struct avsp_err *err)
 {
@@ -297,17 +295,12 @@ enum avsp_code avsp_media_child_probe(struct avsp_storage *store, const struct a
         avsp_arena_array(arena, AVSP_WARNINGS_MAX, sizeof ret_probed->warnings[0]);
     if (ret_probed->streams == NULL || ret_probed->warnings == NULL)
         return avsp_arena_failed(arena, err);
-    const struct avsp_step step = {.kind = AVSP_STEP_PROBE,
-                                   .segment_seconds = segment_seconds,
-                                   .picture = *picture,
-                                   .choice = *choice,
-                                   .max_pending = 1};
     int AVSP_CLEANUP(avsp_fd_cleanup) fd = -1;
     enum avsp_code rc = AVSP_OK;
     if (input->kind == AVSP_LOCATION_S3)
-        rc = probe_stored(store, input, &step, arena, ret_probed, ret_log, err);
+        rc = probe_stored(store, input, step, arena, ret_probed, ret_log, err);
     else if ((rc = open_input(input->path, &fd, err)) == AVSP_OK)
-        rc = probe(fd, &step, arena, ret_probed, ret_log, err);
+        rc = probe(fd, step, arena, ret_probed, ret_log, err);
     if (rc != AVSP_OK && strstr(err->text, shown) == NULL)
         return avsp_err_wrap(err, "%s", shown);
     return rc;

@@ -61,13 +61,12 @@ struct avsp_probed {
 /// Asks what is in a file; blocks for at most AVSP_MEDIA_CHILD_MS.
 /// @param store     for an input that is not local; else NULL will do
 /// @param input     a regular file, or an object in S3, of which only as much is read as it takes
+/// @param step      a PROBE
 /// @param ret_log   what the child wrote to standard error, "" where nothing; set on failure too
 /// @return OK; NOT_FOUND, DENIED, … the file; INVALID not a regular file; what the child says of the file's content;
 ///         TIMEOUT; INTERNAL the child ended without a word. The text names the file.
 enum avsp_code avsp_media_child_probe(struct avsp_storage *store, const struct avsp_location *input,
-                                      int32_t segment_seconds,
-                                      const struct avsp_picture_options *picture,
-                                      const struct avsp_choice *choice, struct avsp_arena *arena,
+                                      const struct avsp_step *step, struct avsp_arena *arena,
                                       struct avsp_probed *ret_probed, const char **ret_log,
                                       struct avsp_err *err) AVSP_CHECKED;
 

@@ -32,13 +32,6 @@ static bool was_before(const struct avsp_output *output, const char *name)
                                            sizeof output->before[0], compare_names) != NULL;
 }
 
-/// "v0", "a12": the folder of a rendition.
-static bool is_rendition(const char *name)
-{
-    return (name[0] == 'v' || name[0] == 'a') && name[1] != '\0' &&
-           name[1 + strspn(name + 1, "0123456789")] == '\0';
-}
-
 struct visit {
     struct avsp_output *output;
     const char *rendition;
@@ -59,7 +52,7 @@ static bool visit_file(void *opaque, int folder, const char *leaf)
 static bool visit_entry(void *opaque, int folder, const char *name)
 {
     const struct visit *outer = opaque;
-    if (!is_rendition(name))
+    if (!avsp_name_is_folder(name, strlen(name)))
         return true;
     int AVSP_CLEANUP(avsp_fd_cleanup) fd =
         openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -243,7 +236,7 @@ static bool remove_unfinished(void *opaque, int folder, const char *name)
 static bool remove_if_empty(void *opaque, int folder, const char *name)
 {
     (void)opaque;
-    if (is_rendition(name))
+    if (avsp_name_is_folder(name, strlen(name)))
         unlinkat(folder, name, AT_REMOVEDIR);
     return true;
 }

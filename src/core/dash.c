@@ -1,6 +1,7 @@
 #include "core/dash.h"
 
 #include "core/playlist_measure.h"
+#include "core/sound_options.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -232,10 +233,19 @@ static void put_head(const struct avsp_playlist_set *set, struct avsp_buf *buf)
     avsp_buf_puts(buf, ">\n  <Period id=\"0\" start=\"PT0S\">\n");
 }
 
+/// Are they forms of one track of sound?
+static bool is_same_track(const struct avsp_rendition *a, const struct avsp_rendition *b)
+{
+    uint32_t x = 0, y = 0;
+    enum avsp_sound_form form;
+    return strcmp(a->name, b->name) == 0 || (avsp_sound_name_parse(a->name, &x, &form) &&
+                                             avsp_sound_name_parse(b->name, &y, &form) && x == y);
+}
+
 void avsp_dash_mpd(const struct avsp_playlist_set *set, struct avsp_buf *buf)
 {
     put_head(set, buf);
-    bool is_main = true;
+    const struct avsp_rendition *first_sound = NULL;
     for (size_t i = 0; i < set->n_renditions; i++) {
         const struct avsp_rendition *r = set->renditions[i].rendition;
         if (r->kind == AVSP_MEDIA_VIDEO && is_first_of_its_range(set, i))
@@ -244,8 +254,8 @@ void avsp_dash_mpd(const struct avsp_playlist_set *set, struct avsp_buf *buf)
             put_text(&set->renditions[i], buf);
         if (r->kind != AVSP_MEDIA_AUDIO)
             continue;
-        put_sound(set, i, is_main, buf);
-        is_main = false;
+        first_sound = first_sound != NULL ? first_sound : r;
+        put_sound(set, i, is_same_track(r, first_sound), buf);
     }
     avsp_buf_puts(buf, "  </Period>\n</MPD>\n");
 }

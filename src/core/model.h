@@ -135,6 +135,11 @@ struct avsp_picture_options {
     struct avsp_ladder ladder;
 };
 
+/// What is asked of the sound. All zeros: the defaults.
+struct avsp_sound_options {
+    bool opus; ///< Opus, too, beside AAC
+};
+
 /// Which part of a source is wanted, counted from presentation time 0 of the whole. All zeros: all of it.
 struct avsp_time_range {
     int64_t start_us;
@@ -158,6 +163,7 @@ struct avsp_job_spec {
     int32_t crf;                 ///< 1..AVSP_CRF_MAX, less is better
     int32_t preset;              ///< 1..AVSP_PRESET_MAX, more is faster
     struct avsp_picture_options picture;
+    struct avsp_sound_options sound;
     struct avsp_choice choice;
     bool overwrite;              ///< another presentation in the output may be replaced
     bool dash;                   ///< an MPD of MPEG-DASH, too
@@ -232,6 +238,7 @@ struct avsp_task {
     int32_t crf;
     int32_t preset;
     struct avsp_picture_options picture; ///< SPLIT, ENCODE
+    struct avsp_sound_options sound;     ///< AUDIO
     bool overwrite;
     bool dash;                 ///< MANIFEST
     bool keep_work;            ///< ENCODE, AUDIO, MANIFEST, CLEANUP

@@ -121,6 +121,51 @@ static enum avsp_code read_esds(struct avsp_bytes box, struct avsp_mp4_track *tr
     return AVSP_OK;
 }
 
+/// OpusSpecificBox, Encapsulation of Opus in ISO Base Media File Format 4.3.2: version, channels.
+static enum avsp_code read_dops(struct avsp_bytes box, struct avsp_mp4_track *track,
+                                struct avsp_err *err)
+{
+    if (box.len < 11 || box.data[0] != 0 || box.data[1] == 0)
+        return broken(err, "dOps");
+    track->channels = box.data[1];
+    snprintf(track->codecs, sizeof track->codecs, "%s", track->entry);
+    return AVSP_OK;
+}
+
+/// Full channels of an acmod, ETSI TS 102 366 4.4.2.3, and of its bass.
+static uint32_t ac3_channels(uint64_t acmod, uint64_t lfeon)
+{
+    static const uint8_t counts[8] = {2, 1, 2, 3, 3, 4, 4, 5};
+    return counts[acmod & 7] + (uint32_t)(lfeon & 1);
+}
+
+/// AC3SpecificBox, ETSI TS 102 366 F.4: fscod (2 bits), bsid (5), bsmod (3), acmod (3), lfeon (1), bit_rate_code (5).
+static enum avsp_code read_dac3(struct avsp_bytes box, struct avsp_mp4_track *track,
+                                struct avsp_err *err)
+{
+    if (box.len < 3)
+        return broken(err, "dac3");
+    uint64_t bits = avsp_bytes_be(box, 0, 3);
+    track->channels = ac3_channels(bits >> 11, bits >> 10);
+    snprintf(track->codecs, sizeof track->codecs, "%s", track->entry);
+    return AVSP_OK;
+}
+
+/// EC3SpecificBox, ETSI TS 102 366 F.6: data_rate (13 bits), num_ind_sub (3), and of the first substream fscod (2), bsid (5), a
+/// reserved bit, asvc (1), bsmod (3), acmod (3), lfeon (1), 3 reserved bits, num_dep_sub (4). Where other substreams add channels,
+/// how many there are is not known here.
+static enum avsp_code read_dec3(struct avsp_bytes box, struct avsp_mp4_track *track,
+                                struct avsp_err *err)
+{
+    if (box.len < 5)
+        return broken(err, "dec3");
+    uint64_t bits = avsp_bytes_be(box, 0, 5);
+    bool more = (bits >> 24 & 7) != 0 || (bits >> 1 & 15) != 0;
+    track->channels = more ? 0 : ac3_channels(bits >> 9, bits >> 8);
+    snprintf(track->codecs, sizeof track->codecs, "%s", track->entry);
+    return AVSP_OK;
+}
+
 /// colr of type nclx or nclc: primaries, transfer, matrix.
 static void read_colr(struct avsp_bytes boxes, struct avsp_mp4_track *track)
 {
@@ -165,6 +210,7 @@ static const struct {
 } codecs[] = {
     {"av01", "av1C", read_av1c}, {"avc1", "avcC", read_avcc}, {"avc3", "avcC", read_avcc},
     {"hvc1", "hvcC", read_hvcc}, {"hev1", "hvcC", read_hvcc}, {"mp4a", "esds", read_esds},
+    {"Opus", "dOps", read_dops}, {"ac-3", "dac3", read_dac3}, {"ec-3", "dec3", read_dec3},
 };
 
 enum avsp_code avsp_mp4_codec(struct avsp_bytes boxes, struct avsp_mp4_track *track,
@@ -183,10 +229,8 @@ enum avsp_code avsp_mp4_codec(struct avsp_bytes boxes, struct avsp_mp4_track *tr
                                 track->entry, codecs[i].config);
         return codecs[i].read(config, track, err);
     }
-    // Opus, fLaC, ac-3, ec-3: the entry's name is the codec string. Others are not known here.
-    static const char plain[][5] = {"Opus", "fLaC", "ac-3", "ec-3"};
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(plain); i++)
-        if (strcmp(track->entry, plain[i]) == 0)
-            snprintf(track->codecs, sizeof track->codecs, "%s", track->entry);
+    // The entry's name is the codec string, as it is of those three. Others are not known here.
+    if (strcmp(track->entry, "fLaC") == 0)
+        snprintf(track->codecs, sizeof track->codecs, "%s", track->entry);
     return AVSP_OK;
 }

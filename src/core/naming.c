@@ -1,10 +1,14 @@
 #include "core/naming.h"
 
+#include "core/sound_options.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 /// How much of a file's SHA-256 stands in its name: 64 bits, as hex.
 #define HASH_DIGITS 16
+/// Room for the name of a rendition's folder.
+#define FOLDER_BYTES 24
 
 static const char hex[] = "0123456789abcdef";
 static const char digits[] = "0123456789";
@@ -41,14 +45,26 @@ static bool is_hash_and_ending(const char *text, const char *ending)
            strcmp(text + 1 + HASH_DIGITS, ending) == 0;
 }
 
+bool avsp_name_is_folder(const char *name, size_t len)
+{
+    char copy[FOLDER_BYTES];
+    if (len >= sizeof copy)
+        return false;
+    memcpy(copy, name, len);
+    copy[len] = '\0';
+    uint32_t track;
+    enum avsp_sound_form form;
+    if (avsp_sound_name_parse(copy, &track, &form))
+        return true;
+    return (copy[0] == 'v' || copy[0] == 's') && len > 1 && strspn(copy + 1, digits) == len - 1;
+}
+
 bool avsp_name_is_ours(const char *name)
 {
-    if (name[0] != 'v' && name[0] != 'a' && name[0] != 's')
+    size_t n = strcspn(name, "/");
+    if (name[n] != '/' || !avsp_name_is_folder(name, n))
         return false;
-    size_t n = strspn(name + 1, digits);
-    if (n == 0 || name[1 + n] != '/')
-        return false;
-    const char *file = name + 1 + n + 1;
+    const char *file = name + n + 1;
     if (strncmp(file, "init-", 5) == 0)
         return is_hash_and_ending(file + 4, ".mp4");
     if (strncmp(file, "playlist-", 9) == 0)

@@ -23,6 +23,9 @@ char *avsp_name_text(struct avsp_arena *arena, uint32_t idx, const char *sha256)
 char *avsp_name_playlist(struct avsp_arena *arena, const char *sha256) AVSP_CHECKED;
 char *avsp_name_iframes(struct avsp_arena *arena, const char *sha256) AVSP_CHECKED;
 
+/// Are the @p len bytes at @p name the name of a rendition's folder: "v0", "a0", "a0-stereo", "s0"?
+bool avsp_name_is_folder(const char *name, size_t len);
+
 /// Is @p name (relative to an output folder) one that the functions above make, in a rendition's folder: "v0/…", "a0/…", "s0/…"?
 bool avsp_name_is_ours(const char *name);
 

@@ -102,9 +102,12 @@ void avsp_playlist_iframes(const struct avsp_playlist_set *set, size_t i, struct
     put_list(set, &set->renditions[i], true, buf);
 }
 
-/// What every variant has beside its picture: the dearest audio rendition.
+#define CODECS_BYTES 128
+
+/// What a variant has beside its picture: one group of sound, of which the dearest member counts.
 struct audio_sum {
-    const char *codecs; ///< "" without audio
+    const char *group;         ///< "" without sound
+    char codecs[CODECS_BYTES]; ///< of all members
     int64_t peak_bps;
     int64_t average_bps;
 };
@@ -118,13 +121,13 @@ static void put_variant(const struct avsp_playlist_rendition *p, const char *uri
     avsp_buf_printf(buf, "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64,
                     avsp_playlist_peak_bps(p, target_s, false, buf) + audio->peak_bps,
                     avsp_playlist_average_bps(p, false) + audio->average_bps);
-    avsp_buf_printf(buf, ",CODECS=\"%s%s%s\"", r->codecs, audio->codecs[0] != '\0' ? "," : "",
+    avsp_buf_printf(buf, ",CODECS=\"%s%s%s\"", r->codecs, audio->group[0] != '\0' ? "," : "",
                     audio->codecs);
     avsp_buf_printf(buf, ",RESOLUTION=%" PRIu32 "x%" PRIu32, r->width_px, r->height_px);
     avsp_buf_printf(buf, ",FRAME-RATE=%" PRId64 ".%03" PRId64, milli_fps / 1000, milli_fps % 1000);
     avsp_buf_printf(buf, ",VIDEO-RANGE=%s", r->video_range);
-    if (audio->codecs[0] != '\0')
-        avsp_buf_puts(buf, ",AUDIO=\"" AVSP_AUDIO_GROUP "\"");
+    if (audio->group[0] != '\0')
+        avsp_buf_printf(buf, ",AUDIO=\"%s\"", audio->group);
     if (has_text)
         avsp_buf_puts(buf, ",SUBTITLES=\"" AVSP_TEXT_GROUP "\"");
     avsp_buf_printf(buf, ",CLOSED-CAPTIONS=NONE\n%s\n", uri);
@@ -145,47 +148,75 @@ static void put_iframes(const struct avsp_playlist_rendition *p, const char *uri
 
 /// Sound without a picture is a variant of its own, without what there is to say of a picture (RFC 8216 4.3.4.2). The variant is
 /// the default sound.
-static void put_sound_variant(const struct avsp_playlist_rendition *p, const char *uri,
-                              const struct audio_sum *audio, bool has_text, struct avsp_buf *buf)
+static void put_sound_variant(const char *uri, const struct audio_sum *audio, bool has_text,
+                              struct avsp_buf *buf)
 {
     avsp_buf_printf(buf,
                     "#EXT-X-STREAM-INF:BANDWIDTH=%" PRId64 ",AVERAGE-BANDWIDTH=%" PRId64
-                    ",CODECS=\"%s\",AUDIO=\"" AVSP_AUDIO_GROUP "\"%s\n%s\n",
-                    audio->peak_bps, audio->average_bps, p->rendition->codecs,
+                    ",CODECS=\"%s\",AUDIO=\"%s\"%s\n%s\n",
+                    audio->peak_bps, audio->average_bps, audio->codecs, audio->group,
                     has_text ? ",SUBTITLES=\"" AVSP_TEXT_GROUP "\"" : "", uri);
 }
 
-static struct audio_sum sum_audio(const struct avsp_playlist_set *set, int64_t target_s,
-                                  struct avsp_buf *buf)
+/// Adds a codec that is not there yet.
+static void add_codecs(char codecs[CODECS_BYTES], const char *more)
 {
-    struct audio_sum audio = {.codecs = ""};
-    for (size_t i = 0; i < set->n_renditions; i++) {
-        const struct avsp_playlist_rendition *p = &set->renditions[i];
-        if (p->rendition->kind != AVSP_MEDIA_AUDIO)
-            continue;
-        audio.codecs = p->rendition->codecs;
+    size_t len = strlen(codecs), n = strlen(more);
+    for (const char *at = codecs; n > 0 && (at = strstr(at, more)) != NULL; at += n)
+        if ((at == codecs || at[-1] == ',') && (at[n] == '\0' || at[n] == ','))
+            return;
+    snprintf(codecs + len, CODECS_BYTES - len, "%s%s", len > 0 ? "," : "", more);
+}
+
+static struct audio_sum sum_audio(const struct avsp_playlist_set *set, enum avsp_sound_form form,
+                                  int64_t target_s, struct avsp_buf *buf)
+{
+    struct audio_sum audio = {.group = avsp_sound_group(form)};
+    size_t member = 0;
+    for (size_t i = 0; avsp_playlist_next_member(set, form, &i, &member);) {
+        const struct avsp_playlist_rendition *p = &set->renditions[member];
+        add_codecs(audio.codecs, p->rendition->codecs);
         audio.peak_bps = AVSP_MAX(audio.peak_bps, avsp_playlist_peak_bps(p, target_s, false, buf));
         audio.average_bps = AVSP_MAX(audio.average_bps, avsp_playlist_average_bps(p, false));
     }
     return audio;
 }
 
-void avsp_playlist_multivariant(const struct avsp_playlist_set *set,
-                                const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
+/// The variants of one group of sound: each picture with it, or where there is none the first of its members.
+static void put_variants(const struct avsp_playlist_set *set, const struct avsp_playlist_uris *uris,
+                         const struct audio_sum *audio, size_t first_sound, struct avsp_buf *buf)
 {
     int64_t target_s = avsp_playlist_target_s(set);
-    struct audio_sum audio = sum_audio(set, target_s, buf);
-    avsp_buf_puts(buf, VERSION_AND_ALL);
-    avsp_playlist_put_sounds(set, uris, buf);
-    avsp_playlist_put_texts(set, uris, buf);
     bool has_text = false;
     for (size_t i = 0; i < set->n_renditions; i++)
         has_text |= set->renditions[i].rendition->kind == AVSP_MEDIA_TEXT;
     if (set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO)
-        put_sound_variant(&set->renditions[0], uris[0].media, &audio, has_text, buf);
+        put_sound_variant(uris[first_sound].media, audio, has_text, buf);
     for (size_t i = 0; i < set->n_renditions; i++)
         if (set->renditions[i].rendition->kind == AVSP_MEDIA_VIDEO)
-            put_variant(&set->renditions[i], uris[i].media, target_s, &audio, has_text, buf);
+            put_variant(&set->renditions[i], uris[i].media, target_s, audio, has_text, buf);
+}
+
+void avsp_playlist_multivariant(const struct avsp_playlist_set *set,
+                                const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
+{
+    int64_t target_s = avsp_playlist_target_s(set);
+    bool has_sound = false;
+    avsp_buf_puts(buf, VERSION_AND_ALL);
+    avsp_playlist_put_sounds(set, uris, buf);
+    avsp_playlist_put_texts(set, uris, buf);
+    for (int form = 0; form < AVSP_SOUND_N_FORMS; form++) {
+        enum avsp_sound_form which = (enum avsp_sound_form)form;
+        size_t i = 0, first = 0;
+        if (!avsp_playlist_has_group(set, which) ||
+            !avsp_playlist_next_member(set, which, &i, &first))
+            continue;
+        has_sound = true;
+        struct audio_sum audio = sum_audio(set, which, target_s, buf);
+        put_variants(set, uris, &audio, first, buf);
+    }
+    if (!has_sound)
+        put_variants(set, uris, &(struct audio_sum){.group = ""}, 0, buf);
     for (size_t i = 0; i < set->n_renditions; i++)
         if (uris[i].iframes != NULL)
             put_iframes(&set->renditions[i], uris[i].iframes, target_s, buf);

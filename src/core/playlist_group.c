@@ -61,6 +61,23 @@ static bool ends_in_brackets(const char *name)
     return n > 0 && name[n - 1] == ')';
 }
 
+/// In what form a rendition has its track of sound. @param ret_track  NULL: not asked for.
+static enum avsp_sound_form form_of(const struct avsp_rendition *r, uint32_t *ret_track)
+{
+    uint32_t track = UINT32_MAX;
+    enum avsp_sound_form form = AVSP_SOUND_MAIN;
+    (void)!avsp_sound_name_parse(r->name, &track, &form);
+    if (ret_track != NULL)
+        *ret_track = track;
+    return form;
+}
+
+/// Does it stand for its track? The other forms of a sound are what the main one is.
+static bool is_member(const struct avsp_rendition *r)
+{
+    return r->kind != AVSP_MEDIA_AUDIO || form_of(r, NULL) == AVSP_SOUND_MAIN;
+}
+
 /// Is the name one that another member of the group could have too? NAME is unique in its group (RFC 8216 4.3.4.1.1).
 static bool needs_more(const struct avsp_playlist_set *set, size_t i)
 {
@@ -68,7 +85,7 @@ static bool needs_more(const struct avsp_playlist_set *set, size_t i)
     const char *name = shown_name(r);
     for (size_t j = 0; j < i; j++) {
         const struct avsp_rendition *other = set->renditions[j].rendition;
-        if (other->kind == r->kind && looks_same(shown_name(other), name))
+        if (other->kind == r->kind && is_member(other) && looks_same(shown_name(other), name))
             return true;
     }
     return ends_in_brackets(name);
@@ -95,7 +112,8 @@ static bool is_autoselected(const struct avsp_playlist_set *set, size_t i)
     const uint32_t seen = ~(uint32_t)AVSP_PURPOSE_DEFAULT; // the others tell members apart
     for (size_t j = 0; j < i; j++) {
         const struct avsp_rendition *other = set->renditions[j].rendition;
-        if (other->kind == r->kind && (other->purposes & seen) == (r->purposes & seen) &&
+        if (other->kind == r->kind && is_member(other) &&
+            (other->purposes & seen) == (r->purposes & seen) &&
             strcmp(other->language, r->language) == 0)
             return false;
     }
@@ -115,27 +133,76 @@ static void put_characteristics(const struct avsp_rendition *r, struct avsp_buf 
                        : "public.accessibility.enhances-speech-intelligibility");
 }
 
+bool avsp_playlist_has_group(const struct avsp_playlist_set *set, enum avsp_sound_form form)
+{
+    for (size_t i = 0; i < set->n_renditions; i++)
+        if (set->renditions[i].rendition->kind == AVSP_MEDIA_AUDIO &&
+            form_of(set->renditions[i].rendition, NULL) == form)
+            return true;
+    return false;
+}
+
+/// The rendition of that form of the track whose main one is @p i; that itself where there is none.
+static size_t member_for(const struct avsp_playlist_set *set, enum avsp_sound_form form, size_t i)
+{
+    uint32_t track = 0, other = 0;
+    form_of(set->renditions[i].rendition, &track);
+    for (size_t j = 0; j < set->n_renditions; j++)
+        if (set->renditions[j].rendition->kind == AVSP_MEDIA_AUDIO &&
+            form_of(set->renditions[j].rendition, &other) == form && other == track)
+            return j;
+    return i;
+}
+
+bool avsp_playlist_next_member(const struct avsp_playlist_set *set, enum avsp_sound_form form,
+                               size_t *i, size_t *ret_member)
+{
+    for (; *i < set->n_renditions; ++*i) {
+        const struct avsp_rendition *r = set->renditions[*i].rendition;
+        if (r->kind != AVSP_MEDIA_AUDIO || !is_member(r))
+            continue;
+        *ret_member = member_for(set, form, (*i)++);
+        return true;
+    }
+    return false;
+}
+
+/// Members of one track are alike in all groups, but for CHANNELS and URI (RFC 8216 4.3.4.1.1).
+/// @param main  the track's main rendition
+static void put_sound(const struct avsp_playlist_set *set, enum avsp_sound_form form, size_t main,
+                      bool is_first, const char *uri, struct avsp_buf *buf)
+{
+    const struct avsp_rendition *r = set->renditions[main].rendition;
+    avsp_buf_puts(buf, "#EXT-X-MEDIA:TYPE=AUDIO");
+    put_quoted(buf, "GROUP-ID", avsp_sound_group(form));
+    put_name(set, main, buf);
+    put_quoted(buf, "LANGUAGE", r->language);
+    bool automatic = is_first || is_autoselected(set, main);
+    avsp_buf_printf(buf, ",DEFAULT=%s,AUTOSELECT=%s", is_first ? "YES" : "NO",
+                    automatic ? "YES" : "NO");
+    put_characteristics(r, buf);
+    avsp_buf_printf(buf, ",CHANNELS=\"%" PRIu32 "\"",
+                    set->renditions[member_for(set, form, main)].rendition->channels);
+    if (uri != NULL)
+        put_quoted(buf, "URI", uri);
+    avsp_buf_puts(buf, "\n");
+}
+
 void avsp_playlist_put_sounds(const struct avsp_playlist_set *set,
                               const struct avsp_playlist_uris *uris, struct avsp_buf *buf)
 {
     bool alone = set->n_renditions > 0 && set->renditions[0].rendition->kind == AVSP_MEDIA_AUDIO;
-    bool first = true;
-    for (size_t i = 0; i < set->n_renditions; i++) {
-        const struct avsp_rendition *r = set->renditions[i].rendition;
-        if (r->kind != AVSP_MEDIA_AUDIO)
+    for (int form = 0; form < AVSP_SOUND_N_FORMS; form++) {
+        if (!avsp_playlist_has_group(set, (enum avsp_sound_form)form))
             continue;
-        avsp_buf_puts(buf, "#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID=\"" AVSP_AUDIO_GROUP "\"");
-        put_name(set, i, buf);
-        put_quoted(buf, "LANGUAGE", r->language);
-        bool automatic = first || is_autoselected(set, i);
-        avsp_buf_printf(buf, ",DEFAULT=%s,AUTOSELECT=%s", first ? "YES" : "NO",
-                        automatic ? "YES" : "NO");
-        put_characteristics(r, buf);
-        avsp_buf_printf(buf, ",CHANNELS=\"%" PRIu32 "\"", r->channels);
-        if (!alone || !first)
-            put_quoted(buf, "URI", uris[i].media);
-        avsp_buf_puts(buf, "\n");
-        first = false;
+        bool is_first = true;
+        size_t member = 0;
+        for (size_t i = 0;
+             avsp_playlist_next_member(set, (enum avsp_sound_form)form, &i, &member);) {
+            const char *uri = alone && is_first ? NULL : uris[member].media;
+            put_sound(set, (enum avsp_sound_form)form, i - 1, is_first, uri, buf);
+            is_first = false;
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #include "core/naming.h"
 #include "core/picture_options.h"
 #include "core/record.h"
+#include "core/sound_options.h"
 #include "core/time_range.h"
 #include "util/hash.h"
 #include "util/parse.h"
@@ -39,6 +40,8 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
 {
     char picture[AVSP_PICTURE_TEXT_BYTES];
     avsp_picture_options_write(&step->picture, picture);
+    char sound[AVSP_SOUND_TEXT_BYTES];
+    avsp_sound_options_write(&step->sound, sound);
     avsp_record_begin(buf, step_verbs[step->kind]);
     avsp_record_put_i64(buf, "seconds", step->segment_seconds);
     avsp_choice_put(buf, &step->choice);
@@ -47,6 +50,7 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
     avsp_record_put_i64(buf, "crf", step->crf);
     avsp_record_put_i64(buf, "preset", step->preset);
     avsp_record_put_str(buf, "picture", picture);
+    avsp_record_put_str(buf, "sound", sound);
     avsp_record_put_i64(buf, "threads", step->threads);
     avsp_record_put_i64(buf, "described", step->described);
     avsp_record_put_i64(buf, "idx", step->idx);
@@ -91,8 +95,11 @@ enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
         .encoders = avsp_record_i64_or(&rec, "encoders", 0, INT64_MAX, 0),
     };
     enum avsp_code rc = avsp_record_check(&rec, err);
-    return rc == AVSP_OK ? avsp_picture_options_parse(avsp_record_str_or(&rec, "picture", ""),
-                                                      &ret_step->picture, err)
+    if (rc == AVSP_OK)
+        rc = avsp_picture_options_parse(avsp_record_str_or(&rec, "picture", ""), &ret_step->picture,
+                                        err);
+    return rc == AVSP_OK ? avsp_sound_options_parse(avsp_record_str_or(&rec, "sound", ""),
+                                                    &ret_step->sound, err)
                          : rc;
 }
 

@@ -39,6 +39,7 @@ struct avsp_step {
     int32_t crf;                         ///< ENCODE
     int32_t preset;                      ///< ENCODE
     struct avsp_picture_options picture; ///< PROBE, SPLIT, ENCODE
+    struct avsp_sound_options sound;     ///< PROBE, AUDIO
     uint32_t threads;                    ///< ENCODE: of the encoder and decoder together; 1..
     bool
         described; ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)

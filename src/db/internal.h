@@ -232,8 +232,8 @@ enum avsp_code avsp_labels_load(struct avsp_tx *tx, const char *job_id, struct a
     "id, state, created_us, ended_us, version, idempotency_key, input, work, output,"              \
     " segment_seconds, crf, preset, overwrite, manifest, fail_code, fail_may_retry, fail_message," \
     " fail_log, frames_done, frames_total, tasks_done, n_tasks, priority, picture, owner, "        \
-    "choice, dash, keep_work"
-#define AVSP_JOB_N_COLUMNS 28
+    "choice, dash, keep_work, sound"
+#define AVSP_JOB_N_COLUMNS 29
 
 /// Reads a job from a row that begins with AVSP_JOB_COLUMNS, and what belongs to it, but for its running tasks. Strings are in
 /// @p arena.
@@ -430,6 +430,7 @@ struct avsp_handout {
     int32_t preset;
     bool overwrite;
     struct avsp_picture_options picture;
+    struct avsp_sound_options sound;
     const char *choice; ///< as stored
     bool dash;
     bool keep_work;
@@ -440,7 +441,7 @@ struct avsp_handout {
     AVSP_TASK_ROW_COLUMNS                                                                          \
     ", t.created_us, t.input, j.input, j.work, j.output, j.segment_seconds,"                       \
     " j.crf, j.preset, j.overwrite, t.claim_id, j.picture, j.choice, j.dash, j.keep_work,"         \
-    " coalesce(" AVSP_RELEASED("t.job_id") ", 0)"
+    " coalesce(" AVSP_RELEASED("t.job_id") ", 0), j.sound"
 enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
                                  struct avsp_handout *ret_handout,
                                  struct avsp_err *err) AVSP_CHECKED;

@@ -1,6 +1,7 @@
 /// What a worker is handed with its task.
 #include "core/choice.h"
 #include "core/picture_options.h"
+#include "core/sound_options.h"
 #include "db/internal.h"
 
 enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
@@ -20,6 +21,8 @@ enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
     enum avsp_code rc = avsp_task_row_read(tx, rows, &handout->row, err);
     if (rc == AVSP_OK)
         rc = avsp_picture_options_parse(avsp_db_text(rows, at + 10), &handout->picture, err);
+    if (rc == AVSP_OK)
+        rc = avsp_sound_options_parse(avsp_db_text(rows, at + 15), &handout->sound, err);
     if (rc != AVSP_OK)
         return rc;
     bool fits = avsp_column(&tx->arena, rows, at + 1, &handout->input) &&
@@ -130,6 +133,7 @@ enum avsp_code avsp_handout_make(struct avsp_tx *tx, const struct avsp_handout *
         .crf = handout->crf,
         .preset = handout->preset,
         .picture = handout->picture,
+        .sound = handout->sound,
         .overwrite = handout->overwrite,
         .dash = handout->dash,
         .keep_work = handout->keep_work,

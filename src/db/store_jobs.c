@@ -1,6 +1,7 @@
 #include "core/choice.h"
 #include "core/lifecycle.h"
 #include "core/picture_options.h"
+#include "core/sound_options.h"
 #include "db/internal.h"
 
 #include <inttypes.h>
@@ -37,6 +38,7 @@ enum job_column {
     COL_CHOICE,
     COL_DASH,
     COL_KEEP_WORK,
+    COL_SOUND,
     N_COLUMNS,
 };
 _Static_assert(N_COLUMNS == AVSP_JOB_N_COLUMNS, "the columns of a job");
@@ -97,6 +99,8 @@ static enum avsp_code fill_job(struct avsp_tx *tx, struct avsp_db_rows *rows,
         return avsp_arena_failed(arena, err);
     enum avsp_code rc =
         avsp_picture_options_parse(avsp_db_text(rows, COL_PICTURE), &job->spec.picture, err);
+    if (rc == AVSP_OK)
+        rc = avsp_sound_options_parse(avsp_db_text(rows, COL_SOUND), &job->spec.sound, err);
     if (rc == AVSP_OK)
         rc = avsp_choice_load(arena, avsp_db_text(rows, COL_CHOICE), &job->spec.choice, err);
     if (rc == AVSP_OK)

@@ -2,6 +2,7 @@
 #include "db/internal.h"
 
 #include "core/picture_options.h"
+#include "core/sound_options.h"
 #include <string.h>
 
 /// A spec as its columns.
@@ -41,13 +42,15 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
     static const char sql[] =
         "SELECT id, CASE WHEN input = $2 AND work = $3 AND output = $4 AND segment_seconds = $5"
         " AND crf = $6 AND preset = $7 AND overwrite = $8 AND picture = $9 AND choice = $11 AND "
-        "dash = $12 AND keep_work = $13"
+        "dash = $12 AND keep_work = $13 AND sound = $14"
         " THEN 1 ELSE 0 END "
         "FROM jobs WHERE idempotency_key = $1 AND idempotency_key <> '' AND owner = $10";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
     char picture[AVSP_PICTURE_TEXT_BYTES];
     avsp_picture_options_write(&spec->picture, picture);
+    char sound[AVSP_SOUND_TEXT_BYTES];
+    avsp_sound_options_write(&spec->sound, sound);
     ret_job_id[0] = '\0';
     if (spec->idempotency_key[0] == '\0')
         return AVSP_OK;
@@ -57,7 +60,8 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
                      avsp_text(texts->work), avsp_text(texts->output),
                      avsp_i64(spec->segment_seconds), avsp_i64(spec->crf), avsp_i64(spec->preset),
                      avsp_i64(spec->overwrite), avsp_text(picture), avsp_text(spec->owner),
-                     avsp_text(texts->choice), avsp_i64(spec->dash), avsp_i64(spec->keep_work)),
+                     avsp_text(texts->choice), avsp_i64(spec->dash), avsp_i64(spec->keep_work),
+                     avsp_text(sound)),
         &rows, err);
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
@@ -103,11 +107,14 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
         "INSERT INTO jobs (id, state, flavour, priority, created_us, ended_us, version,"
         " idempotency_key, output_key, input, work, output, segment_seconds, crf, preset,"
         " overwrite, manifest, fail_code, fail_may_retry, fail_message, fail_log,"
-        " frames_done, frames_total, tasks_done, n_tasks, picture, owner, choice, dash, keep_work) "
+        " frames_done, frames_total, tasks_done, n_tasks, picture, owner, choice, dash, keep_work, "
+        "sound) "
         "VALUES ($1, 1, 0, $2, $3, 0, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', 0, '',"
-        " '', 0, 0, 0, 0, $13, $14, $15, $16, $17) ON CONFLICT DO NOTHING";
+        " '', 0, 0, 0, 0, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
     char picture[AVSP_PICTURE_TEXT_BYTES];
     avsp_picture_options_write(&spec->picture, picture);
+    char sound[AVSP_SOUND_TEXT_BYTES];
+    avsp_sound_options_write(&spec->sound, sound);
     return avsp_tx_exec(
         tx, sql,
         AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(spec->priority), avsp_i64(tx->now_us),
@@ -115,7 +122,8 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
                      avsp_text(texts->input), avsp_text(texts->work), avsp_text(texts->output),
                      avsp_i64(spec->segment_seconds), avsp_i64(spec->crf), avsp_i64(spec->preset),
                      avsp_i64(spec->overwrite), avsp_text(picture), avsp_text(spec->owner),
-                     avsp_text(texts->choice), avsp_i64(spec->dash), avsp_i64(spec->keep_work)),
+                     avsp_text(texts->choice), avsp_i64(spec->dash), avsp_i64(spec->keep_work),
+                     avsp_text(sound)),
         ret_changed, err);
 }
 

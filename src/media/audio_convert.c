@@ -11,6 +11,7 @@
 #define RATE_MAX 48000
 #define IN_RATE_MAX 768000
 #define IN_CHANNELS_MAX 64 ///< swresample's own limit
+#define N_STEREO 2
 #define N_SURROUND 6
 
 #define FRONT_MASK (AV_CH_FRONT_LEFT | AV_CH_FRONT_RIGHT | AV_CH_FRONT_CENTER | AV_CH_LOW_FREQUENCY)
@@ -57,19 +58,22 @@ int avsp_audio_rate_for(int rate)
     return RATE_MAX;
 }
 
+int avsp_audio_channels_for(const AVChannelLayout *in)
+{
+    AVChannelLayout layout = understood(in);
+    if (layout.nb_channels <= N_STEREO)
+        return AVSP_MAX(layout.nb_channels, 1);
+    bool surrounds =
+        layout.order == AV_CHANNEL_ORDER_NATIVE && (layout.u.mask & ~(uint64_t)FRONT_MASK) != 0;
+    return surrounds ? N_SURROUND : N_STEREO;
+}
+
 struct avsp_audio_format avsp_audio_format_for(const AVFrame *frame)
 {
-    struct avsp_audio_format format = {.rate = RATE_MAX, .n_channels = 2};
     if (frame == NULL)
-        return format;
-    format.rate = avsp_audio_rate_for(frame->sample_rate);
-    AVChannelLayout layout = understood(&frame->ch_layout);
-    if (layout.nb_channels <= 2)
-        format.n_channels = AVSP_MAX(layout.nb_channels, 1);
-    else if (layout.order == AV_CHANNEL_ORDER_NATIVE &&
-             (layout.u.mask & ~(uint64_t)FRONT_MASK) != 0)
-        format.n_channels = N_SURROUND;
-    return format;
+        return (struct avsp_audio_format){RATE_MAX, N_STEREO};
+    return (struct avsp_audio_format){avsp_audio_rate_for(frame->sample_rate),
+                                      avsp_audio_channels_for(&frame->ch_layout)};
 }
 
 enum avsp_code avsp_audio_convert_init(struct avsp_audio_convert *cv,
@@ -112,6 +116,13 @@ static int set_plain_matrix(SwrContext *swr, int n_in, int n_out)
     return swr_set_matrix(swr, matrix, n_in);
 }
 
+int avsp_audio_swr_init(SwrContext *swr)
+{
+    // Without this a downmix of loud channels is more than full scale, and clips in every player.
+    int rc = av_opt_set_double(swr, "rematrix_maxval", 1.0, 0);
+    return rc < 0 ? rc : swr_init(swr);
+}
+
 static int open_swr(struct avsp_audio_convert *cv, const AVFrame *frame)
 {
     if (frame->sample_rate < 1 || frame->sample_rate > IN_RATE_MAX ||
@@ -121,13 +132,10 @@ static int open_swr(struct avsp_audio_convert *cv, const AVFrame *frame)
     AVChannelLayout out = avsp_audio_layout_of(&cv->out);
     int rc = swr_alloc_set_opts2(&cv->swr, &out, AV_SAMPLE_FMT_FLTP, cv->out.rate, &in,
                                  (enum AVSampleFormat)frame->format, frame->sample_rate, 0, NULL);
-    // Without this a downmix of loud channels is more than full scale, and clips in every player.
-    if (rc >= 0)
-        rc = av_opt_set_double(cv->swr, "rematrix_maxval", 1.0, 0);
     if (rc >= 0 && in.order == AV_CHANNEL_ORDER_UNSPEC)
         rc = cv->out.n_channels <= 2 ? set_plain_matrix(cv->swr, in.nb_channels, cv->out.n_channels)
                                      : AVERROR_PATCHWELCOME;
-    return rc < 0 ? rc : swr_init(cv->swr);
+    return rc < 0 ? rc : avsp_audio_swr_init(cv->swr);
 }
 
 static int make_silence(struct avsp_audio_convert *cv, const AVFrame *frame)
@@ -229,14 +237,4 @@ enum avsp_code avsp_audio_convert_silence(struct avsp_audio_convert *cv, int64_t
 enum avsp_code avsp_audio_convert_flush(struct avsp_audio_convert *cv, struct avsp_err *err)
 {
     return cv->swr != NULL ? convert(cv, NULL, 0, err) : AVSP_OK;
-}
-
-enum avsp_code avsp_audio_convert_pad(struct avsp_audio_convert *cv, int n, struct avsp_err *err)
-{
-    int av = grow_planes(cv, n);
-    if (av >= 0)
-        av = av_samples_set_silence(cv->planes, 0, n, cv->out.n_channels, AV_SAMPLE_FMT_FLTP);
-    if (av >= 0)
-        av = av_audio_fifo_write(cv->fifo, (void **)cv->planes, n);
-    return av >= 0 ? AVSP_OK : avsp_averr_set(err, av, "convert sound");
 }

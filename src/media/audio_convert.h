@@ -29,11 +29,17 @@ struct avsp_audio_convert {
 /// The form that a track whose first frame is @p frame becomes; NULL = no frame at all.
 struct avsp_audio_format avsp_audio_format_for(const AVFrame *frame);
 
+/// How many channels sound of the layout @p in becomes; understood as its decoder says it.
+int avsp_audio_channels_for(const AVChannelLayout *in);
+
 /// The rate alone. @param rate  the sound's own.
 int avsp_audio_rate_for(int rate);
 
 /// The native layout of a format.
 AVChannelLayout avsp_audio_layout_of(const struct avsp_audio_format *format);
+
+/// Opens a converter that was set up: what is mixed down cannot clip. @return libav's code.
+int avsp_audio_swr_init(SwrContext *swr);
 
 /// @return OK or NO_MEMORY; deinit with avsp_audio_convert_deinit in both cases.
 enum avsp_code avsp_audio_convert_init(struct avsp_audio_convert *cv,
@@ -54,10 +60,6 @@ enum avsp_code avsp_audio_convert_frame(struct avsp_audio_convert *cv, const AVF
 /// Converts up to @p n samples of silence. @param ret_n how many they were.
 enum avsp_code avsp_audio_convert_silence(struct avsp_audio_convert *cv, int64_t n, int *ret_n,
                                           struct avsp_err *err) AVSP_CHECKED;
-
-/// Puts @p n samples of silence behind what was converted.
-enum avsp_code avsp_audio_convert_pad(struct avsp_audio_convert *cv, int n,
-                                      struct avsp_err *err) AVSP_CHECKED;
 
 /// What the resampler still holds comes out.
 enum avsp_code avsp_audio_convert_flush(struct avsp_audio_convert *cv,

@@ -1,20 +1,18 @@
 #include "media/audio_track.h"
 
-#include "media/audio_convert.h"
 #include "media/averr.h"
 
-#define BITS_PER_CHANNEL 64000
+#define GIVEN_SAMPLES 1024     ///< at once, at the most
+#define AAC_FRAME_SAMPLES 1024 ///< what progress is counted in
 
 struct avsp_audio_track {
     struct avsp_audio_track_options options;
     struct avsp_audio_timeline timeline;
     struct avsp_audio_convert convert;
-    AVCodecContext *encoder; ///< NULL until the first frame came
     AVFrame *frame;
-    AVPacket *pkt;
-    bool began;        ///< sound was placed: the silence before its window is there
-    int64_t n_encoded; ///< samples given to the encoder
-    int64_t n_total;   ///< that it gets in all
+    bool began;      ///< sound was placed: the silence before its window is there
+    int64_t n_given; ///< samples handed on
+    int64_t n_total; ///< that will have been in all
     struct avsp_audio_track_repairs repairs;
 };
 
@@ -28,8 +26,7 @@ enum avsp_code avsp_audio_track_new(const struct avsp_audio_track_options *optio
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
     track->options = *options;
     track->frame = av_frame_alloc();
-    track->pkt = av_packet_alloc();
-    if (track->frame == NULL || track->pkt == NULL)
+    if (track->frame == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
     *ret_track = track;
     track = NULL;
@@ -42,16 +39,20 @@ void avsp_audio_track_free(struct avsp_audio_track **track_ptr)
     if (track == NULL)
         return;
     avsp_audio_convert_deinit(&track->convert);
-    avcodec_free_context(&track->encoder);
     av_frame_free(&track->frame);
-    av_packet_free(&track->pkt);
     free(track);
     *track_ptr = NULL;
 }
 
-const AVCodecContext *avsp_audio_track_encoder(const struct avsp_audio_track *track)
+/// The form is chosen with the fifo.
+static bool has_begun(const struct avsp_audio_track *track)
 {
-    return track->encoder;
+    return track->convert.fifo != NULL;
+}
+
+const struct avsp_audio_format *avsp_audio_track_format(const struct avsp_audio_track *track)
+{
+    return has_begun(track) ? &track->convert.out : NULL;
 }
 
 struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_audio_track *track)
@@ -62,9 +63,8 @@ struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_a
 void avsp_audio_track_progress(const struct avsp_audio_track *track, uint64_t *ret_done,
                                uint64_t *ret_total)
 {
-    int64_t frame = track->encoder != NULL ? track->encoder->frame_size : 1;
-    *ret_done = (uint64_t)(track->n_encoded / frame);
-    *ret_total = (uint64_t)((track->n_total + frame - 1) / frame);
+    *ret_done = (uint64_t)(track->n_given / AAC_FRAME_SAMPLES);
+    *ret_total = (uint64_t)((track->n_total + AAC_FRAME_SAMPLES - 1) / AAC_FRAME_SAMPLES);
 }
 
 /// The presentation's length in samples of @p rate, rounded up: the sound covers it.
@@ -75,34 +75,6 @@ static int64_t end_samples(const struct avsp_audio_track *track, int rate)
                             AV_ROUND_UP);
 }
 
-static int open_encoder(struct avsp_audio_track *track, const struct avsp_audio_format *format)
-{
-    const AVCodec *codec = avcodec_find_encoder_by_name("aac");
-    if (codec == NULL)
-        return AVERROR_ENCODER_NOT_FOUND;
-    AVCodecContext *AVSP_CLEANUP(avcodec_free_context) enc = avcodec_alloc_context3(codec);
-    if (enc == NULL)
-        return AVERROR(ENOMEM);
-    enc->sample_fmt = AV_SAMPLE_FMT_FLTP;
-    enc->sample_rate = format->rate;
-    enc->time_base = (AVRational){1, format->rate};
-    enc->ch_layout = avsp_audio_layout_of(format); // a native layout owns nothing
-    enc->bit_rate = (int64_t)BITS_PER_CHANNEL * format->n_channels;
-    enc->profile = FF_PROFILE_AAC_LOW;
-    enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER | AV_CODEC_FLAG_BITEXACT;
-    enc->thread_count = 1;
-    int rc = avcodec_open2(enc, codec, NULL);
-    if (rc < 0)
-        return rc;
-    // AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1): channelConfiguration is bits 9 to 12. Players refuse 0, which the encoder
-    // writes for layouts it has no number for.
-    if (enc->extradata_size < 2 || (enc->extradata[1] >> 3 & 0xf) == 0)
-        return AVERROR_BUG;
-    track->encoder = enc;
-    enc = NULL;
-    return 0;
-}
-
 enum avsp_code avsp_audio_track_begin(struct avsp_audio_track *track, const AVFrame *like,
                                       struct avsp_err *err)
 {
@@ -110,69 +82,47 @@ enum avsp_code avsp_audio_track_begin(struct avsp_audio_track *track, const AVFr
     enum avsp_code rc = avsp_audio_convert_init(&track->convert, &format, err);
     if (rc != AVSP_OK)
         return rc;
-    int av = open_encoder(track, &format);
-    if (av < 0)
-        return avsp_averr_set(err, av, "open the AAC encoder for %d channels at %d Hz",
-                              format.n_channels, format.rate);
     track->n_total = end_samples(track, format.rate);
     return AVSP_OK;
 }
 
-static enum avsp_code receive(struct avsp_audio_track *track, struct avsp_err *err)
-{
-    for (;;) {
-        int av = avcodec_receive_packet(track->encoder, track->pkt);
-        if (av == AVERROR(EAGAIN) || av == AVERROR_EOF)
-            return AVSP_OK;
-        if (av < 0)
-            return avsp_averr_set(err, av, "encode sound");
-        enum avsp_code rc = track->options.on_packet(track->options.ctx, track->pkt, err);
-        av_packet_unref(track->pkt);
-        if (rc != AVSP_OK)
-            return rc;
-    }
-}
-
-/// Encodes @p n samples: from the fifo, or silence.
-static enum avsp_code encode_frame(struct avsp_audio_track *track, int n, bool silence,
-                                   struct avsp_err *err)
+/// Hands on @p n samples: from the fifo, or silence.
+static enum avsp_code give(struct avsp_audio_track *track, int n, bool silence,
+                           struct avsp_err *err)
 {
     AVFrame *frame = track->frame;
     frame->nb_samples = n;
     frame->format = AV_SAMPLE_FMT_FLTP;
-    frame->sample_rate = track->encoder->sample_rate;
+    frame->sample_rate = track->convert.out.rate;
     frame->ch_layout = avsp_audio_layout_of(&track->convert.out);
-    frame->pts = track->n_encoded;
+    frame->pts = track->n_given;
     int av = av_frame_get_buffer(frame, 0);
     if (av >= 0)
         av = silence ? av_samples_set_silence(frame->extended_data, 0, n,
                                               frame->ch_layout.nb_channels, AV_SAMPLE_FMT_FLTP)
                      : av_audio_fifo_read(track->convert.fifo, (void **)frame->extended_data, n);
-    if (av >= 0)
-        av = avcodec_send_frame(track->encoder, frame);
+    enum avsp_code rc = av >= 0 ? track->options.on_frame(track->options.ctx, frame, err)
+                                : avsp_averr_set(err, av, "convert sound");
     av_frame_unref(frame);
-    if (av < 0)
-        return avsp_averr_set(err, av, "encode sound");
-    track->n_encoded += n;
-    return receive(track, err);
+    track->n_given += n;
+    return rc;
 }
 
-/// Encodes what the fifo has in whole frames, never past the end, where the last one may be short.
-static enum avsp_code encode_fifo(struct avsp_audio_track *track, struct avsp_err *err)
+/// Hands on what the fifo has, never past the end.
+static enum avsp_code give_fifo(struct avsp_audio_track *track, struct avsp_err *err)
 {
-    for (;;) {
-        int64_t left = track->n_total - track->n_encoded;
+    enum avsp_code rc = AVSP_OK;
+    while (rc == AVSP_OK) {
+        int64_t left = track->n_total - track->n_given;
         int have = av_audio_fifo_size(track->convert.fifo);
-        int n = (int)AVSP_MIN(AVSP_MIN(left, track->encoder->frame_size), have);
-        if (n == 0 || (n < track->encoder->frame_size && n < left))
+        int n = (int)AVSP_MIN(AVSP_MIN(left, GIVEN_SAMPLES), have);
+        if (n == 0)
             break;
-        enum avsp_code rc = encode_frame(track, n, false, err);
-        if (rc != AVSP_OK)
-            return rc;
+        rc = give(track, n, false, err);
     }
-    if (track->n_encoded == track->n_total)
+    if (track->n_given == track->n_total)
         av_audio_fifo_reset(track->convert.fifo);
-    return AVSP_OK;
+    return rc;
 }
 
 static enum avsp_code add_silence(struct avsp_audio_track *track, int64_t n, struct avsp_err *err)
@@ -181,7 +131,7 @@ static enum avsp_code add_silence(struct avsp_audio_track *track, int64_t n, str
         int done = 0;
         enum avsp_code rc = avsp_audio_convert_silence(&track->convert, n, &done, err);
         if (rc == AVSP_OK)
-            rc = encode_fifo(track, err);
+            rc = give_fifo(track, err);
         if (rc != AVSP_OK)
             return rc;
         n -= done;
@@ -238,14 +188,14 @@ static struct avsp_audio_place place_frame(struct avsp_audio_track *track, const
 /// Samples of the input's rate as samples of the output's.
 static int64_t to_output(const struct avsp_audio_track *track, int64_t n)
 {
-    return av_rescale(n, track->encoder->sample_rate, track->convert.in_rate);
+    return av_rescale(n, track->convert.out.rate, track->convert.in_rate);
 }
 
 enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFrame *frame, bool lost,
                                     struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
-    if (track->encoder == NULL)
+    if (!has_begun(track))
         rc = avsp_audio_track_begin(track, frame, err);
     int old_rate = 0;
     if (rc == AVSP_OK)
@@ -265,38 +215,26 @@ enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFram
     if (rc == AVSP_OK && place.take > 0)
         rc =
             avsp_audio_convert_frame(&track->convert, frame, (int)place.skip, (int)place.take, err);
-    return rc == AVSP_OK ? encode_fifo(track, err) : rc;
+    return rc == AVSP_OK ? give_fifo(track, err) : rc;
 }
 
 void avsp_audio_track_set_end(struct avsp_audio_track *track, int64_t end_pts)
 {
     track->options.end_pts = end_pts;
-    if (track->encoder != NULL)
-        track->n_total =
-            AVSP_MAX(end_samples(track, track->encoder->sample_rate), track->n_encoded);
+    if (has_begun(track))
+        track->n_total = AVSP_MAX(end_samples(track, track->convert.out.rate), track->n_given);
 }
 
 enum avsp_code avsp_audio_track_end(struct avsp_audio_track *track, struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
-    if (track->encoder == NULL)
+    if (!has_begun(track))
         rc = avsp_audio_track_begin(track, NULL, err);
     if (rc == AVSP_OK)
         rc = avsp_audio_convert_flush(&track->convert, err);
-    // The encoder takes a short frame only as the last one: silence in the fifo fills it up to whole frames.
     if (rc == AVSP_OK)
-        rc = encode_fifo(track, err);
-    int have = rc == AVSP_OK ? av_audio_fifo_size(track->convert.fifo) : 0;
-    if (have > 0)
-        rc = avsp_audio_convert_pad(&track->convert, track->encoder->frame_size - have, err);
-    if (rc == AVSP_OK)
-        rc = encode_fifo(track, err);
-    while (rc == AVSP_OK && track->n_encoded < track->n_total) {
-        int64_t left = track->n_total - track->n_encoded;
-        rc = encode_frame(track, (int)AVSP_MIN(left, track->encoder->frame_size), true, err);
-    }
-    if (rc != AVSP_OK)
-        return rc;
-    int av = avcodec_send_frame(track->encoder, NULL);
-    return av >= 0 ? receive(track, err) : avsp_averr_set(err, av, "end the AAC encoder");
+        rc = give_fifo(track, err);
+    while (rc == AVSP_OK && track->n_given < track->n_total)
+        rc = give(track, (int)AVSP_MIN(track->n_total - track->n_given, GIVEN_SAMPLES), true, err);
+    return rc;
 }

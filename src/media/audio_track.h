@@ -1,5 +1,5 @@
-/// A sound track from decoded frames to AAC packets: placed on the timeline, in one layout and rate that players take, exactly as
-/// long as it should be.
+/// A sound track from decoded frames to samples in one form: placed on the timeline, in one layout and rate that players take, exactly
+/// as long as it should be.
 ///
 ///     struct avsp_audio_track *AVSP_CLEANUP(avsp_audio_track_free) track = NULL;
 ///     avsp_audio_track_new(&options, &track, err);
@@ -8,10 +8,11 @@
 ///
 /// Layout and rate follow from the first frame; what comes in another form later is converted to them. Mono and stereo stay,
 /// everything with surround channels becomes 5.1, the rest stereo; rates that AAC does not have, and those above 48 kHz,
-/// become 48 kHz. FFmpeg's own AAC encoder, bit-exact, 64 kbit/s a channel. Memory: a few frames. One thread at a time.
+/// become 48 kHz. Memory: a few frames. One thread at a time.
 #ifndef AVSP_MEDIA_AUDIO_TRACK_H
 #define AVSP_MEDIA_AUDIO_TRACK_H
 
+#include "media/audio_convert.h"
 #include "media/audio_timeline.h"
 #include "util/err.h"
 
@@ -20,8 +21,8 @@
 struct avsp_audio_track;
 
 struct avsp_audio_track_options {
-    /// Called for every packet in order; pts and duration in samples, presentation time 0 = pts 0; borrowed for the call.
-    enum avsp_code (*on_packet)(void *ctx, AVPacket *pkt, struct avsp_err *err);
+    /// Called for all samples in order: planar float in the track's form, a few thousand at the most; borrowed for the call.
+    enum avsp_code (*on_frame)(void *ctx, const AVFrame *frame, struct avsp_err *err);
     void *ctx;
     AVRational time_base; ///< of the frames' pts
     int64_t origin_pts;   ///< presentation time 0 …
@@ -45,29 +46,29 @@ enum avsp_code avsp_audio_track_new(const struct avsp_audio_track_options *optio
                                     struct avsp_err *err) AVSP_CHECKED;
 void avsp_audio_track_free(struct avsp_audio_track **track);
 
-/// Chooses layout and rate before the first frame comes, and opens the encoder. Without this call the first frame decides.
+/// Chooses layout and rate before the first frame comes. Without this call the first frame decides.
 /// @param like  borrowed; only sample_rate and ch_layout are read. NULL = there is no sound: stereo silence.
 enum avsp_code avsp_audio_track_begin(struct avsp_audio_track *track, const AVFrame *like,
                                       struct avsp_err *err) AVSP_CHECKED;
 
 /// @param frame  borrowed. @param lost  packets before it could not be decoded.
-/// @return OK; UNSUPPORTED sound that cannot be converted; NO_MEMORY; or what on_packet says.
+/// @return OK; UNSUPPORTED sound that cannot be converted; NO_MEMORY; or what on_frame says.
 enum avsp_code avsp_audio_track_add(struct avsp_audio_track *track, const AVFrame *frame, bool lost,
                                     struct avsp_err *err) AVSP_CHECKED;
 
-/// Moves the end, which was only a guess, before avsp_audio_track_end; sound that was encoded already stays.
+/// Moves the end, which was only a guess, before avsp_audio_track_end; samples that were given already stay.
 /// @param end_pts  after the origin, as in the options.
 void avsp_audio_track_set_end(struct avsp_audio_track *track, int64_t end_pts);
 
-/// Fills up to the end with silence and drains the encoder. A track without any sound becomes silence as a whole.
+/// Fills up to the end with silence. A track without any sound becomes silence as a whole.
 enum avsp_code avsp_audio_track_end(struct avsp_audio_track *track,
                                     struct avsp_err *err) AVSP_CHECKED;
 
-/// The encoder: NULL before the track has begun.
-const AVCodecContext *avsp_audio_track_encoder(const struct avsp_audio_track *track);
+/// The form of the samples: NULL before the track has begun.
+const struct avsp_audio_format *avsp_audio_track_format(const struct avsp_audio_track *track);
 struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_audio_track *track);
 
-/// AAC frames that were encoded, and that will have been at the end (0 before the track has begun).
+/// AAC frames' worth of samples that were given, and that will have been at the end (0 before the track has begun).
 void avsp_audio_track_progress(const struct avsp_audio_track *track, uint64_t *ret_done,
                                uint64_t *ret_total);
 

@@ -23,7 +23,7 @@ struct avsp_encode_segment {
 
 void avsp_segment_name(const char *rendition, uint32_t idx, char ret_name[AVSP_SEGMENT_NAME_BYTES])
 {
-    snprintf(ret_name, AVSP_SEGMENT_NAME_BYTES, "%.8s-%05" PRIu32 ".m4s", rendition, idx);
+    snprintf(ret_name, AVSP_SEGMENT_NAME_BYTES, "%.14s-%05" PRIu32 ".m4s", rendition, idx);
 }
 
 enum avsp_code avsp_encode_segment_begin(const struct avsp_av1_options *options,

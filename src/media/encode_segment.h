@@ -15,7 +15,7 @@
 
 struct avsp_encode_segment;
 
-#define AVSP_SEGMENT_NAME_BYTES 24
+#define AVSP_SEGMENT_NAME_BYTES 32
 
 struct avsp_encode_facts {
     char name[AVSP_SEGMENT_NAME_BYTES];

@@ -1,6 +1,7 @@
 #include "media/encode_whole.h"
 
 #include "core/plan.h"
+#include "media/audio_encoder.h"
 #include "media/audio_track.h"
 #include "media/averr.h"
 #include "media/decoder.h"
@@ -31,6 +32,7 @@ struct whole {
     struct avsp_picture *picture;
     AVCodecContext *encoder;
     struct avsp_audio_track *sound; ///< NULL = there is none
+    struct avsp_audio_encoder *sound_encoder;
     struct avsp_whole_file *file;
     AVPacket *pkt;
     AVPacket *encoded;
@@ -47,6 +49,7 @@ static void whole_deinit(struct whole *w)
 {
     avsp_whole_file_free(&w->file);
     avsp_audio_track_free(&w->sound);
+    avsp_audio_encoder_free(&w->sound_encoder);
     avsp_av1_close(&w->encoder, w->n_frames > 0);
     avsp_picture_free(&w->picture);
     avsp_decoder_close(&w->audio);
@@ -74,6 +77,12 @@ static enum avsp_code on_sound(void *ctx, AVPacket *pkt, struct avsp_err *err)
 {
     struct whole *w = ctx;
     return avsp_whole_file_put(w->file, true, pkt, err);
+}
+
+static enum avsp_code on_samples(void *ctx, const AVFrame *frame, struct avsp_err *err)
+{
+    struct whole *w = ctx;
+    return avsp_audio_encoder_add(w->sound_encoder, frame, err);
 }
 
 /// Gives the file the packet before, which ends at @p end.
@@ -190,7 +199,8 @@ static enum avsp_code end_sound(struct whole *w, struct avsp_err *err)
     AVRational base = {w->header.time_base.num, w->header.time_base.den};
     int64_t length = av_rescale_q_rnd(end_ticks(w), ticks, base, AV_ROUND_UP);
     avsp_audio_track_set_end(w->sound, w->header.origin_pts + AVSP_MAX(length, 1));
-    return avsp_audio_track_end(w->sound, err);
+    enum avsp_code rc = avsp_audio_track_end(w->sound, err);
+    return rc == AVSP_OK ? avsp_audio_encoder_end(w->sound_encoder, err) : rc;
 }
 
 static enum avsp_code report(struct whole *w, struct avsp_err *err)
@@ -277,7 +287,7 @@ static enum avsp_code open_sound(struct whole *w, struct avsp_err *err)
         return AVSP_OK;
     AVRational base = {w->header.time_base.num, w->header.time_base.den};
     struct avsp_audio_track_options options = {
-        .on_packet = on_sound,
+        .on_frame = on_samples,
         .ctx = w,
         .time_base = audio->time_base,
         .origin_pts = w->header.origin_pts,
@@ -296,7 +306,12 @@ static enum avsp_code open_sound(struct whole *w, struct avsp_err *err)
     rc = av >= 0 ? avsp_audio_track_begin(w->sound, w->frame, err)
                  : avsp_averr_set(err, av, "open the sound");
     av_frame_unref(w->frame);
-    return rc;
+    if (rc != AVSP_OK)
+        return rc;
+    const struct avsp_audio_format *format = avsp_audio_track_format(w->sound);
+    const struct avsp_audio_encoder_options aac = {
+        .codec = AVSP_AUDIO_AAC, .in = *format, .out = *format, .on_packet = on_sound, .ctx = w};
+    return avsp_audio_encoder_new(&aac, &w->sound_encoder, err);
 }
 
 static enum avsp_code whole_open(struct whole *w, int input_fd, struct avsp_err *err)
@@ -321,7 +336,8 @@ static enum avsp_code whole_open(struct whole *w, int input_fd, struct avsp_err 
         rc = open_sound(w, err);
     if (rc != AVSP_OK)
         return rc;
-    const AVCodecContext *sound = w->sound != NULL ? avsp_audio_track_encoder(w->sound) : NULL;
+    const AVCodecContext *sound =
+        w->sound != NULL ? avsp_audio_encoder_context(w->sound_encoder) : NULL;
     return avsp_whole_file_open(FILE_NAME, w->encoder, sound, &w->file, err);
 }
 

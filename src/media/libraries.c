@@ -8,11 +8,11 @@
 #include <libswscale/swscale.h>
 #include <string.h>
 
-/// SVT-AV1 is linked by libavcodec, not by us.
-static const char *svt_av1_version(void)
+/// What a library that libavcodec links, not we, says of itself: @p function gives it.
+static const char *version_by(const char *function)
 {
     const char *(*version)(void) = NULL;
-    void *symbol = dlsym(RTLD_DEFAULT, "svt_av1_get_version");
+    void *symbol = dlsym(RTLD_DEFAULT, function);
     // ISO C has no cast from one to the other; POSIX says that the bytes are the same.
     memcpy(&version, &symbol, sizeof symbol);
     return version != NULL ? version() : "?";
@@ -44,5 +44,7 @@ void avsp_libraries_text(struct avsp_buf *buf)
         avsp_buf_printf(buf, "%s %u.%u.%u, ", table[i].name, AV_VERSION_MAJOR(v),
                         AV_VERSION_MINOR(v), AV_VERSION_MICRO(v));
     }
-    avsp_buf_printf(buf, "SVT-AV1 %s", svt_av1_version());
+    // libopus gives its name with it.
+    avsp_buf_printf(buf, "SVT-AV1 %s, %s", version_by("svt_av1_get_version"),
+                    version_by("opus_get_version_string"));
 }

@@ -2,6 +2,7 @@
 
 #include "core/ladder.h"
 #include "core/plan.h"
+#include "media/audio_convert.h"
 #include "media/captions.h"
 #include "media/fields.h"
 #include "media/left_out.h"
@@ -216,6 +217,17 @@ static void plan_captions(const struct probe *probe, struct avsp_buf *buf)
                         avsp_buf_text(&names));
 }
 
+static void plan_sound(const struct probe *probe, const AVStream *stream, size_t track,
+                       struct avsp_buf *buf)
+{
+    avsp_buf_printf(buf, "→ AAC, a%zu", track);
+    if (avsp_audio_channels_for(&stream->codecpar->ch_layout) > 2)
+        avsp_buf_printf(buf, ", in stereo a%zu-stereo", track);
+    if (probe->step->sound.opus)
+        avsp_buf_printf(buf, "; Opus, a%zu-opus", track);
+    avsp_buf_puts(buf, probe->reader.tracks.video != NULL ? "" : ", without a picture");
+}
+
 /// What a job does with the stream.
 static void plan(const struct probe *probe, const AVStream *stream, struct avsp_buf *buf)
 {
@@ -229,8 +241,7 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
     else if (stream == tracks->video)
         plan_picture(probe, buf);
     else if (avsp_tracks_find_audio(tracks, stream->index, &track))
-        avsp_buf_printf(buf, "→ AAC, a%zu%s", track,
-                        tracks->video != NULL ? "" : ", without a picture");
+        plan_sound(probe, stream, track, buf);
     else if (avsp_tracks_find_text(tracks, stream->index, &track))
         avsp_buf_printf(buf, "→ WebVTT, s%zu", track);
     else

@@ -118,6 +118,7 @@ Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
     job->dash = spec->dash;
     job->keep_work = spec->keep_work;
     bool ok = avsp_wire_make_picture(arena, &spec->picture, &job->picture) &&
+              avsp_wire_make_sound(arena, &spec->sound, &job->sound) &&
               avsp_wire_make_choice(arena, &spec->choice, &job->tracks, &job->range) &&
               avsp_wire_make_file(arena, &spec->input, &job->input_file) &&
               avsp_wire_make_folder(arena, &spec->work, &job->working_directory) &&
@@ -138,6 +139,7 @@ enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t_
         .overwrite = job->overwrite,
         .dash = job->dash,
         .keep_work = job->keep_work,
+        .sound = avsp_wire_read_sound(job->sound),
         .choice = avsp_wire_read_choice(job->tracks, job->range),
         .idempotency_key = msg->idempotency_key,
         .priority = msg->priority != NULL ? msg->priority->value : AVSP_PRIORITY_DEFAULT,

@@ -146,7 +146,8 @@ static bool fill_audio(struct avsp_arena *arena, const struct avsp_task *task,
     msg->audio_task = audio;
     audio->seconds_per_segment = task->segment_seconds;
     audio->keep_work = task->keep_work;
-    return avsp_wire_make_file(arena, &task->input, &audio->input_file) &&
+    return avsp_wire_make_sound(arena, &task->sound, &audio->sound) &&
+           avsp_wire_make_file(arena, &task->input, &audio->input_file) &&
            avsp_wire_make_folder(arena, &task->output, &audio->output_directory);
 }
 
@@ -262,6 +263,7 @@ static void read_audio(const Com__Avspl1t__AudioTask *audio, struct avsp_task *t
     avsp_wire_read_folder(audio->output_directory, &task->output);
     task->segment_seconds = audio->seconds_per_segment;
     task->keep_work = audio->keep_work;
+    task->sound = avsp_wire_read_sound(audio->sound);
 }
 
 static void read_cleanup(const Com__Avspl1t__CleanupTask *cleanup, struct avsp_task *task)

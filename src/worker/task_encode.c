@@ -1,5 +1,6 @@
 #include "core/ladder.h"
 #include "core/naming.h"
+#include "core/sound_options.h"
 #include "util/log.h"
 #include "worker/publish.h"
 #include "worker/run.h"
@@ -19,7 +20,7 @@ static enum avsp_code keep_rendition(struct avsp_run *run, const struct avsp_ren
 {
     enum avsp_media_kind kind =
         run->task->kind == AVSP_TASK_AUDIO ? AVSP_MEDIA_AUDIO : AVSP_MEDIA_VIDEO;
-    size_t max = kind == AVSP_MEDIA_VIDEO ? AVSP_PICTURES_MAX : 1;
+    size_t max = kind == AVSP_MEDIA_VIDEO ? AVSP_PICTURES_MAX : AVSP_SOUND_N_FORMS;
     if (run->made.n_renditions == max || reported->kind != kind)
         return avsp_err_set(err, AVSP_INTERNAL, "the media step reports a rendition too many");
     return avsp_run_keep_rendition(run, reported, err);
@@ -67,9 +68,11 @@ static enum avsp_code check_rendition(const struct avsp_run *run, size_t which, 
 {
     const struct avsp_outputs *made = &run->made;
     const struct avsp_rendition *r = &made->renditions[which];
-    char prefix = run->task->kind == AVSP_TASK_AUDIO ? 'a' : 'v';
-    bool named = r->name[0] == prefix && strlen(r->name) >= 2 && strlen(r->name) <= 4 &&
-                 strspn(r->name + 1, "0123456789") == strlen(r->name + 1);
+    uint32_t track;
+    enum avsp_sound_form form;
+    bool named = run->task->kind == AVSP_TASK_AUDIO
+                     ? avsp_sound_name_parse(r->name, &track, &form)
+                     : r->name[0] == 'v' && avsp_name_is_folder(r->name, strlen(r->name));
     for (size_t i = 0; i < which; i++)
         named = named && strcmp(r->name, made->renditions[i].name) != 0;
     if (!named)
@@ -145,6 +148,7 @@ static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *inpu
         .crf = run->task->crf,
         .preset = run->task->preset,
         .picture = run->task->picture,
+        .sound = run->task->sound,
         .threads = threads_for(run->worker->config, run->task),
         .described = run->task->described,
         .idx = run->task->idx,

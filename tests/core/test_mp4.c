@@ -68,6 +68,42 @@ static void an_init_segment_tells_of_its_track(void **state)
 }
 
 /// The facts of a segment of the kit's: @p edit may change its bytes first.
+/// Sound that is no AAC: the box of its own says how many channels it has.
+static void sound_tells_of_its_channels(void **state)
+{
+    (void)state;
+    static const struct {
+        char entry[5];
+        uint8_t box[24];
+        uint32_t channels;
+        enum avsp_code rc;
+    } cases[] = {
+        {"Opus", {0, 0, 0, 19, 'd', 'O', 'p', 's', 0, 2, 1, 0x38, 0, 0, 0xbb, 0x80}, 2, AVSP_OK},
+        {"Opus", {0, 0, 0, 19, 'd', 'O', 'p', 's', 0, 6, 1, 0x38, 0, 0, 0xbb, 0x80}, 6, AVSP_OK},
+        {"Opus", {0, 0, 0, 19, 'd', 'O', 'p', 's', 1, 2}, 0, AVSP_CORRUPT},
+        {"Opus", {0, 0, 0, 10, 'd', 'O', 'p', 's', 0, 2}, 0, AVSP_CORRUPT},
+        {"Opus", {0, 0, 0, 8, 'f', 'r', 'e', 'e'}, 0, AVSP_CORRUPT},
+        // fscod 0, bsid 8, bsmod 0, acmod 7, lfeon 1
+        {"ac-3", {0, 0, 0, 11, 'd', 'a', 'c', '3', 0x10, 0x3d, 0xe0}, 6, AVSP_OK},
+        {"ac-3", {0, 0, 0, 11, 'd', 'a', 'c', '3', 0x10, 0x11, 0xe0}, 2, AVSP_OK},
+        {"ac-3", {0, 0, 0, 10, 'd', 'a', 'c', '3', 0x10, 0x3d}, 0, AVSP_CORRUPT},
+        // one substream: bsid 16, acmod 7, lfeon 1; then one that others lean on
+        {"ec-3", {0, 0, 0, 13, 'd', 'e', 'c', '3', 0x06, 0x00, 0x20, 0x0f, 0x00}, 6, AVSP_OK},
+        {"ec-3", {0, 0, 0, 13, 'd', 'e', 'c', '3', 0x06, 0x00, 0x20, 0x0f, 0x02}, 0, AVSP_OK},
+    };
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(cases); i++) {
+        struct avsp_mp4_track track = {.kind = AVSP_MEDIA_AUDIO};
+        struct avsp_err err = {0};
+        memcpy(track.entry, cases[i].entry, sizeof track.entry);
+        struct avsp_bytes boxes = {cases[i].box, cases[i].box[3]};
+        assert_int_equal(avsp_mp4_codec(boxes, &track, &err), cases[i].rc);
+        if (cases[i].rc != AVSP_OK)
+            continue;
+        assert_int_equal(track.channels, cases[i].channels);
+        assert_string_equal(track.codecs, cases[i].entry);
+    }
+}
+
 static enum avsp_code add_moof(const struct kit_bytes *moof, struct avsp_mp4_segment *segment,
                                struct avsp_err *err)
 {
@@ -161,6 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boxes_are_walked_within_their_bounds),
         cmocka_unit_test(an_init_segment_tells_of_its_track),
+        cmocka_unit_test(sound_tells_of_its_channels),
         cmocka_unit_test(a_fragment_is_added_up),
         cmocka_unit_test(fragments_that_lie_are_refused),
         cmocka_unit_test(samples_show_whether_they_are_keyframes),

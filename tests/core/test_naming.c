@@ -20,6 +20,9 @@ static void what_we_make_is_ours(void **state)
         char *full = avsp_arena_printf(&arena, "v0/%s", names[i]);
         assert_true(avsp_name_is_ours(full));
         assert_true(avsp_name_is_ours(avsp_arena_printf(&arena, "a12/%s", names[i])));
+        assert_true(avsp_name_is_ours(avsp_arena_printf(&arena, "a3-stereo/%s", names[i])));
+        assert_false(avsp_name_is_ours(avsp_arena_printf(&arena, "v0-stereo/%s", names[i])));
+        assert_false(avsp_name_is_ours(avsp_arena_printf(&arena, "a3-my/%s", names[i])));
         assert_false(avsp_name_is_ours(names[i]));
         assert_false(avsp_name_is_ours(avsp_arena_printf(&arena, "%s.bak", full)));
         assert_false(avsp_name_is_ours(avsp_arena_printf(&arena, "x/%s", full)));

@@ -160,6 +160,84 @@ static struct avsp_rendition other_sound(const char *name, const char *title, co
     return r;
 }
 
+static size_t count(const char *text, const char *word)
+{
+    size_t n = 0;
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word))
+        n++;
+    return n;
+}
+
+/// Each form of the sound is a group of its own with all tracks in it, and each picture stands once for each group.
+static void each_form_is_a_group(void **state)
+{
+    (void)state;
+    struct avsp_rendition forms[] = {sound, sound, sound, sound, sound};
+    forms[0].channels = 6;
+    forms[1].name = "a0-opus";
+    forms[1].codecs = "Opus";
+    forms[1].channels = 6;
+    forms[2].name = "a0-stereo";
+    forms[3].name = "a1";
+    forms[3].language = "deu";
+    forms[3].channels = 1;
+    forms[4].name = "a1-opus";
+    forms[4].codecs = "Opus";
+    forms[4].language = "deu";
+    forms[4].channels = 1;
+    struct avsp_playlist_rendition tracks[] = {
+        {&picture, video_segments, AVSP_ARRAY_LEN(video_segments)},
+        {&forms[0], audio_segments, AVSP_ARRAY_LEN(audio_segments)},
+        {&forms[1], audio_segments, AVSP_ARRAY_LEN(audio_segments)},
+        {&forms[2], audio_segments, AVSP_ARRAY_LEN(audio_segments)},
+        {&forms[3], audio_segments, AVSP_ARRAY_LEN(audio_segments)},
+        {&forms[4], audio_segments, AVSP_ARRAY_LEN(audio_segments)},
+    };
+    struct avsp_playlist_uris uris[] = {{"v0/p", NULL},        {"a0/p", NULL}, {"a0-opus/p", NULL},
+                                        {"a0-stereo/p", NULL}, {"a1/p", NULL}, {"a1-opus/p", NULL}};
+    struct avsp_playlist_set with = {tracks, AVSP_ARRAY_LEN(tracks)};
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 65536);
+    avsp_playlist_multivariant(&with, uris, &buf);
+    const char *text = avsp_buf_text(&buf);
+    static const struct {
+        const char *word;
+        size_t n;
+    } lines[] = {
+        {"GROUP-ID=\"audio-stereo\"", 2},
+        {"GROUP-ID=\"audio\"", 2},
+        {"GROUP-ID=\"audio-opus\"", 2},
+        {"CHANNELS=\"6\",URI=\"a0/p\"", 1},
+        {"CHANNELS=\"2\",URI=\"a0-stereo/p\"", 1},
+        {"CHANNELS=\"6\",URI=\"a0-opus/p\"", 1},
+        {"CHANNELS=\"1\",URI=\"a1/p\"", 2}, // in its own group, and beside the stereo
+        {"CHANNELS=\"1\",URI=\"a1-opus/p\"", 1},
+        {",NAME=\"Say \u201dhi\u201d #EXT-X-EVIL\",LANGUAGE=\"eng\",DEFAULT=YES,AUTOSELECT=YES", 3},
+        {",NAME=\"Say \u201dhi\u201d #EXT-X-EVIL (a1)\",LANGUAGE=\"deu\",DEFAULT=NO", 3},
+        {"mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO=\"audio-stereo\"",
+         1},
+        {"mp4a.40.2\",RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO=\"audio\"", 1},
+        {",Opus\",RESOLUTION=1280x720,FRAME-RATE=29.970,VIDEO-RANGE=SDR,AUDIO=\"audio-opus\"", 1},
+        {"\nv0/p\n", 3},
+    };
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(lines); i++) {
+        size_t n = count(text, lines[i].word);
+        if (n != lines[i].n)
+            fail_msg("%s: %zu times, not %zu, in\n%s", lines[i].word, n, lines[i].n, text);
+    }
+    // Whoever takes the first that it can play takes stereo.
+    assert_true(strstr(text, "AUDIO=\"audio-stereo\"") < strstr(text, "AUDIO=\"audio\""));
+
+    avsp_buf_clear(&buf);
+    with = (struct avsp_playlist_set){tracks + 1, AVSP_ARRAY_LEN(tracks) - 1};
+    avsp_playlist_multivariant(&with, uris + 1, &buf);
+    text = avsp_buf_text(&buf);
+    assert_non_null(strstr(text, "CODECS=\"mp4a.40.2\",AUDIO=\"audio-stereo\"\na0-stereo/p\n"));
+    assert_non_null(strstr(text, "CODECS=\"mp4a.40.2\",AUDIO=\"audio\"\na0/p\n"));
+    assert_non_null(strstr(text, "CODECS=\"Opus\",AUDIO=\"audio-opus\"\na0-opus/p\n"));
+    assert_null(strstr(text, "URI=\"a0"));
+}
+
 static void sounds_can_be_told_apart(void **state)
 {
     (void)state;
@@ -285,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_playlist_of_keyframes),
         cmocka_unit_test(multivariant_playlist),
         cmocka_unit_test(sound_alone_is_a_variant),
+        cmocka_unit_test(each_form_is_a_group),
         cmocka_unit_test(sounds_can_be_told_apart),
         cmocka_unit_test(a_track_shorter_than_a_segment_has_a_bandwidth),
         cmocka_unit_test(broken_timelines_are_found),

@@ -24,6 +24,7 @@ static void a_request_comes_back(void **state)
                     .film_grain = 8,
                     .hdr = AVSP_HDR_SDR,
                     .ladder = {.n_rungs = 2, .rungs = {{720, 25, 6}, {360}}}},
+        .sound = {.opus = true},
         .threads = 2,
         .described = true,
         .idx = 17,
@@ -40,6 +41,7 @@ static void a_request_comes_back(void **state)
     assert_int_equal(back.crf, 30);
     assert_int_equal(back.preset, 8);
     assert_memory_equal(&back.picture, &step.picture, sizeof back.picture);
+    assert_memory_equal(&back.sound, &step.sound, sizeof back.sound);
     assert_int_equal(back.threads, 2);
     assert_true(back.described);
     assert_int_equal(back.idx, 17);

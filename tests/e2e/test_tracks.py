@@ -15,7 +15,8 @@ def test_every_sound(presentation):
     playlists.check(found)
     assert playlists.all_files(manifest.parent) == playlists.named_files(found)
     assert media.warnings(manifest) == ""
-    said = [(a["NAME"], a["LANGUAGE"], a["CHANNELS"], a["AUTOSELECT"], a.get("CHARACTERISTICS", "")) for a in found.audio]
+    said = [(a["NAME"], a["LANGUAGE"], a["CHANNELS"], a["AUTOSELECT"], a.get("CHARACTERISTICS", ""))
+            for a in playlists.group(found, "audio")]
     assert said == [
         ("Main ”mix”", "en", "2", "YES", ""),
         ("de", "de", "6", "YES", ""),
@@ -23,9 +24,12 @@ def test_every_sound(presentation):
         ("Main ”mix” (a3)", "en", "2", "YES", "public.accessibility.describes-video"),
         ("en", "en", "2", "NO", ""),
     ]
+    # The one of 5.1 has stereo beside it, in a group with all others.
+    stereo = playlists.group(found, "audio-stereo")
+    assert [a["CHANNELS"] for a in stereo] == ["2", "2", "1", "2", "2"]
     # Clicks are where they were: silence stands for what begins late, has a hole or ends early.
-    clicks = {0: range(6), 1: range(2, 6), 2: range(6), 3: range(5), 4: range(6)}
-    for i, sound in enumerate(found.audio):
+    clicks = {0: range(6), 1: range(2, 6), 2: range(6), 3: range(5), 4: range(6), 5: range(2, 6)}
+    for i, sound in enumerate([*playlists.group(found, "audio"), stereo[1]]):
         onsets = media.onsets(*media.samples(manifest.parent / sound["URI"]))
         assert len(onsets) == len(clicks[i]), f"{i}: {[float(o) for o in onsets]}"
         assert all(abs(o - t) < MS for o, t in zip(onsets, clicks[i])), f"{i}: {[float(o) for o in onsets]}"
@@ -64,12 +68,12 @@ def test_captions_in_the_picture(presentation, clip, build):
 def test_tracks_are_chosen(build, clip, tmp_path):
     options = ["--audio-tracks", "de,5,en", "--subtitle-tracks", "7"]
     plans = {s["index"]: s["plan"] for s in json.loads(build.run("probe", "--json", *options, clip("tracks").path).stdout)["streams"]}
-    assert plans == {0: "→ AV1, v0", 1: "→ AAC, a2", 2: "→ AAC, a0", 3: "left out: it was not chosen", 4: "→ AAC, a3",
+    assert plans == {0: "→ AV1, v0", 1: "→ AAC, a2", 2: "→ AAC, a0, in stereo a0-stereo", 3: "left out: it was not chosen", 4: "→ AAC, a3",
                      5: "→ AAC, a1", 6: "left out: it was not chosen", 7: "→ WebVTT, s0"}
     done = build.encode(clip("tracks").path, tmp_path / "out", "--preset", 12, "--json", *options)
     found = playlists.read(tmp_path / "out/manifest.m3u8")
     playlists.check(found)
-    assert [(a["LANGUAGE"], a["CHANNELS"]) for a in found.audio] == [("de", "6"), ("en", "2"), ("en", "2"), ("en", "2")]
+    assert [(a["LANGUAGE"], a["CHANNELS"]) for a in playlists.group(found, "audio")] == [("de", "6"), ("en", "2"), ("en", "2"), ("en", "2")]
     assert [s["LANGUAGE"] for s in found.subtitles] == ["de"]
     assert json.loads(done.stdout)["warnings"] == ["left out of the file's streams: 3 audio, flac, fr (it was not chosen); "
                                                    "6 subtitle, subrip, en (it was not chosen)"]
@@ -105,20 +109,19 @@ def test_an_independent_parser_takes_every_playlist(presentation, name):
     for theirs, ours in zip(said["variants"], found.variants):
         assert theirs["codecs"] == ours["CODECS"] and theirs["bandwidth"] == int(ours["BANDWIDTH"])
         assert [(a["name"], a["language"], a["channels"], a["isDefault"], a["uri"]) for a in theirs["audio"]] == [
-            (a["NAME"], a["LANGUAGE"], a["CHANNELS"], a["DEFAULT"] == "YES", a.get("URI")) for a in found.audio]
+            (a["NAME"], a["LANGUAGE"], a["CHANNELS"], a["DEFAULT"] == "YES", a.get("URI"))
+            for a in playlists.group(found, ours["AUDIO"])]
         assert [(s["name"], s["language"], s["forced"], s["uri"]) for s in theirs["subtitles"]] == [
             (s["NAME"], s["LANGUAGE"], s["FORCED"] == "YES", s["URI"]) for s in found.subtitles]
     for uri, m in found.media.items():
         assert said["lists"][uri]["durations"] == [float(d) for d in m.extinf] and said["lists"][uri]["ends"]
 
 
-def test_a_sweep_crosses_the_borders_of_segments(clip, presentation):
-    """A tone that moves: around each border the sound is the source's, sample by sample, as everywhere else."""
-    found = playlists.read(presentation("open-gop") / "manifest.m3u8")
-    pcm, first = media.samples(presentation("open-gop") / "manifest.m3u8")
-    wanted, wanted_first = media.samples(clip("open-gop").path)
+def check_sweep(source, playlist, rendition):
+    pcm, first = media.samples(playlist)
+    wanted, wanted_first = media.samples(source)
     shift = round((first - wanted_first) * 48000)
-    borders = [sum(found.sound.extinf[:i]) for i in range(1, len(found.sound.extinf))]
+    borders = [sum(rendition.extinf[:i]) for i in range(1, len(rendition.extinf))]
     assert len(borders) >= 3
     for border in borders:
         at = round((border - first) * 48000)
@@ -126,3 +129,41 @@ def test_a_sweep_crosses_the_borders_of_segments(clip, presentation):
         error = sum((pcm[i] - wanted[i + shift]) ** 2 for i in window)
         power = sum(wanted[i + shift] ** 2 for i in window)
         assert error < power / 100, f"at {float(border)} s: {error / power:.4f} of the power is error"
+
+
+def test_a_sweep_crosses_the_borders_of_segments(clip, presentation):
+    """A tone that moves: around each border the sound is the source's, sample by sample, as everywhere else."""
+    manifest = presentation("open-gop") / "manifest.m3u8"
+    check_sweep(clip("open-gop").path, manifest, playlists.read(manifest).sound)
+
+
+def test_opus_beside_aac(build, clip, tmp_path):
+    """The same of Opus, with no picture."""
+    source, out = clip("open-gop").path, tmp_path / "out"
+    build.encode(source, out, "--video-track", "none", "--segment-seconds", 2, "--opus")
+    found = playlists.read(out / "manifest.m3u8")
+    playlists.check(found)
+    assert [(v["CODECS"], v["AUDIO"], v["URI"][:7]) for v in found.variants] == [
+        ("mp4a.40.2", "audio", "a0/play"), ("Opus", "audio-opus", "a0-opus")]
+    uri = found.variants[1]["URI"]
+    assert found.media[uri].init.edits == [(0, 312)]
+    assert media.probe(out / uri, "stream=codec_name,sample_rate,channels", "a:0")[0] == ["opus", "48000", "2"]
+    check_sweep(source, out / uri, found.media[uri])
+
+
+def test_every_sound_in_opus(build, clip, tmp_path):
+    """Each track, in its own channels, clicks where the pictures have them; in the MPD, too."""
+    out = tmp_path / "out"
+    build.encode(clip("tracks").path, out, "--preset", 13, "--segment-seconds", 2, "--opus", "--dash")
+    found = playlists.read(out / "manifest.m3u8")
+    playlists.check(found)
+    assert playlists.all_files(out) - {"manifest.mpd"} == playlists.named_files(found)
+    assert [v["AUDIO"] for v in found.variants] == ["audio-stereo", "audio", "audio-opus"]
+    opus = playlists.group(found, "audio-opus")
+    assert [a["CHANNELS"] for a in opus] == ["2", "6", "1", "2", "2"]
+    for sound, seconds in zip(opus, [range(6), range(2, 6), range(6), range(5), range(6)]):
+        onsets = media.onsets(*media.samples(out / sound["URI"]))
+        assert len(onsets) == len(seconds) and all(abs(o - t) < MS for o, t in zip(onsets, seconds)), sound
+    assert build.run("verify", out).returncode == 0
+    mpd = (out / "manifest.mpd").read_text()
+    assert all(f'id="a{i}-opus"' in mpd for i in range(5)) and mpd.count('codecs="Opus"') == 5

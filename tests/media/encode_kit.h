@@ -41,6 +41,7 @@ struct kit_run {
     struct avsp_arena arena;
     struct avsp_report reports[KIT_REPORTS_MAX];
     size_t n_reports;
+    const char *only; ///< the rendition that is looked at; NULL = all
     enum avsp_code rc;
     struct avsp_err err;
 };
@@ -51,7 +52,7 @@ void kit_run(struct kit_run *run, const struct avsp_step *step, const char *piec
              const char *folder);
 void kit_run_deinit(struct kit_run *run);
 
-/// The reported segments in order, and the rendition; kit_segment gives NULL after the last.
+/// The reported segments in order, and the first rendition, of those that are looked at; kit_segment gives NULL after the last.
 const struct avsp_segment *kit_segment(const struct kit_run *run, size_t i);
 const struct avsp_rendition *kit_rendition(const struct kit_run *run);
 const char *kit_warning(const struct kit_run *run, size_t i);

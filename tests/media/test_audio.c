@@ -15,6 +15,9 @@
 #define PRIMING 1024
 #define SECONDS 2
 
+#define OPUS_PRIMING 312
+#define OPUS_FRAME 960
+
 static const struct avsp_step audio_step = {
     .kind = AVSP_STEP_AUDIO,
     .segment_seconds = SECONDS,
@@ -62,16 +65,30 @@ static void must_be_done(const struct kit_run *run)
         fail_msg("the step failed: %s", run->err.text);
 }
 
-/// Runs the step on sound.nut and joins what came out.
-static void encode(struct kit_run *run, int64_t origin_ms, int64_t end_ms)
+/// Runs a step on sound.nut.
+static void run_step(struct kit_run *run, const struct avsp_step *step, int64_t origin_ms,
+                     int64_t end_ms)
 {
     struct kit_clip clip;
     kit_clip_load("sound.nut", false, &clip);
     struct avsp_piece_header h = audio_header(&clip, origin_ms, end_ms);
     kit_piece("piece", &h, "sound.nut");
-    kit_run(run, &audio_step, "piece", "out");
+    kit_run(run, step, "piece", "out");
     must_be_done(run);
+}
+
+/// Looks at one of the renditions that came out, and joins it.
+static void look_at(struct kit_run *run, const char *rendition)
+{
+    run->only = rendition;
     kit_join(run, "out", "joined.mp4");
+}
+
+/// The same with the default options, and joins what the main rendition is.
+static void encode(struct kit_run *run, int64_t origin_ms, int64_t end_ms)
+{
+    run_step(run, &audio_step, origin_ms, end_ms);
+    look_at(run, "a0");
 }
 
 /// The loudest sample within 100 ms around @p at in the joined file's first channel; its place is told.
@@ -116,14 +133,17 @@ static int64_t joined_samples(int channels)
 /// Each segment begins where the one before ended, at the first packet at or after its boundary, as its own boxes say.
 static void check_segments(const struct kit_run *run, int rate, int64_t total)
 {
-    int64_t at = 0;
+    int64_t at = 0, priming = kit_rendition(run)->priming_ticks;
+    bool opus = strcmp(kit_rendition(run)->codecs, "Opus") == 0;
+    int64_t frame = opus ? OPUS_FRAME : PRIMING;
+    assert_int_equal(priming, opus ? OPUS_PRIMING : PRIMING);
     for (size_t i = 0; kit_segment(run, i) != NULL; i++) {
         const struct avsp_segment *seg = kit_segment(run, i);
         assert_int_equal(seg->idx, i);
         assert_int_equal(seg->start_ticks, at);
         if (i > 0) {
             int64_t boundary = (int64_t)i * SECONDS * rate;
-            assert_in_range(seg->start_ticks - PRIMING, boundary, boundary + PRIMING - 1);
+            assert_in_range(seg->start_ticks - priming, boundary, boundary + frame - 1);
         }
         char path[64];
         snprintf(path, sizeof path, "out/%s", seg->name);
@@ -135,7 +155,7 @@ static void check_segments(const struct kit_run *run, int rate, int64_t total)
         assert_int_equal(fragments.sequence, i + 1);
         at += seg->duration_ticks;
     }
-    assert_in_range(at - PRIMING, total, total + PRIMING - 1);
+    assert_in_range(at - priming, total, total + frame - 1);
 }
 
 static void test_clicks_stay_at_their_sample(void **state)
@@ -261,6 +281,83 @@ static void test_surround_is_what_players_take(void **state)
     assert_int_equal(kit_rendition(&eight)->channels, 6);
 }
 
+static void test_opus_stays_at_its_sample(void **state)
+{
+    (void)state;
+    static const int rates[] = {RATE, 44100, 22050};
+    struct avsp_step step = audio_step;
+    step.sound.opus = true;
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(rates); i++) {
+        make_clicks("clicks.wav", 5, 2, rates[i]);
+        kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -c:a pcm_s16le sound.nut");
+        struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+        run_step(&run, &step, 0, 5111);
+        look_at(&run, "a0-opus");
+        assert_string_equal(kit_rendition(&run)->codecs, "Opus");
+        assert_int_equal(kit_rendition(&run)->timescale, RATE);
+        for (int64_t s = 1; s < 5; s++)
+            assert_click(s * RATE, RATE);
+        check_segments(&run, RATE, 5111LL * RATE / 1000);
+        assert_in_range(joined_samples(2), 5111LL * RATE / 1000, 5111LL * RATE / 1000 + OPUS_FRAME);
+        look_at(&run, "a0");
+        assert_click(4 * rates[i], rates[i]);
+        check_segments(&run, rates[i], 5111LL * rates[i] / 1000);
+        kit_tool(NULL, "rm -r out");
+    }
+}
+
+/// The amplitude of a sine in the joined file's first channel, as a part of full scale; of its middle second.
+static double joined_level(void)
+{
+    kit_tool(NULL, "ffmpeg -v error -y -copyts -i joined.mp4 -af atrim=1:2,pan=mono|c0=c0 "
+                   "-f f32le level.raw");
+    size_t len = 0;
+    char *bytes = kit_read("level.raw", &len);
+    double sum = 0;
+    for (size_t at = 0; at + sizeof(float) <= len; at += sizeof(float)) {
+        float sample;
+        memcpy(&sample, bytes + at, sizeof sample);
+        sum += (double)sample * (double)sample;
+    }
+    free(bytes);
+    return sqrt(2 * sum * sizeof(float) / (double)AVSP_MAX(len, (size_t)1));
+}
+
+/// Centre and surround come in at -3 dB, no bass; what is as loud as can be in all channels does not clip.
+static void test_surround_has_stereo_beside_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *channel;
+        double level; ///< of a sine of full scale in it alone: its part of 1 + 2/sqrt(2)
+    } mixes[] = {{"FL", 0.4142}, {"FC", 0.2929}, {"BL", 0.2929}, {"LFE", 0}};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(mixes); i++) {
+        kit_tool(NULL,
+                 "ffmpeg -v error -y -f lavfi -i aevalsrc=sin(2*PI*1000*t):d=3:s=48000 -af "
+                 "pan=5.1|%s=c0 -c:a pcm_f32le sound.nut",
+                 mixes[i].channel);
+        struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+        encode(&run, 0, 3000);
+        assert_int_equal(kit_rendition(&run)->channels, 6);
+        look_at(&run, "a0-stereo");
+        assert_int_equal(kit_rendition(&run)->channels, 2);
+        assert_string_equal(kit_stream_value("joined.mp4", "channel_layout"), "stereo");
+        check_segments(&run, RATE, 3LL * RATE);
+        double level = joined_level();
+        if (fabs(level - mixes[i].level) > 0.01)
+            fail_msg("%s has a level of %f, not %f", mixes[i].channel, level, mixes[i].level);
+        kit_tool(NULL, "rm -r out");
+    }
+    kit_tool(NULL, "ffmpeg -v error -y -f lavfi -i aevalsrc=sin(2*PI*1000*t):d=3:s=48000 -af "
+                   "pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0 -c:a pcm_f32le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) loud;
+    encode(&loud, 0, 3000);
+    look_at(&loud, "a0-stereo");
+    double level = joined_level();
+    if (level < 0.9 || level > 1.01) // AAC itself takes a little off a single loud tone
+        fail_msg("all channels together have a level of %f", level);
+}
+
 static void test_other_rates(void **state)
 {
     (void)state;
@@ -347,6 +444,8 @@ int main(void)
         CASE(test_silence_fills_up_to_the_end),
         CASE(test_a_sliver_at_the_end_joins_the_segment_before),
         CASE(test_surround_is_what_players_take),
+        CASE(test_surround_has_stereo_beside_it),
+        CASE(test_opus_stays_at_its_sample),
         CASE(test_other_rates),
         CASE(test_damaged_packets_do_not_move_what_follows),
         CASE(test_a_change_of_channels_is_brought_to_the_first_form),

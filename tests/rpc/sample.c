@@ -1,6 +1,7 @@
 #include "sample.h"
 
 #include "core/picture_options.h"
+#include "core/sound_options.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -119,6 +120,18 @@ static void dump_picture(struct avsp_buf *buf, const struct avsp_picture_options
     avsp_buf_printf(buf, "picture %s\n", text);
 }
 
+static void dump_sound(struct avsp_buf *buf, const struct avsp_sound_options *options)
+{
+    char text[AVSP_SOUND_TEXT_BYTES];
+    avsp_sound_options_write(options, text);
+    avsp_buf_printf(buf, "sound %s\n", text);
+}
+
+static struct avsp_sound_options sample_sound(struct sampler *s)
+{
+    return (struct avsp_sound_options){.opus = coin(s)};
+}
+
 struct avsp_job_spec sample_spec(struct sampler *s)
 {
     size_t n_labels = (size_t)sample_number(s, AVSP_LABELS_MAX);
@@ -130,6 +143,7 @@ struct avsp_job_spec sample_spec(struct sampler *s)
         .crf = 1 + (int32_t)sample_number(s, AVSP_CRF_MAX - 1),
         .preset = 1 + (int32_t)sample_number(s, AVSP_PRESET_MAX - 1),
         .picture = sample_picture(s),
+        .sound = sample_sound(s),
         .choice = {"",
                    coin(s) ? "en,3" : "",
                    "none",
@@ -454,6 +468,7 @@ void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
                     spec->idempotency_key);
     avsp_buf_printf(buf, "priority %d\n", spec->priority);
     dump_picture(buf, &spec->picture);
+    dump_sound(buf, &spec->sound);
     dump_choice(buf, &spec->choice);
     dump_labels(buf, spec->labels, spec->n_labels);
 }
@@ -540,6 +555,7 @@ void dump_task(struct avsp_buf *buf, const struct avsp_task *task)
                     task->segment_seconds, task->crf, task->preset, task->overwrite, task->dash,
                     task->keep_work, task->resume_idx, task->described);
     dump_picture(buf, &task->picture);
+    dump_sound(buf, &task->sound);
     for (size_t i = 0; i < task->n_files; i++)
         dump_location(buf, &task->files[i]);
 }

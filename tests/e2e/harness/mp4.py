@@ -30,7 +30,7 @@ class Init:
     timescale: int
     edits: list  # (segment duration, media time)
     av1c: bytes  # payload of the configuration box; empty for sound
-    aac_channels: int  # channelConfiguration; 0 without AAC
+    channels: int  # of sound: channelConfiguration of AAC, OutputChannelCount of Opus; 0 elsewhere
 
 
 @dataclasses.dataclass
@@ -53,7 +53,10 @@ def read_init(data):
     av1c = data[at + 4:at - 4 + struct.unpack_from(">I", data, at - 4)[0]] if at > 0 else b""
     # DecoderSpecificInfo (ISO/IEC 14496-1, 7.2.6.7) as FFmpeg writes its length; AudioSpecificConfig in it.
     at = data.find(b"\x05\x80\x80\x80", data.find(b"esds")) if b"esds" in data else -1
-    return Init(timescale, edits, av1c, data[at + 6] >> 3 & 15 if at > 0 else 0)
+    channels = data[at + 6] >> 3 & 15 if at > 0 else 0
+    if b"dOps" in data:
+        channels = data[data.find(b"dOps") + 5]
+    return Init(timescale, edits, av1c, channels)
 
 
 def read_segment(data):

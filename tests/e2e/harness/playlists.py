@@ -167,7 +167,7 @@ def check_media(media, is_video):
 
 def check_iframes(presentation):
     """Each picture has a list of keyframes: the same segments at the same times, of each the fragment that holds its first frame alone."""
-    pictures = [presentation.media[v["URI"]] for v in presentation.variants]
+    pictures = [presentation.media[uri] for uri in dict.fromkeys(v["URI"] for v in presentation.variants)]
     assert len(presentation.iframes) == len(pictures)
     for entry, variant, media in zip(presentation.iframes, presentation.variants, pictures):
         assert all(entry[k] == variant[k] for k in ("RESOLUTION", "VIDEO-RANGE")), entry
@@ -200,9 +200,24 @@ def av1_codec(av1c, bit_depth):
     return f"av01.{profile}.{level:02d}{tier}.{bit_depth:02d}"
 
 
-def check_audio_group(presentation):
+def group(presentation, name):
+    """The members of a group of sound."""
+    return [a for a in presentation.audio if a["GROUP-ID"] == name]
+
+
+def check_audio_groups(presentation):
+    """Of all groups the same tracks, alike but for channels and files."""
+    names = list(dict.fromkeys(a["GROUP-ID"] for a in presentation.audio))
+    for name in names:
+        check_audio_group(presentation, group(presentation, name))
+    alike = [[{k: v for k, v in a.items() if k not in ("GROUP-ID", "CHANNELS", "URI")} for a in group(presentation, name)]
+             for name in names]
+    assert all(members == alike[0] for members in alike), alike
+    assert {v.get("AUDIO") for v in presentation.variants} - {None} == set(names)
+
+
+def check_audio_group(presentation, sounds):
     """One default, names that differ, a language and a number of channels for each."""
-    sounds = presentation.audio
     assert [a["DEFAULT"] for a in sounds] == ["YES", *["NO"] * (len(sounds) - 1)][:len(sounds)], sounds
     assert len({a["NAME"] for a in sounds}) == len(sounds), sounds
     chosen = [(a["LANGUAGE"], a.get("CHARACTERISTICS")) for a in sounds if a["AUTOSELECT"] == "YES"]
@@ -210,20 +225,21 @@ def check_audio_group(presentation):
     for sound in sounds:
         assert re.fullmatch(r"[a-zA-Z]{2,3}(-[A-Za-z0-9]{1,8})*", sound["LANGUAGE"]), sound
         init = presentation.media.get(sound.get("URI"), presentation.sound).init
-        assert int(sound["CHANNELS"]) == init.aac_channels > 0, f"{sound}: {init.aac_channels} in the init segment"
+        assert int(sound["CHANNELS"]) == init.channels > 0, f"{sound}: {init.channels} in the init segment"
 
 
 def check_sound_alone(presentation):
-    """A variant of sound says what it needs, and nothing of a picture."""
-    (variant,) = presentation.variants
-    assert set(variant) - {"SUBTITLES"} == {"URI", "BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "AUDIO"}, variant
-    assert variant["CODECS"] == "mp4a.40.2" and variant["AUDIO"] == presentation.audio[0]["GROUP-ID"]
-    # It is the default sound itself.
-    assert [a for a in presentation.audio if "URI" not in a] == presentation.audio[:1], presentation.audio
-    rates = [bits_a_second(m) for m in presentation.media.values() if m.init]
-    peak, mean = max(r[0] for r in rates), max(r[1] for r in rates)
-    assert peak * 0.9 <= int(variant["BANDWIDTH"]) <= max(peak, mean) * 1.5, f"{variant} for {peak}"
-    assert abs(int(variant["AVERAGE-BANDWIDTH"]) - mean) <= mean * 0.1, f"{variant} for {mean}"
+    """A variant of sound, one for each group, says what it needs, and nothing of a picture."""
+    for variant in presentation.variants:
+        sounds = group(presentation, variant["AUDIO"])
+        assert set(variant) - {"SUBTITLES"} == {"URI", "BANDWIDTH", "AVERAGE-BANDWIDTH", "CODECS", "AUDIO"}, variant
+        assert variant["CODECS"] == ("Opus" if variant["AUDIO"] == "audio-opus" else "mp4a.40.2"), variant
+        # It is the default sound itself.
+        assert [a for a in sounds if "URI" not in a] == sounds[:1], sounds
+        rates = [bits_a_second(presentation.media[uri]) for uri in [variant["URI"], *[a["URI"] for a in sounds[1:]]]]
+        peak, mean = max(r[0] for r in rates), max(r[1] for r in rates)
+        assert peak * 0.9 <= int(variant["BANDWIDTH"]) <= max(peak, mean) * 1.5, f"{variant} for {peak}"
+        assert abs(int(variant["AVERAGE-BANDWIDTH"]) - mean) <= mean * 0.1, f"{variant} for {mean}"
 
 
 def check(presentation, bit_depth=8):
@@ -236,7 +252,7 @@ def check(presentation, bit_depth=8):
     targets = {m.tags["#EXT-X-TARGETDURATION"] for m in presentation.media.values() if m.init}
     assert len(targets) == 1, f"target durations differ: {targets}"
 
-    check_audio_group(presentation)
+    check_audio_groups(presentation)
     if presentation.sound_alone:
         check_sound_alone(presentation)
         return
@@ -254,11 +270,11 @@ def check(presentation, bit_depth=8):
         for text in presentation.subtitles:
             assert abs(ends[variant["URI"]] - ends[text["URI"]]) < fractions.Fraction(1, 100), ends
         if presentation.audio:
-            assert variant["AUDIO"] == presentation.audio[0]["GROUP-ID"]
-            assert "mp4a.40.2" in codecs, variant
-            rates = [bits_a_second(presentation.media[a["URI"]]) for a in presentation.audio]
+            sounds = group(presentation, variant["AUDIO"])
+            assert codecs[1:] == ["Opus" if variant["AUDIO"] == "audio-opus" else "mp4a.40.2"], variant
+            rates = [bits_a_second(presentation.media[a["URI"]]) for a in sounds]
             peak, mean = peak + max(r[0] for r in rates), mean + max(r[1] for r in rates)
-            for sound in presentation.audio:
+            for sound in sounds:
                 assert abs(ends[variant["URI"]] - ends[sound["URI"]]) < fractions.Fraction(1, 20), ends
         # Within 10 % of the measured (Apple's authoring specification, 1.27).
         assert int(variant["BANDWIDTH"]) >= peak * 0.9, f"{variant} for {peak}"
