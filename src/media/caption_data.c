@@ -30,6 +30,24 @@ static void take_user_data(struct avsp_view v, struct found *found)
     found->len += len;
 }
 
+/// "CC", a type, a size, flags, and for each field of the group of pictures a marker and two bytes; whose field it is the markers do not say
+/// reliably, the first flag and the order do. Counts are often wrong. (There is no public specification: this is what DVDs have.)
+static void take_dvd_data(struct avsp_view v, struct found *found)
+{
+    if (v.len < 5 || memcmp(v.data, "CC\x01\xf8", 4) != 0)
+        return;
+    bool first_field = (v.data[4] & 0x80) != 0;
+    for (v = avsp_view_from(v, 5); v.len >= AVSP_CAPTION_PAIR_BYTES && v.data[0] >= 0xfe &&
+                                   found->len < AVSP_CAPTION_DATA_MAX_BYTES;
+         v = avsp_view_from(v, AVSP_CAPTION_PAIR_BYTES)) {
+        const uint8_t pair[AVSP_CAPTION_PAIR_BYTES] = {first_field ? 0xfc : 0xfd, v.data[1],
+                                                       v.data[2]};
+        memcpy(found->bytes + found->len, pair, sizeof pair);
+        found->len += sizeof pair;
+        first_field = !first_field;
+    }
+}
+
 static void take_sei(struct avsp_view nal, struct found *found)
 {
     uint8_t bytes[SEI_MAX_BYTES];
@@ -45,8 +63,10 @@ static void take_sei(struct avsp_view nal, struct found *found)
 static void take_unit(const AVCodecParameters *par, struct avsp_view unit, struct found *found)
 {
     if (par->codec_id == AV_CODEC_ID_MPEG2VIDEO) {
-        if (unit.data[0] == USER_DATA_START_CODE)
-            take_user_data(avsp_view_from(unit, 1), found);
+        if (unit.data[0] != USER_DATA_START_CODE)
+            return;
+        take_user_data(avsp_view_from(unit, 1), found);
+        take_dvd_data(avsp_view_from(unit, 1), found);
     } else if (par->codec_id == AV_CODEC_ID_H264) {
         if ((unit.data[0] & 0x1fu) == H264_NAL_SEI)
             take_sei(avsp_view_from(unit, 1), found);

@@ -8,6 +8,9 @@
 #define PAIR_VALID 4
 #define PAIR_TYPE 3 ///< 0, 1: CEA-608 of the first or second field; 2, 3: CEA-708
 
+/// A frame of NTSC: line 21 has a pair in each field.
+static const AVRational line_21 = {1001, 30000};
+
 void avsp_captions_init(struct avsp_captions *captions)
 {
     *captions = (struct avsp_captions){.last_us = INT64_MIN};
@@ -53,10 +56,13 @@ static enum avsp_code take_pair(struct avsp_captions *captions, const uint8_t *p
 enum avsp_code avsp_captions_take(struct avsp_captions *captions, int64_t pts_us,
                                   const uint8_t *bytes, size_t len, struct avsp_err *err)
 {
+    int64_t n[PAIR_TYPE + 1] = {0};
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; i + AVSP_CAPTION_PAIR_BYTES <= len && rc == AVSP_OK;
-         i += AVSP_CAPTION_PAIR_BYTES)
-        rc = take_pair(captions, bytes + i, pts_us, err);
+         i += AVSP_CAPTION_PAIR_BYTES) {
+        int64_t after_us = av_rescale_q(n[bytes[i] & PAIR_TYPE]++, line_21, AV_TIME_BASE_Q);
+        rc = take_pair(captions, bytes + i, pts_us + after_us, err);
+    }
     return rc;
 }
 

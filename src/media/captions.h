@@ -51,7 +51,8 @@ enum avsp_code avsp_captions_put(struct avsp_captions *captions, int64_t pts_us,
 enum avsp_code avsp_captions_put_packet(struct avsp_captions *captions, const AVStream *video,
                                         const AVPacket *packet, struct avsp_err *err) AVSP_CHECKED;
 
-/// The same for what comes in order of presentation anyway, in any number of pairs.
+/// The same for what comes in order of presentation anyway, in any number of pairs: those of a field follow each other at the pace of
+/// NTSC.
 enum avsp_code avsp_captions_take(struct avsp_captions *captions, int64_t pts_us,
                                   const uint8_t *bytes, size_t len,
                                   struct avsp_err *err) AVSP_CHECKED;

@@ -171,8 +171,8 @@ static enum avsp_code warn_of_lost(const struct out *out, unsigned found, bool s
                                "CEA-608 ones that can be read: left out");
     if (rc == AVSP_OK && seen && !picture->has_data)
         rc = avsp_control_warn(out->ctl, err,
-                               "the captions within the picture are not where ATSC A/53 puts them: "
-                               "left out");
+                               "the captions within the picture are neither where ATSC A/53 puts "
+                               "them nor where DVDs do: left out");
     if (rc == AVSP_OK && (picture->fields[0].has_pages || picture->fields[1].has_pages))
         rc = avsp_control_warn(out->ctl, err,
                                "pages of text beside the captions (T1 to T4) are left out");

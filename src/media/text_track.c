@@ -7,8 +7,6 @@
 #include <stdlib.h>
 
 static const AVRational microsecond = {1, 1000000};
-/// A frame of NTSC.
-static const AVRational line_21 = {1001, 30000};
 
 static enum avsp_code open_captions(struct avsp_text_track *track, struct avsp_err *err)
 {
@@ -69,25 +67,15 @@ static bool timing_of(const struct avsp_text_track *track, const AVPacket *packe
     return !__builtin_add_overflow(*ret_start_us, AVSP_MAX(length, (int64_t)0), ret_end_us);
 }
 
-/// A packet of captions holds what is said in its time: for each field one pair after the other, at the pace of line 21.
 static enum avsp_code put_captions(struct avsp_text_track *track, const AVPacket *packet,
                                    struct avsp_err *err)
 {
     int64_t start_us = 0;
     int64_t end_us = 0;
-    int64_t n[2] = {0, 0};
-    enum avsp_code rc = AVSP_OK;
-    if (!timing_of(track, packet, &start_us, &end_us))
-        return AVSP_OK;
-    for (int i = 0; i + AVSP_CAPTION_PAIR_BYTES <= packet->size && rc == AVSP_OK;
-         i += AVSP_CAPTION_PAIR_BYTES) {
-        const uint8_t *pair = packet->data + i;
-        int64_t at_us = start_us + av_rescale_q(n[pair[0] & 1]++, line_21, microsecond);
-        if (end_us > start_us)
-            at_us = AVSP_MIN(at_us, end_us);
-        rc = avsp_captions_take(track->captions, at_us, pair, AVSP_CAPTION_PAIR_BYTES, err);
-    }
-    return rc;
+    return timing_of(track, packet, &start_us, &end_us)
+               ? avsp_captions_take(track->captions, start_us, packet->data, (size_t)packet->size,
+                                    err)
+               : AVSP_OK;
 }
 
 enum avsp_code avsp_text_track_put(struct avsp_text_track *track, const AVPacket *packet,

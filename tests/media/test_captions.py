@@ -113,6 +113,30 @@ def test_hevc(tmp_path):
     assert texts(child.run(source, tmp_path), tmp_path) == expected()
 
 
+@pytest.mark.parametrize("odd_first", [True, False])
+def test_a_dvd(tmp_path, odd_first):
+    """Captions stand together before each group of pictures, the fields by turns; counts are wrong."""
+    plain, video, source = tmp_path / "plain.m2v", tmp_path / "video.m2v", tmp_path / "source.vob"
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=r={RATE}:s=64x64", "-frames:v", FRAMES, "-c:v", "mpeg2video", "-bf", 0, "-g", 15, plain)
+    groups = plain.read_bytes().split(b"\0\0\1\xb8")
+    lines = conversation()
+    out = groups[0]
+    for i, group in enumerate(groups[1:]):
+        data = b"CC\x01\xf8" + (b"\x80" if odd_first else b"\0")
+        for frame in range(15 * i, 15 * i + 15):
+            fields = [line.pairs.get(frame, b"\x80\x80") for line in lines]
+            data += b"".join(b"\xff" + pair for pair in (fields if odd_first else fields[::-1]))
+        out += b"\0\0\1\xb8" + group[:4] + b"\0\0\1\xb2" + data + group[4:]
+    video.write_bytes(out)
+    ffmpeg("-fflags", "+genpts", "-r", RATE, "-i", video, "-c", "copy", "-f", "vob", source)
+    result = child.run(source, tmp_path)
+    found, wanted = texts(result, tmp_path), expected()
+    assert found.keys() == wanted.keys() and result.doubts == []
+    for title, said in wanted.items():
+        assert [cue[2:] for cue in found[title]] == [cue[2:] for cue in said]
+        assert all(abs(a[i] - b[i]) <= 2 for a, b in zip(found[title], said) for i in range(2)), found
+
+
 def test_pictures_that_are_decoded_in_the_split(conversed, tmp_path):
     """An elementary stream has no times: its captions come from the decoder."""
     result = child.run(conversed[-1], tmp_path)
