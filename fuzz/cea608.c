@@ -1,6 +1,8 @@
-/// Captions of one field (core/cea608.h) and their text (core/ass_text.h). Input: pairs of bytes; the parity bit is set where it is missing.
+/// Captions of one field (core/cea608.h) and their text (core/ass_text.h), and those that are only noticed (core/cea708.h). Input: pairs of
+/// bytes; the parity bit is set where it is missing.
 #include "core/cea608.h"
 #include "core/ass_text.h"
+#include "core/cea708.h"
 #include "fuzz.h"
 
 static int64_t last_end_us[AVSP_CEA608_CHANNELS];
@@ -28,11 +30,13 @@ static uint8_t odd(uint8_t byte)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct avsp_cea608 field;
+    struct avsp_cea708 digital = {0};
     struct avsp_caption caption;
     int64_t now_us = 0;
     avsp_cea608_init(&field);
     memset(last_end_us, 0, sizeof last_end_us);
     for (size_t i = 0; i + 2 <= size; i += 2) {
+        avsp_cea708_put(&digital, data[i] >= 0xc0, data + i);
         // Pairs that say nothing are pauses of different lengths.
         now_us += data[i] == 0 ? data[i + 1] * 10000 : 33367;
         const uint8_t pair[2] = {odd(data[i]), odd(data[i + 1])};

@@ -6,7 +6,8 @@
 
 /// The first byte of a pair (CTA-708, 4.4): is it valid, and what is it?
 #define PAIR_VALID 4
-#define PAIR_TYPE 3 ///< 0, 1: CEA-608 of the first or second field; 2, 3: CEA-708
+#define PAIR_TYPE 3  ///< 0, 1: CEA-608 of the first or second field; 2, 3: CEA-708
+#define PAIR_START 3 ///< of CEA-708, the first of a packet
 
 /// A frame of NTSC: line 21 has a pair in each field.
 static const AVRational line_21 = {1001, 30000};
@@ -44,7 +45,7 @@ static enum avsp_code take_pair(struct avsp_captions *captions, const uint8_t *p
     if ((pair[0] & PAIR_VALID) == 0)
         return AVSP_OK;
     if (type > 1) {
-        captions->has_digital = true;
+        avsp_cea708_put(&captions->digital, type == PAIR_START, pair + 1);
         return AVSP_OK;
     }
     struct avsp_caption caption;

@@ -13,6 +13,7 @@
 #define AVSP_MEDIA_CAPTIONS_H
 
 #include "core/cea608.h"
+#include "core/cea708.h"
 #include "media/caption_data.h"
 #include "media/text_cues.h"
 #include "media/tracks.h"
@@ -28,13 +29,13 @@ struct avsp_captions_waiting {
 
 struct avsp_captions {
     struct avsp_cea608 fields[2];
+    struct avsp_cea708 digital; ///< is not read, only noticed
     struct avsp_text_cues channels[AVSP_CAPTION_TRACKS];
     struct avsp_captions_waiting
         waiting[AVSP_CAPTIONS_WAITING_MAX + 1]; ///< in order of presentation
     size_t n_waiting;
-    int64_t last_us;  ///< of what waits no longer; INT64_MIN = nothing yet
-    bool has_data;    ///< there is something of any kind
-    bool has_digital; ///< of CEA-708
+    int64_t last_us; ///< of what waits no longer; INT64_MIN = nothing yet
+    bool has_data;   ///< there is something of any kind
 };
 
 void avsp_captions_init(struct avsp_captions *captions);

@@ -156,19 +156,35 @@ static enum avsp_code warn_of_unchosen(const struct out *out, struct avsp_err *e
                : rc;
 }
 
+/// Services of CEA-708 usually say again what the channels of CEA-608 say; where they are more, something is lost.
+static enum avsp_code warn_of_digital(const struct out *out, struct avsp_err *err)
+{
+    const struct avsp_captions *picture = &out->text->picture;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) names;
+    avsp_buf_init(&names, AVSP_TEXT_MAX_BYTES);
+    unsigned n_channels = avsp_captions_list(picture, AVSP_CAPTIONS_ALL, &names);
+    unsigned n_services = (unsigned)__builtin_popcountll(picture->digital.services);
+    if (n_services > 0 && n_channels == 0)
+        return avsp_control_warn(out->ctl, err,
+                                 "the captions within the picture are CEA-708 alone, without the "
+                                 "CEA-608 ones that can be read: left out");
+    return n_services > n_channels
+               ? avsp_control_warn(
+                     out->ctl, err,
+                     "the captions within the picture are %u services of CEA-708, and "
+                     "%u channels of CEA-608 (%s): only the latter are read",
+                     n_services, n_channels, avsp_buf_text(&names))
+               : AVSP_OK;
+}
+
 /// @param found  bits of the channels that became renditions
 static enum avsp_code warn_of_lost(const struct out *out, unsigned found, bool seen,
                                    struct avsp_err *err)
 {
     const struct avsp_captions *picture = &out->text->picture;
     enum avsp_code rc = warn_of_unchosen(out, err);
-    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) names;
-    avsp_buf_init(&names, AVSP_TEXT_MAX_BYTES);
-    bool any = found != 0 || avsp_captions_list(picture, AVSP_CAPTIONS_ALL, &names) > 0;
-    if (rc == AVSP_OK && picture->has_digital && !any)
-        rc = avsp_control_warn(out->ctl, err,
-                               "the captions within the picture are CEA-708 alone, without the "
-                               "CEA-608 ones that can be read: left out");
+    if (rc == AVSP_OK)
+        rc = warn_of_digital(out, err);
     if (rc == AVSP_OK && seen && !picture->has_data)
         rc = avsp_control_warn(out->ctl, err,
                                "the captions within the picture are neither where ATSC A/53 puts "

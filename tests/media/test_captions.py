@@ -197,19 +197,26 @@ def test_captions_are_chosen(conversed, tmp_path):
 
 
 def test_what_is_lost_is_said(tmp_path):
-    digital, plain = tmp_path / "digital.mp4", tmp_path / "plain.mp4"
-    ffmpeg(*base(tmp_path / "base.h264", [], frames=40, digital=b"\xff\x02\x21\xfe\x41\x00"), "-c", "copy", digital)
-    assert warnings(child.run(digital, tmp_path)) == ["the captions within the picture are CEA-708 alone, without the CEA-608 ones "
-                                                     "that can be read: left out"]
+    def split(name, line, digital=b""):
+        folder, source = tmp_path / name, tmp_path / f"{name}.mp4"
+        folder.mkdir()
+        ffmpeg(*base(tmp_path / "base.h264", [line], frames=40, digital=digital), "-c", "copy", source)
+        result = child.run(source, folder)
+        return texts(result, folder), warnings(result)
+
+    assert split("digital", Line(), b"\xff\x02\x21\xfe\x41\x00") == (
+        {}, ["the captions within the picture are CEA-708 alone, without the CEA-608 ones that can be read: left out"])
+    line = Line(1).command(RDC).row(15).text("one").at(35).command(EDM)
+    said = expected({"CC1": [(4, 35, "", "one")]})
+    assert split("same", line, b"\xff\x02\x21\xfe\x41\x00") == (said, [])
+    assert split("both", line, b"\xff\x03\x21\xfe\x41\x41\xfe\x42\x00") == (
+        said, ["the captions within the picture are 2 services of CEA-708, and 1 channels of CEA-608 (CC1): only the latter are read"])
     line = Line(1).command(captions.TR).text("a page").command(RDC).row(15).text("good or bad").at(35).command(EDM)
     line.pairs[11] = bytes([line.pairs[11][0] ^ 1, line.pairs[11][1]])
-    for old in tmp_path.glob("*.piece"):
-        old.unlink()
-    ffmpeg(*base(tmp_path / "base.h264", [line], frames=40), "-c", "copy", plain)
-    result = child.run(plain, tmp_path)
-    assert texts(result, tmp_path) == expected({"CC1": [(9, 35, "", "goodr bad")]})
-    assert warnings(result) == ["pages of text beside the captions (T1 to T4) are left out",
-                                "damaged letters of the captions within the picture are left out: 1 pairs"]
+    assert split("damaged", line) == (
+        expected({"CC1": [(9, 35, "", "goodr bad")]}),
+        ["pages of text beside the captions (T1 to T4) are left out",
+         "damaged letters of the captions within the picture are left out: 1 pairs"])
 
 
 def test_damaged_messages_harm_no_others(tmp_path, monkeypatch):
