@@ -26,7 +26,7 @@ enum avsp_code avsp_decoder_open(struct avsp_decoder *dec, const AVStream *strea
         dec->ctx->pkt_timebase = stream->time_base;
         dec->ctx->thread_count = (int)AVSP_MIN(threads, (unsigned)THREADS_MAX);
         dec->ctx->thread_type =
-            FF_THREAD_SLICE; // frame threads conceal damage differently from run to run
+            FF_THREAD_SLICE; // frame threads conceal damage differently from run to run, too
         dec->ctx->flags |= AV_CODEC_FLAG_BITEXACT;
         // A picture that grows in the middle of the stream is damage, and not memory that runs out.
         dec->ctx->max_pixels = AVSP_PICTURE_AREA_MAX_PX;

@@ -4,7 +4,7 @@
 ///     avsp_decoder_open(&dec, stream, threads, err);
 ///     while ((rc = avsp_decoder_read(&dec, ctx, pkt, frame, &got, err)) == AVSP_OK && got) …
 ///
-/// The same packets give the same frames on every run: slice threads only. One thread at a time.
+/// With one thread the same packets give the same frames on every run and every machine. One thread at a time.
 #ifndef AVSP_MEDIA_DECODER_H
 #define AVSP_MEDIA_DECODER_H
 
@@ -27,7 +27,8 @@ struct avsp_decoder {
 };
 
 /// @param stream   borrowed until close.
-/// @param threads  1..; only codecs with slices use more than one.
+/// @param threads  1..; more where only the number of damaged pictures is asked for: what is shown of them, and whether it is noticed, depends on
+///                 how many threads most decoders have (H.264, HEVC, VP8, VP9; libavcodec 59).
 /// @return OK; UNSUPPORTED no decoder for this codec; CORRUPT; NO_MEMORY.
 enum avsp_code avsp_decoder_open(struct avsp_decoder *dec, const AVStream *stream, unsigned threads,
                                  struct avsp_err *err) AVSP_CHECKED;

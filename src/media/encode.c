@@ -121,7 +121,7 @@ static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_arena 
                                struct avsp_err *err)
 {
     run->header = &run->window.header;
-    enum avsp_code rc = avsp_window_open(&run->window, input_fd, arena, run->step->threads, err);
+    enum avsp_code rc = avsp_window_open(&run->window, input_fd, arena, err);
     if (rc == AVSP_OK)
         rc = open_rungs(run, err);
     if (rc != AVSP_OK)

@@ -261,7 +261,7 @@ static void describe(struct whole *w)
 static enum avsp_code open_video(struct whole *w, struct avsp_err *err)
 {
     describe(w);
-    enum avsp_code rc = avsp_decoder_open(&w->video, w->tracks.video, w->step->threads, err);
+    enum avsp_code rc = avsp_decoder_open(&w->video, w->tracks.video, 1, err);
     if (rc == AVSP_OK)
         rc = avsp_picture_new(&w->header, NULL, false, &w->picture, err);
     if (rc != AVSP_OK)

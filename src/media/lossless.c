@@ -69,7 +69,7 @@ static enum avsp_code prepare(struct avsp_lossless *ll, struct avsp_err *err)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for pictures");
     enum avsp_code rc = make_stream(ll, err);
     if (rc == AVSP_OK)
-        rc = avsp_decoder_open(&ll->decoder, ll->source, ll->threads, err);
+        rc = avsp_decoder_open(&ll->decoder, ll->source, 1, err);
     return rc;
 }
 

@@ -19,7 +19,7 @@
 struct avsp_lossless;
 
 /// @param stream   of the source; borrowed until free.
-/// @param threads  1..; of decoder and encoder each.
+/// @param threads  1..; of the encoder.
 /// @return free with avsp_lossless_free; NULL with @p err: UNSUPPORTED no decoder, or this FFmpeg has no FFV1 encoder; NO_MEMORY.
 struct avsp_lossless *avsp_lossless_open(const AVStream *stream, unsigned threads,
                                          struct avsp_err *err) AVSP_CHECKED;

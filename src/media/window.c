@@ -5,8 +5,6 @@
 
 #include <inttypes.h>
 
-#define MS_PER_S 1000
-
 /// What a decoded frame is for.
 enum use { LEAVE_OUT, CONTEXT, SHOW };
 
@@ -21,14 +19,14 @@ static enum avsp_code check_header(const struct avsp_piece_header *h, struct avs
     return AVSP_OK;
 }
 
-static enum avsp_code open_decoder(struct avsp_window *w, unsigned threads, struct avsp_err *err)
+static enum avsp_code open_decoder(struct avsp_window *w, struct avsp_err *err)
 {
     const struct avsp_piece_header *h = &w->header;
     int stream = av_find_best_stream(w->source.ctx, AVMEDIA_TYPE_VIDEO, -1, -1, NULL, 0);
     if (stream < 0)
         return avsp_averr_set(err, stream, "find the video of the piece");
     const AVStream *st = w->source.ctx->streams[stream];
-    enum avsp_code rc = avsp_decoder_open(&w->decoder, st, threads, err);
+    enum avsp_code rc = avsp_decoder_open(&w->decoder, st, 1, err);
     if (rc != AVSP_OK)
         return rc;
     AVRational base = {h->time_base.num, h->time_base.den};
@@ -38,13 +36,13 @@ static enum avsp_code open_decoder(struct avsp_window *w, unsigned threads, stru
 }
 
 enum avsp_code avsp_window_open(struct avsp_window *w, int input_fd, struct avsp_arena *arena,
-                                unsigned threads, struct avsp_err *err)
+                                struct avsp_err *err)
 {
     enum avsp_code rc = avsp_source_open_piece(input_fd, arena, &w->header, &w->source, err);
     if (rc == AVSP_OK)
         rc = check_header(&w->header, err);
     if (rc == AVSP_OK)
-        rc = open_decoder(w, threads, err);
+        rc = open_decoder(w, err);
     if (rc != AVSP_OK)
         return rc;
     w->last_pts = w->header.in_pts;
@@ -73,20 +71,6 @@ int64_t avsp_window_ticks(const struct avsp_window *w, int64_t pts)
     return avsp_plan_ticks(pts, w->header.origin_pts, w->header.time_base, w->header.timescale);
 }
 
-/// A frame that does not fit: a damaged source may give one, which is left out and counted; else something is wrong with the
-/// piece, and nothing is guessed.
-static enum avsp_code doubt(struct avsp_window *w, int64_t pts, const char *what,
-                            struct avsp_err *err)
-{
-    if (w->decoder.n_damaged > 0) {
-        w->n_left_out++;
-        return AVSP_OK;
-    }
-    int64_t ms = avsp_plan_ticks(pts, w->header.origin_pts, w->header.time_base, MS_PER_S);
-    return avsp_err_set(err, AVSP_CORRUPT, "the frame at %" PRId64 ".%03" PRId64 " s %s",
-                        ms / MS_PER_S, ms % MS_PER_S, what);
-}
-
 /// Is the frame one that a pass over the whole source would show, or even, with @p behind, one behind the first of these?
 static bool is_of_source(const struct avsp_piece_header *h, int64_t pts, bool behind)
 {
@@ -96,35 +80,32 @@ static bool is_of_source(const struct avsp_piece_header *h, int64_t pts, bool be
     return before + behind <= (uint64_t)h->lead_ticks;
 }
 
-/// Decides what to do with the decoded frame.
-static enum avsp_code judge(struct avsp_window *w, enum use *ret_use, struct avsp_err *err)
+/// Decides what to do with the decoded frame. One whose time is not known, or not later than that of the one before, or that is more than the
+/// piece promises, is left out and counted: not all decoders (VP8, HEVC) tell of damage, and times may be damaged alone.
+static enum use judge(struct avsp_window *w)
 {
     const struct avsp_piece_header *h = &w->header;
-    *ret_use = LEAVE_OUT;
-    if (w->decoded->pts == AV_NOPTS_VALUE)
-        return doubt(w, w->last_pts, "is followed by one without a timestamp", err);
+    if (w->decoded->pts == AV_NOPTS_VALUE) {
+        w->n_left_out++;
+        return LEAVE_OUT;
+    }
     AVRational base = {h->time_base.num, h->time_base.den};
     int64_t pts = av_rescale_q(w->decoded->pts, w->decoder.stream->time_base, base);
     w->decoded->pts = pts;
-    if (pts < h->in_pts) {
-        // What comes before the source's first shown frame nobody would see in one pass over it either.
-        if (is_of_source(h, pts, false) && pts > w->context_pts)
-            *ret_use = CONTEXT;
-        return AVSP_OK;
-    }
+    // What comes before the source's first shown frame nobody would see in one pass over it either.
+    if (pts < h->in_pts)
+        return is_of_source(h, pts, false) && pts > w->context_pts ? CONTEXT : LEAVE_OUT;
     if (pts >= h->out_pts) {
         w->is_over = true;
-        *ret_use = CONTEXT;
-        return AVSP_OK;
+        return CONTEXT;
     }
-    if (w->n_frames > 0 && pts <= w->last_pts)
-        return doubt(w, pts, "is not after the one before", err);
-    if (w->n_frames >= h->frames)
-        return doubt(w, pts, "is one more than the piece promises", err);
+    if ((w->n_frames > 0 && pts <= w->last_pts) || w->n_frames >= h->frames) {
+        w->n_left_out++;
+        return LEAVE_OUT;
+    }
     w->n_frames++;
     w->last_pts = pts;
-    *ret_use = SHOW;
-    return AVSP_OK;
+    return SHOW;
 }
 
 /// Gives the deinterlacer the decoded frame.
@@ -147,7 +128,7 @@ static enum avsp_code advance(struct avsp_window *w, AVFrame *frame, bool *ret_g
     enum avsp_code rc =
         avsp_decoder_read(&w->decoder, w->source.ctx, w->pkt, w->decoded, &got, err);
     if (rc == AVSP_OK && got)
-        rc = judge(w, &use, err);
+        use = judge(w);
     w->is_over = w->is_over || !got;
     *ret_given = rc == AVSP_OK && use == SHOW && w->deinterlacer == NULL;
     if (*ret_given)

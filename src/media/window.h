@@ -2,11 +2,11 @@
 /// place in the source. What is before and after the window is only decoded.
 ///
 ///     struct avsp_window AVSP_CLEANUP(avsp_window_close) w = {0};
-///     avsp_window_open(&w, input_fd, arena, threads, err);
+///     avsp_window_open(&w, input_fd, arena, err);
 ///     while ((rc = avsp_window_next(&w, frame, &shown, &got, err)) == AVSP_OK && got) …
 ///
-/// A damaged source may give a picture too many or out of order: it is left out and counted. Where nothing is damaged, it is an
-/// error, and nothing is guessed. One thread at a time.
+/// A damaged source may give a picture too many or out of order: it is left out and counted, whether its decoder noticed damage or not.
+/// One thread at a time.
 #ifndef AVSP_MEDIA_WINDOW_H
 #define AVSP_MEDIA_WINDOW_H
 
@@ -33,7 +33,7 @@ struct avsp_window {
 /// @param arena  of the header's texts.
 /// @return OK; INVALID not a piece of video, or its header contradicts itself; CORRUPT; UNSUPPORTED; NO_MEMORY.
 enum avsp_code avsp_window_open(struct avsp_window *w, int input_fd, struct avsp_arena *arena,
-                                unsigned threads, struct avsp_err *err) AVSP_CHECKED;
+                                struct avsp_err *err) AVSP_CHECKED;
 /// Safe on a zeroed value.
 void avsp_window_close(struct avsp_window *w);
 

@@ -51,7 +51,7 @@ static int print_window(const char *path)
     int AVSP_CLEANUP(avsp_fd_cleanup) fd = open(path, O_RDONLY | O_CLOEXEC);
     struct avsp_window AVSP_CLEANUP(avsp_window_close) window = {0};
     AVFrame *AVSP_CLEANUP(av_frame_free) frame = av_frame_alloc();
-    if (frame == NULL || avsp_window_open(&window, fd, &arena, 1, &err) != AVSP_OK)
+    if (frame == NULL || avsp_window_open(&window, fd, &arena, &err) != AVSP_OK)
         die(err.text);
     for (;;) {
         struct avsp_window_shown shown;

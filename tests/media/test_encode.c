@@ -362,19 +362,29 @@ static void test_undecodable_frames_leave_no_hole(void **state)
         strstr(kit_warning(&run, 0), " 5 errors, 5 of 25 frames are missing (the first"));
 }
 
+/// As where a decoder does not notice damage.
+static void test_a_frame_too_many_is_left_out_and_told(void **state)
+{
+    (void)state;
+    struct kit_clip clip;
+    make_clip("testsrc2=s=320x180:r=25:d=1", "-pix_fmt yuv420p", &clip);
+    struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 1, 320, 180);
+    h.frames--;
+    kit_piece("piece", &h, "clip.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    kit_run(&run, &encode_step, "piece", "more");
+    must_be_done(&run);
+    assert_int_equal(kit_segment(&run, 0)->frames, 24);
+    assert_non_null(kit_warning(&run, 0));
+    assert_non_null(strstr(kit_warning(&run, 0), "0 errors, 0 of 24 frames are missing, 1 out of"));
+}
+
 static void test_a_piece_that_contradicts_itself_is_refused(void **state)
 {
     (void)state;
     struct kit_clip clip;
     make_clip("testsrc2=s=320x180:r=25:d=1", "-pix_fmt yuv420p", &clip);
     struct avsp_piece_header h = kit_header(&clip, SECONDS, 0, 1, 320, 180);
-    h.frames--; // one frame more than promised, and no damage that would explain it
-    kit_piece("piece", &h, "clip.nut");
-    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
-    kit_run(&run, &encode_step, "piece", "more");
-    assert_int_equal(run.rc, AVSP_CORRUPT);
-
-    h = kit_header(&clip, SECONDS, 0, 1, 320, 180);
     h.idx = 1; // its frames belong to segment 0
     kit_piece("piece", &h, "clip.nut");
     struct kit_run AVSP_CLEANUP(kit_run_deinit) other;
@@ -436,6 +446,7 @@ int main(void)
         CASE(test_missing_frames_are_told_and_leave_no_hole),
         CASE(test_a_damaged_stream_is_encoded_with_a_warning),
         CASE(test_undecodable_frames_leave_no_hole),
+        CASE(test_a_frame_too_many_is_left_out_and_told),
         CASE(test_a_piece_that_contradicts_itself_is_refused),
         CASE(test_a_file_without_description_becomes_one_file),
     };

@@ -3,6 +3,7 @@ tool decodes from the source, picture by picture; where that guesses times, they
 """
 
 from fractions import Fraction
+import random
 import subprocess
 
 import pytest
@@ -41,6 +42,13 @@ MPEG2 = ["-c:v", "mpeg2video", "-bf", 2, "-g", 12]
 VPX = ["-deadline", "realtime", "-cpu-used", 8, "-b:v", "300k", "-g", 20]
 X265 = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params",
         "log-level=none:pools=1:frame-threads=1:keyint=20:min-keyint=20:bframes=3:"]
+DAMAGED = {
+    "h264": x264("keyint=20", "bframes=2"),
+    "hevc": [*X265[:-1], X265[-1].rstrip(":")],
+    "vp8": ["-c:v", "libvpx", *VPX],
+    "vp9": ["-c:v", "libvpx-vp9", *VPX],
+    "av1": ["-c:v", "libsvtav1", "-preset", 12, "-crf", 40, "-g", 20],
+}
 OPEN, CLOSED = x264("keyint=20", "bframes=3", "open-gop=1"), x264("keyint=20", "bframes=2")
 
 
@@ -254,6 +262,27 @@ def test_damage_in_the_middle(tmp_path):
     want = [time for time, _ in child.source_frames(source)]
     assert times == [time - want[0] for time in want]
     assert any("damaged" in w["text"] for w in result.of("warning"))
+
+
+@pytest.mark.parametrize("codec", DAMAGED)
+def test_damage_is_the_same_with_any_number_of_threads(codec, tmp_path):
+    """Most decoders conceal otherwise, and pass over more or less, where they work with several threads."""
+    source = tmp_path / "damaged.mkv"
+    ffmpeg(*clip(*DAMAGED[codec], seconds=2, size="640x360"), source)
+    spoilt, dice = bytearray(source.read_bytes()), random.Random(7)
+    for _ in range(40):
+        spoilt[dice.randrange(len(spoilt) // 4, len(spoilt) * 3 // 4)] ^= 1 << dice.randrange(8)
+    source.write_bytes(bytes(spoilt))
+    (piece,) = pieces_of(child.run(source, tmp_path, seconds=60))
+    made = []
+    for threads in (1, 4):
+        folder = tmp_path / str(threads)
+        folder.mkdir()
+        result = child.run(tmp_path / piece["file"], folder, "encode", threads=threads, preset=13, crf=50, seconds=60)
+        assert result.failure is None, result.failure
+        made.append(([s["sha256"] for s in result.of("segment")], [w["text"] for w in result.of("warning")]))
+    assert made[0] == made[1]
+    assert codec in ("hevc", "vp8") or any("damaged" in text for text in made[0][1]), "the others tell"
 
 
 def test_same_time_twice(tmp_path):
