@@ -50,17 +50,25 @@ def clip(tmp_path_factory):
     return get
 
 
+# Presentations of more than one picture: (clip, options).
+LADDERS = {
+    "ladder": ("tracks", ["--segment-seconds", 1, "--ladder", "180,90", "--dash"]),
+    "hdr": ("hdr10", ["--segment-seconds", 1, "--ladder", "108,72", "--hdr", "both", "--dash"]),
+}
+
+
 @pytest.fixture(scope="session")
 def presentation(build, clip, tmp_path_factory):
-    """The presentation that `avspl1t encode` makes of a clip, once a session. Read only."""
+    """The presentation that `avspl1t encode` makes of a clip, or of LADDERS, once a session. Read only."""
     folder = tmp_path_factory.mktemp("presentations")
     made = {}
 
     def get(name):
         if name not in made:
-            source = clip(name)
+            of, options = LADDERS.get(name, (name, []))
+            source = clip(of)
             made[name] = folder / name
-            build.encode(source.path, made[name], "--preset", 12, "--segment-seconds", source.segment_seconds)
+            build.encode(source.path, made[name], "--preset", 12, *(options or ["--segment-seconds", source.segment_seconds]))
         return made[name]
     return get
 

@@ -47,8 +47,9 @@ def test_plays_from_start_to_end(name, clip, presentation, browser):
         server.close()
 
 
-def test_switches_sound_and_text(presentation, browser):
-    folder = presentation("tracks")
+@pytest.mark.parametrize("name", ["ladder", pytest.param("tracks", marks=pytest.mark.full)])
+def test_switches_sound_and_text(name, presentation, browser):
+    folder = presentation(name)
     found = playlists.read(folder / "manifest.m3u8")
     end = float(sum(found.video.extinf))
     server = Server(folder)
@@ -68,6 +69,77 @@ def test_switches_sound_and_text(presentation, browser):
         assert len(state["ranges"]) == 1 and abs(state["ranges"][0][1] - end) < 0.1, state
         # A request that a switch makes needless is aborted.
         assert [e for e in browser.evaluate("return errors") if not e.startswith("networkError aborted fatal=false ")] == []
+    finally:
+        browser.open("about:blank")
+        server.close()
+
+
+PLAYERS = {"hls.js": "load", "shaka": "loadShaka"}
+
+
+@pytest.mark.parametrize("player, entrance", [
+    ("hls.js", "manifest.m3u8"), ("shaka", "manifest.mpd"), pytest.param("shaka", "manifest.m3u8", marks=pytest.mark.full)])
+def test_switches_rungs_every_second(player, entrance, clip, presentation, browser):
+    """Segments of one second, each from another rung than the one before: all of it plays, and nothing is missing where they meet."""
+    folder = presentation("ladder")
+    found = playlists.read(folder / "manifest.m3u8")
+    end = float(sum(found.video.extinf))
+    server = Server(folder)
+    try:
+        browser.open(f"{server.url}/.test/player.html")
+        state = browser.evaluate(f"await {PLAYERS[player]}(args[0], true); return await bufferAll()", f"{server.url}/{entrance}")
+        assert len(state["ranges"]) == 1 and state["ranges"][0][0] < 0.001, state
+        assert abs(state["ranges"][0][1] - end) < 0.05, f"{state} for {end}"
+        rungs = [path.split("/")[0] for path in server.asked if path.startswith("v") and path.endswith(".m4s")]
+        assert sum(a != b for a, b in zip(rungs, rungs[1:])) >= len(found.video.files) - 2, rungs
+        played = browser.evaluate("return await playThrough(args[0])", 6 * end + 60)
+        assert abs(played["ended"] - end) < 0.05 and played["corrupted"] == 0, played
+        # Of a segment that is fetched from two rungs, a frame may be decoded twice.
+        assert played["total"] >= len(media.times(clip("tracks").path)), played
+        assert browser.evaluate("return errors") == []
+    finally:
+        browser.open("about:blank")
+        server.close()
+
+
+def test_hls_js_plays_hdr_and_sdr(presentation, browser):
+    """It chooses what the screen is for, and plays either when it is told to: 10 bits of PQ are decoded and seen."""
+    folder = presentation("hdr")
+    server = Server(folder)
+    try:
+        for wanted in ("PQ", "SDR"):
+            browser.open(f"{server.url}/.test/player.html")
+            state = browser.evaluate("await load(args[0]);"
+                                     "return { levels: player.levels.map(l => l.videoRange), hdr: matchMedia('(dynamic-range: high)').matches,"
+                                     " first: player.levels[player.loadLevel].videoRange }", f"{server.url}/manifest.m3u8")
+            assert sorted(state["levels"]) == ["PQ", "PQ", "SDR", "SDR"] and state["first"] == ("PQ" if state["hdr"] else "SDR"), state
+            level = max(i for i, r in enumerate(state["levels"]) if r == wanted)
+            browser.evaluate("player.currentLevel = args[0]; video.currentTime = 0;"
+                             "await until(() => ranges().some(([a, b]) => a < 0.1 && b > 0.9), 'the level', 30)", level)
+            seen = browser.evaluate("const seek = await seekTo(0.5); return { ...seek, ...look(), width: video.videoWidth }")
+            assert seen["mediaTime"] is not None and seen["width"] == 192 and seen["spread"] > 20, seen
+            played = browser.evaluate("return await playThrough(args[0])", 60)
+            assert played["total"] >= 60 and played["corrupted"] == 0, played
+            assert [e for e in browser.evaluate("return errors") if "fatal=true" in e] == []
+    finally:
+        browser.open("about:blank")
+        server.close()
+
+
+@pytest.mark.parametrize("entrance", ["manifest.mpd", pytest.param("manifest.m3u8", marks=pytest.mark.full)])
+def test_shaka_plays_where_hdr_stands_beside_sdr(entrance, presentation, browser):
+    folder = presentation("hdr")
+    server = Server(folder)
+    try:
+        browser.open(f"{server.url}/.test/player.html")
+        tracks = browser.evaluate("await loadShaka(args[0]);"
+                                  "return player.getVariantTracks().map(t => [t.hdr, t.height, t.active])", f"{server.url}/{entrance}")
+        assert {height for _, height, _ in tracks} == {108, 72} and any(active for _, _, active in tracks), tracks
+        # What the screen cannot show is left out by the player, and something is left.
+        assert {hdr for hdr, _, _ in tracks} <= {"PQ", "SDR", None}, tracks
+        played = browser.evaluate("return await playThrough(args[0])", 60)
+        assert played["total"] == 75 and played["corrupted"] == 0, played
+        assert browser.evaluate("return errors") == []
     finally:
         browser.open("about:blank")
         server.close()

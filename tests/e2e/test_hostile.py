@@ -62,11 +62,11 @@ def test_the_client_says_what_it_is(build, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def take_all(farm, coordinator, worker, jobs):
+def take_all(farm, coordinator, worker, jobs, seconds):
     """Waits for the end of every job, and checks it. How large the worker was after half of them, and after all."""
     sizes = []
     for i, (name, (job, output, words)) in enumerate(jobs.items()):
-        status = farm.wait_over(coordinator.address, job, 240)
+        status = farm.wait_over(coordinator.address, job, seconds)
         assert worker.process.poll() is None, f"{name} ended the worker:\n{worker.text()[-4000:]}"
         if status["state"] == "finished":
             assert words in (None, ANY), f"{name} was encoded"
@@ -81,11 +81,13 @@ def take_all(farm, coordinator, worker, jobs):
     return sizes
 
 
-def submit_all(farm, coordinator, sources, folder):
+def submit_all(farm, coordinator, sources, folder, ladder):
+    """@param ladder  of how many jobs one is to make a ladder"""
     jobs = {}
     for source, words in sources:
         output = folder / "out" / str(len(jobs))
-        jobs[source.name] = (farm.submit(coordinator.address, source, output, "--preset", 13), output, words)
+        options = ["--ladder", "auto"] if len(jobs) % ladder == 0 else []
+        jobs[source.name] = (farm.submit(coordinator.address, source, output, "--preset", 13, *options), output, words)
     return jobs
 
 
@@ -115,13 +117,16 @@ def test_a_trace_tells(tmp_path, line):
     assert traced.offences(trace) == [f"7 {line}"]
 
 
-@pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.full)], ids=["quick", "all"])
-def test_one_worker_takes_them_all_in_a_row(farm, tmp_path, slow):
-    libexec, traces = traced.wrap(farm.build, tmp_path)
+# In the plain run every second one goes through a ladder; in the full one all do, with little memory.
+@pytest.mark.parametrize("slow, ladder, data_kib", [
+    pytest.param(False, 2, None, id="quick"), pytest.param(True, 1000, None, marks=pytest.mark.full, id="all"),
+    pytest.param(True, 1, 1536 << 10, marks=pytest.mark.full, id="all-through-the-ladder")])
+def test_one_worker_takes_them_all_in_a_row(farm, tmp_path, slow, ladder, data_kib):
+    libexec, traces = traced.wrap(farm.build, tmp_path, data_kib)
     coordinator = farm.coordinator("--max-attempts", 1)
     worker = farm.worker(coordinator.address, slots=2, env={"AVSPL1T_LIBEXEC": str(libexec)})
-    jobs = submit_all(farm, coordinator, sources_for(tmp_path, slow), tmp_path)
-    half, end = take_all(farm, coordinator, worker, jobs)
+    jobs = submit_all(farm, coordinator, sources_for(tmp_path, slow), tmp_path, ladder)
+    half, end = take_all(farm, coordinator, worker, jobs, 600 if slow else 240)
     assert end[0] < half[0] + 16384 and end[1] <= half[1] + 4, f"KiB and descriptors: {half} after half, {end} at the end"
     wait_until(lambda: not children(worker.pid), "the end of all children", 20)
     for name, (_, output, words) in jobs.items():

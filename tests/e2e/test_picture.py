@@ -4,18 +4,12 @@ import json
 
 import pytest
 from harness import media, playlists
-from harness.clips import ffmpeg, picture
+from harness.clips import HDR10, ffmpeg, picture, x265
 
 # Red, green, blue, white (x, y), least and greatest luminance; the brightest pixel and frame.
 MASTERING = (.680, .320, .265, .690, .150, .060, .3127, .3290, .005, 1000)
 LIGHT = (1000, 400)
-HDR10 = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
 SMALL = picture("192x108", 25, 3)
-
-
-def x265(transfer, *params):
-    return ["-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1", "-x265-params",
-            ":".join(["log-level=error", "keyint=60", "colorprim=bt2020", f"transfer={transfer}", "colormatrix=bt2020nc", *params])]
 
 
 def encode(build, source, output, *options):

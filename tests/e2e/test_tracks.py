@@ -100,7 +100,35 @@ def test_what_cannot_be_is_refused(build, clip, tmp_path):
         assert done.returncode == 1 and said in done.stderr, done.stderr
 
 
-@pytest.mark.parametrize("name", ["tracks", "song"])
+def unreadable(path, how):
+    """A picture and two sounds, of which the second cannot be decoded: its packets are noise, or nobody knows its codec."""
+    noise = ["-bsf:a:1", "noise=amount=1"] if how == "noise" else []
+    clips.ffmpeg(*clips.picture("128x96", 25, 2), *clips.sound(2), "-map", "0", "-map", "1", "-map", "1", *clips.x264("keyint=25"),
+                 *clips.AAC, *noise, "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=ger", path)
+    if how == "unknown":
+        data = path.read_bytes()
+        at = data.rindex(b"A_AAC")
+        path.write_bytes(data[:at] + b"A_ZZZ" + data[at + 5:])
+
+
+@pytest.mark.parametrize("how, told, refused", [
+    ("noise", "damaged packets became silence", "none of it can be decoded"),
+    ("unknown", "there is no decoder for it", 'the sound track "de" (none) was asked for, and it cannot be decoded')])
+def test_a_track_that_cannot_be_decoded_costs_the_job_only_where_it_is_named(build, tmp_path, how, told, refused):
+    source = tmp_path / "in.mkv"
+    unreadable(source, how)
+    done = build.encode(source, tmp_path / "out", "--preset", 13)
+    assert told in done.stderr, done.stderr
+    found = playlists.read(tmp_path / "out/manifest.m3u8")
+    playlists.check(found)
+    # The other one is whole.
+    assert found.audio[0]["LANGUAGE"] == "en" and len(media.times(tmp_path / "out/manifest.m3u8")) == 50
+    done = build.run("encode", source, tmp_path / "named", "--preset", 13, "--audio-tracks", "de")
+    assert done.returncode == 1 and refused in done.stderr, done.stderr
+    assert not (tmp_path / "named/manifest.m3u8").exists()
+
+
+@pytest.mark.parametrize("name", ["ladder", "hdr", "song", "late-sound"])
 def test_an_independent_parser_takes_every_playlist(presentation, name):
     found = playlists.read(presentation(name) / "manifest.m3u8")
     script = pathlib.Path(__file__).parent / "harness/parse_hls.js"
@@ -113,6 +141,10 @@ def test_an_independent_parser_takes_every_playlist(presentation, name):
             for a in playlists.group(found, ours["AUDIO"])]
         assert [(s["name"], s["language"], s["forced"], s["uri"]) for s in theirs["subtitles"]] == [
             (s["NAME"], s["LANGUAGE"], s["FORCED"] == "YES", s["URI"]) for s in found.subtitles]
+    assert [(i["uri"], i["bandwidth"], i["only"]) for i in said["iframes"]] == [
+        (i["URI"], int(i["BANDWIDTH"]), True) for i in found.iframes]
+    for theirs, ours in zip(said["iframes"], [playlists.read_media(found.folder / i["URI"]) for i in found.iframes]):
+        assert theirs["ranges"] == ours.ranges and theirs["durations"] == [float(d) for d in ours.extinf]
     for uri, m in found.media.items():
         assert said["lists"][uri]["durations"] == [float(d) for d in m.extinf] and said["lists"][uri]["ends"]
 

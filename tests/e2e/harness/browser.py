@@ -25,16 +25,21 @@ class Pages(http.server.SimpleHTTPRequestHandler):
         page = pages.get(path.split("?")[0])
         return str(page) if page else super().translate_path(path)
 
+    def do_GET(self):
+        self.server.asked.append(self.path.lstrip("/"))
+        super().do_GET()
+
     def log_message(self, format, *args):
         pass
 
 
 class Server:
-    """Serves a folder, and the test's player under /.test/, on loopback."""
+    """Serves a folder, and the test's player under /.test/, on loopback. `asked` are the paths of all requests, in their order."""
 
     def __init__(self, folder):
         handler = functools.partial(Pages, directory=str(folder))
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.asked = self.server.asked = []
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

@@ -190,6 +190,18 @@ def captions(path):
     in_order.unlink()
 
 
+HDR10 = "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):max-cll=1000,400"
+
+
+def x265(transfer, *params):
+    return ["-c:v", "libx265", "-preset", "ultrafast", "-pix_fmt", "yuv420p10le", "-tag:v", "hvc1", "-x265-params",
+            ":".join(["log-level=error", "keyint=60", "colorprim=bt2020", f"transfer={transfer}", "colormatrix=bt2020nc", *params])]
+
+
+def hdr10(path):
+    ffmpeg(*picture("192x108", 25, 3), *x265("smpte2084", HDR10), path)
+
+
 # name: (how, file name, seconds in a segment)
 CLIPS = {
     "open-gop": (open_gop, "open-gop.mp4", 2),
@@ -212,6 +224,7 @@ OTHERS = {
     "late-sound": (late_sound, "late-sound.mov", 2),
     "tracks": (tracks, "tracks.mkv", 2),
     "captions": (captions, "captions.ts", 2),
+    "hdr10": (hdr10, "hdr10.mp4", 1),
 }
 
 

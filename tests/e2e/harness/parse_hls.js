@@ -17,6 +17,11 @@ for (const v of multi.variants)
       lists[uri] = { target: list.targetDuration, durations: list.segments.map((s) => s.duration), ends: list.endlist,
         iframes: !!list.isIFrame };
     }
-console.log(JSON.stringify({ lists, variants: multi.variants.filter((v) => !v.isIFrameOnly).map((v) => ({
+const iframes = multi.variants.filter((v) => v.isIFrameOnly).map((v) => {
+  const list = read(v.uri);
+  return { uri: v.uri, bandwidth: v.bandwidth, only: list.isIFrame, durations: list.segments.map((s) => s.duration),
+    ranges: list.segments.map((s) => `${s.byterange.length}@${s.byterange.offset}`) };
+});
+console.log(JSON.stringify({ lists, iframes, variants: multi.variants.filter((v) => !v.isIFrameOnly).map((v) => ({
   uri: v.uri, codecs: v.codecs, bandwidth: v.bandwidth, audio: v.audio.map(rendition), subtitles: v.subtitles.map(rendition),
 })) }));

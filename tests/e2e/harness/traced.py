@@ -27,14 +27,16 @@ ALLOWED = {
 }
 
 
-def wrap(build, folder):
-    """A folder to be named in AVSPL1T_LIBEXEC: its avspl1t-media is traced. Traces go to folder/traces."""
+def wrap(build, folder, data_kib=None):
+    """A folder to be named in AVSPL1T_LIBEXEC: its avspl1t-media is traced, and has no more writable memory than it is given.
+    Traces go to folder/traces."""
     libexec, traces = folder / "libexec", folder / "traces"
     libexec.mkdir()
     traces.mkdir()
     script = libexec / "avspl1t-media"
     # What it encodes with is told without a sandbox, for there is no input.
-    script.write_text(f"#!/bin/sh\n[ $# -eq 0 ] || exec '{build.media}' \"$@\"\n"
+    limit = f"ulimit -d {data_kib}\n" if data_kib else ""
+    script.write_text(f"#!/bin/sh\n{limit}[ $# -eq 0 ] || exec '{build.media}' \"$@\"\n"
                       f"exec {shutil.which('strace')} -f --seccomp-bpf -qq -e trace={CALLS} "
                       f"-o '{traces}'/$$ '{build.media}'\n")
     script.chmod(0o755)
