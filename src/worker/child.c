@@ -31,7 +31,7 @@
 /// Address space is up to five times what is resident (measured with libav and SVT-AV1), so this only stops what is absurd.
 #define SPACE_FACTOR 6
 #define SPACE_MIN_BYTES ((uint64_t)16 << 30)
-/// Writable memory is up to 1.5 times what is resident (measured likewise, with 8 MiB of stack for each thread).
+/// Writable memory is up to 1.5 times what is resident (measured likewise; stacks are small, media/main.c).
 #define DATA_FACTOR 2
 #define DATA_MORE_BYTES ((uint64_t)512 << 20)
 

@@ -51,6 +51,14 @@ def test_a_rung_has_the_bytes_it_has_alone(build, ladder, clip, tmp_path):
     assert names[0] == names[1]  # which carry their hashes
 
 
+def test_six_rungs_need_little_memory_for_their_threads(build, clip, tmp_path):
+    """Several hundred threads: with stacks of the usual size their address space reached the limit, and the encoder hung."""
+    done = build.run("encode", clip("silent").path, tmp_path / "out", "--preset", 13, "--slots", 1, "--ladder", "180,160,140,120,100,90",
+                     env={"AVSPL1T_MEMORY_LIMIT": "1G"}, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert len(playlists.read(tmp_path / "out/manifest.m3u8").variants) == 6
+
+
 def test_the_plan_says_it(build, clip):
     plan = build.run("probe", "--ladder", "90,1080,120", clip("open-gop").path).stdout
     assert "v0 320x180, v1 214x120, v2 160x90" in plan and "would be larger than the source's 180 lines" in plan
