@@ -477,6 +477,7 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
     avsp_keys_init(&service->keys);
     avsp_fleet_init(&service->fleet);
     avsp_door_init(&service->door, config->asks_callers);
+    avsp_certs_init(&service->certs, &config->tls);
     AVSP_ASSERT(pthread_mutex_init(&service->lock, NULL) == 0);
     service->store = avsp_store_open(config->db_url, &options, err);
     if (service->store == NULL)
@@ -503,6 +504,7 @@ void avsp_service_attach(struct avsp_service *service, struct avsp_server *serve
 void avsp_service_sweep(struct avsp_service *service)
 {
     struct avsp_err err = {0};
+    avsp_certs_look(&service->certs);
     enum avsp_code rc = noted(service, avsp_store_sweep(service->store, &err));
     if (rc == AVSP_OK) {
         (void)refresh_fleet(service);

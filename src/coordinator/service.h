@@ -12,6 +12,7 @@
 #ifndef AVSP_COORDINATOR_SERVICE_H
 #define AVSP_COORDINATOR_SERVICE_H
 
+#include "coordinator/certs.h"
 #include "coordinator/config.h"
 #include "coordinator/door.h"
 #include "coordinator/fleet.h"
@@ -31,6 +32,7 @@ struct avsp_service {
     struct avsp_fleet fleet;
     struct avsp_door door;
     struct avsp_keys keys;
+    struct avsp_certs certs;
     pthread_mutex_t lock;  ///< of the next two
     struct avsp_err sweep; ///< why the last one failed; code OK: it did not
     bool is_unfit;         ///< it failed for a schema that is too new for us, or a key that we lack

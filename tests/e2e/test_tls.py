@@ -92,8 +92,13 @@ def test_certificates_are_replaced_while_all_runs(farm, tmp_path):
     follower = second.issue("follower")
     used_cert = used.cert.read_bytes()
     used.cert.write_bytes(follower.cert.read_bytes())
+    coordinator.wait_for(r"event=tls\.refused .*do not belong together")
     assert farm.build.run(*workers, *first.trusted()).returncode == 0
     used.cert.write_bytes(used_cert)
+    coordinator.wait_for(r"event=tls\.read ")
+    late = first.issue("late", days=-1)
+    late.copy_to(used)
+    coordinator.wait_for(r"event=tls\.refused .*has run out")
     follower.copy_to(used)
     assert farm.build.run(*workers, *first.trusted()).returncode == 3
     assert farm.build.run(*workers, *second.trusted()).returncode == 0
