@@ -54,11 +54,14 @@ void avsp_certs_look(struct avsp_certs *certs)
 {
     struct avsp_err err = {0};
     int64_t until_s = 0;
-    if (certs->tls.cert == NULL || !note_marks(certs))
+    bool was_refused = certs->refused.code != AVSP_OK;
+    if (certs->tls.cert == NULL || (!note_marks(certs) && !was_refused))
         return;
-    if (check(&certs->tls, &until_s, &err) != AVSP_OK)
-        avsp_log(AVSP_LOG_WARN, "tls.refused", "why=%s", AVSP_LOG_Q(err.text));
-    else
+    // What is refused may be so for a moment only: it is read again at each look, and told of once.
+    if (check(&certs->tls, &until_s, &err) == AVSP_OK)
         avsp_log(AVSP_LOG_INFO, "tls.read", "file=%s days_left=%lld", AVSP_LOG_Q(certs->tls.cert),
                  (long long)((until_s - avsp_wall_now().us / 1000000) / 86400));
+    else if (strcmp(err.text, certs->refused.text) != 0)
+        avsp_log(AVSP_LOG_WARN, "tls.refused", "why=%s", AVSP_LOG_Q(err.text));
+    certs->refused = err;
 }

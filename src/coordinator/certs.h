@@ -17,6 +17,7 @@
 struct avsp_certs {
     struct avsp_server_tls tls; ///< all NULL: plain text
     struct avsp_file_mark marks[AVSP_CERTS_FILES];
+    struct avsp_err refused; ///< why they were, when they were last read
 };
 
 /// @param tls  its strings are borrowed for as long as @p certs is used.

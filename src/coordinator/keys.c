@@ -132,11 +132,14 @@ void avsp_keys_look(struct avsp_keys *keys)
 {
     struct avsp_err err = {0};
     struct avsp_file_mark mark = avsp_file_mark(keys->path);
-    if (keys->path == NULL || avsp_file_mark_equal(&mark, &keys->mark))
+    bool was_refused = keys->refused.code != AVSP_OK;
+    if (keys->path == NULL || (avsp_file_mark_equal(&mark, &keys->mark) && !was_refused))
         return;
-    if (read_file(keys, &err) != AVSP_OK)
-        avsp_log(AVSP_LOG_WARN, "keyring.refused", "why=%s", AVSP_LOG_Q(err.text));
-    else
+    // What is refused may be so for a moment only: it is read again at each look, and told of once.
+    if (read_file(keys, &err) == AVSP_OK)
         avsp_log(AVSP_LOG_INFO, "keyring.read", "file=%s keys=%zu", AVSP_LOG_Q(keys->path),
                  keys->ring.n_keys);
+    else if (strcmp(err.text, keys->refused.text) != 0)
+        avsp_log(AVSP_LOG_WARN, "keyring.refused", "why=%s", AVSP_LOG_Q(err.text));
+    keys->refused = err;
 }

@@ -21,6 +21,7 @@ struct avsp_keys {
     struct avsp_keyring ring;
     char *path; ///< NULL = no file
     struct avsp_file_mark mark;
+    struct avsp_err refused; ///< why the file was, when it was last read
     bool is_inited;
 };
 
