@@ -163,18 +163,18 @@ static enum avsp_code warn_of_digital(const struct out *out, struct avsp_err *er
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) names;
     avsp_buf_init(&names, AVSP_TEXT_MAX_BYTES);
     unsigned n_channels = avsp_captions_list(picture, AVSP_CAPTIONS_ALL, &names);
+    enum avsp_code rc = avsp_buf_check(&names, err);
     unsigned n_services = (unsigned)__builtin_popcountll(picture->digital.services);
-    if (n_services > 0 && n_channels == 0)
+    if (rc != AVSP_OK || n_services <= n_channels)
+        return rc;
+    if (n_channels == 0)
         return avsp_control_warn(out->ctl, err,
                                  "the captions within the picture are CEA-708 alone, without the "
                                  "CEA-608 ones that can be read: left out");
-    return n_services > n_channels
-               ? avsp_control_warn(
-                     out->ctl, err,
-                     "the captions within the picture are %u services of CEA-708, and "
-                     "%u channels of CEA-608 (%s): only the latter are read",
-                     n_services, n_channels, avsp_buf_text(&names))
-               : AVSP_OK;
+    return avsp_control_warn(out->ctl, err,
+                             "the captions within the picture are %u services of CEA-708, and %u "
+                             "channels of CEA-608 (%s): only the latter are read",
+                             n_services, n_channels, avsp_buf_text(&names));
 }
 
 /// @param found  bits of the channels that became renditions
