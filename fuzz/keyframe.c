@@ -20,8 +20,9 @@ static void look_for_captions(const AVCodecParameters *par, uint8_t *data, size_
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum AVCodecID codecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC,
-                                            AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_VP8};
+    static const enum AVCodecID codecs[] = {AV_CODEC_ID_H264, AV_CODEC_ID_H264,
+                                            AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO,
+                                            AV_CODEC_ID_VP8,  AV_CODEC_ID_AV1};
     if (size < 2)
         return 0;
     size_t extra = AVSP_MIN((size_t)data[1], size - 2);

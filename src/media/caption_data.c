@@ -8,7 +8,9 @@
 #define H264_NAL_SEI 6
 #define HEVC_NAL_PREFIX_SEI 39
 #define HEVC_NAL_SUFFIX_SEI 40
-#define SEI_T35 4 ///< user data that ITU-T T.35 registers
+#define SEI_T35 4      ///< user data that ITU-T T.35 registers
+#define OBU_METADATA 5 ///< AV1 specification, 6.2.2
+#define METADATA_T35 4 ///< likewise, 6.7.1
 /// Longer SEI are looked at so far.
 #define SEI_MAX_BYTES 8192
 
@@ -48,16 +50,53 @@ static void take_dvd_data(struct avsp_view v, struct found *found)
     }
 }
 
+/// Behind the bytes that say so, user data of ATSC: T.35's codes of its country and of itself.
+static void take_registered(struct avsp_view v, struct found *found)
+{
+    if (v.len > 3 && memcmp(v.data, "\xb5\x00\x31", 3) == 0)
+        take_user_data(avsp_view_from(v, 3), found);
+}
+
+/// AV1 specification, 4.10.5. @return false: it is cut off or too large
+static bool take_leb128(struct avsp_view *v, size_t *ret_value)
+{
+    size_t value = 0;
+    for (unsigned i = 0; i < 4 && i < v->len; i++) {
+        value |= (size_t)(v->data[i] & 0x7f) << (7 * i);
+        if ((v->data[i] & 0x80) == 0) {
+            *v = avsp_view_from(*v, i + 1);
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+/// The OBUs of a sample, which have their sizes in front of them; the last one need not.
+static void take_obus(struct avsp_view v, struct found *found)
+{
+    while (v.len > 1) {
+        uint8_t header = v.data[0];
+        v = avsp_view_from(v, (header & 4) != 0 ? 2 : 1);
+        size_t size = v.len;
+        if ((header & 2) != 0 && !take_leb128(&v, &size))
+            return;
+        struct avsp_view obu = {v.data, AVSP_MIN(size, v.len)};
+        size_t type = 0;
+        if ((header >> 3 & 15) == OBU_METADATA && take_leb128(&obu, &type) && type == METADATA_T35)
+            take_registered(obu, found);
+        v = avsp_view_from(v, size);
+    }
+}
+
 static void take_sei(struct avsp_view nal, struct found *found)
 {
     uint8_t bytes[SEI_MAX_BYTES];
     struct avsp_view v = {bytes, avsp_nal_unescape(nal, bytes, sizeof bytes)};
     struct avsp_sei sei;
     while (avsp_nal_next_sei(&v, &sei))
-        // The country and the provider are those of ATSC.
-        if (sei.type == SEI_T35 && sei.payload.len > 3 &&
-            memcmp(sei.payload.data, "\xb5\x00\x31", 3) == 0)
-            take_user_data(avsp_view_from(sei.payload, 3), found);
+        if (sei.type == SEI_T35)
+            take_registered(sei.payload, found);
 }
 
 static void take_unit(const AVCodecParameters *par, struct avsp_view unit, struct found *found)
@@ -88,18 +127,30 @@ static size_t from_side_data(const AVPacket *packet, uint8_t *ret_bytes)
     return size;
 }
 
-size_t avsp_caption_data_of(const AVCodecParameters *par, const AVPacket *packet,
-                            uint8_t ret_bytes[AVSP_CAPTION_DATA_MAX_BYTES])
+static void take_units(const AVCodecParameters *par, struct avsp_view v, struct found *found)
 {
-    if (par->codec_id != AV_CODEC_ID_MPEG2VIDEO && par->codec_id != AV_CODEC_ID_H264 &&
-        par->codec_id != AV_CODEC_ID_HEVC)
-        return from_side_data(packet, ret_bytes);
-    struct found found = {ret_bytes, 0};
     size_t n_size = avsp_nal_size_bytes(par);
-    struct avsp_view v = {packet->data, (size_t)packet->size};
     struct avsp_view unit;
     while (n_size > 0 ? avsp_nal_next_sized(&v, n_size, &unit) : avsp_nal_next_annexb(&v, &unit))
         if (unit.len > 0)
-            take_unit(par, unit, &found);
-    return found.len;
+            take_unit(par, unit, found);
+}
+
+size_t avsp_caption_data_of(const AVCodecParameters *par, const AVPacket *packet,
+                            uint8_t ret_bytes[AVSP_CAPTION_DATA_MAX_BYTES])
+{
+    struct found found = {ret_bytes, 0};
+    struct avsp_view v = {packet->data, (size_t)packet->size};
+    switch (par->codec_id) {
+    case AV_CODEC_ID_MPEG2VIDEO:
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_HEVC:
+        take_units(par, v, &found);
+        return found.len;
+    case AV_CODEC_ID_AV1:
+        take_obus(v, &found);
+        return found.len;
+    default:
+        return from_side_data(packet, ret_bytes);
+    }
 }

@@ -1,5 +1,5 @@
 /// Where captions hide in packets of video: the bytes of cc_data (CTA-708, 4.4) as ATSC A/53 part 4 puts them into the user data of MPEG-2 and
-/// into SEI of H.264 and HEVC, and what DVDs have in the user data of a group of pictures. Nothing is decoded. Any bytes are safe. Pure; any thread.
+/// into SEI of H.264 and HEVC, as AV1 has them in metadata, and what DVDs have in the user data of a group of pictures. Nothing is decoded. Any bytes are safe. Pure; any thread.
 #ifndef AVSP_MEDIA_CAPTION_DATA_H
 #define AVSP_MEDIA_CAPTION_DATA_H
 

@@ -81,6 +81,21 @@ def sei(triplets, hevc=False):
     return b"\0\0\0\1" + header + escape(b"\x04" + bytes([len(payload)]) + payload + b"\x80")
 
 
+def put_into_av1(ivf, lines):
+    """Puts captions into an IVF file of AV1, whose temporal units come in order of presentation: behind the delimiter of each."""
+    out, at, frame = ivf[:32], 32, 0
+    while at < len(ivf):
+        size = int.from_bytes(ivf[at : at + 4], "little")
+        header, unit = ivf[at + 4 : at + 12], ivf[at + 12 : at + 12 + size]
+        assert unit[:2] == b"\x12\0"
+        payload = b"\x04\xb5\0\x31" + user_data(cc_data(lines, frame)) + b"\x80"
+        unit = unit[:2] + b"\x2a" + bytes([len(payload)]) + payload + unit[2:]
+        out += len(unit).to_bytes(4, "little") + header + unit
+        at += 12 + size
+        frame += 1
+    return out
+
+
 def put_into(stream, lines, hevc=False, digital=b""):
     """Puts captions into an elementary stream whose pictures come in order, one slice each."""
     frame, out = 0, b""

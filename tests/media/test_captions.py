@@ -113,6 +113,16 @@ def test_hevc(tmp_path):
     assert texts(child.run(source, tmp_path), tmp_path) == expected()
 
 
+def test_av1(tmp_path):
+    plain, captioned, source = tmp_path / "plain.ivf", tmp_path / "captioned.ivf", tmp_path / "source.mp4"
+    ffmpeg("-f", "lavfi", "-i", f"testsrc2=r={RATE}:s=64x64", "-frames:v", FRAMES, "-pix_fmt", "yuv420p", "-c:v", "libsvtav1", "-preset", "13",
+           "-g", 60, plain)
+    captioned.write_bytes(captions.put_into_av1(plain.read_bytes(), conversation()))
+    ffmpeg("-i", captioned, "-c", "copy", "-video_track_timescale", 30000, source)
+    result = child.run(source, tmp_path)
+    assert texts(result, tmp_path) == expected() and result.doubts == []
+
+
 @pytest.mark.parametrize("odd_first", [True, False])
 def test_a_dvd(tmp_path, odd_first):
     """Captions stand together before each group of pictures, the fields by turns; counts are wrong."""
