@@ -78,6 +78,7 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
         avsp_cli_i64(args, "segment-seconds", 1, AVSP_SEGMENT_SECONDS_MAX, &segment_seconds,
                      &err) != AVSP_OK ||
         avsp_cmd_read_picture(args, &step.picture, &err) != AVSP_OK ||
+        avsp_cmd_read_sound(args, &step.sound, &err) != AVSP_OK ||
         avsp_cmd_location(&arena, args->args[0], &input, &err) != AVSP_OK)
         return avsp_cmd_fail(&err);
     struct avsp_storage *AVSP_CLEANUP(avsp_stores_cleanup) store = avsp_stores_open(&err);
@@ -87,7 +88,6 @@ int avsp_cmd_probe(const struct avsp_cli_parsed *args)
     struct avsp_probed probed;
     const char *log = "";
     step.segment_seconds = (int32_t)segment_seconds;
-    step.sound = avsp_cmd_read_sound(args);
     enum avsp_code rc = avsp_media_child_probe(store, &input, &step, &arena, &probed, &log, &err);
     if (avsp_cli_flag(args, "verbose") && log[0] != '\0')
         fputs(log, stderr);

@@ -143,9 +143,18 @@ static enum avsp_code read_range(const struct avsp_cli_parsed *args,
     return rc;
 }
 
-struct avsp_sound_options avsp_cmd_read_sound(const struct avsp_cli_parsed *args)
+enum avsp_code avsp_cmd_read_sound(const struct avsp_cli_parsed *args,
+                                   struct avsp_sound_options *ret_options, struct avsp_err *err)
 {
-    return (struct avsp_sound_options){.opus = avsp_cli_flag(args, "opus")};
+    int64_t loudness = 0;
+    enum avsp_code rc = AVSP_OK;
+    if (avsp_cli_str(args, "loudness") != NULL)
+        rc = avsp_cli_i64(args, "loudness", AVSP_LOUDNESS_MIN_LUFS, AVSP_LOUDNESS_MAX_LUFS,
+                          &loudness, err);
+    if (rc == AVSP_OK)
+        *ret_options = (struct avsp_sound_options){.opus = avsp_cli_flag(args, "opus"),
+                                                   .loudness_lufs = (int32_t)loudness};
+    return rc;
 }
 
 enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,
@@ -168,13 +177,14 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
         .work = avsp_location_none(),
         .overwrite = avsp_cli_flag(args, "overwrite"),
         .dash = avsp_cli_flag(args, "dash"),
-        .sound = avsp_cmd_read_sound(args),
         .idempotency_key = "",
         .priority = AVSP_PRIORITY_DEFAULT,
     };
     enum avsp_code rc = read_numbers(args, ret_spec, err);
     if (rc == AVSP_OK)
         rc = avsp_cmd_read_picture(args, &ret_spec->picture, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_read_sound(args, &ret_spec->sound, err);
     if (rc == AVSP_OK)
         rc = avsp_cmd_choice(args, &ret_spec->choice, err);
     if (rc == AVSP_OK)

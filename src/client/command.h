@@ -49,9 +49,12 @@ enum avsp_exit {
             "the source's size. None is larger than that."                                         \
     }
 #define AVSP_OPTIONS_OF_SOUND                                                                      \
+    {"opus", NULL, "AVSPL1T_OPUS", NULL,                                                           \
+     "Each track of sound in Opus, too, for players that prefer it to AAC."},                      \
     {                                                                                              \
-        "opus", NULL, "AVSPL1T_OPUS", NULL,                                                        \
-            "Each track of sound in Opus, too, for players that prefer it to AAC."                 \
+        "loudness", "LUFS", "AVSPL1T_LOUDNESS", NULL,                                              \
+            "Bring each track to this integrated loudness (EBU R 128), -70 to -5; no peak goes "   \
+            "over -1 dBTP. Default: as it is."                                                     \
     }
 #define AVSP_OPTIONS_OF_A_CHOICE                                                                   \
     {"start", "TIME", "AVSPL1T_START", NULL,                                                       \
@@ -132,8 +135,10 @@ enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
                                      struct avsp_picture_options *ret_options,
                                      struct avsp_err *err) AVSP_CHECKED;
 
-/// The options of AVSP_OPTIONS_OF_SOUND.
-struct avsp_sound_options avsp_cmd_read_sound(const struct avsp_cli_parsed *args);
+/// The options of AVSP_OPTIONS_OF_SOUND. @return OK; INVALID naming the option.
+enum avsp_code avsp_cmd_read_sound(const struct avsp_cli_parsed *args,
+                                   struct avsp_sound_options *ret_options,
+                                   struct avsp_err *err) AVSP_CHECKED;
 
 /// The options of AVSP_OPTIONS_OF_A_CHOICE. @return OK; INVALID naming the option.
 enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,

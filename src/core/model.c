@@ -3,6 +3,7 @@
 #include "core/choice.h"
 #include "core/naming.h"
 #include "core/picture_options.h"
+#include "core/sound_options.h"
 #include "util/parse.h"
 
 #include <string.h>
@@ -209,6 +210,8 @@ enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena
                           "av1_encode_job.preset", err);
     if (rc == AVSP_OK && avsp_picture_options_check(&spec->picture, err) != AVSP_OK)
         rc = avsp_err_wrap(err, "av1_encode_job.picture");
+    if (rc == AVSP_OK && avsp_sound_options_check(&spec->sound, err) != AVSP_OK)
+        rc = avsp_err_wrap(err, "av1_encode_job.sound");
     if (rc == AVSP_OK)
         rc = avsp_choice_check(&spec->choice, err);
     if (rc != AVSP_OK)

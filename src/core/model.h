@@ -31,6 +31,8 @@
 #define AVSP_PRESET_MAX 13
 #define AVSP_FILM_GRAIN_MAX 50 ///< SVT-AV1's
 #define AVSP_RUNGS_MAX 8
+#define AVSP_LOUDNESS_MIN_LUFS (-70) ///< the gate of ITU-R BS.1770-4: below is silence
+#define AVSP_LOUDNESS_MAX_LUFS (-5)
 #define AVSP_RUNG_MIN_PX 64 ///< encoders take no less
 #define AVSP_RUNG_MAX_PX 8704
 
@@ -137,7 +139,8 @@ struct avsp_picture_options {
 
 /// What is asked of the sound. All zeros: the defaults.
 struct avsp_sound_options {
-    bool opus; ///< Opus, too, beside AAC
+    bool opus;             ///< Opus, too, beside AAC
+    int32_t loudness_lufs; ///< integrated loudness that each track is brought to; 0 = as it is
 };
 
 /// Which part of a source is wanted, counted from presentation time 0 of the whole. All zeros: all of it.

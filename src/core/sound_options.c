@@ -1,5 +1,7 @@
 #include "core/sound_options.h"
 
+#include "util/parse.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -14,10 +16,40 @@ static const struct {
     [AVSP_SOUND_OPUS] = {"-opus", "audio-opus"},
 };
 
+enum avsp_code avsp_sound_options_check(const struct avsp_sound_options *options,
+                                        struct avsp_err *err)
+{
+    if (options->loudness_lufs == 0 || (options->loudness_lufs >= AVSP_LOUDNESS_MIN_LUFS &&
+                                        options->loudness_lufs <= AVSP_LOUDNESS_MAX_LUFS))
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_INVALID, "loudness: %" PRId32 " is not in %d to %d",
+                        options->loudness_lufs, AVSP_LOUDNESS_MIN_LUFS, AVSP_LOUDNESS_MAX_LUFS);
+}
+
 void avsp_sound_options_write(const struct avsp_sound_options *options,
                               char ret_text[AVSP_SOUND_TEXT_BYTES])
 {
-    snprintf(ret_text, AVSP_SOUND_TEXT_BYTES, "%s", options->opus ? "opus" : "");
+    int n = snprintf(ret_text, AVSP_SOUND_TEXT_BYTES, "%s", options->opus ? "opus" : "");
+    if (options->loudness_lufs != 0)
+        snprintf(ret_text + n, AVSP_SOUND_TEXT_BYTES - (size_t)n, "%sloudness=%" PRId32,
+                 n > 0 ? ";" : "", options->loudness_lufs);
+}
+
+/// @return false: it is no option, or its value is none.
+static bool take_option(const char *text, struct avsp_sound_options *options)
+{
+    static const char loudness[] = "loudness=";
+    int64_t number = 0;
+    if (strcmp(text, "opus") == 0) {
+        options->opus = true;
+        return true;
+    }
+    if (strncmp(text, loudness, strlen(loudness)) != 0 ||
+        !avsp_parse_i64(text + strlen(loudness), AVSP_LOUDNESS_MIN_LUFS, AVSP_LOUDNESS_MAX_LUFS,
+                        &number))
+        return false;
+    options->loudness_lufs = (int32_t)number;
+    return true;
 }
 
 enum avsp_code avsp_sound_options_parse(const char *text, struct avsp_sound_options *ret_options,
@@ -28,11 +60,9 @@ enum avsp_code avsp_sound_options_parse(const char *text, struct avsp_sound_opti
     if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy)
         return avsp_err_set(err, AVSP_INVALID, "options of the sound: too long");
     char *rest = copy[0] != '\0' ? copy : NULL;
-    for (const char *part = strsep(&rest, ";"); part != NULL; part = strsep(&rest, ";")) {
-        if (strcmp(part, "opus") != 0)
+    for (const char *part = strsep(&rest, ";"); part != NULL; part = strsep(&rest, ";"))
+        if (!take_option(part, &options))
             return avsp_err_set(err, AVSP_INVALID, "options of the sound: \"%.60s\"", part);
-        options.opus = true;
-    }
     *ret_options = options;
     return AVSP_OK;
 }

@@ -19,6 +19,10 @@ enum avsp_sound_form {
 };
 #define AVSP_SOUND_N_FORMS (AVSP_SOUND_OPUS + 1)
 
+/// @return OK; INVALID naming the wire's field.
+enum avsp_code avsp_sound_options_check(const struct avsp_sound_options *options,
+                                        struct avsp_err *err) AVSP_CHECKED;
+
 /// Writes the text form: only what is not the default, so "" for defaults. No spaces.
 void avsp_sound_options_write(const struct avsp_sound_options *options,
                               char ret_text[AVSP_SOUND_TEXT_BYTES]);

@@ -4,10 +4,12 @@
 #include "media/audio_track.h"
 #include "media/averr.h"
 #include "media/decoder.h"
+#include "media/loudness.h"
 #include "media/source.h"
 #include "media/steps.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 #define ARENA_BYTES 65536
 #define AAC_LC_CODECS "mp4a.40.2" ///< RFC 6381 and ISO/IEC 14496-3: MPEG-4 audio, object type 2
@@ -25,8 +27,14 @@ struct form {
 /// The work on one track.
 struct run {
     const struct avsp_step *step;
+    int input_fd;
     struct avsp_control *ctl;
     struct avsp_arena *arena;
+    bool measures;               ///< this is the pass that measures, not the one that encodes
+    struct avsp_loudness *meter; ///< from its first samples on
+    struct avsp_loudness_measured measured;
+    double gain_db;
+    // Of one pass.
     struct avsp_piece_header header;
     struct avsp_source source;
     struct avsp_decoder decoder;
@@ -39,15 +47,23 @@ struct run {
     struct avsp_err undecodable; ///< why nothing can be decoded; all zeros where that is not so
 };
 
+static void end_pass(struct run *run)
+{
+    avsp_audio_track_free(&run->track);
+    avsp_decoder_close(&run->decoder);
+    avsp_source_close(&run->source);
+    avsp_loudness_free(&run->meter);
+    run->n_decoded = run->n_refused = 0;
+    run->undecodable = (struct avsp_err){0};
+}
+
 static void run_deinit(struct run *run)
 {
+    end_pass(run);
     for (size_t i = 0; i < AVSP_SOUND_N_FORMS; i++) {
         avsp_audio_rendition_free(&run->forms[i].made);
         avsp_audio_encoder_free(&run->forms[i].encoder);
     }
-    avsp_audio_track_free(&run->track);
-    avsp_decoder_close(&run->decoder);
-    avsp_source_close(&run->source);
     av_packet_free(&run->pkt);
     av_frame_free(&run->frame);
 }
@@ -102,10 +118,35 @@ static enum avsp_code open_forms(struct run *run, struct avsp_err *err)
     return rc;
 }
 
-static enum avsp_code on_samples(void *ctx, const AVFrame *frame, struct avsp_err *err)
+static void amplify(AVFrame *frame, double gain_db)
+{
+    float factor = (float)pow(10, gain_db / 20);
+    for (int c = 0; c < frame->ch_layout.nb_channels; c++) {
+        float *samples = (float *)(void *)frame->extended_data[c];
+        for (int i = 0; i < frame->nb_samples; i++)
+            samples[i] *= factor;
+    }
+}
+
+static enum avsp_code measure(struct run *run, const AVFrame *frame, struct avsp_err *err)
+{
+    enum avsp_code rc = AVSP_OK;
+    if (run->meter == NULL)
+        rc = avsp_loudness_new(avsp_audio_track_format(run->track), &run->meter, err);
+    // That is no fault of the frame at hand.
+    if (rc == AVSP_UNSUPPORTED)
+        err->code = rc = AVSP_INTERNAL;
+    return rc == AVSP_OK ? avsp_loudness_add(run->meter, frame, err) : rc;
+}
+
+static enum avsp_code on_samples(void *ctx, AVFrame *frame, struct avsp_err *err)
 {
     struct run *run = ctx;
     enum avsp_code rc = AVSP_OK;
+    if (run->measures)
+        return measure(run, frame, err);
+    if (run->gain_db != 0)
+        amplify(frame, run->gain_db);
     if (run->forms[AVSP_SOUND_MAIN].made == NULL)
         rc = open_forms(run, err);
     for (size_t i = 0; rc == AVSP_OK && i < AVSP_SOUND_N_FORMS; i++)
@@ -132,6 +173,9 @@ static void tell_progress(struct run *run)
     uint64_t done = 0;
     uint64_t total = 0;
     avsp_audio_track_progress(run->track, &done, &total);
+    // Where there are two passes, both count half.
+    if (run->step->sound.loudness_lufs != 0)
+        done = run->measures ? done / 2 : (done + total) / 2;
     avsp_control_progress(run->ctl, done, total);
 }
 
@@ -164,7 +208,8 @@ static enum avsp_code decode_all(struct run *run, struct avsp_err *err)
     return AVSP_OK;
 }
 
-static enum avsp_code encode_all(struct run *run, struct avsp_err *err)
+/// Everything that the track has, from the first sample to the last.
+static enum avsp_code read_track(struct run *run, struct avsp_err *err)
 {
     enum avsp_code rc = decode_all(run, err);
     // A picture is worth showing without its sound; sound that is nothing but silence is not a presentation.
@@ -172,9 +217,7 @@ static enum avsp_code encode_all(struct run *run, struct avsp_err *err)
     if (rc == AVSP_OK && needed && run->n_decoded == run->n_refused)
         rc = avsp_err_set(err, AVSP_CORRUPT, "none of it can be decoded%s%s",
                           run->undecodable.code != AVSP_OK ? ": " : "", run->undecodable.text);
-    if (rc == AVSP_OK)
-        rc = avsp_audio_track_end(run->track, err);
-    return rc == AVSP_OK ? end_forms(run, err) : rc;
+    return rc == AVSP_OK ? avsp_audio_track_end(run->track, err) : rc;
 }
 
 static enum avsp_code warn_of_repairs(struct run *run, struct avsp_err *err)
@@ -206,10 +249,10 @@ static enum avsp_code warn_of_repairs(struct run *run, struct avsp_err *err)
     return rc;
 }
 
-static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_err *err)
+static enum avsp_code begin_pass(struct run *run, struct avsp_err *err)
 {
     enum avsp_code rc =
-        avsp_source_open_piece(input_fd, run->arena, &run->header, &run->source, err);
+        avsp_source_open_piece(run->input_fd, run->arena, &run->header, &run->source, err);
     if (rc != AVSP_OK)
         return rc;
     if (run->header.kind != AVSP_MEDIA_AUDIO || run->step->segment_seconds < 1)
@@ -235,13 +278,55 @@ static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_err *e
     }
     if (rc == AVSP_OK)
         rc = avsp_audio_track_new(&options, &run->track, err);
+    return rc;
+}
+
+static enum avsp_code warn_of_loudness(struct run *run, bool is_reached, struct avsp_err *err)
+{
+    int32_t goal = run->step->sound.loudness_lufs;
+    if (is_reached)
+        return AVSP_OK;
+    if (run->measured.lufs <= AVSP_LOUDNESS_SILENCE_LUFS)
+        return avsp_control_warn(run->ctl, err,
+                                 "sound a%" PRIu32 ": too quiet for its loudness to be measured: "
+                                 "it stays as it is",
+                                 run->header.track);
+    return avsp_control_warn(run->ctl, err,
+                             "sound a%" PRIu32 ": it becomes %.1f LUFS, not %" PRId32
+                             ": more would lift its true peak over %.0f dBTP",
+                             run->header.track, run->measured.lufs + run->gain_db, goal,
+                             AVSP_LOUDNESS_PEAK_MAX_DB);
+}
+
+/// The first of two passes, where one is asked for: the same samples as the second, which get one gain for all of them.
+static enum avsp_code find_gain(struct run *run, struct avsp_err *err)
+{
+    bool is_reached = false;
+    if (run->step->sound.loudness_lufs == 0)
+        return AVSP_OK;
+    run->measures = true;
+    enum avsp_code rc = begin_pass(run, err);
+    if (rc == AVSP_OK)
+        rc = read_track(run, err);
+    if (rc == AVSP_OK)
+        rc = avsp_loudness_end(run->meter, &run->measured, err);
     if (rc != AVSP_OK)
         return rc;
-    run->pkt = av_packet_alloc();
-    run->frame = av_frame_alloc();
-    if (run->pkt == NULL || run->frame == NULL)
-        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
-    return AVSP_OK;
+    run->gain_db =
+        avsp_loudness_gain_db(&run->measured, run->step->sound.loudness_lufs, &is_reached);
+    end_pass(run);
+    run->measures = false;
+    return warn_of_loudness(run, is_reached, err);
+}
+
+static enum avsp_code encode_track(struct run *run, struct avsp_err *err)
+{
+    enum avsp_code rc = begin_pass(run, err);
+    if (rc == AVSP_OK)
+        rc = read_track(run, err);
+    if (rc == AVSP_OK)
+        rc = end_forms(run, err);
+    return rc == AVSP_OK ? warn_of_repairs(run, err) : rc;
 }
 
 enum avsp_code avsp_audio_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
@@ -249,11 +334,14 @@ enum avsp_code avsp_audio_run(int input_fd, const struct avsp_step *step, struct
 {
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_arena_init(&arena, ARENA_BYTES);
-    struct run AVSP_CLEANUP(run_deinit) run = {.step = step, .ctl = ctl, .arena = &arena};
-    enum avsp_code rc = run_open(&run, input_fd, err);
+    struct run AVSP_CLEANUP(run_deinit)
+        run = {.step = step, .input_fd = input_fd, .ctl = ctl, .arena = &arena};
+    run.pkt = av_packet_alloc();
+    run.frame = av_frame_alloc();
+    enum avsp_code rc = run.pkt != NULL && run.frame != NULL
+                            ? find_gain(&run, err)
+                            : avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
     if (rc == AVSP_OK)
-        rc = encode_all(&run, err);
-    if (rc == AVSP_OK)
-        rc = warn_of_repairs(&run, err);
+        rc = encode_track(&run, err);
     return rc == AVSP_OK ? rc : avsp_err_wrap(err, "encode the sound");
 }

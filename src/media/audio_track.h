@@ -21,8 +21,9 @@
 struct avsp_audio_track;
 
 struct avsp_audio_track_options {
-    /// Called for all samples in order: planar float in the track's form, a few thousand at the most; borrowed for the call.
-    enum avsp_code (*on_frame)(void *ctx, const AVFrame *frame, struct avsp_err *err);
+    /// Called for all samples in order: planar float in the track's form, a few thousand at the most; borrowed for the call, in which
+    /// they may be changed.
+    enum avsp_code (*on_frame)(void *ctx, AVFrame *frame, struct avsp_err *err);
     void *ctx;
     AVRational time_base; ///< of the frames' pts
     int64_t origin_pts;   ///< presentation time 0 …

@@ -79,7 +79,7 @@ static enum avsp_code on_sound(void *ctx, AVPacket *pkt, struct avsp_err *err)
     return avsp_whole_file_put(w->file, true, pkt, err);
 }
 
-static enum avsp_code on_samples(void *ctx, const AVFrame *frame, struct avsp_err *err)
+static enum avsp_code on_samples(void *ctx, AVFrame *frame, struct avsp_err *err)
 {
     struct whole *w = ctx;
     return avsp_audio_encoder_add(w->sound_encoder, frame, err);

@@ -88,7 +88,9 @@ enum avsp_code avsp_wire_read_picture(const Com__Avspl1t__PictureOptions *msg,
 /// Likewise.
 bool avsp_wire_make_sound(struct avsp_arena *arena, const struct avsp_sound_options *options,
                           Com__Avspl1t__SoundOptions **ret_msg) AVSP_CHECKED;
-struct avsp_sound_options avsp_wire_read_sound(const Com__Avspl1t__SoundOptions *msg);
+enum avsp_code avsp_wire_read_sound(const Com__Avspl1t__SoundOptions *msg,
+                                    struct avsp_sound_options *ret_options,
+                                    struct avsp_err *err) AVSP_CHECKED;
 Com__Avspl1t__Failure *avsp_wire_make_failure(struct avsp_arena *arena,
                                               const struct avsp_failure *failure) AVSP_CHECKED;
 /// An absent failure is one without a reason, that a retry may help.

@@ -139,7 +139,6 @@ enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t_
         .overwrite = job->overwrite,
         .dash = job->dash,
         .keep_work = job->keep_work,
-        .sound = avsp_wire_read_sound(job->sound),
         .choice = avsp_wire_read_choice(job->tracks, job->range),
         .idempotency_key = msg->idempotency_key,
         .priority = msg->priority != NULL ? msg->priority->value : AVSP_PRIORITY_DEFAULT,
@@ -151,6 +150,9 @@ enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t_
     enum avsp_code rc = avsp_wire_read_picture(job->picture, &ret_spec->picture, err);
     if (rc != AVSP_OK)
         return avsp_err_wrap(err, "av1_encode_job.picture");
+    rc = avsp_wire_read_sound(job->sound, &ret_spec->sound, err);
+    if (rc != AVSP_OK)
+        return avsp_err_wrap(err, "av1_encode_job.sound");
     return read_spec_labels(arena, msg->labels, msg->n_labels, &ret_spec->labels, err);
 }
 

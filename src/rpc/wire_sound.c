@@ -15,11 +15,21 @@ bool avsp_wire_make_sound(struct avsp_arena *arena, const struct avsp_sound_opti
     if (msg == NULL)
         return false;
     msg->opus = options->opus;
+    msg->loudness = options->loudness_lufs;
     *ret_msg = msg;
     return true;
 }
 
-struct avsp_sound_options avsp_wire_read_sound(const Com__Avspl1t__SoundOptions *msg)
+enum avsp_code avsp_wire_read_sound(const Com__Avspl1t__SoundOptions *msg,
+                                    struct avsp_sound_options *ret_options, struct avsp_err *err)
 {
-    return (struct avsp_sound_options){.opus = msg != NULL && msg->opus};
+    struct avsp_sound_options options = {0};
+    if (msg != NULL) {
+        options.opus = msg->opus;
+        options.loudness_lufs = msg->loudness;
+    }
+    enum avsp_code rc = avsp_sound_options_check(&options, err);
+    if (rc == AVSP_OK)
+        *ret_options = options;
+    return rc;
 }

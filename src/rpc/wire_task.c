@@ -256,14 +256,15 @@ static enum avsp_code read_encode(const Com__Avspl1t__EncodeVideoTask *encode,
     return avsp_wire_range("encode_video_task.index", encode->index, 0, AVSP_SEGMENTS_MAX - 1, err);
 }
 
-static void read_audio(const Com__Avspl1t__AudioTask *audio, struct avsp_task *task)
+static enum avsp_code read_audio(const Com__Avspl1t__AudioTask *audio, struct avsp_task *task,
+                                 struct avsp_err *err)
 {
     task->kind = AVSP_TASK_AUDIO;
     avsp_wire_read_file(audio->input_file, &task->input);
     avsp_wire_read_folder(audio->output_directory, &task->output);
     task->segment_seconds = audio->seconds_per_segment;
     task->keep_work = audio->keep_work;
-    task->sound = avsp_wire_read_sound(audio->sound);
+    return avsp_wire_read_sound(audio->sound, &task->sound, err);
 }
 
 static void read_cleanup(const Com__Avspl1t__CleanupTask *cleanup, struct avsp_task *task)
@@ -285,8 +286,7 @@ static enum avsp_code read_kind(struct avsp_arena *arena, const Com__Avspl1t__Ta
     case COM__AVSPL1T__TASK__TASK_GENERATE_MANIFEST_TASK:
         return read_manifest(arena, msg->generate_manifest_task, task, err);
     case COM__AVSPL1T__TASK__TASK_AUDIO_TASK:
-        read_audio(msg->audio_task, task);
-        return AVSP_OK;
+        return read_audio(msg->audio_task, task, err);
     case COM__AVSPL1T__TASK__TASK_CLEANUP_TASK:
         read_cleanup(msg->cleanup_task, task);
         return AVSP_OK;

@@ -128,6 +128,10 @@ static void each_difference_is_named(void **state)
     asked.choice.audio = "en";
     assert_differs(&kept, &asked, "other tracks");
     asked = kept;
+    asked.sound = "loudness=-16;opus";
+    assert_differs(&kept, &asked, "without options for the sound");
+    assert_differs(&asked, &kept, "other options for the sound (loudness=-16;opus)");
+    asked = kept;
     asked.choice.range = (struct avsp_time_range){2500000, 0};
     assert_differs(&kept, &asked, "without --start and --end");
     assert_differs(&asked, &kept, "another part (--start 2.5)");

@@ -5,7 +5,7 @@
 static void texts_come_back(void **state)
 {
     (void)state;
-    static const char *const good[] = {"", "opus"};
+    static const char *const good[] = {"", "opus", "loudness=-70", "opus;loudness=-5"};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(good); i++) {
         struct avsp_err err = {0};
         struct avsp_sound_options options;
@@ -20,7 +20,16 @@ static void nonsense_is_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "opus;", ";", "flac", "opus opus",
+        "opus;",
+        ";",
+        "flac",
+        "opus opus",
+        "loudness",
+        "loudness=",
+        "loudness=0",
+        "loudness=-4",
+        "loudness=-71",
+        "loudness=-16.5",
         "opus;opus;opus;opus;opus;opus;opus;opus;opus;opus;opus;opus;opus;opus;opus;opus"};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(bad); i++) {
         struct avsp_err err = {0};
@@ -28,6 +37,22 @@ static void nonsense_is_refused(void **state)
         if (avsp_sound_options_parse(bad[i], &options, &err) != AVSP_INVALID)
             fail_msg("taken: %s", bad[i]);
     }
+}
+
+static void what_comes_from_outside_is_checked(void **state)
+{
+    (void)state;
+    static const int32_t good[] = {0, -5, -16, -70};
+    static const int32_t bad[] = {-71, -4, 1, 16, INT32_MIN};
+    struct avsp_err err = {0};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(good); i++)
+        assert_int_equal(
+            avsp_sound_options_check(&(struct avsp_sound_options){.loudness_lufs = good[i]}, &err),
+            AVSP_OK);
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(bad); i++)
+        assert_int_equal(
+            avsp_sound_options_check(&(struct avsp_sound_options){.loudness_lufs = bad[i]}, &err),
+            AVSP_INVALID);
 }
 
 static void names_come_back(void **state)
@@ -58,6 +83,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts_come_back),
         cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(what_comes_from_outside_is_checked),
         cmocka_unit_test(names_come_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,7 +24,7 @@ static void a_request_comes_back(void **state)
                     .film_grain = 8,
                     .hdr = AVSP_HDR_SDR,
                     .ladder = {.n_rungs = 2, .rungs = {{720, 25, 6}, {360}}}},
-        .sound = {.opus = true},
+        .sound = {.opus = true, .loudness_lufs = -16},
         .threads = 2,
         .described = true,
         .idx = 17,

@@ -89,6 +89,7 @@ def test_sound_alone_can_be_chosen(build, clip, tmp_path):
 def test_what_cannot_be_is_refused(build, clip, tmp_path):
     for options, said in [(["--video-track", "none", "--audio-tracks", "none"], "nothing left to play"),
                           (["--audio-tracks", "en,all"], "contradicts itself"),
+                          (["--loudness", "-4"], "from -70 to -5"), (["--loudness=16"], "from -70 to -5"),
                           (["--subtitle-tracks", "english"], "neither a track's number")]:
         done = build.run("encode", clip("tracks").path, tmp_path / "out", *options)
         assert done.returncode == 2 and said in done.stderr, done.stderr

@@ -306,11 +306,13 @@ static void test_opus_stays_at_its_sample(void **state)
     }
 }
 
-/// The amplitude of a sine in the joined file's first channel, as a part of full scale; of its middle second.
-static double joined_level(void)
+/// The amplitude of a sine in the joined file's first channel, as a part of full scale; of the second from @p at_s on.
+static double joined_level(int at_s)
 {
-    kit_tool(NULL, "ffmpeg -v error -y -copyts -i joined.mp4 -af atrim=1:2,pan=mono|c0=c0 "
-                   "-f f32le level.raw");
+    kit_tool(NULL,
+             "ffmpeg -v error -y -copyts -i joined.mp4 -af atrim=%d:%d,pan=mono|c0=c0 "
+             "-f f32le level.raw",
+             at_s, at_s + 1);
     size_t len = 0;
     char *bytes = kit_read("level.raw", &len);
     double sum = 0;
@@ -343,7 +345,7 @@ static void test_surround_has_stereo_beside_it(void **state)
         assert_int_equal(kit_rendition(&run)->channels, 2);
         assert_string_equal(kit_stream_value("joined.mp4", "channel_layout"), "stereo");
         check_segments(&run, RATE, 3LL * RATE);
-        double level = joined_level();
+        double level = joined_level(1);
         if (fabs(level - mixes[i].level) > 0.01)
             fail_msg("%s has a level of %f, not %f", mixes[i].channel, level, mixes[i].level);
         kit_tool(NULL, "rm -r out");
@@ -353,9 +355,71 @@ static void test_surround_has_stereo_beside_it(void **state)
     struct kit_run AVSP_CLEANUP(kit_run_deinit) loud;
     encode(&loud, 0, 3000);
     look_at(&loud, "a0-stereo");
-    double level = joined_level();
+    double level = joined_level(1);
     if (level < 0.9 || level > 1.01) // AAC itself takes a little off a single loud tone
         fail_msg("all channels together have a level of %f", level);
+}
+
+/// Integrated loudness of the joined file, in another program's words.
+static double joined_lufs(void)
+{
+    kit_tool("loudness.csv", "ffprobe -v error -f lavfi amovie=joined.mp4,ebur128=metadata=1 "
+                             "-show_entries frame_tags=lavfi.r128.I -of csv=p=0");
+    size_t len = 0;
+    char *text = kit_read("loudness.csv", &len);
+    // The last frame is short, and says nothing.
+    while (len > 0 && text[len - 1] == '\n')
+        text[--len] = '\0';
+    char *last = memrchr(text, '\n', len);
+    last = last != NULL ? last + 1 : text;
+    double lufs = strtod(last, NULL);
+    free(text);
+    return lufs;
+}
+
+/// Each track gets one gain for all of it, in all its forms, and no peak goes over -1 dBTP for that.
+static void test_loudness_is_brought_to_the_goal(void **state)
+{
+    (void)state;
+    struct avsp_step step = audio_step;
+    step.sound = (struct avsp_sound_options){.opus = true, .loudness_lufs = -21};
+    // Quiet, then less so: a gain that followed the sound would make both alike.
+    kit_tool(NULL, "ffmpeg -v error -y -f lavfi -i "
+                   "aevalsrc='if(lt(t,4),0.05,0.2)*sin(2*PI*440*t)':d=8:s=44100 -af "
+                   "pan=stereo|c0=c0|c1=0.5*c0 -c:a pcm_f32le sound.nut");
+    double lufs = 0;
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    run_step(&run, &step, 0, 9000);
+    assert_null(kit_warning(&run, 0));
+    static const char *const forms[] = {"a0", "a0-opus"};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(forms); i++) {
+        look_at(&run, forms[i]);
+        lufs = joined_lufs();
+        double ratio = joined_level(6) / joined_level(1);
+        if (fabs(lufs + 21) > 0.5 || fabs(ratio - 4) > 0.1)
+            fail_msg("%s: %.2f LUFS, and the second half is %.2f as loud as the first", forms[i],
+                     lufs, ratio);
+    }
+    kit_tool(NULL, "rm -r out");
+
+    // Clicks in faint noise: what would make them loud enough would lift them over full scale.
+    make_clicks("clicks.wav", 6, 2, RATE);
+    kit_tool(NULL, "ffmpeg -v error -y -i clicks.wav -af volume=0.25 -c:a pcm_f32le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) clicks;
+    run_step(&clicks, &step, 0, 6000);
+    assert_non_null(kit_warning(&clicks, 0));
+    assert_non_null(strstr(kit_warning(&clicks, 0), "not -21"));
+    look_at(&clicks, "a0");
+    int64_t at = 0;
+    int level = loudest(2 * RATE, RATE, &at);
+    assert_int_equal(at, 2 * RATE);
+    assert_in_range(level, 8001, 32766); // louder than it was
+    kit_tool(NULL, "rm -r out");
+
+    kit_tool(NULL, "ffmpeg -v error -y -f lavfi -i anullsrc=d=2 -c:a pcm_s16le sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) silence;
+    run_step(&silence, &step, 0, 2000);
+    assert_non_null(strstr(kit_warning(&silence, 0), "too quiet"));
 }
 
 static void test_other_rates(void **state)
@@ -446,6 +510,7 @@ int main(void)
         CASE(test_surround_is_what_players_take),
         CASE(test_surround_has_stereo_beside_it),
         CASE(test_opus_stays_at_its_sample),
+        CASE(test_loudness_is_brought_to_the_goal),
         CASE(test_other_rates),
         CASE(test_damaged_packets_do_not_move_what_follows),
         CASE(test_a_change_of_channels_is_brought_to_the_first_form),

@@ -129,7 +129,9 @@ static void dump_sound(struct avsp_buf *buf, const struct avsp_sound_options *op
 
 static struct avsp_sound_options sample_sound(struct sampler *s)
 {
-    return (struct avsp_sound_options){.opus = coin(s)};
+    return (struct avsp_sound_options){
+        .opus = coin(s),
+        .loudness_lufs = coin(s) ? AVSP_LOUDNESS_MIN_LUFS + (int32_t)sample_number(s, 65) : 0};
 }
 
 struct avsp_job_spec sample_spec(struct sampler *s)
