@@ -20,6 +20,7 @@ import pathlib
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -63,6 +64,7 @@ class Server:
     def __init__(self, options=(), primary=None):
         self.bin = programs()
         self.user = None  # who runs it: whoever we are
+        self.port = 5432  # the socket's name has it
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="avspl1t-pg-"))
         self.data = self.folder / "data"
         if os.geteuid() == 0:
@@ -172,9 +174,25 @@ class Server:
         self.stop(mode)
         self.start()
 
+    def speak_tls(self, certificate, key):
+        """From here on it takes calls on a port of loopback too, through TLS alone. The port."""
+        for path, name in ((certificate, "server.crt"), (key, "server.key")):
+            shutil.copyfile(path, self.data / name)
+            os.chmod(self.data / name, 0o600)
+            if self.user:
+                shutil.chown(self.data / name, self.user)
+        hba = self.data / "pg_hba.conf"
+        hba.write_text("".join(line.replace("host ", "hostssl ", 1) if line.startswith("host ") else line
+                               for line in hba.read_text().splitlines(keepends=True)))
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            self.port = probe.getsockname()[1]
+        self.options += ["-c", "ssl=on", "-c", "listen_addresses=127.0.0.1", "-c", f"port={self.port}"]
+        self.restart("fast")
+        return self.port
+
     def sql(self, text, database="postgres"):
         """What psql prints."""
-        return self.run("psql", "-h", self.folder, "-U", USER, "-d", database, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text)
+        return self.run("psql", "-h", self.folder, "-p", self.port, "-U", USER, "-d", database, "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", text)
 
     def close(self):
         with contextlib.suppress(RuntimeError):  # one that was killed says so

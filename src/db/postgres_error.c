@@ -63,6 +63,7 @@ static const struct {
     {"Connection refused", AVSP_UNAVAILABLE, ": does PostgreSQL run and listen there?"},
     {"No such file or directory", AVSP_UNAVAILABLE, ": does PostgreSQL run and listen there?"},
     {"invalid ", AVSP_INVALID, ""},
+    {"certificate", AVSP_INVALID, ": see the host, sslrootcert and sslmode in the URL"},
     {"SSL", AVSP_INVALID, ": see sslmode in the URL"},
 };
 

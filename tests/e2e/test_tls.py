@@ -1,7 +1,14 @@
 """TLS between all programs: who is believed, what is said where nobody is, and certificates that are replaced."""
+import pathlib
+import subprocess
+import sys
+
 import pytest
 from harness import pki
 from harness.programs import wait_until
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
+import postgres  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -110,3 +117,26 @@ def test_certificates_are_replaced_while_all_runs(farm, tmp_path):
     drain = ["drain", "worker", "--coordinator", coordinator.address, *second.trusted()]
     assert farm.build.run(*drain).returncode == 0
     assert worker.process.wait(30) == 0
+
+
+def test_the_database_is_reached_over_tls(build, farm, ca, clip, tmp_path):
+    with postgres.Server() as server:
+        server.sql("CREATE DATABASE jobs")
+        named = ca.issue("database", "DNS:localhost")
+        port = server.speak_tls(named.cert, named.key)
+
+        def url(host="localhost", mode="verify-full", trusted=ca.cert):
+            return f"postgresql://{postgres.USER}@{host}:{port}/jobs?sslmode={mode}&sslrootcert={trusted}"
+        other = pki.Authority(tmp_path, "other")
+        for address, words in [(url(trusted=other.cert), "certificate verify failed"), (url(host="127.0.0.1"), "does not match host name"),
+                               (url(mode="disable"), "no encryption")]:
+            done = subprocess.run([build.coordinator, "--listen", "127.0.0.1:0", "--db", address], capture_output=True, text=True, timeout=30)
+            assert done.returncode == 1 and words in done.stderr and done.stderr.count("\n") == 1, f"{address}: {done.stderr}"
+        coordinator = farm.coordinator(db=url())
+        farm.worker(coordinator.address)
+        job = farm.submit(coordinator.address, clip("silent").path, tmp_path / "out", "--preset", "13")
+        assert farm.wait_over(coordinator.address, job)["state"] == "finished"
+        # Also the connection on which coordinators hear of each other.
+        plain = server.sql("SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = 'jobs' AND NOT ssl")
+        secret = server.sql("SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE datname = 'jobs' AND ssl")
+        assert plain.strip() == "0" and int(secret) >= 2, f"{plain} {secret}"
