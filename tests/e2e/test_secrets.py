@@ -1,5 +1,7 @@
 """Secrets that stay secret: after all that may be done with them, they are looked for wherever they could be."""
 import base64
+import contextlib
+import json
 import os
 import pathlib
 import sys
@@ -12,6 +14,7 @@ from harness import access, base
 from harness.access import shown
 from harness.base import pb
 from harness.programs import children, wait_until
+from harness.s3 import Bucket
 
 sys.path.insert(0, str(pathlib.Path(__file__).parents[1]))
 import postgres  # noqa: E402
@@ -147,6 +150,56 @@ def test_secrets_are_found_nowhere(vault, farm, build, clip, tmp_path):
             assert "Max core file size        0                    0" in limits
             # What may not be dumped belongs to root.
             assert os.stat(f"/proc/{pid}/mem").st_uid == 0
+
+
+def shown_anywhere(daemons, secrets, seen):
+    """Whether what others are shown of programs and of all that they started has a secret, at this moment. Notes whom it has seen."""
+    for pid in [p for daemon in daemons for p in (daemon.pid, *children(daemon.pid))]:
+        with contextlib.suppress(OSError):  # it has ended
+            seen.add(pathlib.Path(f"/proc/{pid}/comm").read_text().strip())
+            limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+            if "Max core file size        0 " not in limits or any(shows(pid, secret) for secret in secrets):
+                return True
+    return False
+
+
+@pytest.mark.parametrize("vault", ["sqlite"], indirect=True)
+def test_a_job_in_s3_shows_its_secrets_to_nobody_while_it_runs(vault, farm, build, clip, s3, tmp_path):
+    coordinator, _ = vault
+    tokens = access.Tokens(build, coordinator.url)
+    ann, box = tokens.add("ann", "client"), tokens.add("box", "worker")
+    source, output = Bucket(s3, "source"), Bucket(s3, "output")
+    source.put("in.mp4", clip("silent").path)
+    details = pb.JobDetails(av1_encode_job=pb.AV1EncodeJob(
+        input_file=pb.File(s3file=pb.S3File(bucket=source.name, path="in.mp4", credentials=pb.S3Credentials(
+            access_key_id=source.client.key, secret_access_key=source.client.secret, endpoint=s3.http))),
+        working_directory=pb.Folder(s3folder=pb.S3Folder(bucket=output.name, path="work", credentials=pb.S3Credentials(
+            access_key_id=output.client.key, secret_access_key=output.client.secret, endpoint=s3.http))),
+        output_directory=pb.Folder(s3folder=pb.S3Folder(bucket=output.name, path="out", credentials=pb.S3Credentials(
+            access_key_id=output.client.key, secret_access_key=output.client.secret, endpoint=s3.http)))))
+    # Without what follows a '/': it may stand in a URL.
+    secrets = [source.client.secret.split("/")[0], output.client.secret.split("/")[0], ann.split("_")[2], box.split("_")[2]]
+    machine = farm.worker(coordinator.address, "--log-level", "debug", env={"AVSPL1T_TOKEN": box})
+    mine = {"AVSPL1T_TOKEN": ann, "AVSPL1T_COORDINATOR": coordinator.address}
+    with grpc.insecure_channel(coordinator.address) as channel:
+        job = pb.JobId.FromString(Caller(channel, ann)("SubmitJob", details.SerializeToString())).id
+    seen, answers = set(), []
+
+    def is_over():
+        assert not shown_anywhere([coordinator, machine], secrets, seen)
+        assert not [path for secret in secrets for path in files_with(secret, machine.work)]
+        done = build.run("status", job, "--json", "--attempts", env=mine)
+        answers.append(done.stdout + done.stderr)
+        return json.loads(done.stdout)["state"] not in ("running", "queued")
+    wait_until(is_over, "the end of the job", 240, every=0.05)
+    answers += [d.stdout + d.stderr for d in (build.run(*words, env=mine) for words in (["watch", job], ["list", "--json"], ["status", job]))]
+    assert "out/manifest.m3u8" in output.keys("out"), answers[-1]
+    assert "avspl1t-media" in seen
+    for secret in secrets:
+        assert not files_with(secret, *coordinator.places), secret
+        assert not [a for a in answers if secret in a], secret
+    # The search finds what is there.
+    assert files_with(source.client.key, *coordinator.places) and shown_anywhere([machine], ["avspl1t-worker"], seen)
 
 
 def test_a_coordinator_without_a_key_that_it_needs_is_not_ready(vault, farm, build):
