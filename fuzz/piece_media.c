@@ -1,5 +1,6 @@
 /// A whole piece, header and media, through the step that it is for (media/steps.h): storage may be somebody else's.
 #include "core/piece.h"
+#include "core/plan.h"
 #include "fuzz.h"
 #include "step_kit.h"
 
@@ -7,6 +8,8 @@
 
 /// Larger pictures only cost the encoder's time.
 #define AREA_MAX_PX (128 * 128)
+/// Longer sound, which may all be silence, likewise.
+#define SOUND_MAX_S 60
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -36,6 +39,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     bool is_sound = header.kind == AVSP_MEDIA_AUDIO;
     if (!is_sound && (uint64_t)header.width_px * header.height_px > AREA_MAX_PX)
+        return 0;
+    if (is_sound && avsp_plan_ticks(header.end_pts, header.origin_pts, header.origin_time_base, 1) >
+                        SOUND_MAX_S)
         return 0;
     int fd = step_kit_file(data, size);
     step_kit_run(is_sound ? avsp_audio_run : avsp_encode_run, is_sound ? &audio : &encode, fd);

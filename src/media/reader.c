@@ -140,6 +140,12 @@ static bool is_untimed(AVPacket *packet, AVRational time_base)
     return true;
 }
 
+/// Does the container tell the colors, beside the first packet that they are for? A piece could not keep that.
+static bool has_palette(const AVPacket *packet)
+{
+    return av_packet_get_side_data(packet, AV_PKT_DATA_PALETTE, NULL) != NULL;
+}
+
 /// Why the packet cannot be copied; NULL: it can.
 static const char *doubt_of(struct avsp_reader *reader, AVPacket *packet, bool shown)
 {
@@ -147,6 +153,8 @@ static const char *doubt_of(struct avsp_reader *reader, AVPacket *packet, bool s
     bool field = avsp_watch_packet(&reader->watch, packet);
     if (changes_parameters(video, packet))
         return "the codec's parameters change in the middle";
+    if (has_palette(packet))
+        return "its palette is not in its pictures";
     if (avsp_keyframe_is_packed(video->codecpar, packet->data, (size_t)packet->size))
         return "its packets do not hold one picture each (as DivX and XviD wrote them)";
     if (field && reader->joins.clocks_jump)

@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import child
+import mp4_join
 from test_split import check_pieces, ffmpeg, picture, pieces_of, sound, x264
 
 
@@ -262,6 +263,49 @@ def test_damage_in_the_middle(tmp_path):
     want = [time for time, _ in child.source_frames(source)]
     assert times == [time - want[0] for time in want]
     assert any("damaged" in w["text"] for w in result.of("warning"))
+
+
+def rgb_frames(source, **how):
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", source, "-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-f", "framemd5", "-"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, **how).stdout.splitlines()
+    return [line.split(",")[-1] for line in lines if not line.startswith("#")]
+
+
+@pytest.mark.parametrize("name,codec", [("a.mov", ["-c:v", "qtrle", "-pix_fmt", "gray"]), ("b.avi", ["-c:v", "rawvideo", "-pix_fmt", "pal8"])])
+def test_a_palette_beside_the_pictures(name, codec, tmp_path):
+    """The container has the colors, and gives them with the first picture only."""
+    source = tmp_path / name
+    ffmpeg(*clip(*codec, seconds=2, size="64x48"), source)
+    result = child.run(source, tmp_path, seconds=1)
+    pieces = pieces_of(result)
+    assert len(pieces) == 2
+    made = []
+    for piece in pieces:
+        with open(tmp_path / piece["file"], "rb") as file:
+            file.seek(child.HEADER_BYTES)
+            made += rgb_frames("pipe:0", stdin=file)
+    assert made == rgb_frames(source)
+    assert any("palette" in w["text"] for w in result.of("warning"))
+
+
+@pytest.mark.parametrize("size", ["128x96", "160x120"])
+def test_two_sample_descriptions(size, tmp_path):
+    """The codec's parameters change in the middle of an MP4, and the picture's size with them."""
+    first, second, source = (tmp_path / f"{name}.mp4" for name in ("first", "second", "joined"))
+    for path, profile, shape in ((first, "main", "128x96"), (second, "baseline", size)):
+        ffmpeg(*clip(*x264("keyint=25", "bframes=0"), "-profile:v", profile, size=shape), path)
+    source.write_bytes(mp4_join.join(first.read_bytes(), second.read_bytes()))
+    result = child.run(source, tmp_path, seconds=2)
+    frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
+    want = child.source_frames(source)
+    assert len(want) == 150
+    assert [time for time, _ in frames] == [time for time, _ in want]
+    assert any("parameters change" in w["text"] for w in result.of("warning"))
+    if size == "128x96":
+        assert frames == want
+    else:
+        assert frames[:75] == want[:75]
+        assert any("75 pictures have another size" in w["text"] for w in result.of("warning"))
 
 
 @pytest.mark.parametrize("codec", DAMAGED)
