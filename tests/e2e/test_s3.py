@@ -263,6 +263,27 @@ def blocks_of_the_manual(kind):
     return re.findall(rf"```{kind}\n(.*?)```", text, re.S)
 
 
+def test_the_least_rights_of_the_manual_are_enough(farm, s3, film, wanted):
+    """Of somebody who owns neither bucket, and may do there what the policy says and nothing else."""
+    source, output = Bucket(s3, "source"), Bucket(s3, "output")
+    source.put("in.mp4", film)
+    guest = Bucket(s3, "guest")
+    text = blocks_of_the_manual("json")[0].replace("IN/IN-KEY", f"{source.name}/in.mp4").replace("OUT", output.name).replace("FOLDER", "out")
+    policy = json.loads(text)
+    for bucket in (source, output):
+        theirs = [dict(s, Principal={"AWS": [f"arn:aws:iam:::user/{guest.name}"]}) for s in policy["Statement"]
+                  if any(bucket.name in resource for resource in s["Resource"])]
+        body = json.dumps(dict(policy, Statement=theirs)).encode()
+        bucket.client.request("PUT", f"/{bucket.name}", {"policy": ""}, body)
+    coordinator = farm.coordinator()
+    farm.worker(coordinator.address, slots=2)
+    job = submit(farm, coordinator.address, source.url("in.mp4"), output.url("out"), *OPTIONS, env=guest.env)
+    finish(farm, coordinator.address, job)
+    output.client = guest.client  # whose the objects are
+    assert output.fingerprint("out") == wanted
+    assert set(output.keys()) == {f"out/{name}" for name in wanted}
+
+
 def test_an_uploaded_film_is_encoded_and_plays_on_another_site(farm, s3, bucket, film, wanted, tmp_path):
     """The words of docs/STORAGE.md, as they stand there."""
     coordinator = farm.coordinator()
