@@ -312,6 +312,8 @@ static enum avsp_code complete_spec(struct encode *encode, struct avsp_err *err)
     encode->spec.work = avsp_location_fs(encode->place.work);
     keep_keys_back(&encode->spec.input);
     keep_keys_back(&encode->spec.output);
+    for (size_t i = 0; i < encode->spec.n_sidecars; i++)
+        keep_keys_back(&encode->spec.sidecars[i].file);
     // The same key gives the same job, with all that it has done.
     encode->spec.idempotency_key = encode->place.priv.identity.key;
     return avsp_job_spec_check(&encode->spec, &encode->arena, err);

@@ -76,6 +76,8 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     if (avsp_stores_upload(store, args, &arena, &spec, &err) != AVSP_OK)
         return avsp_cmd_fail_place(&err);
     warn_if_missing(&spec.input);
+    for (size_t i = 0; i < spec.n_sidecars; i++)
+        warn_if_missing(&spec.sidecars[i].file);
     struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
         avsp_cmd_connect(args, true, &err);
     if (cli == NULL)

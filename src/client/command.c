@@ -3,6 +3,7 @@
 #include "client/location.h"
 #include "core/choice.h"
 #include "core/picture_options.h"
+#include "core/sidecar.h"
 #include "core/time_range.h"
 #include "util/buf.h"
 #include "util/fd.h"
@@ -169,6 +170,34 @@ enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_c
     return rc == AVSP_OK ? avsp_choice_check(ret_choice, err) : rc;
 }
 
+static enum avsp_code read_sidecar(struct avsp_arena *arena, const char *text,
+                                   struct avsp_sidecar *ret_sidecar, struct avsp_err *err)
+{
+    const char *file = NULL;
+    enum avsp_code rc =
+        avsp_sidecar_parse(arena, text, &file, &ret_sidecar->language, &ret_sidecar->title, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_location(arena, file, &ret_sidecar->file, err);
+    return rc == AVSP_OK ? avsp_sidecar_check(ret_sidecar, err) : rc;
+}
+
+static enum avsp_code read_sidecars(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                                    struct avsp_job_spec *spec, struct avsp_err *err)
+{
+    spec->n_sidecars = 0;
+    spec->sidecars = avsp_arena_array(arena, AVSP_SIDECARS_MAX, sizeof *spec->sidecars);
+    if (spec->sidecars == NULL)
+        return avsp_arena_failed(arena, err);
+    for (const char *text;
+         (text = avsp_cli_nth(args, "subtitle", (unsigned)spec->n_sidecars)) != NULL;) {
+        if (spec->n_sidecars == AVSP_SIDECARS_MAX)
+            return avsp_err_set(err, AVSP_INVALID, "--subtitle: more than %d", AVSP_SIDECARS_MAX);
+        if (read_sidecar(arena, text, &spec->sidecars[spec->n_sidecars++], err) != AVSP_OK)
+            return avsp_err_wrap(err, "--subtitle");
+    }
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
                                   struct avsp_job_spec *ret_spec, struct avsp_err *err)
 {
@@ -187,6 +216,8 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
         rc = avsp_cmd_read_sound(args, &ret_spec->sound, err);
     if (rc == AVSP_OK)
         rc = avsp_cmd_choice(args, &ret_spec->choice, err);
+    if (rc == AVSP_OK)
+        rc = read_sidecars(args, arena, ret_spec, err);
     if (rc == AVSP_OK)
         rc = avsp_cmd_location(arena, args->args[0], &ret_spec->input, err);
     if (rc == AVSP_OK)

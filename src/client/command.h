@@ -80,6 +80,13 @@ enum avsp_exit {
         {"preset", "N", "AVSPL1T_PRESET", "8",                                                     \
          "Speed of the encoder, 1 to 13: more is faster and larger."},                             \
         AVSP_OPTIONS_OF_A_PICTURE, AVSP_OPTIONS_OF_SOUND, AVSP_OPTIONS_OF_A_CHOICE,                \
+        {"subtitle",                                                                               \
+         "FILE:LANG[:NAME]",                                                                       \
+         NULL,                                                                                     \
+         NULL,                                                                                     \
+         "Also the subtitles in FILE (SubRip, WebVTT or ASS), here or in S3, whose times count "   \
+         "from the source's beginning. LANG is their language, as en or pt-BR. Repeats.",          \
+         .repeats = true},                                                                         \
         {"dash", NULL, "AVSPL1T_DASH", NULL,                                                       \
          "Also write manifest.mpd, for players of MPEG-DASH, over the same files."},               \
         {"work", "FOLDER", "AVSPL1T_WORK", NULL,                                                   \

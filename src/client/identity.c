@@ -24,6 +24,7 @@
 /// Of the beginning and of the end of the input. Beside size and time of change it only has to tell apart what was put
 /// there with these on purpose, or by a copy that keeps them.
 #define HASHED_BYTES ((size_t)64 << 10)
+#define SIDECARS_MAX_BYTES ((size_t)256 << 10) ///< of what is said of files of subtitles
 
 /// A path as text: what is not UTF-8 becomes \xNN.
 static const char *plain(struct avsp_arena *arena, const char *path)
@@ -105,6 +106,44 @@ static enum avsp_code look_at_input(const char *path, struct avsp_arena *arena,
                                                                    : avsp_arena_failed(arena, err);
 }
 
+static enum avsp_code look_at(const struct avsp_location *file, struct avsp_storage *store,
+                              struct avsp_arena *arena, struct avsp_identity *identity,
+                              struct avsp_err *err)
+{
+    return file->kind == AVSP_LOCATION_S3 ? look_at_stored(store, file, arena, identity, err)
+                                          : look_at_input(file->path, arena, identity, err);
+}
+
+/// Files of subtitles, by the same marks as the input, with their languages and names.
+static enum avsp_code look_at_sidecars(const struct avsp_job_spec *spec, struct avsp_storage *store,
+                                       struct avsp_arena *arena, struct avsp_identity *identity,
+                                       struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    char hash[AVSP_SHA256_HEX_BYTES];
+    avsp_buf_init(&buf, SIDECARS_MAX_BYTES);
+    identity->sidecars = "";
+    for (size_t i = 0; i < spec->n_sidecars; i++) {
+        const struct avsp_sidecar *sidecar = &spec->sidecars[i];
+        struct avsp_identity one = {0};
+        enum avsp_code rc = look_at(&sidecar->file, store, arena, &one, err);
+        if (rc != AVSP_OK)
+            return avsp_err_wrap(err, "--subtitle");
+        avsp_buf_printf(&buf, "%s\n%" PRIu64 "\n%" PRId64 "\n%s\n%s\n%s\n", one.input,
+                        one.input_bytes, one.input_modified_ns, one.input_hash, sidecar->language,
+                        sidecar->title);
+    }
+    if (spec->n_sidecars == 0)
+        return AVSP_OK;
+    enum avsp_code rc = avsp_buf_check(&buf, err);
+    if (rc == AVSP_OK)
+        rc = avsp_sha256_hex(buf.data, buf.len, hash, err);
+    if (rc != AVSP_OK)
+        return rc;
+    identity->sidecars = avsp_arena_strdup(arena, hash);
+    return identity->sidecars != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
+}
+
 enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_storage *store,
                                 const char *libraries, struct avsp_arena *arena,
                                 struct avsp_identity *ret_identity, struct avsp_err *err)
@@ -139,9 +178,8 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_st
         ret_identity->libraries == NULL || ret_identity->key == NULL ||
         ret_identity->host == NULL || ret_identity->picture == NULL || ret_identity->sound == NULL)
         return avsp_arena_failed(arena, err);
-    return spec->input.kind == AVSP_LOCATION_S3
-               ? look_at_stored(store, &spec->input, arena, ret_identity, err)
-               : look_at_input(spec->input.path, arena, ret_identity, err);
+    enum avsp_code rc = look_at(&spec->input, store, arena, ret_identity, err);
+    return rc == AVSP_OK ? look_at_sidecars(spec, store, arena, ret_identity, err) : rc;
 }
 
 static void put(struct avsp_buf *buf, const struct avsp_identity *identity)
@@ -161,6 +199,7 @@ static void put(struct avsp_buf *buf, const struct avsp_identity *identity)
     avsp_record_put_str(buf, "picture", identity->picture);
     avsp_record_put_str(buf, "sound", identity->sound);
     avsp_choice_put(buf, &identity->choice);
+    avsp_record_put_str(buf, "sidecars", identity->sidecars);
     avsp_record_put_i64(buf, "overwrite", identity->overwrite);
     avsp_record_put_i64(buf, "dash", identity->dash);
     avsp_record_put_str(buf, "libraries", identity->libraries);
@@ -217,6 +256,7 @@ static enum avsp_code take(const char *line, struct avsp_arena *arena,
         .picture = avsp_record_str(&rec, "picture"),
         .sound = avsp_record_str(&rec, "sound"),
         .choice = avsp_choice_take(&rec),
+        .sidecars = avsp_record_str_or(&rec, "sidecars", ""),
         .overwrite = avsp_record_i64(&rec, "overwrite", 0, 1) != 0,
         .dash = avsp_record_i64(&rec, "dash", 0, 1) != 0,
         .libraries = avsp_record_str(&rec, "libraries"),
@@ -315,6 +355,8 @@ const char *avsp_identity_difference(const struct avsp_identity *kept,
         text = part_differs(arena, &kept->choice.range);
     else if (!avsp_choice_equal(&kept->choice, &asked->choice))
         text = "was begun with other tracks (--video-track, --audio-tracks, --subtitle-tracks)";
+    else if (strcmp(kept->sidecars, asked->sidecars) != 0)
+        text = "was begun with other subtitles (--subtitle), or before these changed";
     else if (strcmp(kept->work, asked->work) != 0)
         text = kept->work[0] == '\0'
                    ? "was begun without --work"

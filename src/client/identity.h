@@ -25,6 +25,7 @@ struct avsp_identity {
     const char *picture; ///< text form of the picture's options …
     const char *sound;   ///< … and of the sound's
     struct avsp_choice choice;
+    const char *sidecars; ///< SHA-256 of what there is to say about files of subtitles; "" = none
     bool overwrite;
     bool dash;
     const char *libraries; ///< that split and encode, with their versions

@@ -48,10 +48,20 @@ enum avsp_code avsp_stores_complete(struct avsp_storage *store, const struct avs
         places[i]->style = style;
         rc = avsp_storage_lend(store, places[i], keys, arena, err);
     }
+    for (size_t i = 0; i < spec->n_sidecars && rc == AVSP_OK; i++) {
+        spec->sidecars[i].file.style = style;
+        rc = avsp_storage_lend(store, &spec->sidecars[i].file, keys, arena, err);
+    }
     const char *cache_control = avsp_cli_str(args, "cache-control");
     if (cache_control != NULL)
         spec->output.cache_control = cache_control;
     return rc;
+}
+
+static void keep_keys_back(struct avsp_location *file)
+{
+    file->access_key_id = "";
+    avsp_location_blank(file);
 }
 
 enum avsp_code avsp_stores_upload(struct avsp_storage *store, const struct avsp_cli_parsed *args,
@@ -69,11 +79,15 @@ enum avsp_code avsp_stores_upload(struct avsp_storage *store, const struct avsp_
         rc = avsp_storage_lend(store, &folder, true, arena, err);
     if (rc == AVSP_OK)
         rc = avsp_upload(store, &folder, &spec->input, arena, err);
-    if (rc == AVSP_OK && avsp_cli_flag(args, "no-credentials")) {
-        spec->input.access_key_id = "";
-        avsp_location_blank(&spec->input);
-    }
-    return rc;
+    for (size_t i = 0; rc == AVSP_OK && i < spec->n_sidecars; i++)
+        if (spec->sidecars[i].file.kind == AVSP_LOCATION_FS)
+            rc = avsp_upload(store, &folder, &spec->sidecars[i].file, arena, err);
+    if (rc != AVSP_OK || !avsp_cli_flag(args, "no-credentials"))
+        return rc;
+    keep_keys_back(&spec->input);
+    for (size_t i = 0; i < spec->n_sidecars; i++)
+        keep_keys_back(&spec->sidecars[i].file);
+    return AVSP_OK;
 }
 
 const char *avsp_stores_url(struct avsp_storage *store, const struct avsp_location *manifest,
@@ -118,6 +132,10 @@ enum avsp_code avsp_stores_check(struct avsp_storage *store, struct avsp_arena *
     struct avsp_stat st;
     if (can_look(&spec->input) && avsp_storage_stat(store, &spec->input, &st, err) != AVSP_OK)
         return avsp_err_wrap(err, "INPUT cannot be read");
+    for (size_t i = 0; i < spec->n_sidecars; i++)
+        if (can_look(&spec->sidecars[i].file) &&
+            avsp_storage_stat(store, &spec->sidecars[i].file, &st, err) != AVSP_OK)
+            return avsp_err_wrap(err, "--subtitle: the file cannot be read");
     enum avsp_code rc = AVSP_OK;
     if (can_look(&spec->output))
         rc = check_output(store, arena, spec, err);

@@ -3,6 +3,7 @@
 #include "core/choice.h"
 #include "core/naming.h"
 #include "core/picture_options.h"
+#include "core/sidecar.h"
 #include "core/sound_options.h"
 #include "util/parse.h"
 
@@ -190,6 +191,22 @@ static enum avsp_code check_labels(const struct avsp_job_spec *spec, struct avsp
     return AVSP_OK;
 }
 
+static enum avsp_code check_sidecars(const struct avsp_job_spec *spec, struct avsp_err *err)
+{
+    if (spec->n_sidecars > AVSP_SIDECARS_MAX)
+        return avsp_err_set(err, AVSP_INVALID, "av1_encode_job.subtitles: more than %d files",
+                            AVSP_SIDECARS_MAX);
+    for (size_t i = 0; i < spec->n_sidecars; i++) {
+        enum avsp_code rc =
+            check_location(&spec->sidecars[i].file, "av1_encode_job.subtitles.file", false, err);
+        if (rc != AVSP_OK)
+            return rc;
+        if (avsp_sidecar_check(&spec->sidecars[i], err) != AVSP_OK)
+            return avsp_err_wrap(err, "av1_encode_job.subtitles");
+    }
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena *arena,
                                    struct avsp_err *err)
 {
@@ -214,6 +231,8 @@ enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena
         rc = avsp_err_wrap(err, "av1_encode_job.sound");
     if (rc == AVSP_OK)
         rc = avsp_choice_check(&spec->choice, err);
+    if (rc == AVSP_OK)
+        rc = check_sidecars(spec, err);
     if (rc != AVSP_OK)
         return rc;
     if (strlen(spec->idempotency_key) > AVSP_TEXT_MAX_BYTES || has_control(spec->idempotency_key))

@@ -157,6 +157,13 @@ struct avsp_choice {
     struct avsp_time_range range;
 };
 
+/// A file of subtitles beside the source (core/sidecar.h).
+struct avsp_sidecar {
+    struct avsp_location file;
+    const char *language; ///< BCP 47
+    const char *title;    ///< "" = none
+};
+
 /// A job as it was asked for.
 struct avsp_job_spec {
     struct avsp_location input;  ///< a file
@@ -168,6 +175,8 @@ struct avsp_job_spec {
     struct avsp_picture_options picture;
     struct avsp_sound_options sound;
     struct avsp_choice choice;
+    struct avsp_sidecar *sidecars; ///< in the order of their renditions
+    size_t n_sidecars;
     bool overwrite;              ///< another presentation in the output may be replaced
     bool dash;                   ///< an MPD of MPEG-DASH, too
     bool keep_work;              ///< pieces of the source stay in the work folder
@@ -243,9 +252,11 @@ struct avsp_task {
     struct avsp_picture_options picture; ///< SPLIT, ENCODE
     struct avsp_sound_options sound;     ///< AUDIO
     bool overwrite;
-    bool dash;                 ///< MANIFEST
-    bool keep_work;            ///< ENCODE, AUDIO, MANIFEST, CLEANUP
-    struct avsp_choice choice; ///< SPLIT
+    bool dash;                     ///< MANIFEST
+    bool keep_work;                ///< ENCODE, AUDIO, MANIFEST, CLEANUP
+    struct avsp_choice choice;     ///< SPLIT
+    struct avsp_sidecar *sidecars; ///< SPLIT
+    size_t n_sidecars;
     uint32_t resume_idx; ///< SPLIT: pieces of segments below this are stored and reported already
     bool described;      ///< ENCODE, MANIFEST: the pieces are our split's and carry their metadata
     struct avsp_location

@@ -15,16 +15,17 @@
 /// Verbs of requests, by kind.
 static const char *const step_verbs[] = {
     [AVSP_STEP_PROBE] = "probe", [AVSP_STEP_SPLIT] = "split", [AVSP_STEP_ENCODE] = "encode",
-    [AVSP_STEP_AUDIO] = "audio", [AVSP_STEP_CHECK] = "check",
+    [AVSP_STEP_AUDIO] = "audio", [AVSP_STEP_TEXT] = "text",   [AVSP_STEP_CHECK] = "check",
 };
 
 /// Verbs of reports, by kind.
 static const char *const report_verbs[] = {
     [AVSP_REPORT_PROGRESS] = "progress",   [AVSP_REPORT_PIECE] = "piece",
     [AVSP_REPORT_RENDITION] = "rendition", [AVSP_REPORT_SEGMENT] = "segment",
-    [AVSP_REPORT_WARNING] = "warning",     [AVSP_REPORT_INPUT] = "input",
-    [AVSP_REPORT_STREAM] = "stream",       [AVSP_REPORT_CHECKED] = "checked",
-    [AVSP_REPORT_DONE] = "done",           [AVSP_REPORT_FAILED] = "failed",
+    [AVSP_REPORT_WARNING] = "warning",     [AVSP_REPORT_EXTENT] = "extent",
+    [AVSP_REPORT_INPUT] = "input",         [AVSP_REPORT_STREAM] = "stream",
+    [AVSP_REPORT_CHECKED] = "checked",     [AVSP_REPORT_DONE] = "done",
+    [AVSP_REPORT_FAILED] = "failed",
 };
 
 /// The index of @p verb in a table whose first entry is unused; 0 where it is not there.
@@ -45,6 +46,10 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
     avsp_record_begin(buf, step_verbs[step->kind]);
     avsp_record_put_i64(buf, "seconds", step->segment_seconds);
     avsp_choice_put(buf, &step->choice);
+    if (step->kind == AVSP_STEP_TEXT) {
+        avsp_record_put_str(buf, "language", step->language);
+        avsp_record_put_str(buf, "title", step->title);
+    }
     avsp_record_put_i64(buf, "resume", step->resume_idx);
     avsp_record_put_i64(buf, "pending", step->max_pending);
     avsp_record_put_i64(buf, "crf", step->crf);
@@ -83,6 +88,8 @@ enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
         .kind = (enum avsp_step_kind)kind,
         .segment_seconds = (int32_t)avsp_record_i64(&rec, "seconds", 0, AVSP_SEGMENT_SECONDS_MAX),
         .choice = avsp_choice_take(&rec),
+        .language = avsp_record_str_or(&rec, "language", "und"),
+        .title = avsp_record_str_or(&rec, "title", ""),
         .resume_idx = (uint32_t)avsp_record_i64(&rec, "resume", 0, AVSP_SEGMENTS_MAX),
         .max_pending = (uint32_t)avsp_record_i64(&rec, "pending", 0, PENDING_MAX),
         .crf = (int32_t)avsp_record_i64(&rec, "crf", 0, AVSP_CRF_MAX),
@@ -202,6 +209,10 @@ void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report)
         break;
     case AVSP_REPORT_WARNING:
         avsp_record_put_str(buf, "text", report->warning);
+        break;
+    case AVSP_REPORT_EXTENT:
+        avsp_record_put_i64(buf, "start_us", report->extent.start_us);
+        avsp_record_put_i64(buf, "end_us", report->extent.end_us);
         break;
     case AVSP_REPORT_INPUT:
         avsp_record_put_str(buf, "format", report->input.format);
@@ -423,6 +434,14 @@ enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
         break;
     case AVSP_REPORT_WARNING:
         report.warning = take_text(&rec, "text");
+        break;
+    case AVSP_REPORT_EXTENT:
+        report.extent = (struct avsp_time_range){
+            avsp_record_i64(&rec, "start_us", 0, AVSP_TIME_MAX_US - 1),
+            avsp_record_i64(&rec, "end_us", 1, AVSP_TIME_MAX_US),
+        };
+        if (avsp_time_range_check(&report.extent, err) != AVSP_OK)
+            return avsp_err_wrap(err, "report");
         break;
     case AVSP_REPORT_INPUT:
     case AVSP_REPORT_STREAM:

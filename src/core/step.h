@@ -27,6 +27,7 @@ enum avsp_step_kind {
     AVSP_STEP_SPLIT,     ///< the source → pieces
     AVSP_STEP_ENCODE,    ///< a video piece → init segment and segments
     AVSP_STEP_AUDIO,     ///< an audio piece → init segment and segments
+    AVSP_STEP_TEXT,      ///< a file of subtitles → a rendition of text
     AVSP_STEP_CHECK,     ///< segments of a presentation → what decoding them shows
 };
 
@@ -43,11 +44,14 @@ struct avsp_step {
     uint32_t threads;                    ///< ENCODE: of the encoder; CHECK: of decoders; 1..
     bool
         described; ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)
-    uint32_t idx;  ///< ENCODE with !described: the segment's place
+    uint32_t idx;  ///< ENCODE with !described: the segment's place; TEXT: the rendition's number
     uint32_t n_segments; ///< CHECK: how many come, one after another in the same input file
     bool
         independent; ///< CHECK: each is decoded alone; else the decoder goes on from one to the next
-    struct avsp_choice choice; ///< PROBE, SPLIT: what of the source is wanted
+    struct avsp_choice
+        choice;           ///< PROBE, SPLIT: what of the source is wanted; TEXT: what of its times
+    const char *language; ///< TEXT
+    const char *title;
     int64_t
         encoders; ///< ENCODE, AUDIO: avsp_step_encoders of what it must be made with; 0 = anything
 };
@@ -58,6 +62,7 @@ enum avsp_report_kind {
     AVSP_REPORT_RENDITION, ///< rendition.init_name likewise
     AVSP_REPORT_SEGMENT,   ///< segment.name likewise
     AVSP_REPORT_WARNING,
+    AVSP_REPORT_EXTENT,  ///< SPLIT: which part of the source the presentation is
     AVSP_REPORT_INPUT,   ///< PROBE: the container
     AVSP_REPORT_STREAM,  ///< PROBE: one stream
     AVSP_REPORT_CHECKED, ///< CHECK: one segment
@@ -114,6 +119,8 @@ struct avsp_report {
         struct avsp_rendition rendition;
         struct avsp_segment segment;
         const char *warning;
+        struct avsp_time_range
+            extent; ///< counted from presentation time 0 of the whole; it has an end
         struct avsp_probe_input input;
         struct avsp_probe_stream stream;
         struct avsp_checked checked;

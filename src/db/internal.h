@@ -169,6 +169,7 @@ enum avsp_role {
     AVSP_ROLE_INPUT = 1,
     AVSP_ROLE_WORK = 2,
     AVSP_ROLE_OUTPUT = 3,
+    AVSP_ROLE_SIDECAR = 16, ///< the first file of subtitles; the others follow
 };
 
 /// A location as a column, without credentials, in @p arena.
@@ -188,9 +189,11 @@ enum avsp_code avsp_secrets_store(struct avsp_tx *tx, const char *job_id,
                                   const struct avsp_job_spec *spec,
                                   struct avsp_err *err) AVSP_CHECKED;
 
-/// A job's input, work and output, by role; index 0 is unused.
+/// A job's input, work and output, by role; index 0 is unused. And its files of subtitles.
 struct avsp_places {
     struct avsp_location at[AVSP_ROLE_OUTPUT + 1];
+    struct avsp_sidecar *sidecars; ///< borrowed: credentials are added to what stands there
+    size_t n_sidecars;
 };
 
 /// Adds the credentials to a job's places. @param with_secret  false: the public half only.
@@ -232,8 +235,8 @@ enum avsp_code avsp_labels_load(struct avsp_tx *tx, const char *job_id, struct a
     "id, state, created_us, ended_us, version, idempotency_key, input, work, output,"              \
     " segment_seconds, crf, preset, overwrite, manifest, fail_code, fail_may_retry, fail_message," \
     " fail_log, frames_done, frames_total, tasks_done, n_tasks, priority, picture, owner, "        \
-    "choice, dash, keep_work, sound"
-#define AVSP_JOB_N_COLUMNS 29
+    "choice, dash, keep_work, sound, sidecars"
+#define AVSP_JOB_N_COLUMNS 30
 
 /// Reads a job from a row that begins with AVSP_JOB_COLUMNS, and what belongs to it, but for its running tasks. Strings are in
 /// @p arena.
@@ -431,7 +434,8 @@ struct avsp_handout {
     bool overwrite;
     struct avsp_picture_options picture;
     struct avsp_sound_options sound;
-    const char *choice; ///< as stored
+    const char *choice;   ///< as stored
+    const char *sidecars; ///< likewise
     bool dash;
     bool keep_work;
     int64_t released; ///< the end of its job's window
@@ -441,7 +445,7 @@ struct avsp_handout {
     AVSP_TASK_ROW_COLUMNS                                                                          \
     ", t.created_us, t.input, j.input, j.work, j.output, j.segment_seconds,"                       \
     " j.crf, j.preset, j.overwrite, t.claim_id, j.picture, j.choice, j.dash, j.keep_work,"         \
-    " coalesce(" AVSP_RELEASED("t.job_id") ", 0), j.sound"
+    " coalesce(" AVSP_RELEASED("t.job_id") ", 0), j.sound, j.sidecars"
 enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
                                  struct avsp_handout *ret_handout,
                                  struct avsp_err *err) AVSP_CHECKED;

@@ -1,6 +1,7 @@
 /// What a worker is handed with its task.
 #include "core/choice.h"
 #include "core/picture_options.h"
+#include "core/sidecar.h"
 #include "core/sound_options.h"
 #include "db/internal.h"
 
@@ -27,7 +28,8 @@ enum avsp_code avsp_handout_read(struct avsp_tx *tx, struct avsp_db_rows *rows,
         return rc;
     bool fits = avsp_column(&tx->arena, rows, at + 1, &handout->input) &&
                 avsp_column(&tx->arena, rows, at + 9, &handout->claim_id) &&
-                avsp_column(&tx->arena, rows, at + 11, &handout->choice);
+                avsp_column(&tx->arena, rows, at + 11, &handout->choice) &&
+                avsp_column(&tx->arena, rows, at + 16, &handout->sidecars);
     for (int role = AVSP_ROLE_INPUT; fits && role <= AVSP_ROLE_OUTPUT; role++)
         fits = avsp_column(&tx->arena, rows, at + 1 + role, &handout->places[role]);
     return fits ? AVSP_OK : avsp_arena_failed(&tx->arena, err);
@@ -38,6 +40,9 @@ static bool has_secrets(const struct avsp_places *places)
 {
     for (int role = AVSP_ROLE_INPUT; role <= AVSP_ROLE_OUTPUT; role++)
         if (places->at[role].kind == AVSP_LOCATION_S3)
+            return true;
+    for (size_t i = 0; i < places->n_sidecars; i++)
+        if (places->sidecars[i].file.kind == AVSP_LOCATION_S3)
             return true;
     return false;
 }
@@ -50,6 +55,10 @@ static enum avsp_code load_places(struct avsp_tx *tx, const struct avsp_handout 
     enum avsp_code rc = avsp_location_load(arena, handout->input, &task->input, err);
     for (int role = AVSP_ROLE_INPUT; rc == AVSP_OK && role <= AVSP_ROLE_OUTPUT; role++)
         rc = avsp_location_load(arena, handout->places[role], &places.at[role], err);
+    if (rc == AVSP_OK && task->kind == AVSP_TASK_SPLIT)
+        rc = avsp_sidecars_load(arena, handout->sidecars, &task->sidecars, &task->n_sidecars, err);
+    places.sidecars = task->sidecars;
+    places.n_sidecars = task->n_sidecars;
     if (rc == AVSP_OK && has_secrets(&places))
         rc = avsp_secrets_load(tx, task->job_id, true, arena, &places, err);
     task->work = places.at[AVSP_ROLE_WORK];

@@ -1,6 +1,7 @@
 #include "core/choice.h"
 #include "core/lifecycle.h"
 #include "core/picture_options.h"
+#include "core/sidecar.h"
 #include "core/sound_options.h"
 #include "db/internal.h"
 
@@ -39,6 +40,7 @@ enum job_column {
     COL_DASH,
     COL_KEEP_WORK,
     COL_SOUND,
+    COL_SIDECARS,
     N_COLUMNS,
 };
 _Static_assert(N_COLUMNS == AVSP_JOB_N_COLUMNS, "the columns of a job");
@@ -58,6 +60,11 @@ static enum avsp_code fill_locations(struct avsp_tx *tx, struct avsp_db_rows *ro
                                 err);
     if (rc == AVSP_OK)
         rc = avsp_location_load(arena, avsp_db_text(rows, COL_MANIFEST), &job->manifest, err);
+    if (rc == AVSP_OK)
+        rc = avsp_sidecars_load(arena, avsp_db_text(rows, COL_SIDECARS), &job->spec.sidecars,
+                                &job->spec.n_sidecars, err);
+    places.sidecars = job->spec.sidecars;
+    places.n_sidecars = job->spec.n_sidecars;
     if (rc == AVSP_OK)
         rc = avsp_secrets_load(tx, job->id, false, arena, &places, err);
     job->spec.input = places.at[AVSP_ROLE_INPUT];

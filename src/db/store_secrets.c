@@ -100,6 +100,9 @@ enum avsp_code avsp_secrets_store(struct avsp_tx *tx, const char *job_id,
         rc = store_secret(tx, job_id, AVSP_ROLE_WORK, &spec->work, err);
     if (rc == AVSP_OK)
         rc = store_secret(tx, job_id, AVSP_ROLE_OUTPUT, &spec->output, err);
+    for (size_t i = 0; rc == AVSP_OK && i < spec->n_sidecars; i++)
+        rc = store_secret(tx, job_id, (enum avsp_role)(AVSP_ROLE_SIDECAR + i),
+                          &spec->sidecars[i].file, err);
     return rc;
 }
 
@@ -140,6 +143,10 @@ enum avsp_code avsp_secrets_load(struct avsp_tx *tx, const char *job_id, bool wi
         int64_t role = avsp_db_i64(&rows, 0);
         if (role >= AVSP_ROLE_INPUT && role <= AVSP_ROLE_OUTPUT)
             rc = load_secret(tx, job_id, &rows, arena, &places->at[role], err);
+        else if (role >= AVSP_ROLE_SIDECAR &&
+                 (uint64_t)role - AVSP_ROLE_SIDECAR < places->n_sidecars)
+            rc = load_secret(tx, job_id, &rows, arena,
+                             &places->sidecars[role - AVSP_ROLE_SIDECAR].file, err);
     }
     return rc;
 }

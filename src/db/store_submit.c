@@ -2,6 +2,7 @@
 #include "db/internal.h"
 
 #include "core/picture_options.h"
+#include "core/sidecar.h"
 #include "core/sound_options.h"
 #include <string.h>
 
@@ -12,6 +13,7 @@ struct spec_texts {
     const char *output;
     const char *output_key;
     const char *choice;
+    const char *sidecars;
 };
 
 static enum avsp_code spec_texts(struct avsp_tx *tx, const struct avsp_job_spec *spec,
@@ -25,6 +27,9 @@ static enum avsp_code spec_texts(struct avsp_tx *tx, const struct avsp_job_spec 
     if (rc != AVSP_OK)
         return rc;
     rc = avsp_choice_store(&tx->arena, &spec->choice, &ret_texts->choice, err);
+    if (rc == AVSP_OK)
+        rc = avsp_sidecars_store(&tx->arena, spec->sidecars, spec->n_sidecars, &ret_texts->sidecars,
+                                 err);
     if (rc != AVSP_OK)
         return rc;
     ret_texts->output_key = avsp_output_key(&tx->arena, &spec->output);
@@ -42,7 +47,7 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
     static const char sql[] =
         "SELECT id, CASE WHEN input = $2 AND work = $3 AND output = $4 AND segment_seconds = $5"
         " AND crf = $6 AND preset = $7 AND overwrite = $8 AND picture = $9 AND choice = $11 AND "
-        "dash = $12 AND keep_work = $13 AND sound = $14"
+        "dash = $12 AND keep_work = $13 AND sound = $14 AND sidecars = $15"
         " THEN 1 ELSE 0 END "
         "FROM jobs WHERE idempotency_key = $1 AND idempotency_key <> '' AND owner = $10";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
@@ -61,7 +66,7 @@ static enum avsp_code find_repeated(struct avsp_tx *tx, const struct avsp_job_sp
                      avsp_i64(spec->segment_seconds), avsp_i64(spec->crf), avsp_i64(spec->preset),
                      avsp_i64(spec->overwrite), avsp_text(picture), avsp_text(spec->owner),
                      avsp_text(texts->choice), avsp_i64(spec->dash), avsp_i64(spec->keep_work),
-                     avsp_text(sound)),
+                     avsp_text(sound), avsp_text(texts->sidecars)),
         &rows, err);
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
@@ -108,9 +113,9 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
         " idempotency_key, output_key, input, work, output, segment_seconds, crf, preset,"
         " overwrite, manifest, fail_code, fail_may_retry, fail_message, fail_log,"
         " frames_done, frames_total, tasks_done, n_tasks, picture, owner, choice, dash, keep_work, "
-        "sound) "
+        "sound, sidecars) "
         "VALUES ($1, 1, 0, $2, $3, 0, 1, $4, $5, $6, $7, $8, $9, $10, $11, $12, '', '', 0, '',"
-        " '', 0, 0, 0, 0, $13, $14, $15, $16, $17, $18) ON CONFLICT DO NOTHING";
+        " '', 0, 0, 0, 0, $13, $14, $15, $16, $17, $18, $19) ON CONFLICT DO NOTHING";
     char picture[AVSP_PICTURE_TEXT_BYTES];
     avsp_picture_options_write(&spec->picture, picture);
     char sound[AVSP_SOUND_TEXT_BYTES];
@@ -123,7 +128,7 @@ static enum avsp_code insert_job(struct avsp_tx *tx, const struct avsp_job_spec 
                      avsp_i64(spec->segment_seconds), avsp_i64(spec->crf), avsp_i64(spec->preset),
                      avsp_i64(spec->overwrite), avsp_text(picture), avsp_text(spec->owner),
                      avsp_text(texts->choice), avsp_i64(spec->dash), avsp_i64(spec->keep_work),
-                     avsp_text(sound)),
+                     avsp_text(sound), avsp_text(texts->sidecars)),
         ret_changed, err);
 }
 

@@ -180,6 +180,15 @@ enum avsp_code avsp_allow_demuxer(const AVInputFormat *format, struct avsp_err *
                         format->long_name != NULL ? format->long_name : format->name);
 }
 
+bool avsp_allow_is_subtitles(const AVInputFormat *format)
+{
+    static const char *const names[] = {"srt", "webvtt", "ass"};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(names); i++)
+        if (strcmp(format->name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 static bool is_allowed(enum AVCodecID id)
 {
     return is_pcm(id) || is_in(picture_codecs, AVSP_ARRAY_LEN(picture_codecs), id) ||

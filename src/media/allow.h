@@ -16,6 +16,9 @@
 /// May this demuxer read a user's file? @return OK; UNSUPPORTED, with a text that says what kind of file it is.
 enum avsp_code avsp_allow_demuxer(const AVInputFormat *format, struct avsp_err *err) AVSP_CHECKED;
 
+/// Does it read files of subtitles that may stand beside a source: SubRip, WebVTT, ASS?
+bool avsp_allow_is_subtitles(const AVInputFormat *format);
+
 /// The decoder to use for a codec. @return NULL: there is none here, or it is not to be used; avsp_allow_why_not tells.
 const AVCodec *avsp_allow_decoder(enum AVCodecID id);
 

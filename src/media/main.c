@@ -77,6 +77,8 @@ static enum avsp_code run_step(const struct avsp_step *step, struct avsp_control
         return avsp_encode_run(AVSP_STEP_INPUT_FD, step, ctl, err);
     case AVSP_STEP_AUDIO:
         return avsp_audio_run(AVSP_STEP_INPUT_FD, step, ctl, err);
+    case AVSP_STEP_TEXT:
+        return avsp_sidecar_run(AVSP_STEP_INPUT_FD, step, ctl, err);
     case AVSP_STEP_CHECK:
         return avsp_check_run(AVSP_STEP_INPUT_FD, step, ctl, err);
     }

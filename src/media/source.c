@@ -138,18 +138,20 @@ static int deny_open(AVFormatContext *ctx, AVIOContext **ret_pb, const char *url
 }
 
 /// Finds the demuxer and checks that it may be used.
-static enum avsp_code find_demuxer(AVIOContext *avio, const AVInputFormat **ret_format,
-                                   struct avsp_err *err)
+static enum avsp_code find_demuxer(AVIOContext *avio, bool subtitles,
+                                   const AVInputFormat **ret_format, struct avsp_err *err)
 {
     const AVInputFormat *format = NULL;
     int rc = av_probe_input_buffer2(avio, &format, "", NULL, 0, PROBE_BYTES);
     if (rc == AVERROR(ENOMEM) || (rc < 0 && avio->error < 0 && avio->error != AVERROR_EOF))
         return avsp_averr_set(err, rc, "read the input");
+    if (subtitles && (rc < 0 || format == NULL || !avsp_allow_is_subtitles(format)))
+        return avsp_err_set(err, AVSP_CORRUPT, "it is neither SubRip, WebVTT nor ASS");
     if (rc < 0 || format == NULL)
         return avsp_err_set(err, AVSP_CORRUPT,
                             "not a media file that is supported (no demuxer recognises it)");
     *ret_format = format;
-    return avsp_allow_demuxer(format, err);
+    return subtitles ? AVSP_OK : avsp_allow_demuxer(format, err);
 }
 
 /// Everything that keeps the demuxer within its one file and within its limits.
@@ -266,19 +268,31 @@ static enum avsp_code open_demuxer(struct avsp_source_io *io, const AVInputForma
     return AVSP_OK;
 }
 
-enum avsp_code avsp_source_open(int fd, struct avsp_source *ret_source, struct avsp_err *err)
+static enum avsp_code open_file(int fd, bool subtitles, struct avsp_source *ret_source,
+                                struct avsp_err *err)
 {
     *ret_source = (struct avsp_source){0};
     struct avsp_source_io *AVSP_CLEANUP(io_cleanup) io = io_new(fd, 0, err);
     if (io == NULL)
         return err->code;
     const AVInputFormat *format = NULL;
-    enum avsp_code rc = find_demuxer(io->avio, &format, err);
+    enum avsp_code rc = find_demuxer(io->avio, subtitles, &format, err);
     if (rc == AVSP_OK)
         rc = open_demuxer(io, format, NULL, ret_source, err);
     if (rc == AVSP_OK)
         io = NULL;
     return rc;
+}
+
+enum avsp_code avsp_source_open(int fd, struct avsp_source *ret_source, struct avsp_err *err)
+{
+    return open_file(fd, false, ret_source, err);
+}
+
+enum avsp_code avsp_source_open_subtitles(int fd, struct avsp_source *ret_source,
+                                          struct avsp_err *err)
+{
+    return open_file(fd, true, ret_source, err);
 }
 
 enum avsp_code avsp_source_open_piece(int fd, struct avsp_arena *arena,

@@ -22,6 +22,10 @@ struct avsp_source {
 enum avsp_code avsp_source_open(int fd, struct avsp_source *ret_source,
                                 struct avsp_err *err) AVSP_CHECKED;
 
+/// Opens a file of subtitles alone: SubRip, WebVTT or ASS. @return as avsp_source_open.
+enum avsp_code avsp_source_open_subtitles(int fd, struct avsp_source *ret_source,
+                                          struct avsp_err *err) AVSP_CHECKED;
+
 /// Opens a piece: header and NUT stream. @return as avsp_source_open; INVALID no header (a base split's piece).
 enum avsp_code avsp_source_open_piece(int fd, struct avsp_arena *arena,
                                       struct avsp_piece_header *ret_header,

@@ -527,6 +527,21 @@ static enum avsp_code finish_texts(struct split *split, struct avsp_err *err)
                                   err);
 }
 
+/// For whoever makes text of another file.
+static enum avsp_code tell_extent(struct split *split, struct avsp_err *err)
+{
+    const struct avsp_extent *extent = &split->extent;
+    const AVRational us = {1, 1000000};
+    int64_t source = split->part.source_pts;
+    struct avsp_report report = {
+        .kind = AVSP_REPORT_EXTENT,
+        .extent = {av_rescale_q(extent->origin_pts - source, extent->time_base, us),
+                   av_rescale_q(extent->end_pts - source, extent->time_base, us)},
+    };
+    report.extent.end_us = AVSP_MAX(report.extent.end_us, report.extent.start_us + 1);
+    return avsp_control_report(split->ctl, &report, err);
+}
+
 static enum avsp_code finish(struct split *split, struct avsp_err *err)
 {
     bool alone = split->reader.tracks.video == NULL;
@@ -535,6 +550,8 @@ static enum avsp_code finish(struct split *split, struct avsp_err *err)
         rc = find_end(split, err);
     if (rc == AVSP_OK)
         rc = avsp_part_warn_of_end(&split->part, split->extent.end_pts, split->ctl, err);
+    if (rc == AVSP_OK)
+        rc = tell_extent(split, err);
     if (rc == AVSP_OK && !alone)
         rc = avsp_split_video_finish(&split->video, split->extent.end_pts, err);
     for (size_t i = 0; i < split->n_audio && rc == AVSP_OK; i++)

@@ -23,6 +23,10 @@ enum avsp_code avsp_encode_run(int input_fd, const struct avsp_step *step, struc
 enum avsp_code avsp_audio_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
                               struct avsp_err *err) AVSP_CHECKED;
 
+/// A file of subtitles → a rendition of text, of the part of its times that is wanted (sidecar.c).
+enum avsp_code avsp_sidecar_run(int input_fd, const struct avsp_step *step,
+                                struct avsp_control *ctl, struct avsp_err *err) AVSP_CHECKED;
+
 /// Segments of a presentation, one after another in the same input file → what decoding them shows (check.c).
 enum avsp_code avsp_check_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
                               struct avsp_err *err) AVSP_CHECKED;

@@ -111,6 +111,12 @@ bool avsp_wire_make_choice(struct avsp_arena *arena, const struct avsp_choice *c
                            Com__Avspl1t__TimeRange **ret_range) AVSP_CHECKED;
 struct avsp_choice avsp_wire_read_choice(const Com__Avspl1t__TrackChoice *tracks,
                                          const Com__Avspl1t__TimeRange *range);
+bool avsp_wire_make_sidecars(struct avsp_arena *arena, const struct avsp_sidecar *sidecars,
+                             size_t n, Com__Avspl1t__Sidecar ***ret_msgs,
+                             size_t *ret_n) AVSP_CHECKED;
+enum avsp_code avsp_wire_read_sidecars(struct avsp_arena *arena, Com__Avspl1t__Sidecar *const *msgs,
+                                       size_t n, struct avsp_sidecar **ret_sidecars, size_t *ret_n,
+                                       struct avsp_err *err) AVSP_CHECKED;
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
                                               const struct avsp_job_spec *spec) AVSP_CHECKED;
 /// Takes over what is there; avsp_job_spec_check judges it. INVALID only where there is no av1_encode_job.

@@ -93,6 +93,38 @@ struct avsp_choice avsp_wire_read_choice(const Com__Avspl1t__TrackChoice *tracks
     return choice;
 }
 
+bool avsp_wire_make_sidecars(struct avsp_arena *arena, const struct avsp_sidecar *sidecars,
+                             size_t n, Com__Avspl1t__Sidecar ***ret_msgs, size_t *ret_n)
+{
+    *ret_n = n;
+    *ret_msgs = avsp_arena_array(arena, n, sizeof **ret_msgs);
+    for (size_t i = 0; *ret_msgs != NULL && i < n; i++) {
+        Com__Avspl1t__Sidecar *msg = avsp_wire_new(arena, &com__avspl1t__sidecar__descriptor);
+        if (msg == NULL || !avsp_wire_make_file(arena, &sidecars[i].file, &msg->file))
+            return false;
+        msg->language = (char *)sidecars[i].language;
+        msg->title = (char *)sidecars[i].title;
+        (*ret_msgs)[i] = msg;
+    }
+    return *ret_msgs != NULL;
+}
+
+enum avsp_code avsp_wire_read_sidecars(struct avsp_arena *arena, Com__Avspl1t__Sidecar *const *msgs,
+                                       size_t n, struct avsp_sidecar **ret_sidecars, size_t *ret_n,
+                                       struct avsp_err *err)
+{
+    *ret_n = n;
+    *ret_sidecars = avsp_arena_array(arena, n, sizeof **ret_sidecars);
+    if (*ret_sidecars == NULL)
+        return avsp_arena_failed(arena, err);
+    for (size_t i = 0; i < n; i++) {
+        avsp_wire_read_file(msgs[i]->file, &(*ret_sidecars)[i].file);
+        (*ret_sidecars)[i].language = msgs[i]->language;
+        (*ret_sidecars)[i].title = msgs[i]->title;
+    }
+    return AVSP_OK;
+}
+
 Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
                                               const struct avsp_job_spec *spec)
 {
@@ -120,6 +152,8 @@ Com__Avspl1t__JobDetails *avsp_wire_make_spec(struct avsp_arena *arena,
     bool ok = avsp_wire_make_picture(arena, &spec->picture, &job->picture) &&
               avsp_wire_make_sound(arena, &spec->sound, &job->sound) &&
               avsp_wire_make_choice(arena, &spec->choice, &job->tracks, &job->range) &&
+              avsp_wire_make_sidecars(arena, spec->sidecars, spec->n_sidecars, &job->subtitles,
+                                      &job->n_subtitles) &&
               avsp_wire_make_file(arena, &spec->input, &job->input_file) &&
               avsp_wire_make_folder(arena, &spec->work, &job->working_directory) &&
               avsp_wire_make_folder(arena, &spec->output, &job->output_directory);
@@ -153,6 +187,10 @@ enum avsp_code avsp_wire_read_spec(struct avsp_arena *arena, const Com__Avspl1t_
     rc = avsp_wire_read_sound(job->sound, &ret_spec->sound, err);
     if (rc != AVSP_OK)
         return avsp_err_wrap(err, "av1_encode_job.sound");
+    rc = avsp_wire_read_sidecars(arena, job->subtitles, job->n_subtitles, &ret_spec->sidecars,
+                                 &ret_spec->n_sidecars, err);
+    if (rc != AVSP_OK)
+        return rc;
     return read_spec_labels(arena, msg->labels, msg->n_labels, &ret_spec->labels, err);
 }
 
@@ -164,6 +202,13 @@ static Com__Avspl1t__JobDetails *make_blank_spec(struct avsp_arena *arena,
     avsp_location_blank(&blank.input);
     avsp_location_blank(&blank.work);
     avsp_location_blank(&blank.output);
+    blank.sidecars = avsp_arena_array(arena, spec->n_sidecars, sizeof *blank.sidecars);
+    if (blank.sidecars == NULL)
+        return NULL;
+    for (size_t i = 0; i < spec->n_sidecars; i++) {
+        blank.sidecars[i] = spec->sidecars[i];
+        avsp_location_blank(&blank.sidecars[i].file);
+    }
     return avsp_wire_make_spec(arena, &blank);
 }
 

@@ -90,6 +90,8 @@ static bool fill_split(struct avsp_arena *arena, const struct avsp_task *task,
     split->overwrite = task->overwrite;
     return avsp_wire_make_picture(arena, &task->picture, &split->picture) &&
            avsp_wire_make_choice(arena, &task->choice, &split->tracks, &split->range) &&
+           avsp_wire_make_sidecars(arena, task->sidecars, task->n_sidecars, &split->subtitles,
+                                   &split->n_subtitles) &&
            avsp_wire_make_file(arena, &task->input, &split->input_file) &&
            avsp_wire_make_folder(arena, &task->work, &split->output_directory) &&
            avsp_wire_make_folder(arena, &task->output, &split->final_directory);
@@ -223,7 +225,8 @@ static enum avsp_code read_manifest(struct avsp_arena *arena,
                                 manifest->n_files, &task->files, err);
 }
 
-static enum avsp_code read_split(const Com__Avspl1t__SplitVideoTask *split, struct avsp_task *task,
+static enum avsp_code read_split(struct avsp_arena *arena,
+                                 const Com__Avspl1t__SplitVideoTask *split, struct avsp_task *task,
                                  struct avsp_err *err)
 {
     task->kind = AVSP_TASK_SPLIT;
@@ -234,7 +237,9 @@ static enum avsp_code read_split(const Com__Avspl1t__SplitVideoTask *split, stru
     task->resume_idx = split->resume_index;
     task->overwrite = split->overwrite;
     task->choice = avsp_wire_read_choice(split->tracks, split->range);
-    return avsp_wire_read_picture(split->picture, &task->picture, err);
+    enum avsp_code rc = avsp_wire_read_sidecars(arena, split->subtitles, split->n_subtitles,
+                                                &task->sidecars, &task->n_sidecars, err);
+    return rc == AVSP_OK ? avsp_wire_read_picture(split->picture, &task->picture, err) : rc;
 }
 
 static enum avsp_code read_encode(const Com__Avspl1t__EncodeVideoTask *encode,
@@ -280,7 +285,7 @@ static enum avsp_code read_kind(struct avsp_arena *arena, const Com__Avspl1t__Ta
 {
     switch (msg->task_case) {
     case COM__AVSPL1T__TASK__TASK_SPLIT_VIDEO_TASK:
-        return read_split(msg->split_video_task, task, err);
+        return read_split(arena, msg->split_video_task, task, err);
     case COM__AVSPL1T__TASK__TASK_ENCODE_VIDEO_TASK:
         return read_encode(msg->encode_video_task, task, err);
     case COM__AVSPL1T__TASK__TASK_GENERATE_MANIFEST_TASK:

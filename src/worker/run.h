@@ -21,13 +21,14 @@ struct avsp_run {
     struct avsp_location *files;    ///< of base jobs
     size_t n_files;
     enum avsp_task_kind files_kind;
-    int64_t probed_us;       ///< duration of the file that was probed last
-    uint64_t reserved_bytes; ///< of temporary storage, where that is limited
-    bool is_handed_back;     ///< it is ended at no cost, for another time
-    uint64_t copied_bytes;   ///< of the input, to the attempt's folder, by avsp_input_fetch
-    bool is_input_gone;      ///< the piece that it is to encode is not there
-    bool is_loaded;          ///< counts as a load (worker/slots.h)
-    int64_t encoders;        ///< that its claim told of, as avsp_step_encoders says
+    struct avsp_time_range extent; ///< SPLIT: of the presentation on the source's timeline
+    int64_t probed_us;             ///< duration of the file that was probed last
+    uint64_t reserved_bytes;       ///< of temporary storage, where that is limited
+    bool is_handed_back;           ///< it is ended at no cost, for another time
+    uint64_t copied_bytes;         ///< of the input, to the attempt's folder, by avsp_input_fetch
+    bool is_input_gone;            ///< the piece that it is to encode is not there
+    bool is_loaded;                ///< counts as a load (worker/slots.h)
+    int64_t encoders;              ///< that its claim told of, as avsp_step_encoders says
     char log_tail[AVSP_LOG_TAIL_MAX_BYTES + 1];
 };
 

@@ -1,5 +1,6 @@
 #include "core/naming.h"
 #include "util/log.h"
+#include "util/parse.h"
 #include "worker/piece_batch.h"
 #include "worker/publish.h"
 
@@ -130,11 +131,94 @@ static enum avsp_code take_report(void *opaque, const struct avsp_report *report
         return keep_text(run, &report->rendition, err);
     case AVSP_REPORT_SEGMENT:
         return avsp_run_keep_segment(run, &report->segment, err);
+    case AVSP_REPORT_EXTENT:
+        run->extent = report->extent;
+        return AVSP_OK;
     case AVSP_REPORT_WARNING:
         return avsp_run_warn(run, report->warning, err);
     default:
         return avsp_err_set(err, AVSP_INTERNAL, "the split reports what it should not");
     }
+}
+
+static enum avsp_code take_text_report(void *opaque, const struct avsp_report *report,
+                                       struct avsp_err *err)
+{
+    struct avsp_run *run = opaque;
+    switch (report->kind) {
+    case AVSP_REPORT_RENDITION:
+        return keep_text(run, &report->rendition, err);
+    case AVSP_REPORT_SEGMENT:
+        return avsp_run_keep_segment(run, &report->segment, err);
+    case AVSP_REPORT_WARNING:
+        return avsp_run_warn(run, report->warning, err);
+    default:
+        return avsp_err_set(err, AVSP_INTERNAL, "a step for text reports what it should not");
+    }
+}
+
+/// The first number behind those of the renditions so far.
+static uint32_t next_number(const struct avsp_outputs *made)
+{
+    uint32_t next = 0;
+    for (size_t i = 0; i < made->n_renditions; i++) {
+        int64_t number = 0;
+        if (avsp_parse_i64(made->renditions[i].name + 1, 0, AVSP_RUN_RENDITIONS_MAX, &number))
+            next = AVSP_MAX(next, (uint32_t)number + 1);
+    }
+    return next;
+}
+
+static enum avsp_code make_sidecar(struct avsp_run *run, const struct avsp_sidecar *sidecar,
+                                   uint32_t number, struct avsp_err *err)
+{
+    struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.serving = {.fd = -1}, .own_fd = -1};
+    const struct avsp_step step = {
+        .kind = AVSP_STEP_TEXT,
+        .idx = number,
+        .choice = {.range = run->extent},
+        .language = sidecar->language,
+        .title = sidecar->title,
+        .max_pending = 1,
+        .threads = 1,
+    };
+    enum avsp_code rc = avsp_input_open(run, &sidecar->file, &input, err);
+    if (rc == AVSP_OK)
+        rc = avsp_input_fetch(run, &input, 0, err);
+    return rc == AVSP_OK ? avsp_run_step(run, &step, input.fd, take_text_report, err) : rc;
+}
+
+/// Says which file it is about, unless the error does already.
+static enum avsp_code name_sidecar(struct avsp_run *run, const struct avsp_sidecar *sidecar,
+                                   struct avsp_err *err)
+{
+    const char *shown = avsp_location_show(run->arena, &sidecar->file);
+    return strstr(err->text, shown) != NULL ? avsp_err_wrap(err, "subtitles")
+                                            : avsp_err_wrap(err, "subtitles %s", shown);
+}
+
+/// Files of subtitles beside the source, behind its own. They were asked for by name: without one the job fails.
+static enum avsp_code make_sidecars(struct avsp_run *run, struct avsp_err *err)
+{
+    const struct avsp_task *task = run->task;
+    uint32_t number = next_number(&run->made);
+    for (size_t i = 0; i < task->n_sidecars; i++) {
+        enum avsp_code rc = make_sidecar(run, &task->sidecars[i], number + (uint32_t)i, err);
+        if (rc != AVSP_OK)
+            return name_sidecar(run, &task->sidecars[i], err);
+    }
+    return AVSP_OK;
+}
+
+/// A file that is not there need not be waited for.
+static enum avsp_code look_for_sidecars(struct avsp_run *run, struct avsp_err *err)
+{
+    const struct avsp_task *task = run->task;
+    struct avsp_stat st;
+    for (size_t i = 0; i < task->n_sidecars; i++)
+        if (avsp_storage_stat(run->worker->storage, &task->sidecars[i].file, &st, err) != AVSP_OK)
+            return name_sidecar(run, &task->sidecars[i], err);
+    return AVSP_OK;
 }
 
 static enum avsp_code split(struct avsp_run *run, struct avsp_input *input,
@@ -157,6 +241,8 @@ static enum avsp_code split(struct avsp_run *run, struct avsp_input *input,
     if (rc == AVSP_OK)
         rc = avsp_piece_batch_flush(&batch, run, err);
     run->batch = NULL;
+    if (rc == AVSP_OK)
+        rc = make_sidecars(run, err);
     if (rc == AVSP_OK)
         rc = check_texts(run, err);
     return rc == AVSP_OK ? avsp_publish_made(run, err) : rc;
@@ -196,6 +282,8 @@ enum avsp_code avsp_task_split(struct avsp_run *run, struct avsp_err *err)
         rc = avsp_run_work_folder(run, &work, err);
     if (rc == AVSP_OK && avsp_storage_probe_folder(run->worker->storage, &work, err) != AVSP_OK)
         rc = avsp_err_wrap(err, "the work folder cannot be written");
+    if (rc == AVSP_OK)
+        rc = look_for_sidecars(run, err);
     if (rc != AVSP_OK)
         return rc;
     struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.serving = {.fd = -1}, .own_fd = -1};

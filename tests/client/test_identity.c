@@ -138,6 +138,9 @@ static void each_difference_is_named(void **state)
     asked.choice.range.end_us = 3723250000;
     assert_differs(&asked, &kept, "--start 2.5 --end 1:02:03.25");
     asked = kept;
+    asked.sidecars = "abc";
+    assert_differs(&kept, &asked, "--subtitle");
+    asked = kept;
     asked.segment_seconds = 2;
     assert_differs(&kept, &asked, "--segment-seconds 4, not 2");
     asked = kept;

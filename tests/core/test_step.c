@@ -78,6 +78,7 @@ static const struct avsp_report reports[] = {
                    ""}},
     {.kind = AVSP_REPORT_SEGMENT, .segment = {"a0", 9, "00009.m4s", 48000, 96000, 94, 4000, SHA}},
     {.kind = AVSP_REPORT_WARNING, .warning = "3 damaged pictures were concealed"},
+    {.kind = AVSP_REPORT_EXTENT, .extent = {2500000, 3723250000}},
     {.kind = AVSP_REPORT_INPUT,
      .input = {"mov,mp4", 25000000, 123456, 7, {2500000, 0}, "libavcodec 59.37.100"}},
     {.kind = AVSP_REPORT_STREAM, .stream = {0, "video", "h264", "1280x720, 25 fps", "und", "AV1"}},

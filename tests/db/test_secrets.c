@@ -123,6 +123,41 @@ static void test_without_a_key_credentials_are_refused(void **state)
     assert_int_equal(submit_sealed(&spec, id), AVSP_OK);
 }
 
+/// Each file of subtitles has credentials of its own, which only the split is handed, and nobody is shown.
+static void test_subtitles_have_their_own(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_job_spec spec = s3_spec(fx, "a");
+    struct avsp_sidecar sidecars[3] = {{s3_file(fx, "sub/0.srt"), "en", "One"},
+                                       {avsp_location_fs("/local.vtt"), "de", ""},
+                                       {s3_file(fx, "sub/2.ass"), "fr", ""}};
+    sidecars[0].file.access_key_id = "key-0";
+    sidecars[0].file.secret_access_key.text = SECRET "-0";
+    sidecars[2].file.access_key_id = "key-2";
+    sidecars[2].file.secret_access_key.text = SECRET "-2";
+    spec.sidecars = sidecars;
+    spec.n_sidecars = 3;
+    char id[AVSP_ID_BYTES];
+    struct avsp_task task;
+    struct avsp_job job;
+    struct avsp_err err = {0};
+    set_keys(KEY_1);
+    assert_int_equal(submit_sealed(&spec, id), AVSP_OK);
+    ASSERT_OK(avsp_store_get_job(sealing, id, &fx->arena, &job, &err), err);
+    assert_int_equal(job.spec.n_sidecars, 3);
+    assert_string_equal(job.spec.sidecars[2].file.access_key_id, "key-2");
+    assert_string_equal(job.spec.sidecars[2].file.secret_access_key.text, "");
+    assert_int_equal(claim_sealed(fx, &task), AVSP_OK);
+    assert_int_equal(task.n_sidecars, 3);
+    assert_string_equal(task.sidecars[0].file.secret_access_key.text, SECRET "-0");
+    assert_string_equal(task.sidecars[0].title, "One");
+    assert_string_equal(task.sidecars[1].file.path, "/local.vtt");
+    assert_string_equal(task.sidecars[1].file.secret_access_key.text, "");
+    assert_string_equal(task.sidecars[2].file.secret_access_key.text, SECRET "-2");
+    assert_string_equal(task.sidecars[2].language, "fr");
+    assert_string_equal(task.input.secret_access_key.text, SECRET "-input");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -130,6 +165,7 @@ int main(void)
         TEST(test_what_is_stored_is_sealed),
         TEST(test_keys_are_exchanged_while_jobs_run),
         TEST(test_without_a_key_credentials_are_refused),
+        TEST(test_subtitles_have_their_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

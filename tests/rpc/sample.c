@@ -134,10 +134,22 @@ static struct avsp_sound_options sample_sound(struct sampler *s)
         .loudness_lufs = coin(s) ? AVSP_LOUDNESS_MIN_LUFS + (int32_t)sample_number(s, 65) : 0};
 }
 
+static struct avsp_sidecar *sample_sidecars(struct sampler *s, size_t n)
+{
+    struct avsp_sidecar *sidecars = must(avsp_arena_array(s->arena, n, sizeof *sidecars));
+    for (size_t i = 0; i < n; i++)
+        sidecars[i] = (struct avsp_sidecar){sample_location(s, false), coin(s) ? "en" : "pt-BR",
+                                            sample_text(s, 64)};
+    return sidecars;
+}
+
 struct avsp_job_spec sample_spec(struct sampler *s)
 {
     size_t n_labels = (size_t)sample_number(s, AVSP_LABELS_MAX);
+    size_t n_sidecars = (size_t)sample_number(s, 3);
     return (struct avsp_job_spec){
+        .n_sidecars = n_sidecars,
+        .sidecars = sample_sidecars(s, n_sidecars),
         .input = sample_location(s, false),
         .work = sample_location(s, false),
         .output = sample_location(s, false),
@@ -460,6 +472,14 @@ static void dump_choice(struct avsp_buf *buf, const struct avsp_choice *choice)
                     choice->text, choice->range.start_us, choice->range.end_us);
 }
 
+static void dump_sidecars(struct avsp_buf *buf, const struct avsp_sidecar *sidecars, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        dump_location(buf, &sidecars[i].file);
+        avsp_buf_printf(buf, "sidecar %s %s\n", sidecars[i].language, sidecars[i].title);
+    }
+}
+
 void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
 {
     dump_location(buf, &spec->input);
@@ -472,6 +492,7 @@ void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec)
     dump_picture(buf, &spec->picture);
     dump_sound(buf, &spec->sound);
     dump_choice(buf, &spec->choice);
+    dump_sidecars(buf, spec->sidecars, spec->n_sidecars);
     dump_labels(buf, spec->labels, spec->n_labels);
 }
 

@@ -122,6 +122,8 @@ static void blank(struct avsp_job *job)
                                          &job->manifest};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(locations); i++)
         avsp_location_blank(locations[i]);
+    for (size_t i = 0; i < job->spec.n_sidecars; i++)
+        avsp_location_blank(&job->spec.sidecars[i].file);
 }
 
 static void gets_jobs_without_secrets(void **state)

@@ -1,0 +1,138 @@
+#include "media/language.h"
+#include "media/source.h"
+#include "media/steps.h"
+#include "media/text_track.h"
+#include "util/fd.h"
+#include "util/parse.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/// As much as the texts of a track may have (text_cues.h), and room for their times.
+#define FILE_MAX_BYTES ((size_t)32 << 20)
+#define NAME_BYTES 24
+
+/// All of the file, behind each other.
+struct content {
+    char *bytes; ///< ends with NUL
+    size_t len;
+};
+
+static enum avsp_code read_whole(int fd, struct content *content, struct avsp_err *err)
+{
+    content->bytes = malloc(FILE_MAX_BYTES + 2);
+    if (content->bytes == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for subtitles");
+    enum avsp_code rc =
+        avsp_fd_pread_all(fd, content->bytes, FILE_MAX_BYTES + 1, 0, &content->len, err);
+    if (rc == AVSP_OK && content->len > FILE_MAX_BYTES)
+        return avsp_err_set(err, AVSP_LIMIT,
+                            "the file has over %zu MiB: that is more than subtitles",
+                            FILE_MAX_BYTES >> 20);
+    if (rc == AVSP_OK && content->len == 0)
+        return avsp_err_set(err, AVSP_CORRUPT, "the file is empty");
+    content->bytes[content->len] = '\0';
+    return rc;
+}
+
+static bool begins_with(const struct content *content, const char *bytes, size_t n)
+{
+    return content->len >= n && memcmp(content->bytes, bytes, n) == 0;
+}
+
+/// The number of the first line that is no UTF-8; 0 = all are.
+static size_t find_bad_line(struct content *content)
+{
+    size_t number = 1;
+    for (char *line = content->bytes; line < content->bytes + content->len; number++) {
+        char *end = memchr(line, '\n', content->len - (size_t)(line - content->bytes));
+        if (end != NULL)
+            *end = '\0';
+        bool good = avsp_utf8_is_valid(line);
+        if (end == NULL)
+            return good ? 0 : number;
+        *end = '\n';
+        if (!good)
+            return number;
+        line = end + 1;
+    }
+    return 0;
+}
+
+/// What libavformat's readers of subtitles take: UTF-8, and UTF-16 that says so by its first bytes.
+static enum avsp_code check_characters(struct content *content, struct avsp_err *err)
+{
+    if (begins_with(content, "\xff\xfe\0\0", 4) || begins_with(content, "\0\0\xfe\xff", 4))
+        return avsp_err_set(err, AVSP_UNSUPPORTED, "the text is UTF-32: convert it to UTF-8");
+    if (begins_with(content, "\xff\xfe", 2) || begins_with(content, "\xfe\xff", 2))
+        return AVSP_OK;
+    if (memchr(content->bytes, '\0', content->len) != NULL)
+        return avsp_err_set(err, AVSP_UNSUPPORTED,
+                            "it is no text, or UTF-16 without a byte order mark: convert it to "
+                            "UTF-8");
+    size_t line = find_bad_line(content);
+    return line == 0 ? AVSP_OK
+                     : avsp_err_set(err, AVSP_UNSUPPORTED,
+                                    "line %zu is not UTF-8: what character set it has nobody can "
+                                    "tell for certain (iconv -f WINDOWS-1252 -t UTF-8 is for "
+                                    "western Europe)",
+                                    line);
+}
+
+static void content_deinit(struct content *content)
+{
+    free(content->bytes);
+}
+
+static enum avsp_code check_file(int fd, struct avsp_err *err)
+{
+    struct content AVSP_CLEANUP(content_deinit) content = {0};
+    enum avsp_code rc = read_whole(fd, &content, err);
+    return rc == AVSP_OK ? check_characters(&content, err) : rc;
+}
+
+/// Decodes every cue.
+static enum avsp_code take_all(AVFormatContext *ctx, struct avsp_text_track *track,
+                               struct avsp_err *err)
+{
+    AVPacket *AVSP_CLEANUP(av_packet_free) packet = av_packet_alloc();
+    if (packet == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for a packet");
+    enum avsp_code rc = AVSP_OK;
+    while (rc == AVSP_OK && av_read_frame(ctx, packet) >= 0) {
+        if (packet->stream_index == track->stream->index)
+            rc = avsp_text_track_put(track, packet, err);
+        av_packet_unref(packet);
+    }
+    if (rc == AVSP_OK && track->cues.n_cues == 0)
+        return avsp_err_set(err, AVSP_CORRUPT, "there is not one subtitle in it that can be read");
+    return rc;
+}
+
+static enum avsp_code make(const struct avsp_source *source, const struct avsp_step *step,
+                           struct avsp_control *ctl, struct avsp_text_track *track,
+                           struct avsp_err *err)
+{
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "s%" PRIu32, step->idx);
+    const struct avsp_rendition rendition = {
+        .name = name, .language = avsp_language_bcp47(step->language), .title = step->title};
+    const struct avsp_text_range range = {step->choice.range.start_us, step->choice.range.end_us};
+    enum avsp_code rc = avsp_text_track_open(track, source->ctx->streams[0], err);
+    if (rc == AVSP_OK)
+        rc = take_all(source->ctx, track, err);
+    return rc == AVSP_OK ? avsp_text_track_finish(track, ctl, &range, &rendition, err) : rc;
+}
+
+enum avsp_code avsp_sidecar_run(int input_fd, const struct avsp_step *step,
+                                struct avsp_control *ctl, struct avsp_err *err)
+{
+    struct avsp_source AVSP_CLEANUP(avsp_source_close) source = {0};
+    struct avsp_text_track AVSP_CLEANUP(avsp_text_track_close) track = {0};
+    enum avsp_code rc = check_file(input_fd, err);
+    if (rc == AVSP_OK)
+        rc = avsp_source_open_subtitles(input_fd, &source, err);
+    if (rc == AVSP_OK && source.ctx->nb_streams != 1)
+        rc = avsp_err_set(err, AVSP_CORRUPT, "there are no subtitles in it");
+    return rc == AVSP_OK ? make(&source, step, ctl, &track, err) : rc;
+}
