@@ -363,62 +363,7 @@ bool avsp_attempt_is_last(const struct avsp_store *store, const struct avsp_task
 /// Leases are judged only after heartbeats could reach us for a full one; a gap in the sweep shows that they could not.
 bool avsp_leases_count(const struct avsp_tx *tx);
 
-// --- claims (store_floor.c, store_expired.c, store_handout.c)
-
-void avsp_floors_init(struct avsp_floors *floors);
-void avsp_floors_deinit(struct avsp_floors *floors);
-/// The key from which on a level is to be looked through. @param ret_seen  for avsp_floors_raise; taken before the look.
-int64_t avsp_floors_get(struct avsp_floors *floors, const struct avsp_level *level,
-                        uint64_t *ret_seen);
-/// A look found @p key first (AVSP_FLOOR_EMPTY: nothing), and what the looking transaction claimed is committed.
-void avsp_floors_raise(struct avsp_floors *floors, const struct avsp_level *level, int64_t key,
-                       uint64_t seen);
-/// Something became ready.
-void avsp_floors_sink(struct avsp_floors *floors, int64_t key, uint32_t priorities);
-/// Looks at all levels from the bottom, for what nobody told.
-enum avsp_code avsp_floors_check(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
-
-/// The first tasks of a level that are ready now.
-#define AVSP_LOOK_MAX (AVSP_WAITING_MAX + 1)
-struct avsp_look {
-    struct avsp_level level;
-    uint64_t seen;
-    size_t n;
-    size_t n_encodes;
-    struct {
-        int64_t key;
-        int64_t idx;
-        int64_t created_us;
-    } of[AVSP_LOOK_MAX];
-};
-/// The kinds of a set of bits, as five parameters of a statement; 0 where one is not in it.
-struct avsp_kinds {
-    int64_t of[AVSP_TASK_CLEANUP];
-};
-struct avsp_kinds avsp_kinds_of(uint32_t kinds);
-
-/// @param from  the key to begin at. Locks nothing.
-enum avsp_code avsp_look(struct avsp_tx *tx, const struct avsp_level *level, int64_t from,
-                         struct avsp_look *ret_look, struct avsp_err *err) AVSP_CHECKED;
-
-/// Does the task at one place come before that at the other?
-bool avsp_look_before(const struct avsp_look *a, size_t i, const struct avsp_look *b, size_t k);
-
-/// Where the level's floor is, as far as a look from it, or from the bottom, has seen.
-int64_t avsp_look_floor(const struct avsp_look *look);
-
-void avsp_expired_init(struct avsp_expired *expired);
-void avsp_expired_deinit(struct avsp_expired *expired);
-/// Takes the first one out of the list that lies in the asked level, or in one of a higher priority beside it.
-/// @return false: there is none.
-bool avsp_expired_take(struct avsp_expired *expired, const struct avsp_level *asked,
-                       char ret_id[AVSP_ID_BYTES]);
-/// Reads the list anew; tells who waits of those that are new in it.
-enum avsp_code avsp_expired_read(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
-/// Ends one of the list that has no attempt left, so that its job fails although nobody asks for work.
-/// @param ret_ended  false: there is none.
-enum avsp_code avsp_expired_end(struct avsp_tx *tx, bool *ret_ended,
-                                struct avsp_err *err) AVSP_CHECKED;
+// --- what a claim gives (store_handout.c); db/claim.h has the rest of claims
 
 /// A claimed task, as it was before, with what its worker needs. Texts are in the transaction's arena.
 struct avsp_handout {

@@ -1,6 +1,6 @@
 /// Claims. Those that come together are answered together, by one transaction: its cost is that of its round trips and of its commit.
 #include "core/lifecycle.h"
-#include "db/internal.h"
+#include "db/claim.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,62 +8,6 @@
 /// How many transactions one claim may take, where tasks come to their end because their last lease ran out, or jobs are for other
 /// encoders, before the answer is "none" for now.
 #define LOOKS_MAX 16
-
-/// Floors that one transaction raises; others wait for the next.
-#define RAISES_MAX (2 * (AVSP_PRIORITY_MAX + 1) * POOLS_MAX)
-
-/// Pools that one caller takes from, at most.
-#define POOLS_MAX 3
-
-/// Claims that ask for the same, answered in one transaction.
-struct group {
-    struct avsp_claim_item *items[AVSP_DB_LIST_MAX];
-    size_t n;
-    bool own;
-    uint32_t kinds;
-    int64_t encoders; ///< number of their set; 0 = they take no encodes of ours
-    int64_t pools[POOLS_MAX];
-    size_t n_pools;
-};
-
-/// One claim in a transaction.
-struct answer {
-    struct avsp_claim_item *item;
-    bool found;
-    bool repeated; ///< it was given before
-    int64_t spent;
-    struct avsp_handout handout;
-    struct avsp_task task;
-};
-
-/// What a transaction does for its group.
-struct work {
-    const struct group *group;
-    struct avsp_tx *tx;
-    struct answer *answers; ///< one a claim, in the order of the group
-    size_t n_found;
-    bool again;        ///< something came to its end instead of being handed out: look again
-    bool full;         ///< no more may be done in this transaction
-    const char *bound; ///< the job that was bound to the group's encoders; NULL = none
-    char misplaced
-        [AVSP_ID_BYTES]; ///< a job that is for other encoders, and stands where we look; "" = none
-    struct {
-        struct avsp_level level;
-        int64_t key;
-        uint64_t seen;
-    } raises[RAISES_MAX]; ///< of floors, once this is committed
-    size_t n_raises;
-    size_t n_encodes; ///< that wait besides, as far as was looked
-};
-
-struct avsp_kinds avsp_kinds_of(uint32_t mask)
-{
-    struct avsp_kinds kinds = {0};
-    for (int kind = AVSP_TASK_SPLIT; kind <= AVSP_TASK_CLEANUP; kind++)
-        if ((mask & 1U << kind) != 0)
-            kinds.of[kind - 1] = kind;
-    return kinds;
-}
 
 /// What a base worker takes.
 #define BASE_KINDS (1U << AVSP_TASK_SPLIT | 1U << AVSP_TASK_ENCODE | 1U << AVSP_TASK_MANIFEST)
@@ -73,287 +17,15 @@ static uint32_t kinds_of(const struct avsp_claim *claim)
     return claim->own ? claim->worker.kinds : BASE_KINDS;
 }
 
-/// The next claim that has no task yet.
-static struct answer *next_answer(struct work *work)
-{
-    for (size_t i = 0; i < work->group->n; i++)
-        if (!work->answers[i].found)
-            return &work->answers[i];
-    return NULL;
-}
-
-static size_t n_wanted(const struct work *work)
-{
-    return work->group->n - work->n_found;
-}
-
-static struct avsp_level level_of(const struct work *work, size_t pool, int64_t priority)
-{
-    return (struct avsp_level){work->group->pools[pool], priority, work->group->kinds};
-}
-
-/// Where a level is to be looked through from. @return false: nothing is ready there.
-static bool floor_of(const struct work *work, const struct avsp_level *level, int64_t *ret_key)
-{
-    uint64_t seen = 0;
-    *ret_key = avsp_floors_get(&work->tx->store->floors, level, &seen);
-    return *ret_key != AVSP_FLOOR_EMPTY;
-}
-
-// --- one task
-
-/// Cleaning up waits while another job writes to the same output.
-#define NOT_IN_THE_WAY(t)                                                                          \
-    " (" t "kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                      \
-    " ON other.output_key = mine.output_key AND other.state IN (1, 5)"                             \
-    " WHERE mine.id = " t "job_id))"
-
-/// A job that was submitted while we waited for the lock was not seen by the look. Whoever submits one from here on sees us.
-static enum avsp_code is_in_the_way(struct avsp_tx *tx, const struct avsp_task_row *row,
-                                    bool *ret_in_the_way, struct avsp_err *err)
-{
-    static const char sql[] = "SELECT 1 FROM tasks t WHERE t.id = $1 AND" NOT_IN_THE_WAY("t.");
-    int64_t clear = 0;
-    enum avsp_code rc = AVSP_OK;
-    if (row->kind == AVSP_TASK_CLEANUP)
-        rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(row->id)), &clear, err);
-    *ret_in_the_way = row->kind == AVSP_TASK_CLEANUP && clear == 0;
-    return rc;
-}
-
-/// Is the task's job for the group's encoders? The first encode binds it: one job in each transaction, for two that bind
-/// several would wait for each other.
-static enum avsp_code check_encoders(struct work *work, const struct avsp_task_row *row,
-                                     bool *ret_fits, struct avsp_err *err)
-{
-    const int64_t ours = work->group->encoders;
-    const bool is_bound =
-        row->encoders == ours || (work->bound != NULL && strcmp(work->bound, row->job_id) == 0);
-    enum avsp_code rc = AVSP_OK;
-    *ret_fits = !avsp_encoders_matter(row) || is_bound;
-    if (*ret_fits)
-        return AVSP_OK;
-    if (row->encoders == 0 && work->bound == NULL) {
-        rc = avsp_encoders_bind(work->tx, row->job_id, ours, ret_fits, err);
-        if (*ret_fits)
-            work->bound = row->job_id;
-    }
-    if (!*ret_fits && (row->encoders != 0 || work->bound == NULL))
-        snprintf(work->misplaced, sizeof work->misplaced, "%s", row->job_id);
-    return rc;
-}
-
-/// Gives a locked task to the next claim, unless something about its job forbids that.
-static enum avsp_code consider(struct work *work, const struct avsp_handout *handout,
-                               struct avsp_err *err)
-{
-    struct avsp_tx *tx = work->tx;
-    const struct avsp_task_row *row = &handout->row;
-    int64_t spent = row->spent;
-    bool in_the_way = false;
-    bool over = false;
-    bool fits = false;
-    enum avsp_code rc = is_in_the_way(tx, row, &in_the_way, err);
-    if (rc != AVSP_OK || in_the_way) {
-        work->again |= in_the_way;
-        return rc;
-    }
-    if (row->job_state == AVSP_JOB_PAUSED) {
-        // It became ready while its job paused.
-        work->again = true;
-        return avsp_window_close(tx, row->job_id, err);
-    }
-    rc = check_encoders(work, row, &fits, err);
-    if (rc != AVSP_OK || !fits) {
-        work->again |= !fits;
-        return rc;
-    }
-    if (row->state == AVSP_TASK_RUNNING) {
-        tx->changed = true;
-        rc = avsp_attempt_lost(tx, row, &spent, &over, err);
-    }
-    if (rc != AVSP_OK || over) {
-        work->again |= over;
-        work->full |= over; // one job may end in a transaction
-        return rc;
-    }
-    struct answer *answer = next_answer(work);
-    AVSP_ASSERT(answer != NULL);
-    answer->found = true;
-    answer->spent = spent;
-    answer->handout = *handout;
-    answer->handout.token = (struct avsp_token){row->token.attempt + 1, avsp_nonce_new()};
-    work->n_found++;
-    return AVSP_OK;
-}
-
-// --- choosing
-
-#define SELECT_HANDOUT                                                                             \
-    "SELECT " AVSP_HANDOUT_COLUMNS " FROM tasks t JOIN jobs j ON j.id = t.job_id WHERE "
-
-/// Locks the first tasks of a level that nobody else is about to take, at most @p want.
-static enum avsp_code lock_ready(struct work *work, const struct avsp_level *level, int64_t from,
-                                 size_t want, struct avsp_handout *ret_handouts, size_t *ret_n,
-                                 struct avsp_err *err)
-{
-    static const char sql[] =
-        SELECT_HANDOUT "t.state = 1 AND t.pool = $1 AND t.priority = $2 AND t.fair_key >= $3"
-                       " AND t.not_before_us <= $4 AND t.kind IN ($5, $6, $7, $8, $9) "
-                       "AND" NOT_IN_THE_WAY("t.") " ORDER BY t.fair_key, t.idx, t.created_us, t.id "
-                                                  "LIMIT $10" AVSP_DB_LOCK_SKIP("t");
-    struct avsp_tx *tx = work->tx;
-    const struct avsp_kinds kinds = avsp_kinds_of(level->kinds);
-    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    bool more = false;
-    *ret_n = 0;
-    enum avsp_code rc = avsp_db_query(tx->db, sql,
-                                      AVSP_DB_ARGS(avsp_i64(level->pool), avsp_i64(level->priority),
-                                                   avsp_i64(from), avsp_i64(tx->now_us),
-                                                   avsp_i64(kinds.of[0]), avsp_i64(kinds.of[1]),
-                                                   avsp_i64(kinds.of[2]), avsp_i64(kinds.of[3]),
-                                                   avsp_i64(kinds.of[4]), avsp_i64((int64_t)want)),
-                                      &rows, err);
-    while (rc == AVSP_OK && *ret_n < want && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK &&
-           more)
-        rc = avsp_handout_read(tx, &rows, &ret_handouts[(*ret_n)++], err);
-    return rc;
-}
-
-/// Keeps a look, to raise the floor by.
-static void keep_look(struct work *work, const struct avsp_look *look)
-{
-    work->n_encodes += look->n_encodes;
-    if (work->n_raises == RAISES_MAX)
-        return;
-    work->raises[work->n_raises].level = look->level;
-    work->raises[work->n_raises].key = avsp_look_floor(look);
-    work->raises[work->n_raises++].seen = look->seen;
-}
-
-static enum avsp_code look_from_floor(struct work *work, const struct avsp_level *level,
-                                      struct avsp_look *ret_look, struct avsp_err *err)
-{
-    int64_t from = 0;
-    *ret_look = (struct avsp_look){.level = *level};
-    return floor_of(work, level, &from) ? avsp_look(work->tx, level, from, ret_look, err) : AVSP_OK;
-}
-
-/// How many of the next tasks of one priority stand in each pool: where only one has any, nobody need look.
-static enum avsp_code share(struct work *work, int64_t priority, size_t ret_n[POOLS_MAX],
-                            struct avsp_err *err)
-{
-    struct avsp_look looks[POOLS_MAX];
-    size_t at[POOLS_MAX] = {0};
-    size_t n_pools = 0;
-    enum avsp_code rc = AVSP_OK;
-    for (size_t i = 0; i < work->group->n_pools; i++) {
-        const struct avsp_level level = level_of(work, i, priority);
-        int64_t from = 0;
-        ret_n[i] = floor_of(work, &level, &from) ? n_wanted(work) : 0;
-        n_pools += ret_n[i] > 0;
-    }
-    if (n_pools <= 1)
-        return AVSP_OK;
-    for (size_t i = 0; rc == AVSP_OK && i < work->group->n_pools; i++) {
-        const struct avsp_level level = level_of(work, i, priority);
-        rc = look_from_floor(work, &level, &looks[i], err);
-        ret_n[i] = 0;
-    }
-    for (size_t n = 0; rc == AVSP_OK && n < n_wanted(work); n++) {
-        size_t best = POOLS_MAX;
-        for (size_t i = 0; i < work->group->n_pools; i++)
-            if (at[i] < looks[i].n &&
-                (best == POOLS_MAX || avsp_look_before(&looks[i], at[i], &looks[best], at[best])))
-                best = i;
-        if (best == POOLS_MAX)
-            break;
-        at[best]++;
-        ret_n[best]++;
-    }
-    return rc;
-}
-
-/// Takes up to @p want of a level.
-static enum avsp_code take_some(struct work *work, const struct avsp_level *level, size_t want,
-                                struct avsp_err *err)
-{
-    struct avsp_handout handouts[AVSP_DB_LIST_MAX];
-    size_t n_locked = 0;
-    int64_t from = 0;
-    if (want == 0 || !floor_of(work, level, &from))
-        return AVSP_OK;
-    enum avsp_code rc = lock_ready(work, level, from, want, handouts, &n_locked, err);
-    for (size_t i = 0; rc == AVSP_OK && i < n_locked; i++)
-        rc = consider(work, &handouts[i], err);
-    if (rc == AVSP_OK && n_locked == 0) {
-        struct avsp_look look;
-        rc = avsp_look(work->tx, level, from, &look, err);
-        if (rc == AVSP_OK && look.n == 0)
-            keep_look(work, &look); // nothing is left there
-    }
-    return rc;
-}
-
-static enum avsp_code take_ready(struct work *work, int64_t priority, struct avsp_err *err)
-{
-    size_t n[POOLS_MAX] = {0};
-    bool is_short = false;
-    enum avsp_code rc = share(work, priority, n, err);
-    for (size_t i = 0; rc == AVSP_OK && i < work->group->n_pools; i++) {
-        const struct avsp_level level = level_of(work, i, priority);
-        const size_t want = AVSP_MIN(n[i], n_wanted(work));
-        const size_t n_before = work->n_found;
-        rc = take_some(work, &level, want, err);
-        is_short |= work->n_found - n_before < want;
-    }
-    // What was counted may be locked by others, or wait for another job's end: then the other pools have more to give.
-    for (size_t i = 0; rc == AVSP_OK && is_short && i < work->group->n_pools; i++) {
-        const struct avsp_level level = level_of(work, i, priority);
-        rc = take_some(work, &level, n_wanted(work), err);
-    }
-    return rc;
-}
-
-/// Those whose leases ran out stand in front of what is ready, for they were handed out before.
-static enum avsp_code take_expired(struct work *work, int64_t priority, struct avsp_err *err)
-{
-    static const char sql[] = SELECT_HANDOUT "t.id = $1 AND t.state = 2 AND t.lease_until_us <= $2"
-                                             " ORDER BY t.id" AVSP_DB_LOCK_SKIP("t");
-    struct avsp_tx *tx = work->tx;
-    enum avsp_code rc = AVSP_OK;
-    for (size_t i = 0; rc == AVSP_OK && avsp_leases_count(tx) && i < work->group->n_pools; i++) {
-        const struct avsp_level level = level_of(work, i, priority);
-        char id[AVSP_ID_BYTES];
-        while (rc == AVSP_OK && !work->full && n_wanted(work) > 0 &&
-               avsp_expired_take(&tx->store->expired, &level, id)) {
-            struct avsp_handout handout;
-            bool more = false;
-            {
-                struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-                rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(id), avsp_i64(tx->now_us)),
-                                   &rows, err);
-                if (rc == AVSP_OK)
-                    rc = avsp_db_next(&rows, &more, err);
-                if (rc == AVSP_OK && more)
-                    rc = avsp_handout_read(tx, &rows, &handout, err);
-            }
-            if (rc == AVSP_OK && more && handout.row.job_state != AVSP_JOB_PAUSED)
-                rc = consider(work, &handout, err);
-        }
-    }
-    return rc;
-}
-
 // --- claims that were answered before
 
 /// Begins, with a look for the running tasks that earlier calls with the same claim ids were given.
-static enum avsp_code begin(struct avsp_store *store, struct work *work,
+static enum avsp_code begin(struct avsp_store *store, struct avsp_claim_work *work,
                             struct avsp_db_rows *ret_repeated, struct avsp_err *err)
 {
-    static const char sql[] = SELECT_HANDOUT
+    static const char sql[] = AVSP_SELECT_HANDOUT
         "t.state = 2 AND t.claim_id <> '' AND t.claim_id IN (" AVSP_DB_LIST ") ORDER BY t.claim_id";
-    const struct group *group = work->group;
+    const struct avsp_claim_group *group = work->group;
     struct avsp_db_value ids[AVSP_DB_LIST_MAX];
     bool any = false;
     for (size_t i = 0; i < AVSP_ARRAY_LEN(ids); i++) {
@@ -367,10 +39,10 @@ static enum avsp_code begin(struct avsp_store *store, struct work *work,
 }
 
 /// Gives them again; their leases begin anew. @param rows  all zeros: none was looked for.
-static enum avsp_code give_repeated(struct work *work, struct avsp_db_rows *rows,
+static enum avsp_code give_repeated(struct avsp_claim_work *work, struct avsp_db_rows *rows,
                                     struct avsp_err *err)
 {
-    const struct group *group = work->group;
+    const struct avsp_claim_group *group = work->group;
     bool more = rows->db != NULL;
     enum avsp_code rc = AVSP_OK;
     while (more && (rc = avsp_db_next(rows, &more, err)) == AVSP_OK && more) {
@@ -379,7 +51,7 @@ static enum avsp_code give_repeated(struct work *work, struct avsp_db_rows *rows
         if (rc != AVSP_OK)
             break;
         for (size_t i = 0; i < group->n; i++) {
-            struct answer *answer = &work->answers[i];
+            struct avsp_claim_answer *answer = &work->answers[i];
             const struct avsp_claim *claim = answer->item->claim;
             if (answer->found || strcmp(claim->claim_id, handout.claim_id) != 0 ||
                 strcmp(claim->worker.id, handout.row.worker_id) != 0)
@@ -395,8 +67,8 @@ static enum avsp_code give_repeated(struct work *work, struct avsp_db_rows *rows
 
 // --- taking
 
-static enum avsp_code take(struct avsp_tx *tx, const struct group *group,
-                           const struct answer *answer, struct avsp_err *err)
+static enum avsp_code take(struct avsp_tx *tx, const struct avsp_claim_group *group,
+                           const struct avsp_claim_answer *answer, struct avsp_err *err)
 {
     static const char extend[] =
         "UPDATE tasks SET lease_until_us = $2 WHERE id = $1 AND state = $3 AND attempt = $4";
@@ -439,7 +111,7 @@ static int compare_handouts(const void *a, const void *b)
 
 /// Moves on the windows that were used up: each job's once, and in one order everywhere, or two groups that move the same ones would
 /// wait for each other.
-static enum avsp_code advance_windows(struct work *work, struct avsp_err *err)
+static enum avsp_code advance_windows(struct avsp_claim_work *work, struct avsp_err *err)
 {
     const struct avsp_handout *taken[AVSP_DB_LIST_MAX];
     size_t n = 0;
@@ -455,7 +127,7 @@ static enum avsp_code advance_windows(struct work *work, struct avsp_err *err)
     return rc;
 }
 
-static enum avsp_code take_all(struct work *work, struct avsp_err *err)
+static enum avsp_code take_all(struct avsp_claim_work *work, struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++)
@@ -466,29 +138,12 @@ static enum avsp_code take_all(struct work *work, struct avsp_err *err)
     return rc == AVSP_OK ? advance_windows(work, err) : rc;
 }
 
-// --- what is left
-
-/// Looks at what is left, from the top, until as many encodes wait as anybody need know of.
-static enum avsp_code look_at_rest(struct work *work, struct avsp_err *err)
-{
-    enum avsp_code rc = AVSP_OK;
-    for (int64_t priority = AVSP_PRIORITY_MAX;
-         rc == AVSP_OK && priority >= 0 && work->n_encodes < AVSP_WAITING_MAX; priority--)
-        for (size_t i = 0; rc == AVSP_OK && i < work->group->n_pools; i++) {
-            const struct avsp_level level = level_of(work, i, priority);
-            struct avsp_look look;
-            int64_t from = 0;
-            if (!floor_of(work, &level, &from))
-                continue;
-            rc = avsp_look(work->tx, &level, from, &look, err);
-            keep_look(work, &look);
-        }
-    return rc;
-}
+// --- handing out
 
 /// While a split runs more encodes are about to wait: at least one for each other slot of who asks.
-static enum avsp_code count_waiting(struct work *work, const struct answer *answer,
-                                    int64_t *n_splits, uint32_t *ret_n, struct avsp_err *err)
+static enum avsp_code count_waiting(struct avsp_claim_work *work,
+                                    const struct avsp_claim_answer *answer, int64_t *n_splits,
+                                    uint32_t *ret_n, struct avsp_err *err)
 {
     static const char sql[] = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 2"
                               " AND kind = 1 ORDER BY id LIMIT 1) AS splits";
@@ -504,12 +159,12 @@ static enum avsp_code count_waiting(struct work *work, const struct answer *answ
     return rc;
 }
 
-static enum avsp_code hand_out(struct work *work, struct avsp_err *err)
+static enum avsp_code hand_out(struct avsp_claim_work *work, struct avsp_err *err)
 {
     int64_t n_splits = -1; // not counted yet
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++) {
-        struct answer *answer = &work->answers[i];
+        struct avsp_claim_answer *answer = &work->answers[i];
         uint32_t n_waiting = 0;
         if (!answer->found)
             continue;
@@ -523,20 +178,8 @@ static enum avsp_code hand_out(struct work *work, struct avsp_err *err)
 
 // --- a group
 
-static enum avsp_code choose(struct work *work, struct avsp_err *err)
-{
-    enum avsp_code rc = AVSP_OK;
-    for (int64_t priority = AVSP_PRIORITY_MAX;
-         rc == AVSP_OK && priority >= 0 && !work->full && n_wanted(work) > 0; priority--) {
-        rc = take_expired(work, priority, err);
-        if (rc == AVSP_OK && !work->full && n_wanted(work) > 0)
-            rc = take_ready(work, priority, err);
-    }
-    return rc;
-}
-
 /// What is committed is answered, and what was looked at is known.
-static void conclude(struct work *work)
+static void conclude(struct avsp_claim_work *work)
 {
     struct avsp_floors *floors = &work->tx->store->floors;
     for (size_t i = 0; i < work->n_raises; i++)
@@ -548,12 +191,12 @@ static void conclude(struct work *work)
 }
 
 /// @param ret_misplaced  a job whose encodes are to be moved out of our way; "" = none
-static enum avsp_code claim_once(struct avsp_store *store, const struct group *group,
+static enum avsp_code claim_once(struct avsp_store *store, const struct avsp_claim_group *group,
                                  bool *ret_again, char ret_misplaced[AVSP_ID_BYTES],
                                  struct avsp_err *err)
 {
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
-    struct work work = {.group = group, .tx = &tx};
+    struct avsp_claim_work work = {.group = group, .tx = &tx};
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) repeated = {0};
     enum avsp_code rc = begin(store, &work, &repeated, err);
     if (rc != AVSP_OK)
@@ -566,11 +209,11 @@ static enum avsp_code claim_once(struct avsp_store *store, const struct group *g
     rc = give_repeated(&work, &repeated, err);
     avsp_db_rows_end(&repeated);
     if (rc == AVSP_OK)
-        rc = choose(&work, err);
+        rc = avsp_claim_choose(&work, err);
     if (rc == AVSP_OK)
         rc = take_all(&work, err);
     if (rc == AVSP_OK && work.n_found > 0)
-        rc = look_at_rest(&work, err);
+        rc = avsp_claim_look_at_rest(&work, err);
     if (rc == AVSP_OK)
         rc = hand_out(&work, err);
     if (rc == AVSP_OK)
@@ -583,7 +226,7 @@ static enum avsp_code claim_once(struct avsp_store *store, const struct group *g
 }
 
 /// Leaves out those that were answered.
-static void shrink(struct group *group)
+static void shrink(struct avsp_claim_group *group)
 {
     size_t n = 0;
     for (size_t i = 0; i < group->n; i++)
@@ -592,7 +235,7 @@ static void shrink(struct group *group)
     group->n = n;
 }
 
-static enum avsp_code claim_group(struct avsp_store *store, struct group *group,
+static enum avsp_code claim_group(struct avsp_store *store, struct avsp_claim_group *group,
                                   struct avsp_err *err)
 {
     bool again = true;
@@ -622,9 +265,9 @@ static enum avsp_code encoders_of(struct avsp_store *store, const struct avsp_cl
     return avsp_encoders_id(store, claim->worker.encoders, ret_id, err);
 }
 
-static struct group group_of(const struct avsp_claim *claim, int64_t encoders)
+static struct avsp_claim_group group_of(const struct avsp_claim *claim, int64_t encoders)
 {
-    return (struct group){
+    return (struct avsp_claim_group){
         .own = claim->own,
         .kinds = kinds_of(claim),
         .encoders = encoders,
@@ -635,7 +278,8 @@ static struct group group_of(const struct avsp_claim *claim, int64_t encoders)
     };
 }
 
-static bool belongs(const struct group *group, const struct avsp_claim *claim, int64_t encoders)
+static bool belongs(const struct avsp_claim_group *group, const struct avsp_claim *claim,
+                    int64_t encoders)
 {
     return group->own == claim->own && group->kinds == kinds_of(claim) &&
            group->encoders == encoders;
@@ -645,7 +289,7 @@ static bool belongs(const struct group *group, const struct avsp_claim *claim, i
 static void claim_next(struct avsp_store *store, struct avsp_claim_item *items,
                        const int64_t *encoders, size_t n, bool *is_done, size_t first)
 {
-    struct group group = group_of(items[first].claim, encoders[first]);
+    struct avsp_claim_group group = group_of(items[first].claim, encoders[first]);
     struct avsp_claim_item *all[AVSP_DB_LIST_MAX];
     struct avsp_err err = {0};
     for (size_t i = first; i < n && group.n < AVSP_ARRAY_LEN(group.items); i++) {
@@ -663,7 +307,7 @@ static void claim_next(struct avsp_store *store, struct avsp_claim_item *items,
         return;
     }
     for (size_t i = 0; rc != AVSP_OK && i < n_all; i++) {
-        struct group alone = group_of(all[i]->claim, group.encoders);
+        struct avsp_claim_group alone = group_of(all[i]->claim, group.encoders);
         alone.items[alone.n++] = all[i];
         if (all[i]->task.kind == AVSP_TASK_NONE)
             all[i]->rc = claim_group(store, &alone, &all[i]->err);

@@ -1,6 +1,6 @@
 /// Leases that ran out. The sweep reads which ones have; claims try these one by one, by their ids: nobody else looks through what
 /// runs, among which an old snapshot keeps all that ever ran.
-#include "db/internal.h"
+#include "db/claim.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 ///
 /// A floor rises to what a look found first (avsp_floors_raise), and sinks to whatever becomes ready below it: after each commit of
 /// ours (avsp_tx_ready), and when another coordinator says so. What was not heard of is found by a look from the bottom, now and then.
-#include "db/internal.h"
+#include "db/claim.h"
 
 #define NOWHERE SIZE_MAX
 
@@ -69,6 +69,15 @@ void avsp_floors_sink(struct avsp_floors *floors, int64_t key, uint32_t prioriti
         if ((priorities & 1U << floors->of[i].level.priority) != 0)
             floors->of[i].key = AVSP_MIN(floors->of[i].key, key);
     pthread_mutex_unlock(&floors->lock);
+}
+
+struct avsp_kinds avsp_kinds_of(uint32_t mask)
+{
+    struct avsp_kinds kinds = {0};
+    for (int kind = AVSP_TASK_SPLIT; kind <= AVSP_TASK_CLEANUP; kind++)
+        if ((mask & 1U << kind) != 0)
+            kinds.of[kind - 1] = kind;
+    return kinds;
 }
 
 enum avsp_code avsp_look(struct avsp_tx *tx, const struct avsp_level *level, int64_t from,

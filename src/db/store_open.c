@@ -1,4 +1,4 @@
-#include "db/internal.h"
+#include "db/claim.h"
 #include "db/migrate.h"
 #include "db/testing.h"
 #include "util/parse.h"

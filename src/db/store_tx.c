@@ -1,4 +1,4 @@
-#include "db/internal.h"
+#include "db/claim.h"
 
 #include <unistd.h>
 
