@@ -96,6 +96,7 @@ static enum avsp_code measure(struct avsp_run *run, const struct avsp_location *
                              .threads = 1};
     run->probed_us = 0;
     rc = avsp_run_step(run, &step, input.fd, take_report, err);
+    avsp_run_release(run);
     if (rc == AVSP_OK && run->probed_us <= 0)
         return avsp_err_set(err, AVSP_CORRUPT, "%s: its duration cannot be found",
                             avsp_location_show(run->arena, file));

@@ -138,6 +138,8 @@ static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, stru
     input->own_fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (input->own_fd < 0)
         return avsp_err_set_errno(err, errno, "%s", path);
+    // It goes when it is closed: a task may have one input after another.
+    unlink(path);
     input->fd = input->own_fd;
     run->copied_bytes = input->bytes;
     return AVSP_OK;
@@ -179,6 +181,13 @@ enum avsp_code avsp_input_stream(struct avsp_run *run, struct avsp_input *input,
         rc = avsp_serving_start(&input->serving, input->reader, err);
     input->fd = input->serving.fd;
     return rc;
+}
+
+void avsp_run_release(struct avsp_run *run)
+{
+    avsp_slots_release(&run->worker->slots, run, run->reserved_bytes);
+    run->reserved_bytes = 0;
+    run->copied_bytes = 0;
 }
 
 void avsp_input_close(struct avsp_input *input)

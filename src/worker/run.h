@@ -74,6 +74,9 @@ enum avsp_code avsp_input_stream(struct avsp_run *run, struct avsp_input *input,
                                  uint64_t more_bytes, struct avsp_err *err) AVSP_CHECKED;
 void avsp_input_close(struct avsp_input *input);
 
+/// Gives back the temporary storage that was taken for an input, before that of the next one is taken, or at the end.
+void avsp_run_release(struct avsp_run *run);
+
 /// Runs a media step with the limits of the configuration. @param report as struct avsp_child's, `opaque` is the run.
 enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step, int input_fd,
                              enum avsp_code (*report)(void *opaque,

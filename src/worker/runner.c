@@ -251,7 +251,7 @@ static void run_task(const struct avsp_runner *runner, struct avsp_arena *arena,
     if (rc == AVSP_OK)
         rc = do_task(&run, &err);
     avsp_attempt_close(&worker->workdir, &run.attempt);
-    avsp_slots_release(&worker->slots, &run, run.reserved_bytes);
+    avsp_run_release(&run);
     conclude(&run, rc, &err);
     avsp_run_nearly_done(&run);
     avsp_beats_remove(&worker->beats, &run.beat);

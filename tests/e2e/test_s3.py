@@ -123,6 +123,24 @@ def test_three_buckets_with_three_credentials_by_base_messages(farm, coordinator
     assert not [s for s in secrets if s in logs]
 
 
+def test_the_files_of_a_base_split_are_measured_one_after_another(farm, coordinator, s3, film):
+    """With a worker that has room for a copy of one at a time."""
+    bucket = Bucket(s3)
+    keys = pb.S3Credentials(access_key_id=bucket.client.key, secret_access_key=bucket.client.secret, endpoint=s3.http)
+    bucket.put("in.mp4", film)
+    with base.Client(coordinator.address) as client:
+        job = client.submit(pb.AV1EncodeJob(
+            input_file=pb.File(s3file=pb.S3File(bucket=bucket.name, path="in.mp4", credentials=keys)),
+            output_directory=pb.Folder(s3folder=pb.S3Folder(bucket=bucket.name, path="out", credentials=keys)),
+            seconds_per_segment=2, crf=60))
+        task = client.task("base-1")
+        again = pb.File(s3file=pb.S3File(bucket=bucket.name, path="in.mp4", credentials=keys))
+        client.finish("base-1", task.id, split_video_finish_message=pb.SplitVideoFinishMessage(generated_files=[again, again]))
+        farm.worker(coordinator.address, "--work-limit", "16M")
+        found = wait_until(lambda: (j := client.job(job)).finished and j or j.failed and j, "the end of the job", 240, every=0.2)
+        assert found.finished and not found.failed, farm.status(coordinator.address, job)
+
+
 # What happens to the first request of each kind to each object.
 BAD_DAY = {
     "get": ["cut-down", "503", "flip-down", "truncated", "reset", "500"],
