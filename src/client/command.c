@@ -115,6 +115,10 @@ enum avsp_code avsp_cmd_read_picture(const struct avsp_cli_parsed *args,
     const char *ladder = avsp_cli_str(args, "ladder");
     if (ladder != NULL && avsp_ladder_parse(ladder, &options.ladder, err) != AVSP_OK)
         return avsp_err_wrap(err, "--ladder");
+    const char *fallback = avsp_cli_str(args, "fallback");
+    if (!avsp_fallback_parse(fallback, &options.fallback))
+        return avsp_err_set(err, AVSP_INVALID, "--fallback: \"%.100s\" is not h264 or none",
+                            fallback);
     *ret_options = options;
     return AVSP_OK;
 }

@@ -42,11 +42,13 @@ enum avsp_exit {
          "Film grain, 0 to 50: taken off the picture, and put on again by the player."},           \
         {"hdr", "HOW", "AVSPL1T_HDR", "keep",                                                      \
          "Of HDR pictures: keep, sdr (tone mapped), or both (SDR renditions beside HDR ones)."},   \
+        {"ladder", "RUNGS", "AVSPL1T_LADDER", NULL,                                                \
+         "Several renditions of the picture: auto, or HEIGHT[:CRF[:PRESET]],… Default: one, of " \
+         "the source's size. None is larger than that."},                                          \
     {                                                                                              \
-        "ladder", "RUNGS", "AVSPL1T_LADDER", NULL,                                                 \
-            "Several renditions of the picture: auto, or HEIGHT[:CRF[:PRESET]],… Default: one, " \
-            "of "                                                                                  \
-            "the source's size. None is larger than that."                                         \
+        "fallback", "CODEC", "AVSPL1T_FALLBACK", "none",                                           \
+            "For devices without AV1, the same renditions beside it in another codec: h264 (8 "    \
+            "bits, SDR), or none."                                                                 \
     }
 #define AVSP_OPTIONS_OF_SOUND                                                                      \
     {"opus", NULL, "AVSPL1T_OPUS", NULL,                                                           \

@@ -120,13 +120,16 @@ static void put_transfer(const struct avsp_rendition *r, struct avsp_buf *buf)
                      pq ? "16" : "18");
 }
 
+/// May a player go from one to the other at a segment? Hardly any does between SDR and HDR, or between codecs.
 static bool is_picture_like(const struct avsp_rendition *r, const struct avsp_rendition *other)
 {
+    size_t n = strcspn(r->codecs, "."); // "av01", "avc1"
     return r->kind == AVSP_MEDIA_VIDEO && other->kind == AVSP_MEDIA_VIDEO &&
-           strcmp(r->video_range, other->video_range) == 0;
+           strcmp(r->video_range, other->video_range) == 0 && n == strcspn(other->codecs, ".") &&
+           strncmp(r->codecs, other->codecs, n) == 0;
 }
 
-static bool is_first_of_its_range(const struct avsp_playlist_set *set, size_t i)
+static bool is_first_of_its_like(const struct avsp_playlist_set *set, size_t i)
 {
     for (size_t j = 0; j < i; j++)
         if (is_picture_like(set->renditions[j].rendition, set->renditions[i].rendition))
@@ -134,7 +137,7 @@ static bool is_first_of_its_range(const struct avsp_playlist_set *set, size_t i)
     return true;
 }
 
-/// All pictures of one range: between SDR and HDR no player switches.
+/// All pictures of one codec and range.
 static void put_pictures(const struct avsp_playlist_set *set, size_t first, struct avsp_buf *buf)
 {
     const struct avsp_rendition *r = set->renditions[first].rendition;
@@ -248,7 +251,7 @@ void avsp_dash_mpd(const struct avsp_playlist_set *set, struct avsp_buf *buf)
     const struct avsp_rendition *first_sound = NULL;
     for (size_t i = 0; i < set->n_renditions; i++) {
         const struct avsp_rendition *r = set->renditions[i].rendition;
-        if (r->kind == AVSP_MEDIA_VIDEO && is_first_of_its_range(set, i))
+        if (r->kind == AVSP_MEDIA_VIDEO && is_first_of_its_like(set, i))
             put_pictures(set, i, buf);
         if (r->kind == AVSP_MEDIA_TEXT)
             put_text(&set->renditions[i], buf);

@@ -1,7 +1,7 @@
 /// The same presentation for players of MPEG-DASH: one MPD over the files that the HLS playlists name.
 ///
 /// Static, one period, a SegmentList with a SegmentTimeline for each rendition: names carry hashes, so no template can make them.
-/// Pictures are one AdaptationSet, between whose members a player may switch at every segment; each track of sound and of text is one of its own.
+/// Pictures of one codec and range are one AdaptationSet, between whose members a player may switch at every segment; each track of sound and of text is one of its own.
 ///
 /// Sources: ISO/IEC 23009-1 (MPD, 5.3; SegmentList, 5.3.9), ISO/IEC 23000-19 (CMAF), DASH-IF Interoperability Points.
 #ifndef AVSP_CORE_DASH_H

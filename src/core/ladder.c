@@ -83,20 +83,31 @@ static size_t plan_sizes(const struct avsp_ladder *ladder, uint32_t width_px, ui
     return n;
 }
 
+/// Adds the sizes once more. @return how many there are then.
+static size_t repeat(struct avsp_ladder_rung *rungs, size_t n_sizes, size_t n, bool sdr,
+                     enum avsp_codec codec)
+{
+    for (size_t i = 0; i < n_sizes; i++, n++) {
+        rungs[n] = rungs[i];
+        rungs[n].sdr = sdr;
+        rungs[n].codec = codec;
+    }
+    return n;
+}
+
 size_t avsp_ladder_plan(const struct avsp_picture_options *options, bool is_hdr, uint32_t width_px,
                         uint32_t height_px, int32_t crf, int32_t preset,
                         struct avsp_ladder_rung ret_rungs[AVSP_PICTURES_MAX])
 {
-    size_t n = plan_sizes(&options->ladder, width_px, height_px, crf, preset, ret_rungs);
-    if (is_hdr && options->hdr == AVSP_HDR_BOTH) {
-        memcpy(ret_rungs + n, ret_rungs, n * sizeof *ret_rungs);
-        for (size_t i = n; i < 2 * n; i++)
-            ret_rungs[i].sdr = true;
-        n *= 2;
-    }
-    for (size_t i = 0; i < n; i++) {
-        ret_rungs[i].sdr = ret_rungs[i].sdr || (is_hdr && options->hdr == AVSP_HDR_SDR);
+    size_t n_sizes = plan_sizes(&options->ladder, width_px, height_px, crf, preset, ret_rungs);
+    size_t n = n_sizes;
+    for (size_t i = 0; i < n_sizes; i++)
+        ret_rungs[i].sdr = is_hdr && options->hdr == AVSP_HDR_SDR;
+    if (is_hdr && options->hdr == AVSP_HDR_BOTH)
+        n = repeat(ret_rungs, n_sizes, n, true, AVSP_CODEC_AV1);
+    if (options->fallback == AVSP_FALLBACK_H264)
+        n = repeat(ret_rungs, n_sizes, n, is_hdr, AVSP_CODEC_H264);
+    for (size_t i = 0; i < n; i++)
         snprintf(ret_rungs[i].name, sizeof ret_rungs[i].name, "v%u", (unsigned)i % 100);
-    }
     return n;
 }

@@ -6,8 +6,13 @@
 #include "core/model.h"
 
 #define AVSP_RUNG_NAME_BYTES 8
-/// Of the picture: as many as a ladder has rungs, in HDR and SDR.
-#define AVSP_PICTURES_MAX (2 * AVSP_RUNGS_MAX)
+/// Of the picture: as many as a ladder has rungs, in HDR, in SDR and in H.264.
+#define AVSP_PICTURES_MAX (3 * AVSP_RUNGS_MAX)
+
+enum avsp_codec {
+    AVSP_CODEC_AV1,
+    AVSP_CODEC_H264,
+};
 
 /// One rendition of the picture.
 struct avsp_ladder_rung {
@@ -16,14 +21,15 @@ struct avsp_ladder_rung {
     uint32_t height_px;
     int32_t crf;
     int32_t preset;
-    bool sdr; ///< tone mapped
+    bool sdr;              ///< tone mapped
+    enum avsp_codec codec; ///< CRF and preset are AV1's all the same
 };
 
 /// @param is_hdr     is the source?
 /// @param width_px   of the source, upright; like @p height_px even.
 /// @param crf, preset  the job's.
 /// @param ret_rungs  at least one: no rung is larger than the source, those that would be are the source's size; two of one
-///                   size are one, the first of them. Those in SDR come behind all in HDR.
+///                   size are one, the first of them. Those in SDR come behind all in HDR, those in H.264 behind all in AV1.
 /// @return how many.
 size_t avsp_ladder_plan(const struct avsp_picture_options *options, bool is_hdr, uint32_t width_px,
                         uint32_t height_px, int32_t crf, int32_t preset,

@@ -207,6 +207,17 @@ static enum avsp_code check_sidecars(const struct avsp_job_spec *spec, struct av
     return AVSP_OK;
 }
 
+/// Options that are sound, each by itself, and contradict each other.
+static enum avsp_code check_together(const struct avsp_job_spec *spec, struct avsp_err *err)
+{
+    if (spec->picture.fallback != AVSP_FALLBACK_NONE && avsp_choice_is_none(spec->choice.video))
+        return avsp_err_set(
+            err, AVSP_INVALID,
+            "av1_encode_job.picture: fallback: it is for the picture, and there is to "
+            "be none (video_track): leave out one of the two");
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena *arena,
                                    struct avsp_err *err)
 {
@@ -233,6 +244,8 @@ enum avsp_code avsp_job_spec_check(struct avsp_job_spec *spec, struct avsp_arena
         rc = avsp_choice_check(&spec->choice, err);
     if (rc == AVSP_OK)
         rc = check_sidecars(spec, err);
+    if (rc == AVSP_OK)
+        rc = check_together(spec, err);
     if (rc != AVSP_OK)
         return rc;
     if (strlen(spec->idempotency_key) > AVSP_TEXT_MAX_BYTES || has_control(spec->idempotency_key))

@@ -114,6 +114,12 @@ enum avsp_hdr_choice {
     AVSP_HDR_BOTH, ///< HDR renditions, and SDR ones beside them
 };
 
+/// What there is beside AV1 for devices that do not have it. The numbers are sent: never change one.
+enum avsp_fallback {
+    AVSP_FALLBACK_NONE = 0,
+    AVSP_FALLBACK_H264, ///< the same renditions once more in H.264: 8 bits, SDR
+};
+
 /// One rendition of a ladder.
 struct avsp_rung {
     int32_t height_px; ///< AVSP_RUNG_MIN_PX..AVSP_RUNG_MAX_PX: of the picture's shorter side
@@ -135,6 +141,7 @@ struct avsp_picture_options {
         film_grain; ///< 0..AVSP_FILM_GRAIN_MAX: how much of it is taken off, and described for the player to put on again
     enum avsp_hdr_choice hdr;
     struct avsp_ladder ladder;
+    enum avsp_fallback fallback;
 };
 
 /// What is asked of the sound. All zeros: the defaults.

@@ -1,5 +1,7 @@
 #include "core/mp4.h"
 
+#include "core/avc.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -20,15 +22,14 @@ static enum avsp_code read_av1c(struct avsp_bytes box, struct avsp_mp4_track *tr
     return rc;
 }
 
-/// ISO/IEC 14496-15 5.3.3.1: version, profile, compatibility, level.
 static enum avsp_code read_avcc(struct avsp_bytes box, struct avsp_mp4_track *track,
                                 struct avsp_err *err)
 {
-    if (box.len < 7 || box.data[0] != 1)
-        return broken(err, "avcC");
-    snprintf(track->codecs, sizeof track->codecs, "%s.%02x%02x%02x", track->entry, box.data[1],
-             box.data[2], box.data[3]);
-    return AVSP_OK;
+    char codecs[AVSP_AVC_CODECS_BYTES];
+    enum avsp_code rc = avsp_avc_codecs(track->entry, box.data, box.len, codecs, err);
+    if (rc == AVSP_OK)
+        snprintf(track->codecs, sizeof track->codecs, "%s", codecs);
+    return rc;
 }
 
 /// ISO/IEC 14496-15 8.3.3.1 and Annex E.3.

@@ -18,6 +18,10 @@ static const char *const hdr_names[] = {
     [AVSP_HDR_SDR] = "sdr",
     [AVSP_HDR_BOTH] = "both",
 };
+static const char *const fallback_names[] = {
+    [AVSP_FALLBACK_NONE] = "none",
+    [AVSP_FALLBACK_H264] = "h264",
+};
 
 static const char *name_of(const char *const *names, size_t n, size_t value)
 {
@@ -45,6 +49,11 @@ const char *avsp_hdr_choice_name(enum avsp_hdr_choice value)
     return name_of(hdr_names, AVSP_ARRAY_LEN(hdr_names), (size_t)value);
 }
 
+const char *avsp_fallback_name(enum avsp_fallback value)
+{
+    return name_of(fallback_names, AVSP_ARRAY_LEN(fallback_names), (size_t)value);
+}
+
 bool avsp_deinterlace_parse(const char *name, enum avsp_deinterlace *ret_value)
 {
     size_t value = 0;
@@ -60,6 +69,15 @@ bool avsp_hdr_choice_parse(const char *name, enum avsp_hdr_choice *ret_value)
     if (!find_name(hdr_names, AVSP_ARRAY_LEN(hdr_names), name, &value))
         return false;
     *ret_value = (enum avsp_hdr_choice)value;
+    return true;
+}
+
+bool avsp_fallback_parse(const char *name, enum avsp_fallback *ret_value)
+{
+    size_t value = 0;
+    if (!find_name(fallback_names, AVSP_ARRAY_LEN(fallback_names), name, &value))
+        return false;
+    *ret_value = (enum avsp_fallback)value;
     return true;
 }
 
@@ -89,6 +107,8 @@ enum avsp_code avsp_picture_options_check(const struct avsp_picture_options *opt
                             (int)options->deinterlace);
     if (avsp_hdr_choice_name(options->hdr) == NULL)
         return avsp_err_set(err, AVSP_INVALID, "hdr: %d is not known", (int)options->hdr);
+    if (avsp_fallback_name(options->fallback) == NULL)
+        return avsp_err_set(err, AVSP_INVALID, "fallback: %d is not known", (int)options->fallback);
     if (options->film_grain < 0 || options->film_grain > AVSP_FILM_GRAIN_MAX)
         return avsp_err_set(err, AVSP_INVALID, "film_grain: %" PRId32 " is not in 0 to %d",
                             options->film_grain, AVSP_FILM_GRAIN_MAX);
@@ -202,6 +222,8 @@ void avsp_picture_options_write(const struct avsp_picture_options *options,
     avsp_ladder_write(&options->ladder, ladder);
     if (ladder[0] != '\0')
         put(ret_text, "ladder=%s", ladder);
+    if (options->fallback != AVSP_FALLBACK_NONE)
+        put(ret_text, "fallback=%s", avsp_fallback_name(options->fallback));
 }
 
 /// Takes one NAME=VALUE. @return false: there is no such option, or its value is none.
@@ -213,6 +235,8 @@ static bool take_option(const char *name, const char *value, struct avsp_picture
         return avsp_deinterlace_parse(value, &options->deinterlace);
     if (strcmp(name, "hdr") == 0)
         return avsp_hdr_choice_parse(value, &options->hdr);
+    if (strcmp(name, "fallback") == 0)
+        return avsp_fallback_parse(value, &options->fallback);
     if (strcmp(name, "ladder") == 0)
         return avsp_ladder_parse(value, &options->ladder, err) == AVSP_OK;
     if (strcmp(name, "film-grain") != 0 || !avsp_parse_i64(value, 0, AVSP_FILM_GRAIN_MAX, &number))

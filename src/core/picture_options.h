@@ -23,13 +23,15 @@ enum avsp_code avsp_picture_options_parse(const char *text,
                                           struct avsp_picture_options *ret_options,
                                           struct avsp_err *err) AVSP_CHECKED;
 
-/// The words of --deinterlace and --hdr; NULL for a value that is none.
+/// The words of --deinterlace, --hdr and --fallback; NULL for a value that is none.
 const char *avsp_deinterlace_name(enum avsp_deinterlace value);
 const char *avsp_hdr_choice_name(enum avsp_hdr_choice value);
+const char *avsp_fallback_name(enum avsp_fallback value);
 
 /// @return false: it is no such word.
 bool avsp_deinterlace_parse(const char *name, enum avsp_deinterlace *ret_value) AVSP_CHECKED;
 bool avsp_hdr_choice_parse(const char *name, enum avsp_hdr_choice *ret_value) AVSP_CHECKED;
+bool avsp_fallback_parse(const char *name, enum avsp_fallback *ret_value) AVSP_CHECKED;
 
 /// Writes "auto", "720:30:8,480" or "".
 void avsp_ladder_write(const struct avsp_ladder *ladder, char ret_text[AVSP_LADDER_TEXT_BYTES]);

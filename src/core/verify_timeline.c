@@ -130,10 +130,11 @@ static enum avsp_code check_order(struct avsp_verify_work *w, struct avsp_err *e
     return AVSP_OK;
 }
 
-/// How long a segment is shown. Of the very first, what lies before the edit list's begin is not.
+/// How long a segment is shown. Of the very first, what would be shown before the edit list's begin is not; an edit list that makes good
+/// for reordered frames hides none.
 static int64_t shown_us(const struct avsp_verify_segment *s)
 {
-    int64_t hidden = s->start_ticks < s->edit_ticks ? s->edit_ticks - s->start_ticks : 0;
+    int64_t hidden = s->first_pts < s->edit_ticks ? s->edit_ticks - s->first_pts : 0;
     return ticks_us(s, s->duration_ticks - AVSP_MIN(hidden, s->duration_ticks));
 }
 

@@ -16,6 +16,7 @@ struct run {
     const struct avsp_piece_header *header; ///< the window's
     AVFrame *shown;                         ///< as it comes from the window
     struct avsp_encode_rung rungs[AVSP_PICTURES_MAX];
+    bool is_twin[AVSP_PICTURES_MAX]; ///< gets its pictures from another rung
     size_t n_rungs;
     int64_t place; ///< of the segments in the making; -1 = there are none
 };
@@ -64,7 +65,8 @@ static enum avsp_code encode_picture(struct run *run, const struct avsp_window_s
     if (rc == AVSP_OK && run->place < 0)
         rc = begin_segments(run, place, err);
     for (size_t i = 0; i < run->n_rungs && rc == AVSP_OK; i++)
-        rc = avsp_encode_rung_add(&run->rungs[i], run->shown, shown->ticks, err);
+        if (!run->is_twin[i])
+            rc = avsp_encode_rung_add(&run->rungs[i], run->shown, shown->ticks, err);
     avsp_control_progress(run->ctl, run->window.n_frames, h->frames);
     return rc;
 }
@@ -103,6 +105,15 @@ static enum avsp_code warn_of_damage(struct run *run, struct avsp_err *err)
         w->n_left_out);
 }
 
+/// What is the same for two encoders is made once.
+static void pair_rungs(struct run *run)
+{
+    for (size_t i = 0; i < run->n_rungs; i++)
+        for (size_t j = 0; j < i && !run->is_twin[i]; j++)
+            run->is_twin[i] = run->rungs[i].plan.codec != run->rungs[j].plan.codec &&
+                              avsp_encode_rung_pair(&run->rungs[j], &run->rungs[i]);
+}
+
 static enum avsp_code open_rungs(struct run *run, struct avsp_err *err)
 {
     const struct avsp_step *step = run->step;
@@ -114,6 +125,8 @@ static enum avsp_code open_rungs(struct run *run, struct avsp_err *err)
     for (size_t i = 0; i < n && rc == AVSP_OK; i++)
         rc = avsp_encode_rung_open(&run->rungs[run->n_rungs++], run->header, &plans[i], step,
                                    run->ctl, err);
+    if (rc == AVSP_OK)
+        pair_rungs(run);
     return rc;
 }
 

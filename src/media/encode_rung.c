@@ -1,6 +1,7 @@
 #include "media/encode_rung.h"
 
 #include "core/av1.h"
+#include "core/avc.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -22,7 +23,22 @@ enum avsp_code avsp_encode_rung_open(struct avsp_encode_rung *rung,
     if (rung->made == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for frames");
     const struct avsp_picture_size size = {plan->width_px, plan->height_px};
-    return avsp_picture_new(header, &size, plan->sdr, &rung->picture, err);
+    enum avsp_picture_kind kind = plan->codec == AVSP_CODEC_H264 ? AVSP_PICTURE_SDR_8
+                                  : plan->sdr                    ? AVSP_PICTURE_SDR
+                                                                 : AVSP_PICTURE_AS_IS;
+    return avsp_picture_new(header, &size, kind, &rung->picture, err);
+}
+
+bool avsp_encode_rung_pair(struct avsp_encode_rung *rung, struct avsp_encode_rung *twin)
+{
+    const struct avsp_picture_format *a = avsp_picture_get_format(rung->picture);
+    const struct avsp_picture_format *b = avsp_picture_get_format(twin->picture);
+    // Of one source, so that tones are mapped where they differ from the source's.
+    if (rung->twin != NULL || a->width_px != b->width_px || a->height_px != b->height_px ||
+        a->pix_fmt != b->pix_fmt || a->transfer != b->transfer)
+        return false;
+    rung->twin = twin;
+    return true;
 }
 
 void avsp_encode_rung_close(struct avsp_encode_rung *rung)
@@ -45,16 +61,26 @@ static const char *video_range(enum AVColorTransferCharacteristic transfer)
     }
 }
 
+static enum avsp_code find_codecs(const struct avsp_encode_rung *rung,
+                                  char ret_codecs[AVSP_AV1_CODECS_BYTES], struct avsp_err *err)
+{
+    bool is_av1 = rung->plan.codec == AVSP_CODEC_AV1;
+    const char *type = is_av1 ? "av1C" : "avcC";
+    const uint8_t *config = NULL;
+    size_t len = 0;
+    if (!avsp_fmp4_find_box(&rung->init, type, &config, &len))
+        return avsp_err_set(err, AVSP_INTERNAL, "the init segment has no %s box", type);
+    enum avsp_code rc = is_av1 ? avsp_av1_codecs(config, len, ret_codecs, err)
+                               : avsp_avc_codecs("avc1", config, len, ret_codecs, err);
+    return rc == AVSP_OK ? rc : avsp_err_wrap(err, "the init segment");
+}
+
 static enum avsp_code report_rendition(struct avsp_encode_rung *rung, struct avsp_err *err)
 {
-    const uint8_t *av1c = NULL;
-    size_t av1c_len = 0;
-    if (!avsp_fmp4_find_box(&rung->init, "av1C", &av1c, &av1c_len))
-        return avsp_err_set(err, AVSP_INTERNAL, "the init segment has no av1C box");
     char codecs[AVSP_AV1_CODECS_BYTES];
-    enum avsp_code rc = avsp_av1_codecs(av1c, av1c_len, codecs, err);
+    enum avsp_code rc = find_codecs(rung, codecs, err);
     if (rc != AVSP_OK)
-        return avsp_err_wrap(err, "the init segment");
+        return rc;
     struct avsp_fmp4_file file = {0};
     char init_name[INIT_NAME_BYTES];
     snprintf(init_name, sizeof init_name, "%s-init.mp4", rung->plan.name);
@@ -130,7 +156,8 @@ enum avsp_code avsp_encode_rung_end(struct avsp_encode_rung *rung, int64_t end_t
 enum avsp_code avsp_encode_rung_begin(struct avsp_encode_rung *rung, uint32_t idx,
                                       struct avsp_err *err)
 {
-    struct avsp_av1_options options = {
+    struct avsp_encoder_options options = {
+        .codec = rung->plan.codec,
         .format = avsp_picture_get_format(rung->picture),
         .timescale = rung->header->timescale,
         .frame_rate = rung->header->frame_rate,
@@ -153,6 +180,8 @@ enum avsp_code avsp_encode_rung_add(struct avsp_encode_rung *rung, const AVFrame
         return rc;
     rung->made->pts = ticks;
     rc = avsp_encode_segment_add(rung->segment, rung->made, err);
+    if (rc == AVSP_OK && rung->twin != NULL)
+        rc = avsp_encode_segment_add(rung->twin->segment, rung->made, err);
     av_frame_unref(rung->made);
     return rc;
 }

@@ -22,7 +22,8 @@ struct avsp_encode_rung {
     struct avsp_control *ctl;               ///< borrowed
     struct avsp_picture *picture;
     AVFrame *made;
-    struct avsp_buf init;                ///< of the first segment; the others' must be the same
+    struct avsp_encode_rung *twin; ///< borrowed: takes the very same pictures; NULL = none does
+    struct avsp_buf init;          ///< of the first segment; the others' must be the same
     struct avsp_encode_segment *segment; ///< the one in the making; NULL = none
 };
 
@@ -32,6 +33,10 @@ enum avsp_code avsp_encode_rung_open(struct avsp_encode_rung *rung,
                                      const struct avsp_ladder_rung *plan,
                                      const struct avsp_step *step, struct avsp_control *ctl,
                                      struct avsp_err *err) AVSP_CHECKED;
+/// Of two renditions that differ in their encoder alone: @p rung makes the pictures from here on, and gives them to @p twin, which is given none
+/// otherwise. @return false: they differ in more.
+bool avsp_encode_rung_pair(struct avsp_encode_rung *rung, struct avsp_encode_rung *twin);
+
 /// Safe on a zeroed value.
 void avsp_encode_rung_close(struct avsp_encode_rung *rung);
 
@@ -39,7 +44,7 @@ void avsp_encode_rung_close(struct avsp_encode_rung *rung);
 enum avsp_code avsp_encode_rung_begin(struct avsp_encode_rung *rung, uint32_t idx,
                                       struct avsp_err *err) AVSP_CHECKED;
 
-/// @param picture  borrowed; as the window gives it.
+/// Adds a picture, here and to its twin. @param picture  borrowed; as the window gives it.
 enum avsp_code avsp_encode_rung_add(struct avsp_encode_rung *rung, const AVFrame *picture,
                                     int64_t ticks, struct avsp_err *err) AVSP_CHECKED;
 

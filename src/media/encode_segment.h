@@ -6,11 +6,11 @@
 ///     avsp_encode_segment_add(seg, frame, err); …            // pts in ticks, strictly increasing
 ///     avsp_encode_segment_end(seg, end_ticks, &facts, err);  // encodes to the end, checks, writes the file
 ///
-/// One thread at a time. Memory: what SVT-AV1 looks ahead, and the segment's packets.
+/// One thread at a time. Memory: what the encoder looks ahead, and the segment's packets.
 #ifndef AVSP_MEDIA_ENCODE_SEGMENT_H
 #define AVSP_MEDIA_ENCODE_SEGMENT_H
 
-#include "media/encode_av1.h"
+#include "media/encoder.h"
 #include "media/fmp4.h"
 
 struct avsp_encode_segment;
@@ -31,8 +31,8 @@ struct avsp_encode_facts {
 void avsp_segment_name(const char *rendition, uint32_t idx, char ret_name[AVSP_SEGMENT_NAME_BYTES]);
 
 /// @param rendition  its name, for that of the file; borrowed until free.
-/// @param ret_seg returned: free with avsp_encode_segment_free. @return as avsp_av1_open and avsp_fmp4_open.
-enum avsp_code avsp_encode_segment_begin(const struct avsp_av1_options *options,
+/// @param ret_seg returned: free with avsp_encode_segment_free. @return as avsp_encoder_open and avsp_fmp4_open.
+enum avsp_code avsp_encode_segment_begin(const struct avsp_encoder_options *options,
                                          const char *rendition, uint32_t idx,
                                          struct avsp_encode_segment **ret_seg,
                                          struct avsp_err *err) AVSP_CHECKED;

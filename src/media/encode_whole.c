@@ -5,7 +5,7 @@
 #include "media/audio_track.h"
 #include "media/averr.h"
 #include "media/decoder.h"
-#include "media/encode_av1.h"
+#include "media/encoder.h"
 #include "media/picture.h"
 #include "media/tracks.h"
 #include "media/whole_file.h"
@@ -50,7 +50,7 @@ static void whole_deinit(struct whole *w)
     avsp_whole_file_free(&w->file);
     avsp_audio_track_free(&w->sound);
     avsp_audio_encoder_free(&w->sound_encoder);
-    avsp_av1_close(&w->encoder, w->n_frames > 0);
+    avsp_encoder_close(&w->encoder, w->n_frames > 0);
     avsp_picture_free(&w->picture);
     avsp_decoder_close(&w->audio);
     avsp_decoder_close(&w->video);
@@ -263,10 +263,11 @@ static enum avsp_code open_video(struct whole *w, struct avsp_err *err)
     describe(w);
     enum avsp_code rc = avsp_decoder_open(&w->video, w->tracks.video, 1, err);
     if (rc == AVSP_OK)
-        rc = avsp_picture_new(&w->header, NULL, false, &w->picture, err);
+        rc = avsp_picture_new(&w->header, NULL, AVSP_PICTURE_AS_IS, &w->picture, err);
     if (rc != AVSP_OK)
         return rc;
-    struct avsp_av1_options options = {
+    struct avsp_encoder_options options = {
+        .codec = AVSP_CODEC_AV1,
         .format = avsp_picture_get_format(w->picture),
         .timescale = w->header.timescale,
         .frame_rate = w->header.frame_rate,
@@ -277,7 +278,7 @@ static enum avsp_code open_video(struct whole *w, struct avsp_err *err)
         .gop_frames =
             AVSP_MAX(GOP_SECONDS * w->header.frame_rate.num / w->header.frame_rate.den, 1),
     };
-    return avsp_av1_open(&options, &w->encoder, err);
+    return avsp_encoder_open(&options, &w->encoder, err);
 }
 
 static enum avsp_code open_sound(struct whole *w, struct avsp_err *err)

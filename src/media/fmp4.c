@@ -55,16 +55,25 @@ static enum avsp_code flush_io(struct avsp_fmp4 *mux, int rc, struct avsp_err *e
     return err->code;
 }
 
-/// cmaf + frag_discont put the first timestamp of a fragment into tfdt; the rest keeps the bytes free of anything but the track.
-static int set_options(const struct avsp_fmp4_track *track, bool audio, AVDictionary **options)
+static bool is_audio(const struct avsp_fmp4_track *track)
 {
-    const char *flags =
-        audio
-            ? "+cmaf+frag_custom+default_base_moof+skip_trailer+delay_moov"
-            : "+cmaf+frag_custom+default_base_moof+skip_trailer+empty_moov+frag_discont+write_colr";
-    int rc = av_dict_set(options, "movflags", flags, 0);
+    return track->encoder->codec_type == AVMEDIA_TYPE_AUDIO;
+}
+
+/// cmaf + frag_discont put the first timestamp of a fragment into tfdt; the rest keeps the bytes free of anything but the track. With
+/// delay_moov there is an edit list, made of the first packet's times.
+static int set_options(const struct avsp_fmp4_track *track, bool audio, bool edits,
+                       AVDictionary **options)
+{
+    int rc =
+        av_dict_set(options, "movflags", "+cmaf+frag_custom+default_base_moof+skip_trailer", 0);
     if (rc >= 0)
-        rc = av_dict_set_int(options, "use_editlist", audio, 0);
+        rc =
+            av_dict_set(options, "movflags", edits ? "+delay_moov" : "+empty_moov", AV_DICT_APPEND);
+    if (rc >= 0 && !audio)
+        rc = av_dict_set(options, "movflags", "+frag_discont+write_colr", AV_DICT_APPEND);
+    if (rc >= 0)
+        rc = av_dict_set_int(options, "use_editlist", edits, 0);
     if (rc >= 0)
         rc = av_dict_set_int(options, "fragment_index", track->sequence, 0);
     if (rc >= 0 && !audio)
@@ -112,7 +121,7 @@ static int open_muxer(struct avsp_fmp4 *mux, const struct avsp_fmp4_track *track
     rc = add_stream(mux, track);
     AVDictionary *AVSP_CLEANUP(av_dict_free) options = NULL;
     if (rc >= 0)
-        rc = set_options(track, mux->delayed_moov, &options);
+        rc = set_options(track, is_audio(track), mux->delayed_moov, &options);
     return rc < 0 ? rc : avformat_write_header(mux->ctx, &options);
 }
 
@@ -124,7 +133,7 @@ enum avsp_code avsp_fmp4_open(const struct avsp_fmp4_track *track, struct avsp_f
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for the muxer");
     mux->sink.fd = -1;
     mux->time_base = (AVRational){1, (int)track->timescale};
-    mux->delayed_moov = track->encoder->codec_type == AVMEDIA_TYPE_AUDIO;
+    mux->delayed_moov = is_audio(track) || track->reorders;
     avsp_buf_init(&mux->init, INIT_MAX_BYTES);
     int av = open_muxer(mux, track);
     if (av < 0 && mux->avio == NULL)

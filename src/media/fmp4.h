@@ -8,8 +8,8 @@
 ///     avsp_fmp4_init(mux)                                   // complete after the first cut
 ///
 /// libavformat's mov muxer makes the boxes; its flags are the ones that put the first timestamp into `tfdt` and leave out
-/// everything that would differ between runs. A video track has no edit list; an audio track has one, which
-/// hides the encoder's priming. Memory: one segment's packets. One thread at a time.
+/// everything that would differ between runs. An audio track has an edit list, which hides the encoder's priming; a video track has one
+/// where packets are reordered, which takes the delay of that away. In each case `tfdt` is the time at which the first sample is shown, but for the priming. Memory: one segment's packets. One thread at a time.
 ///
 /// Source: ISO/IEC 23000-19 (CMAF) 7.3; behaviour of libavformat 59 where fmp4.c says so.
 #ifndef AVSP_MEDIA_FMP4_H
@@ -29,6 +29,7 @@ struct avsp_fmp4_track {
     const struct avsp_hdr *hdr;           ///< of a video track; NULL = none. Borrowed for the call
     const char *language;                 ///< ISO 639-2, three letters; anything else is left out
     uint32_t sequence;                    ///< mfhd's number of the first segment, from 1
+    bool reorders; ///< packets of a video track are not in the order in which they are shown
 };
 
 /// A file that was written.
@@ -42,7 +43,8 @@ struct avsp_fmp4_file {
 enum avsp_code avsp_fmp4_open(const struct avsp_fmp4_track *track, struct avsp_fmp4 **ret_mux,
                               struct avsp_err *err) AVSP_CHECKED;
 
-/// Adds a packet in decode order; its pts, dts and duration are in ticks. The packet is left as it was.
+/// Adds a packet in decode order; its pts, dts and duration are in ticks. The packet is left as it was. Of a track that reorders, dts may not be
+/// later than pts; how much earlier it is for the first packet goes into the edit list, so that it must be the same for each segment.
 enum avsp_code avsp_fmp4_write(struct avsp_fmp4 *mux, AVPacket *pkt,
                                struct avsp_err *err) AVSP_CHECKED;
 
@@ -56,7 +58,7 @@ enum avsp_code avsp_fmp4_part(struct avsp_fmp4 *mux, const char *name, uint64_t 
 enum avsp_code avsp_fmp4_cut(struct avsp_fmp4 *mux, const char *name,
                              struct avsp_fmp4_file *ret_file, struct avsp_err *err) AVSP_CHECKED;
 
-/// The init segment: of a video track from open on, of an audio track from the first cut on. Borrowed until free.
+/// The init segment: from the first cut or part on. Borrowed until free.
 const struct avsp_buf *avsp_fmp4_init(const struct avsp_fmp4 *mux);
 
 /// For AVSP_CLEANUP; NULL inside is fine.

@@ -43,10 +43,12 @@ static void control_cleanup(struct avsp_control **ctl)
 /// Does whoever asked for an encode know what it will be made with? Its libraries may have been exchanged since.
 static enum avsp_code check_encoders(const struct avsp_step *step, struct avsp_err *err)
 {
+    if (step->encoders == 0)
+        return AVSP_OK;
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) text;
     avsp_buf_init(&text, AVSP_TEXT_MAX_BYTES);
     avsp_libraries_text(&text);
-    if (step->encoders == 0 || step->encoders == avsp_step_encoders(avsp_buf_text(&text)))
+    if (step->encoders == avsp_step_encoders(avsp_buf_text(&text)))
         return AVSP_OK;
     return avsp_err_set(err, AVSP_UNAVAILABLE,
                         "the libraries of this machine were exchanged while its worker ran: it has "
@@ -115,6 +117,7 @@ int main(int argc, char **argv)
         printf("avspl1t-media %s\n", AVSP_VERSION);
         return EXIT_DONE;
     }
+    av_log_set_level(AV_LOG_WARNING);
     struct avsp_err err = {0};
     if (argc == 2 && strcmp(argv[1], "--encoders") == 0)
         return print_encoders(&err) == AVSP_OK ? EXIT_DONE : EXIT_FAILED;
@@ -126,7 +129,6 @@ int main(int argc, char **argv)
     // A parent that went away, and a file that is too large, show as errors of write(2).
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    av_log_set_level(AV_LOG_WARNING);
     limit_stacks();
 
     struct avsp_step step = {0};

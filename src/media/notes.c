@@ -68,6 +68,18 @@ static void note_rungs(const struct avsp_piece_header *header, const struct avsp
             n, source);
 }
 
+static void note_hdr(const struct avsp_piece_header *header,
+                     const struct avsp_picture_options *options, struct avsp_notes *notes)
+{
+    if (!avsp_picture_is_hdr(header))
+        return;
+    if (options->hdr != AVSP_HDR_KEEP)
+        add(notes, options->hdr == AVSP_HDR_SDR ? "HDR is tone mapped to SDR"
+                                                : "HDR is tone mapped to SDR, beside itself");
+    else if (options->fallback != AVSP_FALLBACK_NONE)
+        add(notes, "HDR is tone mapped to SDR for H.264");
+}
+
 enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_header *header,
                              const struct avsp_picture_options *options,
                              const struct avsp_glance *glance, bool odd_rotation,
@@ -75,7 +87,7 @@ enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_head
 {
     struct avsp_notes notes = {.n = 0};
     struct avsp_picture *AVSP_CLEANUP(avsp_picture_free) picture = NULL;
-    enum avsp_code rc = avsp_picture_new(header, NULL, false, &picture, err);
+    enum avsp_code rc = avsp_picture_new(header, NULL, AVSP_PICTURE_AS_IS, &picture, err);
     if (rc != AVSP_OK)
         return rc;
     const struct avsp_picture_format *made = avsp_picture_get_format(picture);
@@ -92,9 +104,7 @@ enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_head
     note_dynamic(video, glance, &notes);
     note_fields(header, glance, &notes);
     note_rungs(header, &options->ladder, &notes);
-    if (options->hdr != AVSP_HDR_KEEP && avsp_picture_is_hdr(header))
-        add(&notes, options->hdr == AVSP_HDR_SDR ? "HDR is tone mapped to SDR"
-                                                 : "HDR is tone mapped to SDR, beside itself");
+    note_hdr(header, options, &notes);
     *ret_notes = notes;
     return AVSP_OK;
 }

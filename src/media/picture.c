@@ -110,7 +110,7 @@ static void set_sdr(struct avsp_picture *pic, const struct avsp_piece_header *he
 }
 
 enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
-                                const struct avsp_picture_size *size, bool sdr,
+                                const struct avsp_picture_size *size, enum avsp_picture_kind kind,
                                 struct avsp_picture **ret_pic, struct avsp_err *err)
 {
     if (header->width_px < 1 || header->height_px < 1 || header->width_px > MAX_PX ||
@@ -130,8 +130,10 @@ enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
     pic->rotation = header->rotation;
     pic->hflip = header->hflip;
     set_format(pic, header);
+    pic->maps_tones = kind != AVSP_PICTURE_AS_IS && avsp_picture_is_hdr(header);
+    if (kind == AVSP_PICTURE_SDR_8 && !pic->maps_tones)
+        pic->format.pix_fmt = AV_PIX_FMT_YUV420P;
     pic->plain = pic->format;
-    pic->maps_tones = sdr && avsp_picture_is_hdr(header);
     if (pic->maps_tones)
         set_sdr(pic, header);
     pic->fit.to = (struct avsp_fit_target){

@@ -1,7 +1,7 @@
 /// From a decoded frame to the frame that the encoder takes: 4:2:0 of the job's bit depth, the job's size, upright.
 ///
 ///     struct avsp_picture *AVSP_CLEANUP(avsp_picture_free) pic = NULL;
-///     avsp_picture_new(&header, &pic, err);
+///     avsp_picture_new(&header, &size, AVSP_PICTURE_AS_IS, &pic, err);
 ///     avsp_picture_make(pic, decoded, out, err);
 ///
 /// The same frame gives the same bytes on every machine: swscale runs with its bit-exact flags, the rest is plain code (but for tone.h). A frame
@@ -47,11 +47,17 @@ struct avsp_picture_size avsp_picture_own_size(const struct avsp_piece_header *h
 /// Is it PQ or HLG?
 bool avsp_picture_is_hdr(const struct avsp_piece_header *header);
 
+/// What is made of tones and depth.
+enum avsp_picture_kind {
+    AVSP_PICTURE_AS_IS, ///< 8 or 10 bits, whatever the source has
+    AVSP_PICTURE_SDR,   ///< HDR is tone mapped (tone.h), to 8 bits; the rest stays as it is
+    AVSP_PICTURE_SDR_8, ///< likewise, and all have 8 bits
+};
+
 /// @param size  even; what pictures are scaled to. NULL = the source's own.
-/// @param sdr   HDR pictures are tone mapped (tone.h); others stay as they are.
 /// @param ret_pic returned: free with avsp_picture_free. @return OK; INVALID a size that is not one; NO_MEMORY.
 enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
-                                const struct avsp_picture_size *size, bool sdr,
+                                const struct avsp_picture_size *size, enum avsp_picture_kind kind,
                                 struct avsp_picture **ret_pic, struct avsp_err *err) AVSP_CHECKED;
 void avsp_picture_free(struct avsp_picture **pic);
 

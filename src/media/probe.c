@@ -192,6 +192,8 @@ static void plan_picture(const struct probe *probe, struct avsp_buf *buf)
         avsp_ladder_plan(&probe->step->picture, is_hdr, own.width_px, own.height_px, 0, 0, rungs);
     avsp_buf_puts(buf, "→ AV1");
     for (size_t i = 0; i < n; i++) {
+        if (i > 0 && rungs[i].codec != rungs[i - 1].codec)
+            avsp_buf_puts(buf, "; H.264 beside it");
         avsp_buf_printf(buf, ", %s", rungs[i].name);
         if (ladder->is_auto || ladder->n_rungs > 0)
             avsp_buf_printf(buf, " %" PRIu32 "x%" PRIu32, rungs[i].width_px, rungs[i].height_px);

@@ -20,6 +20,7 @@ bool avsp_wire_make_picture(struct avsp_arena *arena, const struct avsp_picture_
     msg->film_grain = options->film_grain;
     msg->hdr = (Com__Avspl1t__HdrChoice)options->hdr;
     msg->ladder = avsp_arena_strdup(arena, ladder);
+    msg->fallback = (Com__Avspl1t__Fallback)options->fallback;
     *ret_msg = msg;
     return msg->ladder != NULL;
 }
@@ -33,6 +34,7 @@ enum avsp_code avsp_wire_read_picture(const Com__Avspl1t__PictureOptions *msg,
         options.deinterlace = (enum avsp_deinterlace)msg->deinterlace;
         options.film_grain = msg->film_grain;
         options.hdr = (enum avsp_hdr_choice)msg->hdr;
+        options.fallback = (enum avsp_fallback)msg->fallback;
         enum avsp_code rc = avsp_ladder_parse(msg->ladder, &options.ladder, err);
         if (rc != AVSP_OK)
             return rc;

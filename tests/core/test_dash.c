@@ -26,6 +26,17 @@ static const struct avsp_rendition tone_mapped = {.name = "v1",
                                                   .video_range = "SDR",
                                                   .language = "und",
                                                   .title = ""};
+static const struct avsp_rendition fallback = {.name = "v2",
+                                               .kind = AVSP_MEDIA_VIDEO,
+                                               .init_name = "init-4.mp4",
+                                               .codecs = "avc1.64001f",
+                                               .timescale = 30000,
+                                               .width_px = 1280,
+                                               .height_px = 720,
+                                               .frame_rate = {30000, 1001},
+                                               .video_range = "SDR",
+                                               .language = "und",
+                                               .title = ""};
 static const struct avsp_rendition sound = {.name = "a0",
                                             .kind = AVSP_MEDIA_AUDIO,
                                             .init_name = "init-3.mp4",
@@ -78,6 +89,7 @@ static const struct avsp_playlist_rendition renditions[] = {
     {&large, pictures, AVSP_ARRAY_LEN(pictures)},
     {&tone_mapped, pictures, AVSP_ARRAY_LEN(pictures)},
     {&large, pictures, AVSP_ARRAY_LEN(pictures)},
+    {&fallback, pictures, AVSP_ARRAY_LEN(pictures)},
     {&sound, sounds, AVSP_ARRAY_LEN(sounds)},
     {&words, file, AVSP_ARRAY_LEN(file)},
 };
@@ -105,8 +117,8 @@ static void one_mpd(void **state)
     avsp_dash_mpd(&(struct avsp_playlist_set){renditions, AVSP_ARRAY_LEN(renditions)}, &buf);
     const char *text = avsp_buf_text(&buf);
     says(text, " mediaPresentationDuration=\"PT8.041367S\"");
-    // Pictures of one range are one set, whatever stands between them.
-    assert_int_equal(count(text, "contentType=\"video\""), 2);
+    // Pictures of one range and codec are one set, whatever stands between them.
+    assert_int_equal(count(text, "contentType=\"video\""), 3);
     assert_int_equal(count(text, "cicp:TransferCharacteristics\" value=\"16\""), 1);
     says(text, "<Representation id=\"v0\" bandwidth=\"1998002\" codecs=\"av01.0.05M.10\" "
                "width=\"1920\" height=\"1080\" "

@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static void expect_of(enum avsp_hdr_choice hdr, bool is_hdr, const char *ladder_text,
-                      uint32_t width, uint32_t height, const char *wanted)
+static void expect_plan(struct avsp_picture_options options, bool is_hdr, const char *ladder_text,
+                        uint32_t width, uint32_t height, const char *wanted)
 {
-    struct avsp_picture_options options = {.hdr = hdr};
     struct avsp_err err = {0};
     struct avsp_ladder_rung rungs[AVSP_PICTURES_MAX];
     char text[512] = "";
@@ -19,10 +18,18 @@ static void expect_of(enum avsp_hdr_choice hdr, bool is_hdr, const char *ladder_
     size_t n = avsp_ladder_plan(&options, is_hdr, width, height, 30, 8, rungs);
     for (size_t i = 0; i < n; i++)
         len += (size_t)snprintf(
-            text + len, sizeof text - len, "%s%s %" PRIu32 "x%" PRIu32 " %" PRId32 " %" PRId32 "%s",
-            i > 0 ? ", " : "", rungs[i].name, rungs[i].width_px, rungs[i].height_px, rungs[i].crf,
-            rungs[i].preset, rungs[i].sdr ? " SDR" : "");
+            text + len, sizeof text - len,
+            "%s%s %" PRIu32 "x%" PRIu32 " %" PRId32 " %" PRId32 "%s%s", i > 0 ? ", " : "",
+            rungs[i].name, rungs[i].width_px, rungs[i].height_px, rungs[i].crf, rungs[i].preset,
+            rungs[i].sdr ? " SDR" : "", rungs[i].codec == AVSP_CODEC_H264 ? " H.264" : "");
     assert_string_equal(text, wanted);
+}
+
+static void expect_of(enum avsp_hdr_choice hdr, bool is_hdr, const char *ladder_text,
+                      uint32_t width, uint32_t height, const char *wanted)
+{
+    expect_plan((struct avsp_picture_options){.hdr = hdr}, is_hdr, ladder_text, width, height,
+                wanted);
 }
 
 static void expect(const char *ladder_text, uint32_t width, uint32_t height, const char *wanted)
@@ -37,6 +44,21 @@ static void tones_are_mapped_where_asked(void **state)
     expect_of(AVSP_HDR_BOTH, true, "360,180", 640, 360,
               "v0 640x360 30 8, v1 320x180 30 8, v2 640x360 30 8 SDR, v3 320x180 30 8 SDR");
     expect_of(AVSP_HDR_BOTH, false, "", 640, 360, "v0 640x360 30 8");
+}
+
+static void a_fallback_has_all_sizes_once_more(void **state)
+{
+    (void)state;
+    struct avsp_picture_options options = {.fallback = AVSP_FALLBACK_H264};
+    expect_plan(options, false, "", 640, 360, "v0 640x360 30 8, v1 640x360 30 8 H.264");
+    expect_plan(options, false, "360:25,180:0:6", 640, 360,
+                "v0 640x360 25 8, v1 320x180 30 6, v2 640x360 25 8 H.264, v3 320x180 30 6 H.264");
+    expect_plan(options, true, "", 640, 360, "v0 640x360 30 8, v1 640x360 30 8 SDR H.264");
+    options.hdr = AVSP_HDR_SDR;
+    expect_plan(options, true, "", 640, 360, "v0 640x360 30 8 SDR, v1 640x360 30 8 SDR H.264");
+    options.hdr = AVSP_HDR_BOTH;
+    expect_plan(options, true, "", 640, 360,
+                "v0 640x360 30 8, v1 640x360 30 8 SDR, v2 640x360 30 8 SDR H.264");
 }
 
 static void rungs_follow_from_the_source(void **state)
@@ -80,6 +102,7 @@ int main(void)
         cmocka_unit_test(no_rung_is_larger_than_the_source),
         cmocka_unit_test(automatic_ladders),
         cmocka_unit_test(tones_are_mapped_where_asked),
+        cmocka_unit_test(a_fallback_has_all_sizes_once_more),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

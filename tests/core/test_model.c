@@ -96,6 +96,10 @@ static void bad_fields_are_named(void **state)
     spec.crf = -1;
     expect_refused(spec, "av1_encode_job.crf");
     spec = good();
+    spec.picture.fallback = AVSP_FALLBACK_H264;
+    spec.choice = (struct avsp_choice){"none", "all", ""};
+    expect_refused(spec, "fallback");
+    spec = good();
     spec.segment_seconds = -4;
     expect_refused(spec, "seconds_per_segment");
     spec = good();

@@ -7,6 +7,7 @@ static const char *const good[] = {
     "deinterlace=fields",
     "deinterlace=off;film-grain=50;hdr=both;ladder=auto",
     "film-grain=1;ladder=1080:30:8,720:0:6,480:35,240",
+    "ladder=auto;fallback=h264",
 };
 
 static void texts_come_back(void **state)
@@ -25,7 +26,8 @@ static void texts_come_back(void **state)
 static void the_longest_has_room(void **state)
 {
     (void)state;
-    struct avsp_picture_options options = {AVSP_DEINTERLACE_FIELDS, 50, AVSP_HDR_BOTH, {0}};
+    struct avsp_picture_options options = {
+        AVSP_DEINTERLACE_FIELDS, 50, AVSP_HDR_BOTH, {0}, AVSP_FALLBACK_H264};
     options.ladder.n_rungs = AVSP_RUNGS_MAX;
     for (int32_t i = 0; i < AVSP_RUNGS_MAX; i++)
         options.ladder.rungs[i] = (struct avsp_rung){AVSP_RUNG_MAX_PX - i, 63, 13};
@@ -48,6 +50,8 @@ static void nonsense_is_refused(void **state)
         "film-grain=51",
         "film-grain=-1",
         "hdr=PQ",
+        "fallback=hevc",
+        "fallback=",
         "ladder=720,",
         "ladder=,720",
         "ladder=720:",

@@ -103,6 +103,7 @@ static struct avsp_picture_options sample_picture(struct sampler *s)
         .film_grain = (int32_t)sample_number(s, AVSP_FILM_GRAIN_MAX),
         .hdr = (enum avsp_hdr_choice)sample_number(s, AVSP_HDR_BOTH),
         .ladder = {.is_auto = coin(s)},
+        .fallback = coin(s) ? AVSP_FALLBACK_H264 : AVSP_FALLBACK_NONE,
     };
     if (!options.ladder.is_auto)
         options.ladder.n_rungs = (uint32_t)sample_number(s, AVSP_RUNGS_MAX);

@@ -202,6 +202,18 @@ def hdr10(path):
     ffmpeg(*picture("192x108", 25, 3), *x265("smpte2084", HDR10), path)
 
 
+def cinema(path):
+    """Large enough for a ladder: sound in 5.1 and in stereo, subtitles in two languages."""
+    words, others = path.with_name("cinema-en.srt"), path.with_name("cinema-de.srt")
+    words.write_text(srt(WORDS))
+    others.write_text(srt([(500, 1500, "eins"), (2500, 3750, "zwei")]))
+    surround = "|".join(f"0.3*sin(2*PI*{hz}*t)" for hz in (220, 277, 330, 55, 392, 440))
+    ffmpeg(*picture(size="640x360", rate=25, seconds=6), "-f", "lavfi", "-i", f"aevalsrc='{surround}':channel_layout=5.1:duration=6", *sound(6),
+           "-i", words, "-i", others, *[word for i in range(5) for word in ("-map", i)], *x264("open-gop=1", *fixed_gop(60), "bframes=3"),
+           "-c:a:0", "ac3", "-c:a:1", "aac", "-c:s", "copy", "-metadata:s:a:0", "language=eng", "-metadata:s:a:1", "language=ger",
+           "-metadata:s:s:0", "language=eng", "-metadata:s:s:1", "language=ger", path)
+
+
 # name: (how, file name, seconds in a segment)
 CLIPS = {
     "open-gop": (open_gop, "open-gop.mp4", 2),
@@ -223,6 +235,7 @@ OTHERS = {
     "long-sound": (long_sound, "long-sound.mov", 2),
     "late-sound": (late_sound, "late-sound.mov", 2),
     "tracks": (tracks, "tracks.mkv", 2),
+    "cinema": (cinema, "cinema.mkv", 1),
     "captions": (captions, "captions.ts", 2),
     "hdr10": (hdr10, "hdr10.mp4", 1),
 }

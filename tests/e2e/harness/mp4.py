@@ -31,6 +31,7 @@ class Init:
     edits: list  # (segment duration, media time)
     av1c: bytes  # payload of the configuration box; empty for sound
     channels: int  # of sound: channelConfiguration of AAC, OutputChannelCount of Opus; 0 elsewhere
+    avcc: bytes = b""  # as av1c, of H.264
 
 
 @dataclasses.dataclass
@@ -49,14 +50,34 @@ def read_init(data):
         n = struct.unpack_from(">I", elst, 4)[0]
         form = ">Qqi" if elst[0] == 1 else ">Iii"
         edits += [struct.unpack_from(form, elst, 8 + i * struct.calcsize(form))[:2] for i in range(n)]
-    at = data.find(b"av1C")
-    av1c = data[at + 4:at - 4 + struct.unpack_from(">I", data, at - 4)[0]] if at > 0 else b""
+    av1c, avcc = (data[at + 4:at - 4 + struct.unpack_from(">I", data, at - 4)[0]] if at > 0 else b""
+                  for at in (data.find(b"av1C"), data.find(b"avcC")))
     # DecoderSpecificInfo (ISO/IEC 14496-1, 7.2.6.7) as FFmpeg writes its length; AudioSpecificConfig in it.
     at = data.find(b"\x05\x80\x80\x80", data.find(b"esds")) if b"esds" in data else -1
     channels = data[at + 6] >> 3 & 15 if at > 0 else 0
     if b"dOps" in data:
         channels = data[data.find(b"dOps") + 5]
-    return Init(timescale, edits, av1c, channels)
+    return Init(timescale, edits, av1c, channels, avcc)
+
+
+def shown(data, init):
+    """When each sample is shown, in ticks, in the order of decoding: decoding time and composition offset, less what the edit list hides."""
+    found, default = [], 0
+    for path, box in boxes(data):
+        flags = int.from_bytes(box[1:4], "big")
+        if path[-1] == b"tfhd":
+            at = 8 + (8 if flags & 1 else 0) + (4 if flags & 2 else 0)
+            default = struct.unpack_from(">I", box, at)[0] if flags & 8 else 0
+        elif path[-1] == b"tfdt":
+            ticks = struct.unpack_from(">Q" if box[0] == 1 else ">I", box, 4)[0]
+        elif path[-1] == b"trun":
+            at = 8 + (4 if flags & 1 else 0) + (4 if flags & 4 else 0)
+            step = 4 * bin(flags & 0xF00).count("1")
+            for i in range(struct.unpack_from(">I", box, 4)[0]):
+                offset = struct.unpack_from(">i" if box[0] else ">I", box, at + (i + 1) * step - 4)[0] if flags & 0x800 else 0
+                found.append(ticks + offset - (init.edits[0][1] if init.edits else 0))
+                ticks += struct.unpack_from(">I", box, at + i * step)[0] if flags & 0x100 else default
+    return found
 
 
 def read_segment(data):
