@@ -2,6 +2,8 @@
 
 #include <libavutil/intreadwrite.h>
 
+#include <string.h>
+
 /// Layout of AV_PKT_DATA_SKIP_SAMPLES (libavcodec/packet.h): samples at the start, samples at the end, two reasons.
 #define SKIP_BYTES 10
 
@@ -18,6 +20,18 @@ static int64_t length_of(struct avsp_hearing *hearing, const AVPacket *packet)
     int n = av_get_audio_frame_duration2(stream->codecpar, packet->size);
     AVRational sample = {1, stream->codecpar->sample_rate};
     return n > 0 && sample.den > 0 ? av_rescale_q(n, sample, stream->time_base) : hearing->distance;
+}
+
+/// What the decoder drops of a first packet of Opus, in the stream's time base: the pre-skip of its header (RFC 7845 5.1).
+static int64_t opus_pre_skip(const AVStream *stream)
+{
+    static const char magic[] = "OpusHead";
+    const int at = 10;
+    const AVCodecParameters *par = stream->codecpar;
+    if (par->codec_id != AV_CODEC_ID_OPUS || par->extradata_size < at + 2 ||
+        memcmp(par->extradata, magic, sizeof magic - 1) != 0)
+        return 0;
+    return av_rescale_q(AV_RL16(par->extradata + at), (AVRational){1, 48000}, stream->time_base);
 }
 
 /// Takes off what is said to be priming and padding.
@@ -51,10 +65,14 @@ bool avsp_heard_of(struct avsp_hearing *hearing, const AVPacket *packet,
     if (data != NULL && size >= SKIP_BYTES && stream->codecpar->sample_rate > 0 &&
         !trim(hearing, data, &heard))
         return false;
-    // Vorbis' first packet decodes to nothing; libavformat knows where the sound begins all the same.
-    if (hearing->n == 1 && stream->start_time > heard.from && stream->start_time <= heard.to)
-        heard.from = stream->start_time;
+    // Ogg tells of Opus' pre-skip with the packet; Matroska and MP4 leave it to the decoder.
+    if (hearing->n == 1 && data == NULL &&
+        __builtin_add_overflow(heard.from, opus_pre_skip(stream), &heard.from))
+        return false;
     hearing->longest = AVSP_MAX(hearing->longest, length);
+    // Vorbis' first packet decodes to nothing.
+    if (hearing->n == 1 && stream->codecpar->codec_id == AV_CODEC_ID_VORBIS)
+        return false;
     heard.to = AVSP_MAX(heard.to, heard.from);
     *ret_heard = heard;
     return true;

@@ -1,5 +1,6 @@
 """Sound alone, and where picture and sound begin and end apart: nothing is lost, and clicks stay at their flashes."""
 import fractions
+import subprocess
 
 import pytest
 from harness import media, playlists
@@ -19,6 +20,20 @@ def test_sound_alone(clip, presentation):
     onsets = media.onsets(*media.samples(manifest))
     assert len(onsets) == 6
     assert all(abs(onset - i) < MS for i, onset in enumerate(onsets)), [float(o) for o in onsets]
+
+
+@pytest.mark.parametrize("codec, suffix", [("libopus", "mka"), ("libopus", "mp4"), ("libopus", "ogg"), ("libvorbis", "mka"),
+                                           ("libvorbis", "ogg")])
+def test_what_a_decoder_drops_at_the_start(codec, suffix, farm, clip, tmp_path):
+    """Pre-skip, which only Ogg tells of, and Vorbis' first packet, of which nothing comes, are no part of the sound."""
+    source = tmp_path / f"song.{suffix}"
+    subprocess.run(["ffmpeg", "-v", "error", "-i", clip("song").path, "-map", "0:a", "-ar", "48000", "-c:a", codec, source], check=True, timeout=60)
+    done = farm.build.run("encode", source, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    before = media.onsets(media.samples(source)[0], 0)
+    after = media.onsets(*media.samples(tmp_path / "out/manifest.m3u8"))
+    assert len(before) == len(after) > 1
+    assert all(abs(a - b) < MS for a, b in zip(before, after)), [float(a - b) for a, b in zip(before, after)]
 
 
 # name: when the presentation's time 0 is in the source, and its end
