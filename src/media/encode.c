@@ -82,9 +82,6 @@ static enum avsp_code encode_all(struct run *run, struct avsp_err *err)
         if (rc != AVSP_OK)
             return rc;
     }
-    if (run->place < 0)
-        return avsp_err_set(err, AVSP_CORRUPT, "none of its %" PRIu64 " frames can be decoded",
-                            run->header->frames);
     return end_segments(run, avsp_window_ticks(&run->window, run->header->next_pts), err);
 }
 
@@ -101,7 +98,9 @@ static enum avsp_code warn_of_damage(struct run *run, struct avsp_err *err)
         "video from %" PRId64 " s: the source is damaged: %" PRIu64 " errors, %" PRIu64
         " of %" PRIu64 " frames are missing%s, %" PRIu64 " out of order are left out",
         (int64_t)h->idx * h->segment_seconds, w->decoder.n_watched, n_missing, h->frames,
-        w->late ? " (the first of them at the start: the next one is shown earlier)" : "",
+        w->is_black ? " (black is shown for all of them)"
+        : w->late   ? " (the first of them at the start: the next one is shown earlier)"
+                    : "",
         w->n_left_out);
 }
 

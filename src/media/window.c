@@ -3,6 +3,8 @@
 #include "core/plan.h"
 #include "media/averr.h"
 
+#include <libavutil/imgutils.h>
+
 #include <inttypes.h>
 
 /// What a decoded frame is for.
@@ -181,6 +183,30 @@ static bool take_deinterlaced(struct avsp_window *w, AVFrame *frame,
     return false;
 }
 
+/// Where nothing of the window can be decoded, black stands for all of it: the presentation has no hole.
+static enum avsp_code give_black(struct avsp_window *w, AVFrame *frame,
+                                 struct avsp_window_shown *ret_shown, struct avsp_err *err)
+{
+    const struct avsp_piece_header *h = &w->header;
+    frame->width = (int)h->width_px;
+    frame->height = (int)h->height_px;
+    frame->format = h->bit_depth > 8 ? AV_PIX_FMT_YUV420P10 : AV_PIX_FMT_YUV420P;
+    int av = av_frame_get_buffer(frame, 0);
+    if (av < 0)
+        return avsp_averr_set(err, av, "make a black picture");
+    ptrdiff_t strides[4] = {frame->linesize[0], frame->linesize[1], frame->linesize[2]};
+    av = av_image_fill_black(frame->data, strides, frame->format,
+                             h->full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG, frame->width,
+                             frame->height);
+    if (av < 0)
+        return avsp_averr_set(err, av, "make a black picture");
+    frame->pts = h->in_pts;
+    w->is_black = true;
+    ret_shown->pts = h->in_pts;
+    ret_shown->ticks = start_ticks(w, h->in_pts);
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_window_next(struct avsp_window *w, AVFrame *frame,
                                 struct avsp_window_shown *ret_shown, bool *ret_got,
                                 struct avsp_err *err)
@@ -191,8 +217,10 @@ enum avsp_code avsp_window_next(struct avsp_window *w, AVFrame *frame,
             *ret_got = true;
             return AVSP_OK;
         }
-        if (w->is_over)
-            return AVSP_OK;
+        if (w->is_over) {
+            *ret_got = !w->began;
+            return w->began ? AVSP_OK : give_black(w, frame, ret_shown, err);
+        }
         enum avsp_code rc = advance(w, frame, ret_got, err);
         if (rc != AVSP_OK)
             return rc;

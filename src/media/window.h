@@ -5,7 +5,8 @@
 ///     avsp_window_open(&w, input_fd, arena, err);
 ///     while ((rc = avsp_window_next(&w, frame, &shown, &got, err)) == AVSP_OK && got) …
 ///
-/// A damaged source may give a picture too many or out of order: it is left out and counted, whether its decoder noticed damage or not.
+/// A damaged source may give a picture too many or out of order: it is left out and counted, whether its decoder noticed damage or not. Where it
+/// gives none at all, one that is black stands for them.
 /// One thread at a time.
 #ifndef AVSP_MEDIA_WINDOW_H
 #define AVSP_MEDIA_WINDOW_H
@@ -24,6 +25,7 @@ struct avsp_window {
     bool is_over;        ///< nothing is decoded any more
     bool began;          ///< a picture was given
     bool late;           ///< the first frames are missing
+    bool is_black;       ///< all are: a black picture was given
     int64_t context_pts; ///< of the last frame that the deinterlacer was given; INT64_MIN = none
     int64_t last_pts;    ///< of the last frame that was taken, at first the window's start
     uint64_t n_frames;   ///< that were taken

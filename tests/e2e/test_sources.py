@@ -44,6 +44,23 @@ def test_a_size_that_changes(build, tmp_path):
     assert "size changes" in log
 
 
+def test_a_segment_without_a_picture(build, tmp_path):
+    """A file that was allocated at once and is not all there: from 2 s to 5 s it is zeros. Black is shown where a whole piece has no picture."""
+    source = tmp_path / "zeros.mp4"
+    ffmpeg("-f", "lavfi", "-i", "color=white:size=160x96:rate=25:duration=7", "-c:v", "mpeg4", "-g", 25, source)
+    whole = bytearray(source.read_bytes())
+    for time, size, at in media.probe(source, "packet=pts_time,size,pos", "v"):
+        if 2 <= float(time) < 5:
+            whole[int(at):int(at) + int(size)] = bytes(int(size))
+    source.write_bytes(whole)
+    done = build.encode(source, tmp_path / "out", "--preset", 12, "--segment-seconds", 1)
+    manifest = tmp_path / "out/manifest.m3u8"
+    playlists.check(playlists.read(manifest), 8)
+    assert media.relative_times(manifest) == [fractions.Fraction(n, 25) for n in (*range(50), 50, 75, 100, *range(125, 175))]
+    assert [min(rows_of(manifest, n)) > 200 for n in (49, 50, 51, 52, 53)] == [True, False, False, False, True]
+    assert done.stderr.count("25 of 25 frames are missing (black is shown for all of them)") == 3
+
+
 @pytest.mark.parametrize("first, second", [(100, 7000), pytest.param(7000, 100, marks=pytest.mark.full)])
 def test_recordings_put_together(build, tmp_path, first, second):
     """Flashes and clicks stay together behind a jump of the clock, and there is no hole in either."""
