@@ -199,11 +199,12 @@ def encoded_sound(result, folder):
     made.mkdir()
     done = child.run(folder / piece["file"], made, "audio", seconds=2)
     assert done.failure is None, done.failure
+    rendition = done.of("rendition")[0]
     file = made / "whole.mp4"
-    file.write_bytes(b"".join((made / name).read_bytes() for name in ["init.mp4", *[s["name"] for s in done.of("segment")]]))
+    file.write_bytes(b"".join((made / name).read_bytes() for name in [rendition["init"], *[s["name"] for s in done.of("segment")]]))
     samples = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-i", file, "-f", "s16le", "-ac", "1", "-"], check=True,
                              stdout=subprocess.PIPE, timeout=child.DEADLINE_S).stdout
-    return samples[2 * int(done.of("rendition")[0]["priming"]):]
+    return samples[2 * int(rendition["priming"]):]
 
 
 def clicks(samples):

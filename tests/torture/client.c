@@ -74,6 +74,8 @@ static enum avsp_code run_private(void *opaque, struct avsp_err *err)
                                            .output = "/out",
                                            .work = "",
                                            .picture = "",
+                                           .sound = "",
+                                           .sidecars = "",
                                            .libraries = "",
                                            .version = "1",
                                            .key = "k",
