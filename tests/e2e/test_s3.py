@@ -15,7 +15,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from harness import base, browser, clips, playlists
+from harness import base, browser, clips, media, playlists
 from harness.base import pb
 from harness.programs import fingerprint, wait_until
 from harness.s3 import Bucket, finish, submit
@@ -115,7 +115,10 @@ def test_three_buckets_with_three_credentials_by_base_messages(farm, coordinator
         assert found.finished and not found.failed
         assert found.generated_manifest.s3file.path == "out/manifest.m3u8"
         assert found.generated_manifest.s3file.credentials.secret_access_key == ""
-    playlists.check(playlists.read(output.save("out", tmp_path / "out") / "manifest.m3u8"))
+    manifest = output.save("out", tmp_path / "out") / "manifest.m3u8"
+    playlists.check(playlists.read(manifest))
+    assert media.warnings(manifest) == ""
+    assert media.relative_times(manifest) == media.relative_times(film)
     assert source.keys() == ["in.mp4"]
     assert work.keys() == []
     secrets = [b.client.secret for b in (source, work, output)]
