@@ -180,6 +180,7 @@ def test_a_job_in_s3_shows_its_secrets_to_nobody_while_it_runs(vault, farm, buil
     # Without what follows a '/': it may stand in a URL.
     secrets = [source.client.secret.split("/")[0], output.client.secret.split("/")[0], ann.split("_")[2], box.split("_")[2]]
     machine = farm.worker(coordinator.address, "--log-level", "debug", env={"AVSPL1T_TOKEN": box})
+    machine.wait_for("event=worker.started")  # until then its environment has the token that it is given
     mine = {"AVSPL1T_TOKEN": ann, "AVSPL1T_COORDINATOR": coordinator.address}
     with grpc.insecure_channel(coordinator.address) as channel:
         job = pb.JobId.FromString(Caller(channel, ann)("SubmitJob", details.SerializeToString())).id
