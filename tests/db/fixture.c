@@ -410,3 +410,42 @@ void wait_ms(struct fixture *fx, int64_t ms)
         ms -= step;
     }
 }
+
+void retry_job(struct fixture *fx, const char *id)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_retry(fx->store, id, false, &err), err);
+}
+
+void pause_job(struct fixture *fx, const char *id)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_pause(fx->store, id, &err), err);
+}
+
+void resume_job(struct fixture *fx, const char *id)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_resume(fx->store, id, &err), err);
+}
+
+void cancel_job(struct fixture *fx, const char *id)
+{
+    struct avsp_err err = {0};
+    ASSERT_OK(avsp_store_cancel(fx->store, id, &err), err);
+}
+
+void expect(enum avsp_code got, enum avsp_code want, struct avsp_err err, const char *text)
+{
+    ASSERT_CODE(got, want, err);
+    if (strstr(err.text, text) == NULL)
+        fail_msg("\"%s\" does not say \"%s\"", err.text, text);
+}
+
+void clean_up(struct fixture *fx)
+{
+    wait_ms(fx, 6000);
+    struct avsp_task task = claim(fx, "w");
+    assert_int_equal(task.kind, AVSP_TASK_CLEANUP);
+    finish_ok(fx, "w", &task);
+}

@@ -102,6 +102,18 @@ unsigned finish_all(struct fixture *fx);
 /// Submits, splits into @p n pieces and finishes the split. @return the job's id.
 const char *submit_and_split(struct fixture *fx, const char *name, uint32_t n);
 
+/// What people do to a job; each succeeds.
+void retry_job(struct fixture *fx, const char *id);
+void pause_job(struct fixture *fx, const char *id);
+void resume_job(struct fixture *fx, const char *id);
+void cancel_job(struct fixture *fx, const char *id);
+
+/// Fails the test unless @p got is @p want, and the error says @p text.
+void expect(enum avsp_code got, enum avsp_code want, struct avsp_err err, const char *text);
+
+/// Lets a cleanup wait its time, and do its work.
+void clean_up(struct fixture *fx);
+
 void advance_ms(struct fixture *fx, int64_t ms);
 void sweep(struct fixture *fx);
 /// Time passes with sweeps all along, as in a coordinator that runs.

@@ -1,5 +1,7 @@
 #include "fake.h"
-#include "sample.h"
+
+#include "dump.h"
+#include "one_by_one.h"
 
 #include <string.h>
 #include <time.h>
@@ -247,25 +249,6 @@ static enum avsp_code authenticate(void *opaque, const struct avsp_credentials *
     bool is_good = shown->bearer_len == strlen(fake->token) &&
                    memcmp(shown->bearer, fake->token, shown->bearer_len) == 0;
     return is_good ? AVSP_OK : avsp_err_set(err, AVSP_UNAUTHENTICATED, "another token");
-}
-
-static void claim_many(void *opaque, struct avsp_claim_item *items, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        items[i].rc = claim(opaque, items[i].claim, items[i].arena, &items[i].task, &items[i].err);
-}
-
-static void heartbeat_many(void *opaque, struct avsp_beat_item *items, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        items[i].rc = heartbeat(opaque, items[i].worker_id, items[i].task_id, items[i].token,
-                                &items[i].progress, &items[i].status, &items[i].err);
-}
-
-static void finish_many(void *opaque, struct avsp_finish_item *items, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        items[i].rc = finish(opaque, items[i].finish, &items[i].err);
 }
 
 const struct avsp_service_ops fake_ops = {

@@ -1,9 +1,8 @@
-/// Random values of everything that travels, and their text: two values are the same where their texts are.
+/// Random values of everything that travels; dump.h has their texts.
 #ifndef TESTS_RPC_SAMPLE_H
 #define TESTS_RPC_SAMPLE_H
 
 #include "core/model.h"
-#include "util/buf.h"
 
 struct sampler {
     struct avsp_arena *arena;
@@ -24,17 +23,5 @@ struct avsp_token sample_token(struct sampler *s);
 struct avsp_outputs sample_outputs(struct sampler *s);
 struct avsp_finish sample_finish(struct sampler *s);
 const char *sample_text(struct sampler *s, size_t max);
-
-void dump_labels(struct avsp_buf *buf, const struct avsp_label *labels, size_t n);
-void dump_spec(struct avsp_buf *buf, const struct avsp_job_spec *spec);
-void dump_job(struct avsp_buf *buf, const struct avsp_job *job);
-void dump_attempt(struct avsp_buf *buf, const struct avsp_attempt_record *attempt);
-void dump_worker(struct avsp_buf *buf, const struct avsp_worker_record *worker);
-void dump_claim(struct avsp_buf *buf, const struct avsp_claim *claim);
-void dump_task(struct avsp_buf *buf, const struct avsp_task *task);
-void dump_progress(struct avsp_buf *buf, const struct avsp_progress *progress);
-void dump_token(struct avsp_buf *buf, struct avsp_token token);
-void dump_outputs(struct avsp_buf *buf, const struct avsp_outputs *outputs);
-void dump_finish(struct avsp_buf *buf, const struct avsp_finish *finish);
 
 #endif

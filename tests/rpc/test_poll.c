@@ -1,6 +1,5 @@
 /// Claims that wait: they wake at once, end in time, lose nothing and keep nothing.
 #include "fake.h"
-#include "sample.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

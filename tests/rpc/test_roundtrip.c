@@ -1,4 +1,5 @@
 /// Every call, over TCP and over a socket: what arrives is what was sent, in both directions, field by field.
+#include "dump.h"
 #include "fake.h"
 #include "sample.h"
 

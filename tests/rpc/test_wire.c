@@ -1,4 +1,5 @@
 /// Bytes that somebody tampered with: refused or read, never more than that. Worth most under ASan and UBSan.
+#include "dump.h"
 #include "rpc/wire.h"
 #include "sample.h"
 
