@@ -102,7 +102,10 @@ static void run_daemon(const struct avsp_cli_program *program, int argc, char **
     if (is_answered)
         return;
     take_values(&args);
-    if (program == &avsp_coordinator_program && avsp_cli_str(&args, "ready-fd") == NULL)
+    // A command of a daemon has options of its own.
+    bool is_service = args.command->name[0] == '\0';
+    if (program == &avsp_coordinator_program && is_service &&
+        avsp_cli_str(&args, "ready-fd") == NULL)
         (void)!avsp_config_read(&args, &arena, &coordinator, &err);
     if (program == &avsp_worker_program)
         (void)!avsp_worker_config_read(&args, &worker, &err);
