@@ -17,6 +17,8 @@ struct avsp_glance {
     bool has_hdr10_plus;   ///< SMPTE ST 2094-40
     bool has_dolby_vision; ///< reference processing units
     bool has_captions;     ///< CEA-608 or 708, as ATSC A/53 puts them into pictures
+    bool
+        has_clear_pixels; ///< of pictures with a palette, as they are or as RGB: some let through what is behind them
 };
 
 void avsp_glance_init(struct avsp_glance *glance);

@@ -17,7 +17,8 @@ static void AVSP_PRINTF(2, 3) add(struct avsp_notes *notes, const char *fmt, ...
     va_end(ap);
 }
 
-static void note_format(const AVPixFmtDescriptor *format, struct avsp_notes *notes)
+static void note_format(const AVPixFmtDescriptor *format, const struct avsp_glance *glance,
+                        struct avsp_notes *notes)
 {
     if ((format->flags & AV_PIX_FMT_FLAG_RGB) != 0)
         add(notes, "RGB becomes Y'CbCr 4:2:0, which AV1's main profile and players take");
@@ -25,7 +26,10 @@ static void note_format(const AVPixFmtDescriptor *format, struct avsp_notes *not
         add(notes, "its chroma is brought to 4:2:0, which AV1's main profile and players take");
     if (format->comp[0].depth > DEPTH_MAX)
         add(notes, "its %d bits are brought to %d", format->comp[0].depth, DEPTH_MAX);
-    if ((format->flags & AV_PIX_FMT_FLAG_ALPHA) != 0)
+    // Every palette has room for transparency; few make use of it.
+    bool has_alpha = (format->flags & AV_PIX_FMT_FLAG_ALPHA) != 0;
+    bool has_palette = (format->flags & AV_PIX_FMT_FLAG_PAL) != 0;
+    if (has_palette ? glance->has_clear_pixels : has_alpha)
         add(notes, "its transparency is left out");
 }
 
@@ -100,7 +104,7 @@ enum avsp_code avsp_notes_of(const AVStream *video, const struct avsp_piece_head
     if (made->padded)
         add(&notes, "the picture is put on a black ground of 64 pixels: AV1 encoders take no less");
     if (format != NULL)
-        note_format(format, &notes);
+        note_format(format, glance, &notes);
     note_dynamic(video, glance, &notes);
     note_fields(header, glance, &notes);
     note_rungs(header, &options->ladder, &notes);
