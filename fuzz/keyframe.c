@@ -36,6 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                    .extradata_size = (int)extra};
     (void)avsp_keyframe_is_gradual(&par, packet, size - 2 - extra);
     (void)avsp_keyframe_is_hidden(&par, packet, size - 2 - extra);
+    (void)avsp_keyframe_is_void(&par, packet, size - 2 - extra);
     look_for_captions(&par, packet, size - 2 - extra);
     struct avsp_glance glance;
     avsp_glance_init(&glance);

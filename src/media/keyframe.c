@@ -2,6 +2,8 @@
 
 #include "media/nal.h"
 
+#include <libavcodec/codec_desc.h>
+
 #define NAL_SLICE 1
 #define NAL_IDR 5
 #define NAL_SEI 6
@@ -10,6 +12,9 @@
     4096 ///< a recovery point comes early; long user data behind it does not matter
 
 #define VOP_START_CODE 0xb6
+/// Shorter packets of zeros say in some codecs that nothing has changed.
+#define VOID_MIN_BYTES 16
+
 #define NOT_CODED_VOP_MAX_BYTES                                                                    \
     8 ///< with its start code; a coded one has a bit for each 16 by 16 pixels
 
@@ -61,4 +66,31 @@ bool avsp_keyframe_is_packed(const AVCodecParameters *par, const uint8_t *data, 
         last = i;
     }
     return n_pictures > 1 || (n_pictures == 1 && len - last <= NOT_CODED_VOP_MAX_BYTES);
+}
+
+static bool is_zeros(const uint8_t *data, size_t len)
+{
+    size_t i = 0;
+    while (i < len && data[i] == 0)
+        i++;
+    return len >= VOID_MIN_BYTES && i == len;
+}
+
+/// Is there no NAL unit, however they may be delimited?
+static bool has_no_nal(const AVCodecParameters *par, struct avsp_view v)
+{
+    size_t n_size = avsp_nal_size_bytes(par);
+    struct avsp_view nal;
+    struct avsp_view sized = v;
+    if (n_size > 0 && avsp_nal_next_sized(&sized, n_size, &nal))
+        return false;
+    return !avsp_nal_next_annexb(&v, &nal);
+}
+
+bool avsp_keyframe_is_void(const AVCodecParameters *par, const uint8_t *data, size_t len)
+{
+    if (par->codec_id == AV_CODEC_ID_H264 || par->codec_id == AV_CODEC_ID_HEVC)
+        return has_no_nal(par, (struct avsp_view){data, len});
+    const AVCodecDescriptor *codec = avcodec_descriptor_get(par->codec_id);
+    return codec != NULL && (codec->props & AV_CODEC_PROP_LOSSY) != 0 && is_zeros(data, len);
 }

@@ -1,5 +1,5 @@
 /// What a packet's own bits say that its container does not: whether decoding that begins at a "keyframe" gives whole pictures
-/// at once, and whether a packet is shown at all. Any bytes are safe. Pure; any thread.
+/// at once, and whether a packet is shown at all, or holds a picture at all. Any bytes are safe. Pure; any thread.
 #ifndef AVSP_MEDIA_KEYFRAME_H
 #define AVSP_MEDIA_KEYFRAME_H
 
@@ -19,5 +19,9 @@ bool avsp_keyframe_is_hidden(const AVCodecParameters *par, const uint8_t *data, 
 /// pictures in one packet, and in exchange packets with a picture that is not coded (ISO/IEC 14496-2, 6.2.5: vop_coded). false
 /// for any other codec.
 bool avsp_keyframe_is_packed(const AVCodecParameters *par, const uint8_t *data, size_t len);
+
+/// Is it certain that no decoder gives a picture for the packet: is it nothing but zeros, as where a file was allocated at once and never
+/// filled, or, of H.264 and HEVC, does not even its first NAL unit fit into it? false where zeros may be a picture (without compression).
+bool avsp_keyframe_is_void(const AVCodecParameters *par, const uint8_t *data, size_t len);
 
 #endif

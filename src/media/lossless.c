@@ -3,12 +3,15 @@
 #include "media/averr.h"
 #include "media/decoder.h"
 #include "media/fit.h"
+#include "media/retime.h"
 
 #include <libavutil/pixdesc.h>
 #include <string.h>
 
 /// FFV1's version with slices and a checksum for each.
 #define FFV1_LEVEL 3
+/// More than a decoder holds back.
+#define HIDDEN_MAX 64
 /// Where the source does not even tell a frame rate.
 #define FALLBACK_FRAME_RATE                                                                        \
     (AVRational)                                                                                   \
@@ -29,11 +32,18 @@ struct avsp_lossless {
     struct avsp_fit fit;
     AVFrame *decoded;
     AVFrame *made;
-    int64_t frame_ticks; ///< how long a picture lasts, where it is not known better
-    int64_t duration;    ///< of the last packet; 0 = not known
-    int64_t last_pts;
-    int64_t begin_pts; ///< pictures before it do not come out
+    int64_t duration;                     ///< of the last packet; 0 = not known
+    struct avsp_retime times;             ///< of what waits
+    AVPacket *waiting[AVSP_RETIME_AHEAD]; ///< coded pictures, in order; owned
+    bool waits_hidden[AVSP_RETIME_AHEAD];
+    size_t n_waiting;
+    size_t waiting_bytes;
+    bool draining;              ///< no more packets come
+    int64_t begin_pts;          ///< pictures before it do not come out
+    int64_t hidden[HIDDEN_MAX]; ///< times of the last packets that were hidden
+    uint64_t n_hidden;
     uint64_t n_fitted;
+    uint64_t n_retimed;
 };
 
 static int64_t frame_ticks(const AVStream *source)
@@ -83,8 +93,7 @@ struct avsp_lossless *avsp_lossless_open(const AVStream *stream, unsigned thread
     }
     ll->source = stream;
     ll->threads = threads;
-    ll->frame_ticks = frame_ticks(stream);
-    ll->last_pts = AV_NOPTS_VALUE;
+    avsp_retime_init(&ll->times, frame_ticks(stream));
     ll->begin_pts = INT64_MIN;
     if (prepare(ll, err) != AVSP_OK)
         avsp_lossless_free(&ll);
@@ -101,6 +110,8 @@ void avsp_lossless_free(struct avsp_lossless **ll_ptr)
     avsp_fit_deinit(&ll->fit);
     av_frame_free(&ll->decoded);
     av_frame_free(&ll->made);
+    for (size_t i = 0; i < ll->n_waiting; i++)
+        av_packet_free(&ll->waiting[i]);
     avformat_free_context(ll->shell);
     free(ll);
     *ll_ptr = NULL;
@@ -118,12 +129,15 @@ void avsp_lossless_begin_at(struct avsp_lossless *ll, int64_t pts)
 
 struct avsp_lossless_counts avsp_lossless_counts(const struct avsp_lossless *ll)
 {
-    return (struct avsp_lossless_counts){ll->decoder.n_damaged, ll->n_fitted};
+    return (struct avsp_lossless_counts){ll->decoder.n_damaged, ll->n_fitted, ll->n_retimed};
 }
 
-enum avsp_code avsp_lossless_send(struct avsp_lossless *ll, const AVPacket *packet,
+enum avsp_code avsp_lossless_send(struct avsp_lossless *ll, const AVPacket *packet, bool hidden,
                                   struct avsp_err *err)
 {
+    if (hidden)
+        ll->hidden[ll->n_hidden++ % HIDDEN_MAX] = packet->pts;
+    ll->draining = packet == NULL;
     if (packet != NULL)
         ll->duration = packet->duration;
     return avsp_decoder_send(&ll->decoder, packet, err);
@@ -192,18 +206,6 @@ static enum avsp_code open_encoder(struct avsp_lossless *ll, struct avsp_err *er
     return AVSP_OK;
 }
 
-/// The best time that is known, and later than the last one's.
-static int64_t next_pts(struct avsp_lossless *ll)
-{
-    int64_t pts = ll->decoded->best_effort_timestamp;
-    if (pts == AV_NOPTS_VALUE)
-        pts = ll->last_pts == AV_NOPTS_VALUE ? 0 : ll->last_pts + ll->frame_ticks;
-    if (ll->last_pts != AV_NOPTS_VALUE)
-        pts = AVSP_MAX(pts, ll->last_pts + 1);
-    ll->last_pts = pts;
-    return pts;
-}
-
 /// Puts what is to be encoded into `made`: the decoded picture as it is, or fitted.
 static enum avsp_code make_frame(struct avsp_lossless *ll, struct avsp_err *err)
 {
@@ -236,20 +238,12 @@ static enum avsp_code keep_captions(const AVFrame *from, AVPacket *packet, struc
     return AVSP_OK;
 }
 
-/// Encodes what was decoded. @param ret_got  false: it lies before what is wanted.
-static enum avsp_code encode(struct avsp_lossless *ll, AVPacket *packet, bool *ret_got,
-                             struct avsp_err *err)
+/// Encodes what was decoded. @param packet  blank
+static enum avsp_code encode(struct avsp_lossless *ll, AVPacket *packet, struct avsp_err *err)
 {
-    // Even of pictures that nobody wants the first one decides on the size.
-    enum avsp_code rc = ll->encoder == NULL ? open_encoder(ll, err) : AVSP_OK;
-    int64_t pts = next_pts(ll);
-    *ret_got = pts >= ll->begin_pts;
-    if (rc != AVSP_OK || !*ret_got)
-        return rc;
-    rc = make_frame(ll, err);
+    enum avsp_code rc = make_frame(ll, err);
     if (rc != AVSP_OK)
         return rc;
-    ll->made->pts = pts;
     ll->made->pict_type = AV_PICTURE_TYPE_NONE;
     int av = avcodec_send_frame(ll->encoder, ll->made);
     av_frame_unref(ll->made);
@@ -258,11 +252,69 @@ static enum avsp_code encode(struct avsp_lossless *ll, AVPacket *packet, bool *r
         av = avcodec_receive_packet(ll->encoder, packet);
     if (av < 0)
         return avsp_averr_set(err, av, "encode a picture with FFV1");
-    packet->pts = packet->dts = pts;
     packet->duration = ll->duration;
     packet->stream_index = ll->stream->index;
     packet->flags |= AV_PKT_FLAG_KEY;
     return keep_captions(ll->decoded, packet, err);
+}
+
+static bool is_hidden(const struct avsp_lossless *ll, int64_t pts)
+{
+    for (uint64_t i = 0; i < AVSP_MIN(ll->n_hidden, (uint64_t)HIDDEN_MAX); i++)
+        if (ll->hidden[i] == pts)
+            return true;
+    return false;
+}
+
+/// Encodes what was decoded, and lets it wait.
+static enum avsp_code take_decoded(struct avsp_lossless *ll, struct avsp_err *err)
+{
+    // Even of pictures that nobody wants the first one decides on the size.
+    enum avsp_code rc = ll->encoder == NULL ? open_encoder(ll, err) : AVSP_OK;
+    int64_t pts = ll->decoded->pts;
+    if (rc != AVSP_OK || (pts != AV_NOPTS_VALUE && pts < ll->begin_pts))
+        return rc;
+    AVPacket *AVSP_CLEANUP(av_packet_free) packet = av_packet_alloc();
+    if (packet == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for a packet");
+    rc = encode(ll, packet, err);
+    if (rc != AVSP_OK)
+        return rc;
+    avsp_retime_put(&ll->times, pts);
+    ll->waiting_bytes += (size_t)packet->size;
+    ll->waits_hidden[ll->n_waiting] = is_hidden(ll, pts);
+    ll->waiting[ll->n_waiting++] = packet;
+    packet = NULL;
+    return AVSP_OK;
+}
+
+/// Takes the picture that has waited longest.
+static void shift_waiting(struct avsp_lossless *ll, AVPacket *packet)
+{
+    av_packet_move_ref(packet, ll->waiting[0]);
+    av_packet_free(&ll->waiting[0]);
+    ll->n_waiting--;
+    memmove(ll->waiting, ll->waiting + 1, ll->n_waiting * sizeof ll->waiting[0]);
+    memmove(ll->waits_hidden, ll->waits_hidden + 1, ll->n_waiting * sizeof ll->waits_hidden[0]);
+    ll->waiting_bytes -= (size_t)packet->size;
+}
+
+/// Gives the next picture whose time is known and that is shown.
+static bool take_waiting(struct avsp_lossless *ll, bool at_end, AVPacket *packet)
+{
+    int64_t pts = 0;
+    bool believed = false;
+    while (avsp_retime_take(&ll->times, at_end || ll->waiting_bytes > AVSP_LOSSLESS_WAITING_BYTES,
+                            &pts, &believed)) {
+        bool hidden = ll->waits_hidden[0] && believed;
+        shift_waiting(ll, packet);
+        packet->pts = packet->dts = pts;
+        ll->n_retimed += !believed;
+        if (!hidden)
+            return true;
+        av_packet_unref(packet);
+    }
+    return false;
 }
 
 enum avsp_code avsp_lossless_receive(struct avsp_lossless *ll, AVPacket *packet, bool *ret_got,
@@ -270,12 +322,18 @@ enum avsp_code avsp_lossless_receive(struct avsp_lossless *ll, AVPacket *packet,
 {
     for (;;) {
         bool decoded = false;
-        *ret_got = false;
+        *ret_got = take_waiting(ll, false, packet);
+        if (*ret_got)
+            return AVSP_OK;
         enum avsp_code rc = avsp_decoder_receive(&ll->decoder, ll->decoded, &decoded, err);
         if (rc == AVSP_OK && decoded)
-            rc = encode(ll, packet, ret_got, err);
+            rc = take_decoded(ll, err);
         av_frame_unref(ll->decoded);
-        if (rc != AVSP_OK || !decoded || *ret_got)
+        if (rc != AVSP_OK)
             return rc;
+        if (!decoded) {
+            *ret_got = take_waiting(ll, ll->draining, packet);
+            return AVSP_OK;
+        }
     }
 }

@@ -1,6 +1,7 @@
 #include "media/reader.h"
 
 #include "media/averr.h"
+#include "media/complaints.h"
 #include "media/keyframe.h"
 
 #include <string.h>
@@ -9,6 +10,8 @@
 #define FAILURES_MAX 1000
 /// Without a keyframe among so many packets there is none to rely on: 17 s at 60 a second.
 #define BEFORE_KEY_MAX 1024
+/// So many B-pictures in a row are not shown behind all that were decoded before them.
+#define B_BEHIND_MAX 8
 
 /// libavformat makes missing presentation times up from decode times as if no more than one picture were held back, which is
 /// right for MPEG-1 to -4 alone.
@@ -23,7 +26,8 @@ static void distrust_made_up_times(struct avsp_reader *reader)
 enum avsp_code avsp_reader_init(struct avsp_reader *reader, AVFormatContext *ctx,
                                 const struct avsp_choice *choice, struct avsp_err *err)
 {
-    *reader = (struct avsp_reader){.ctx = ctx};
+    // The first packets were read while the streams were found out.
+    *reader = (struct avsp_reader){.ctx = ctx, .n_complaints = avsp_complaints_count(ctx)};
     enum avsp_code rc = avsp_tracks_choose(ctx, choice, &reader->tracks, err);
     if (rc != AVSP_OK)
         return rc;
@@ -74,7 +78,10 @@ static enum avsp_code read_any(struct avsp_reader *reader, AVPacket *packet, boo
 {
     *ret_end = false;
     for (unsigned n_failures = 0; n_failures < FAILURES_MAX; n_failures++) {
+        uint64_t n_before = avsp_complaints_count(reader->ctx);
         int rc = av_read_frame(reader->ctx, packet);
+        if (rc >= 0 || rc == AVERROR_EOF)
+            reader->n_complaints += avsp_complaints_count(reader->ctx) - n_before;
         if (rc >= 0)
             return AVSP_OK;
         if (is_io_failure(reader->ctx))
@@ -121,6 +128,43 @@ static bool has_its_own_time(struct avsp_reader *reader, AVPacket *packet)
     return true;
 }
 
+static bool is_latest(const struct avsp_reader *reader, int64_t pts)
+{
+    uint64_t n = AVSP_MIN(reader->n_recent, (uint64_t)AVSP_READER_RECENT);
+    for (uint64_t i = 0; i < n; i++)
+        if (reader->recent[i] >= pts)
+            return false;
+    return true;
+}
+
+/// Is the picture shown earlier than all others that are compared, or the oldest of these later than they all? No decoder holds back so
+/// many. What an edit list hides in front of a cut may well be earlier.
+static bool is_out_of_order(const struct avsp_reader *reader, int64_t pts, bool shown)
+{
+    if (reader->n_recent < AVSP_READER_RECENT)
+        return false;
+    int64_t oldest = reader->recent[reader->n_recent % AVSP_READER_RECENT];
+    bool earlier = shown;
+    bool later = oldest > pts;
+    for (size_t i = 0; i < AVSP_READER_RECENT; i++) {
+        earlier = earlier && pts < reader->recent[i];
+        later = later && reader->recent[i] <= oldest;
+    }
+    return earlier || later;
+}
+
+/// Do B-pictures come in the order in which they are decoded, where that cannot be? So it is where a table of an MP4 is lost.
+static bool denies_reordering(struct avsp_reader *reader, int64_t pts)
+{
+    const AVCodecParameters *par = reader->tracks.video->codecpar;
+    bool known = par->codec_id == AV_CODEC_ID_H264 || par->codec_id == AV_CODEC_ID_MPEG2VIDEO ||
+                 par->codec_id == AV_CODEC_ID_MPEG1VIDEO || par->codec_id == AV_CODEC_ID_MPEG4;
+    if (!known || par->video_delay == 0 || !reader->watch.is_b || reader->reorders)
+        return false;
+    reader->reorders = !is_latest(reader, pts);
+    return !reader->reorders && ++reader->n_b_behind >= B_BEHIND_MAX;
+}
+
 static bool is_sane_time(int64_t pts, AVRational time_base)
 {
     const AVRational second = {1, 1};
@@ -146,6 +190,20 @@ static bool has_palette(const AVPacket *packet)
     return av_packet_get_side_data(packet, AV_PKT_DATA_PALETTE, NULL) != NULL;
 }
 
+/// Takes note of when a picture is shown, or would be. @return what is wrong with it; NULL: nothing
+static const char *doubt_of_time(struct avsp_reader *reader, AVPacket *packet, bool shown)
+{
+    int64_t pts = packet->pts;
+    if (is_out_of_order(reader, pts, shown) || (shown && denies_reordering(reader, pts)))
+        return "it says that pictures are shown out of their order";
+    if (shown && !has_its_own_time(reader, packet))
+        return "it says of several pictures that they are shown at the same time";
+    // A picture whose time is damaged may be hidden for that alone, as it lies behind the end.
+    if (!shown && is_latest(reader, pts))
+        reader->recent[reader->n_recent++ % AVSP_READER_RECENT] = pts;
+    return NULL;
+}
+
 /// Why the packet cannot be copied; NULL: it can.
 static const char *doubt_of(struct avsp_reader *reader, AVPacket *packet, bool shown)
 {
@@ -161,9 +219,7 @@ static const char *doubt_of(struct avsp_reader *reader, AVPacket *packet, bool s
         return "its packets hold single fields";
     if (packet->pts == AV_NOPTS_VALUE)
         return "it does not say when each picture is shown";
-    if (shown && !has_its_own_time(reader, packet))
-        return "it says of several pictures that they are shown at the same time";
-    return NULL;
+    return doubt_of_time(reader, packet, shown);
 }
 
 static void note_damage(struct avsp_reader *reader, const AVPacket *packet)
@@ -178,6 +234,9 @@ static void take_copied(struct avsp_reader *reader, AVPacket *packet, bool *ret_
                         bool *ret_shown)
 {
     const AVStream *video = reader->tracks.video;
+    bool is_void = avsp_keyframe_is_void(video->codecpar, packet->data, (size_t)packet->size);
+    if (is_void)
+        packet->flags &= ~AV_PKT_FLAG_KEY;
     if (!reader->began && (packet->flags & AV_PKT_FLAG_KEY) == 0) {
         if (++reader->n_before_key > BEFORE_KEY_MAX)
             reader->doubt = "it has no keyframes";
@@ -192,7 +251,9 @@ static void take_copied(struct avsp_reader *reader, AVPacket *packet, bool *ret_
     }
     bool leans = timed && !avsp_joins_video(&reader->joins, packet);
     reader->n_behind_join += leans;
-    *ret_shown = timed && !leans && (packet->flags & AV_PKT_FLAG_DISCARD) == 0;
+    bool hidden = (packet->flags & AV_PKT_FLAG_DISCARD) != 0;
+    reader->n_void += is_void && !hidden;
+    *ret_shown = timed && !leans && !is_void && !hidden;
     if (reader->lossless == NULL)
         reader->doubt = doubt_of(reader, packet, *ret_shown);
     if (reader->doubt != NULL)
@@ -202,15 +263,19 @@ static void take_copied(struct avsp_reader *reader, AVPacket *packet, bool *ret_
     *ret_use = reader->n_used++ >= reader->n_skip;
 }
 
-/// A packet that is to be decoded: all that is needed is that its times are possible.
-static void take_decoded(struct avsp_reader *reader, AVPacket *packet)
+/// Decodes a packet: all that is needed is that its times are possible.
+static enum avsp_code take_decoded(struct avsp_reader *reader, AVPacket *packet,
+                                   struct avsp_err *err)
 {
+    bool hidden = (packet->flags & AV_PKT_FLAG_DISCARD) != 0;
+    packet->flags &= ~AV_PKT_FLAG_DISCARD;
     (void)is_untimed(packet, reader->tracks.video->time_base);
     if (!avsp_joins_video(&reader->joins, packet)) {
         reader->n_behind_join++;
         packet->flags |= AV_PKT_FLAG_DISCARD;
     }
     note_damage(reader, packet);
+    return avsp_lossless_send(reader->lossless, packet, hidden, err);
 }
 
 /// @param ret_use  false: the packet is left out.
@@ -227,8 +292,7 @@ static enum avsp_code take_video(struct avsp_reader *reader, AVPacket *packet, b
         *ret_use = *ret_use && reader->lossless == NULL;
         return AVSP_OK;
     }
-    take_decoded(reader, packet);
-    return avsp_lossless_send(reader->lossless, packet, err);
+    return take_decoded(reader, packet, err);
 }
 
 /// The sound that waits goes on by itself, every track of it.
@@ -317,7 +381,7 @@ static enum avsp_code end_of_file(struct avsp_reader *reader, bool *ret_end, str
     if (reader->lossless != NULL && !reader->draining) {
         reader->draining = true;
         *ret_end = false;
-        return avsp_lossless_send(reader->lossless, NULL, err);
+        return avsp_lossless_send(reader->lossless, NULL, false, err);
     }
     if (reader->lossless == NULL && !reader->began && reader->n_before_key > 0)
         reader->doubt = "it has no keyframes";
@@ -384,4 +448,13 @@ uint64_t avsp_reader_n_missing(const struct avsp_reader *reader)
         return 0;
     int n = avformat_index_get_entries_count(stream);
     return n > 0 && (uint64_t)n > n_read ? (uint64_t)n - n_read : 0;
+}
+
+bool avsp_reader_hides_damage(const struct avsp_reader *reader)
+{
+    static const char *const names[] = {"mpegts", "mpeg", "mxf", "nut"};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(names); i++)
+        if (strcmp(reader->ctx->iformat->name, names[i]) == 0)
+            return true;
+    return false;
 }

@@ -19,8 +19,9 @@
 #define AVSP_READER_SECONDS_MAX (1LL << 31)
 #define AVSP_READER_WAITING_MAX 1024 ///< packets of sound that wait for the picture's clock …
 #define AVSP_READER_WAITING_BYTES                                                                  \
-    (16 << 20)                ///< … and their data: no more wait once it is this much
-#define AVSP_READER_RECENT 32 ///< pictures whose times are compared
+    (16 << 20) ///< … and their data: no more wait once it is this much
+#define AVSP_READER_RECENT                                                                         \
+    32 ///< pictures whose times are compared: more than a codec holds back (16 frames, of two fields)
 
 struct avsp_reader {
     AVFormatContext *ctx; ///< borrowed
@@ -37,14 +38,18 @@ struct avsp_reader {
     size_t n_given; ///< of these
     int64_t recent[AVSP_READER_RECENT];
     uint64_t n_recent;
+    uint64_t n_b_behind;    ///< B-pictures in a row that would be shown behind all others …
+    bool reorders;          ///< … and there was one that would not
     bool began;             ///< a key of the video was seen
     bool in_damage;         ///< the last video packet was damaged
     uint64_t n_video;       ///< video packets read, whether they are used or not
     uint64_t n_audio;       ///< packets of the default sound read
     uint64_t n_used;        ///< of those of video, those that are copied
     uint64_t n_damaged;     ///< reads that failed, and stretches of video packets that are damaged
+    uint64_t n_complaints;  ///< errors that the demuxer passed over (complaints.h)
     uint64_t n_before_key;  ///< video packets before the first key: left out
     uint64_t n_untimed;     ///< video packets without a usable time: never shown
+    uint64_t n_void;        ///< video packets that hold no picture: never shown
     uint64_t n_behind_join; ///< pictures behind a join that lean on what is before it: never shown
 };
 
@@ -77,5 +82,8 @@ enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bo
 /// Once the end was reached: how many packets of the picture (of the sound where there is none) the container's index promises
 /// beyond those that came. They tell of a file that is cut off.
 uint64_t avsp_reader_n_missing(const struct avsp_reader *reader);
+
+/// Does the demuxer of such files pass over what is damaged without complaining, so that a hole in the picture is all that is left of it?
+bool avsp_reader_hides_damage(const struct avsp_reader *reader);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "media/allow.h"
 #include "media/averr.h"
+#include "media/complaints.h"
 #include "media/tracks.h"
 #include "util/fd.h"
 #include "util/ranges.h"
@@ -256,6 +257,8 @@ static enum avsp_code open_demuxer(struct avsp_source_io *io, const AVInputForma
     rc = avformat_open_input(&ctx, "", format, NULL); // frees the context when it fails
     if (rc < 0)
         return cannot_open(io, format, rc, err);
+    // Of headers demuxers complain where nothing is lost, too.
+    avsp_complaints_hear(ctx);
     if (codec != NULL)
         name_codec(ctx, codec);
     rc = look_at_streams(ctx);

@@ -2,7 +2,8 @@
 ///
 /// The demuxer gets one AVIOContext over pread(2) and nothing else: io_open is refused (no playlist, concat script or external
 /// reference is followed), the protocol allow-list is empty, demuxers and decoders come from allow-lists (allow.h). Limits on streams,
-/// pictures, probing and the size of one block of memory are set here. One thread at a time.
+/// pictures, probing and the size of one block of memory are set here. What the demuxer complains of behind the headers is counted
+/// (complaints.h). One thread at a time.
 #ifndef AVSP_MEDIA_SOURCE_H
 #define AVSP_MEDIA_SOURCE_H
 

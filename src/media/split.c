@@ -453,6 +453,10 @@ static enum avsp_code warn_of_pictures(struct split *split, struct avsp_err *err
             rc = warn_count(
                 split, counts.n_fitted,
                 "pictures have another size than the first one: they are fitted into it", err);
+        if (rc == AVSP_OK)
+            rc = warn_count(split, counts.n_retimed,
+                            "pictures have times that cannot be: they are shown between the others",
+                            err);
     }
     if (rc == AVSP_OK && reader->watch.n_changes > 0)
         rc = avsp_control_warn(split->ctl, err,
@@ -469,6 +473,7 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
     uint64_t n_sound_dropped = 0;
     bool from_start = !avsp_part_has_start(&split->part);
     bool all = from_start && !split->at_part_end;
+    bool is_damaged = split->reader.n_damaged + split->reader.n_complaints > 0;
     for (size_t i = 0; i < split->n_audio; i++)
         n_sound_dropped += split->audio[i].n_dropped;
     const struct {
@@ -482,6 +487,12 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
          "frames behind a jump of the clock lean on pictures that are not in the file: left out"},
         {split->reader.n_damaged,
          "places of the file are damaged or cut off: it goes on behind them"},
+        {split->reader.n_complaints,
+         "errors in the structure of the file: what lies there cannot be found, and is left out"},
+        {is_damaged || avsp_reader_hides_damage(&split->reader)
+             ? avsp_gaps_n_missing(&split->video.gaps)
+             : 0,
+         "frames or so are missing between the others: the ones before them are shown longer"},
         {all ? avsp_reader_n_missing(&split->reader) : 0,
          "frames that the file promises are not there: it is cut off"},
         {from_start ? split->reader.n_before_key : 0,
@@ -489,6 +500,8 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
         {from_start ? split->ahead.n_leading : 0,
          "frames at the start lean on pictures that are not in the file: left out"},
         {split->reader.n_untimed, "frames have impossible times: left out"},
+        {split->reader.n_void,
+         "frames hold nothing that can be decoded: the ones before them are shown longer"},
         {split->video.n_late, "frames come far out of order: left out"},
         {n_sound_dropped, "packets of sound have no usable time: left out"},
     };

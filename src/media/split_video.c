@@ -37,6 +37,9 @@ enum avsp_code avsp_split_video_init(struct avsp_split_video *video, struct avsp
         .last_pts = INT64_MIN,
     };
     avsp_spool_init(&video->spool, AVSP_SPOOL_MEMORY_BYTES);
+    struct avsp_rational rate = facts->frame_rate;
+    rate.den *= facts->field_rate ? 2 : 1; // a picture for each field
+    avsp_gaps_init(&video->gaps, rate, video->time_base);
     if (video->scratch == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory to split the video");
     return AVSP_OK;
@@ -374,6 +377,8 @@ enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t or
 static void note_frame(struct avsp_split_video *video, const AVPacket *packet)
 {
     video->frames += !video->waits;
+    if (video->frames > 1) // the first one may have been moved to the origin
+        avsp_gaps_put(&video->gaps, packet->pts);
     video->has_beyond = video->has_beyond || packet->pts >= video->limit_pts;
     if (packet->pts < video->last_pts || packet->pts >= video->limit_pts)
         return;
@@ -392,6 +397,7 @@ uint64_t avsp_split_video_restart(struct avsp_split_video *video)
     if (video->waits)
         avsp_split_video_await(video, video->source_pts, video->start_pts);
     video->frames = video->frames_done;
+    avsp_gaps_rewind(&video->gaps);
     video->last_pts = INT64_MIN;
     video->has_beyond = false;
     video->in_order = true;

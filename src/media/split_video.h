@@ -35,6 +35,7 @@
 
 #include "core/piece.h"
 #include "media/control.h"
+#include "media/gaps.h"
 #include "media/piece_writer.h"
 #include "media/spool.h"
 
@@ -82,6 +83,7 @@ struct avsp_split_video {
     int64_t last_duration; ///< its duration; 0 = not known
     uint64_t frames;       ///< shown
     uint64_t frames_done;  ///< of these, those in pieces that are complete
+    struct avsp_gaps gaps; ///< between the shown ones
     bool in_order;         ///< packets come in order of presentation
     bool too_long;
     uint64_t n_late; ///< came after their place was over, and are not shown

@@ -45,10 +45,12 @@ bool avsp_watch_packet(struct avsp_watch *watch, const AVPacket *packet)
     watch->parser->width = 0;
     watch->parser->height = 0;
     watch->parser->picture_structure = AV_PICTURE_STRUCTURE_UNKNOWN;
+    watch->parser->pict_type = AV_PICTURE_TYPE_NONE;
     (void)av_parser_parse2(watch->parser, watch->ctx, &data, &size, packet->data, packet->size,
                            packet->pts, packet->dts, packet->pos);
     if ((packet->flags & AV_PKT_FLAG_KEY) != 0)
         note_size(watch, watch->parser->width, watch->parser->height);
+    watch->is_b = watch->parser->pict_type == AV_PICTURE_TYPE_B;
     return watch->parser->picture_structure == AV_PICTURE_STRUCTURE_TOP_FIELD ||
            watch->parser->picture_structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;
 }

@@ -15,6 +15,7 @@ struct avsp_watch {
     int first_width_px;
     int first_height_px;
     uint64_t n_changes; ///< of the size
+    bool is_b; ///< the last picture leans on others on both sides, as far as its header tells
 };
 
 /// @return OK, also where there is no parser for the codec; NO_MEMORY.

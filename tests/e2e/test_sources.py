@@ -45,7 +45,7 @@ def test_a_size_that_changes(build, tmp_path):
 
 
 def test_a_segment_without_a_picture(build, tmp_path):
-    """A file that was allocated at once and is not all there: from 2 s to 5 s it is zeros. Black is shown where a whole piece has no picture."""
+    """A file that was allocated at once and is not all there: from 2 s to 5 s it is zeros. The picture before is shown until the next one."""
     source = tmp_path / "zeros.mp4"
     ffmpeg("-f", "lavfi", "-i", "color=white:size=160x96:rate=25:duration=7", "-c:v", "mpeg4", "-g", 25, source)
     whole = bytearray(source.read_bytes())
@@ -55,10 +55,9 @@ def test_a_segment_without_a_picture(build, tmp_path):
     source.write_bytes(whole)
     done = build.encode(source, tmp_path / "out", "--preset", 12, "--segment-seconds", 1)
     manifest = tmp_path / "out/manifest.m3u8"
-    playlists.check(playlists.read(manifest), 8)
-    assert media.relative_times(manifest) == [fractions.Fraction(n, 25) for n in (*range(50), 50, 75, 100, *range(125, 175))]
-    assert [min(rows_of(manifest, n)) > 200 for n in (49, 50, 51, 52, 53)] == [True, False, False, False, True]
-    assert done.stderr.count("25 of 25 frames are missing (black is shown for all of them)") == 3
+    assert build.run("verify", tmp_path / "out").returncode == 0
+    assert media.relative_times(manifest) == [fractions.Fraction(n, 25) for n in (*range(50), *range(125, 175))]
+    assert "75 frames hold nothing that can be decoded: the ones before them are shown longer" in done.stderr
 
 
 @pytest.mark.parametrize("first, second", [(100, 7000), pytest.param(7000, 100, marks=pytest.mark.full)])

@@ -226,13 +226,14 @@ def test_joined_recordings(suffix, codec, first, second, tmp_path):
 
 
 def test_hole_in_the_picture_is_no_jump(tmp_path):
-    """In a transport stream too: while the sound goes on, a picture that is away for long is shown until the next one."""
+    """In a transport stream too: while the sound goes on, a picture that is away for long is shown until the next one. Nobody knows whether
+    there was more."""
     source = tmp_path / "away.ts"
     ffmpeg(*picture(25, 30), *sound(30), "-vf", "select='not(between(t,5,24.99))'", "-fps_mode", "passthrough",
            *x264("keyint=50", "bframes=0"), "-c:a", "aac", source)
     result = child.run(source, tmp_path, seconds=2)
     check_pieces(source, result, tmp_path, 2)
-    assert result.doubts == []
+    assert result.doubts == ["500 frames or so are missing between the others: the ones before them are shown longer"]
 
 
 def test_size_changes(tmp_path):
@@ -265,6 +266,63 @@ def test_damage_in_the_middle(tmp_path):
     assert any("damaged" in w["text"] for w in result.of("warning"))
 
 
+@pytest.mark.parametrize("name, codec", [
+    ("zeros.mkv", [*CLOSED, "-c:a", "aac"]), ("zeros.mpg", [*MPEG2, "-c:a", "mp2"]), ("zeros.ogv", ["-c:v", "libtheora", "-g", 16, "-c:a", "libvorbis"]),
+])
+def test_damage_that_demuxers_pass_over(name, codec, tmp_path):
+    """They look for the next thing that they can read, in silence: frames are gone, and how many is said."""
+    source = tmp_path / name
+    ffmpeg(*picture(25, 6, "128x96"), *sound(6), *codec, source)
+    spoilt = bytearray(source.read_bytes())
+    spoilt[len(spoilt) // 3:len(spoilt) // 2] = bytes(len(spoilt) // 2 - len(spoilt) // 3)
+    source.write_bytes(spoilt)
+    result = child.run(source, tmp_path, seconds=2)
+    times = [time for p in pieces_of(result) for time, _ in child.window_frames(tmp_path / p["file"])]
+    want = [time for time, _ in child.source_frames(source)]
+    assert times == [time - want[0] for time in want] and len(times) < 150
+    (said,) = [w["text"] for w in result.of("warning") if "frames or so are missing" in w["text"]]
+    assert abs(int(said.split()[0]) + len(times) - 150) <= 1
+    assert name == "zeros.mpg" or any("errors in the structure of the file" in w["text"] for w in result.of("warning"))
+
+
+# What becomes of entries of the table that says how much later than it is decoded each picture is shown (ISO/IEC 14496-12, 8.6.1.3).
+DAMAGED_TIMES = {
+    "later": {60: 1000000, 61: 1000000, 62: 1000000},
+    "first": {0: 5000000},
+    "earlier": {60: 2 ** 32 - 20000},
+    "here_and_there": {i: random.Random(i).randrange(1 << 20) for i in range(20, 180, 9)},
+}
+
+
+@pytest.mark.parametrize("name", DAMAGED_TIMES)
+def test_damaged_times(name, tmp_path):
+    """Each picture is there, in its place; those whose times cannot be have some between their neighbours'."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
+    ffmpeg(*clip(*x264("keyint=50", "bframes=3", "b-pyramid=normal"), seconds=8), whole)
+    mp4 = bytearray(whole.read_bytes())
+    for i, ticks in DAMAGED_TIMES[name].items():
+        at = mp4.index(b"ctts") + 12 + 8 * i + 4
+        mp4[at:at + 4] = ticks.to_bytes(4, "big")
+    source.write_bytes(mp4)
+    result = child.run(source, tmp_path, seconds=2)
+    frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
+    assert [md5 for _, md5 in frames] == [md5 for _, md5 in child.source_frames(whole)]
+    assert max(abs(time - Fraction(i, 25)) for i, (time, _) in enumerate(frames)) < Fraction(1, 25)
+    said = " ".join(w["text"] for w in result.of("warning"))
+    assert "out of their order" in said and f"{len(DAMAGED_TIMES[name])} pictures have times that cannot be" in said
+
+
+def test_times_that_are_lost(tmp_path):
+    """Without that table each picture would be shown when it is decoded: the order is the decoder's, and hardly one is missing."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
+    ffmpeg(*clip(*CLOSED, seconds=4), "-use_editlist", 0, whole)
+    source.write_bytes(whole.read_bytes().replace(b"ctts", b"free"))
+    result = child.run(source, tmp_path, seconds=2)
+    frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
+    assert [md5 for _, md5 in frames] == [md5 for _, md5 in child.source_frames(whole)]
+    assert max(abs(time - Fraction(i, 25)) for i, (time, _) in enumerate(frames)) < Fraction(4, 25)
+
+
 def rgb_frames(source, **how):
     command = ["ffmpeg", "-nostdin", "-v", "error", "-i", source, "-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-f", "framemd5", "-"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, **how).stdout.splitlines()
@@ -286,6 +344,15 @@ def test_a_palette_beside_the_pictures(name, codec, tmp_path):
             made += rgb_frames("pipe:0", stdin=file)
     assert made == rgb_frames(source)
     assert any("palette" in w["text"] for w in result.of("warning"))
+    assert not any("transparency" in w["text"] for w in result.of("warning")), "there is none"
+
+
+def test_a_palette_with_clear_colors(tmp_path):
+    source = tmp_path / "clear.mov"
+    ffmpeg(*picture(5, 1, "64x48"), "-vf", "format=rgba,geq=r='r(X,Y)':g='g(X,Y)':b='b(X,Y)':a='255*gt(X,32)',split[a][b];[a]palettegen[p];[b][p]paletteuse",
+           "-c:v", "png", "-pix_fmt", "pal8", source)
+    result = child.run(source, tmp_path, seconds=1)
+    assert any("transparency" in w["text"] for w in result.of("warning"))
 
 
 @pytest.mark.parametrize("size", ["128x96", "160x120"])

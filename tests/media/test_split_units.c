@@ -4,9 +4,11 @@
 #include "core/record.h"
 #include "media/control.h"
 #include "media/fit.h"
+#include "media/gaps.h"
 #include "media/joins.h"
 #include "media/keyframe.h"
 #include "media/language.h"
+#include "media/retime.h"
 #include "media/source.h"
 #include "media/spool.h"
 #include "util/fd.h"
@@ -191,6 +193,106 @@ static int64_t sound_at(struct avsp_joins *joins, int64_t ms)
 {
     AVPacket packet = timed(ms, true);
     return avsp_joins_audio(joins, 0, &packet) ? packet.pts : -1;
+}
+
+/// Puts these times, and expects those.
+static void expect_times(size_t n, const int64_t times[], const int64_t wanted[])
+{
+    struct avsp_retime r;
+    avsp_retime_init(&r, 10);
+    size_t n_taken = 0;
+    for (size_t i = 0; i <= n; i++) {
+        int64_t pts = 0;
+        bool believed = false;
+        for (; avsp_retime_take(&r, i == n, &pts, &believed); n_taken++) {
+            assert_int_equal(pts, wanted[n_taken]);
+            assert_int_equal(believed, pts == times[n_taken]);
+        }
+        if (i < n)
+            avsp_retime_put(&r, times[i]);
+    }
+    assert_int_equal(n_taken, n);
+}
+
+static void damaged_times_are_repaired(void **state)
+{
+    (void)state;
+    int64_t times[100], wanted[100];
+    for (int64_t i = 0; i < 100; i++)
+        times[i] = wanted[i] = 10 * i + (i > 50 ? 100000 : 0); // a hole is none of them
+    expect_times(100, times, wanted);
+    times[0] = INT64_C(1) << 40;
+    times[20] = INT64_C(1) << 40;
+    times[21] = times[22] = -5;
+    times[40] = times[39];
+    times[99] = INT64_MIN;
+    wanted[20] = 190 + 40 / 4;
+    wanted[21] = 200 + 30 / 3;
+    wanted[22] = 210 + 20 / 2;
+    expect_times(100, times, wanted);
+    // None is left that could be believed, or there never was one.
+    for (int64_t i = 0; i < 100; i++) {
+        times[i] = i < 60 ? 10 * i : 5;
+        wanted[i] = 10 * i;
+    }
+    expect_times(100, times, wanted);
+    for (int64_t i = 0; i < 100; i++)
+        times[i] = INT64_MIN;
+    expect_times(100, times, wanted);
+    // The widest that there are.
+    expect_times(3, (int64_t[]){INT64_MIN + 1, 7, INT64_MAX - 1},
+                 (int64_t[]){INT64_MIN + 1, 7, INT64_MAX - 1});
+}
+
+/// Zeros, and NAL units that do not fit, are no pictures; where nothing is compressed, zeros are.
+static void pictures_that_are_none(void **state)
+{
+    (void)state;
+    const uint8_t zeros[64] = {0};
+    const uint8_t late[64] = {[63] = 1};
+    const uint8_t annexb[] = {0, 0, 1, 0x65, 0x88, 0, 0, 0};
+    const uint8_t sized[] = {0, 0, 0, 2, 0x65, 0x88};
+    const uint8_t lies[] = {0x7f, 3, 9, 2, 0x65, 0x88, 5, 5};
+    uint8_t avcc[8] = {1, 100, 0, 31, 0xff, 0xe1, 0, 0};
+    AVCodecParameters h264_annexb = h264(NULL, 0);
+    AVCodecParameters h264_sized = h264(avcc, sizeof avcc);
+    AVCodecParameters mpeg4 = {.codec_id = AV_CODEC_ID_MPEG4};
+    AVCodecParameters raw = {.codec_id = AV_CODEC_ID_RAWVIDEO};
+    assert_true(avsp_keyframe_is_void(&mpeg4, zeros, sizeof zeros));
+    assert_false(avsp_keyframe_is_void(&mpeg4, late, sizeof late));
+    assert_false(avsp_keyframe_is_void(&mpeg4, zeros, 1));
+    assert_false(avsp_keyframe_is_void(&raw, zeros, sizeof zeros));
+    assert_true(avsp_keyframe_is_void(&h264_annexb, zeros, sizeof zeros));
+    assert_true(avsp_keyframe_is_void(&h264_sized, zeros, sizeof zeros));
+    assert_true(avsp_keyframe_is_void(&h264_sized, lies, sizeof lies));
+    assert_false(avsp_keyframe_is_void(&h264_sized, sized, sizeof sized));
+    assert_false(avsp_keyframe_is_void(&h264_annexb, annexb, sizeof annexb));
+    // A wrong muxer; decoders take it.
+    assert_false(avsp_keyframe_is_void(&h264_sized, annexb, sizeof annexb));
+}
+
+/// Times in the order of decoding, at 25 a second in milliseconds: some are not there.
+static void missing_pictures_are_counted(void **state)
+{
+    (void)state;
+    struct avsp_gaps gaps;
+    avsp_gaps_init(&gaps, (struct avsp_rational){25, 1}, (struct avsp_rational){1, 1000});
+    for (int64_t i = 0; i < 300; i++) {
+        int64_t shown =
+            i % 3 == 0 ? i + 2 : i - 1; // each third one is decoded before the two in front of it
+        if (shown < 100 || (shown > 105 && shown != 200))
+            avsp_gaps_put(&gaps, 40 * shown + shown % 2);
+    }
+    assert_int_equal(avsp_gaps_n_missing(&gaps), 7);
+    avsp_gaps_rewind(&gaps);
+    for (int64_t i = 260; i < 310; i++)
+        avsp_gaps_put(&gaps, 40 * i);
+    assert_int_equal(avsp_gaps_n_missing(&gaps), 7);
+    // A webcam has no distance that could tell.
+    avsp_gaps_init(&gaps, (struct avsp_rational){25, 1}, (struct avsp_rational){1, 1000});
+    for (int64_t i = 0; i < 300; i++)
+        avsp_gaps_put(&gaps, 40 * i + 40 * (i / 4));
+    assert_int_equal(avsp_gaps_n_missing(&gaps), 0);
 }
 
 /// Two recordings: the sound's clock jumps first, and waits for the picture, which rules; then the other way round.
@@ -516,6 +618,9 @@ int main(void)
         cmocka_unit_test(recovery_points),
         cmocka_unit_test(hidden_frames_of_vp8),
         cmocka_unit_test(packed_pictures),
+        cmocka_unit_test(pictures_that_are_none),
+        cmocka_unit_test(missing_pictures_are_counted),
+        cmocka_unit_test(damaged_times_are_repaired),
         cmocka_unit_test(sound_follows_the_picture),
         cmocka_unit_test(holes_are_no_jumps),
         cmocka_unit_test(sound_waits_no_longer),
