@@ -73,7 +73,8 @@ enum avsp_exit {
          "none. What is named must be there and be decodable."},                                   \
     {                                                                                              \
         "subtitle-tracks", "LIST", "AVSPL1T_SUBTITLE_TRACKS", "all",                               \
-            "Subtitles that are text, likewise; and cc1 to cc4, the captions within the picture."  \
+            "Subtitles that are text, likewise; and cc1 to cc4 and service1 to service63, the "    \
+            "captions within the picture."                                                         \
     }
 #define AVSP_OPTIONS_OF_A_JOB                                                                      \
     {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",                                       \

@@ -2,13 +2,7 @@
 
 #include <string.h>
 
-/// What is written after such a pause is another caption.
-#define PAUSE_US 1000000
-
 #define ROW_BOTTOM (AVSP_CEA608_ROWS - 1)
-/// Rows from here on are the middle of the screen, and the bottom.
-#define ROW_MIDDLE 5
-#define ROW_LOW 10
 
 #define BLOCK 0x2588
 
@@ -17,11 +11,6 @@ enum mode {
     MODE_POP_ON,
     MODE_ROLL_UP,
     MODE_PAINT_ON,
-};
-
-enum style {
-    ITALIC = 1,
-    UNDERLINED = 2,
 };
 
 /// Codes of 0x14 (47 CFR 15.119, table "miscellaneous control codes").
@@ -71,113 +60,32 @@ void avsp_cea608_init(struct avsp_cea608 *field)
 
 // --- what is on a screen, as text
 
-struct text {
-    char *bytes;
-    size_t len;
-};
-
-static void put_bytes(struct text *text, const char *bytes, size_t len)
-{
-    // A cell takes 14 bytes at most, and the rest of an event some 50.
-    AVSP_ASSERT(len < AVSP_CEA608_TEXT_BYTES - text->len);
-    memcpy(text->bytes + text->len, bytes, len);
-    text->len += len;
-    text->bytes[text->len] = '\0';
-}
-
-static void put_string(struct text *text, const char *string)
-{
-    put_bytes(text, string, strlen(string));
-}
-
-/// As ASS has it: what would be a tag or an escape there is kept from being one.
-static void put_letter(struct text *text, unsigned letter)
-{
-    char bytes[3];
-    if (letter == '{' || letter == '}')
-        put_string(text, "\\");
-    if (letter < 0x80) {
-        bytes[0] = (char)letter;
-        put_bytes(text, bytes, 1);
-    } else if (letter < 0x800) {
-        bytes[0] = (char)(0xc0 | letter >> 6);
-        bytes[1] = (char)(0x80 | (letter & 0x3f));
-        put_bytes(text, bytes, 2);
-    } else {
-        bytes[0] = (char)(0xe0 | letter >> 12);
-        bytes[1] = (char)(0x80 | (letter >> 6 & 0x3f));
-        bytes[2] = (char)(0x80 | (letter & 0x3f));
-        put_bytes(text, bytes, 3);
-    }
-    if (letter == '\\')
-        put_string(text, "\xe2\x81\xa0"); // U+2060, which joins words and cannot be seen
-}
-
-static bool is_blank(const struct avsp_cea608_cell *cell)
-{
-    return cell->letter == 0 || cell->letter == ' ';
-}
-
-/// How many cells of a row there are up to the last letter.
-static unsigned row_length(const struct avsp_cea608_cell row[AVSP_CEA608_COLUMNS])
-{
-    unsigned n = AVSP_CEA608_COLUMNS;
-    while (n > 0 && is_blank(&row[n - 1]))
-        n--;
-    return n;
-}
-
 static bool is_empty(const struct avsp_cea608_screen *screen)
 {
     for (unsigned i = 0; i < AVSP_CEA608_ROWS; i++)
-        if (row_length(screen->rows[i]) > 0)
+        if (avsp_caption_row_length(screen->rows[i], AVSP_CEA608_COLUMNS) > 0)
             return false;
     return true;
 }
 
-static void put_row(struct text *text, const struct avsp_cea608_cell row[AVSP_CEA608_COLUMNS])
-{
-    unsigned n = row_length(row);
-    unsigned style = 0;
-    for (unsigned i = 0; i < n; i++) {
-        if (row[i].letter != 0 && row[i].style != style) {
-            style = row[i].style;
-            put_string(text, (style & ITALIC) != 0 ? "{\\i1" : "{\\i0");
-            put_string(text, (style & UNDERLINED) != 0 ? "\\u1}" : "\\u0}");
-        }
-        put_letter(text, is_blank(&row[i]) ? ' ' : row[i].letter);
-    }
-    if (style != 0)
-        put_string(text, "{\\r}");
-}
-
-/// @return 8, 5 or 2: top, middle or bottom, as the keys of a numeric pad
-static const char *place_of(const struct avsp_cea608_screen *screen)
+static unsigned place_of(const struct avsp_cea608_screen *screen)
 {
     unsigned first = 0;
-    while (first < ROW_BOTTOM && row_length(screen->rows[first]) == 0)
+    while (first < ROW_BOTTOM &&
+           avsp_caption_row_length(screen->rows[first], AVSP_CEA608_COLUMNS) == 0)
         first++;
     unsigned last = ROW_BOTTOM;
-    while (last > 0 && row_length(screen->rows[last]) == 0)
+    while (last > 0 && avsp_caption_row_length(screen->rows[last], AVSP_CEA608_COLUMNS) == 0)
         last--;
-    if (last < ROW_MIDDLE)
-        return "{\\an8}";
-    return first >= ROW_MIDDLE && last < ROW_LOW ? "{\\an5}" : "{\\an2}";
+    return avsp_caption_place(first, last);
 }
 
-static void put_screen(struct text *text, const struct avsp_cea608_screen *screen)
+static void put_screen(struct avsp_caption_text *text, const struct avsp_cea608_screen *screen)
 {
-    put_string(text, ",,,,,,,,"); // an event's other fields
-    put_string(text, place_of(screen));
-    bool began = false;
-    for (unsigned i = 0; i < AVSP_CEA608_ROWS; i++) {
-        if (row_length(screen->rows[i]) == 0)
-            continue;
-        if (began)
-            put_string(text, "\\N");
-        put_row(text, screen->rows[i]);
-        began = true;
-    }
+    avsp_caption_text_begin(text, place_of(screen));
+    for (unsigned i = 0; i < AVSP_CEA608_ROWS; i++)
+        avsp_caption_text_row(text, screen->rows[i], AVSP_CEA608_COLUMNS);
+    avsp_caption_text_end(text);
 }
 
 // --- what is shown
@@ -222,11 +130,9 @@ static void close_caption(struct turn *turn)
     channel->shown = channel->rolled = false;
     if (!seen)
         return;
-    struct text text = {turn->caption->text, 0};
-    put_screen(&text, screen);
+    put_screen(&turn->caption->text, screen);
     turn->caption->start_us = channel->start_us;
     turn->caption->end_us = turn->now_us;
-    turn->caption->len = text.len;
     turn->over = true;
 }
 
@@ -234,7 +140,8 @@ static void close_caption(struct turn *turn)
 static void note_letter(struct turn *turn)
 {
     struct avsp_cea608_channel *channel = turn->channel;
-    if (channel->rolled || (channel->shown && turn->now_us - channel->written_us >= PAUSE_US))
+    bool paused = channel->shown && avsp_caption_is_pause(channel->written_us, turn->now_us);
+    if (channel->rolled || paused)
         close_caption(turn);
     if (!channel->shown)
         open_caption(turn);
@@ -265,8 +172,8 @@ static void put_cell(struct turn *turn, unsigned letter, unsigned style)
     struct avsp_cea608_channel *channel = turn->channel;
     if (!takes_letters(channel))
         return;
-    struct avsp_cea608_cell cell = {(uint16_t)letter, (uint16_t)style};
-    if (channel->mode != MODE_POP_ON && !is_blank(&cell))
+    struct avsp_caption_cell cell = {(uint16_t)letter, (uint16_t)style};
+    if (channel->mode != MODE_POP_ON && !avsp_caption_is_blank(&cell))
         note_letter(turn);
     if (channel->column == AVSP_CEA608_COLUMNS)
         channel->column--; // the last one is written over
@@ -278,14 +185,14 @@ static void step_back(struct avsp_cea608_channel *channel)
     if (channel->column == 0 || !takes_letters(channel))
         return;
     channel->column--;
-    written_screen(channel)->rows[channel->row][channel->column] = (struct avsp_cea608_cell){0};
+    written_screen(channel)->rows[channel->row][channel->column] = (struct avsp_caption_cell){0};
 }
 
 static void delete_to_end(struct avsp_cea608_channel *channel)
 {
-    struct avsp_cea608_cell *row = written_screen(channel)->rows[channel->row];
+    struct avsp_caption_cell *row = written_screen(channel)->rows[channel->row];
     for (unsigned i = channel->column; takes_letters(channel) && i < AVSP_CEA608_COLUMNS; i++)
-        row[i] = (struct avsp_cea608_cell){0};
+        row[i] = (struct avsp_caption_cell){0};
 }
 
 /// Moves the rows that roll so that the lowest one is @p row; those that do not belong to them go.
@@ -397,7 +304,8 @@ static void take_command(struct turn *turn, unsigned command)
 /// The style of a preamble or of a code within a row: seven of eight are colors.
 static unsigned style_of(unsigned lo)
 {
-    return ((lo & 0x0e) == 0x0e ? ITALIC : 0) | ((lo & 1) != 0 ? UNDERLINED : 0);
+    return ((lo & 0x0e) == 0x0e ? AVSP_CAPTION_ITALIC : 0) |
+           ((lo & 1) != 0 ? AVSP_CAPTION_UNDERLINED : 0);
 }
 
 /// A preamble address code: where, and how, the next letters are written.
@@ -409,7 +317,7 @@ static void take_preamble(struct avsp_cea608_channel *channel, unsigned hi, unsi
     unsigned row = rows[hi & 7] - 1u + ((lo & 0x20) != 0);
     bool indented = (lo & 0x10) != 0;
     channel->column = indented ? (lo & 0x0e) * 2 : 0;
-    channel->style = indented ? lo & 1 ? UNDERLINED : 0 : style_of(lo);
+    channel->style = indented ? lo & 1 ? AVSP_CAPTION_UNDERLINED : 0 : style_of(lo);
     if (channel->mode == MODE_ROLL_UP)
         move_rows(channel, row);
     else

@@ -21,20 +21,14 @@
 #ifndef AVSP_CORE_CEA608_H
 #define AVSP_CORE_CEA608_H
 
-#include "util/base.h"
+#include "core/caption_text.h"
 
 #define AVSP_CEA608_CHANNELS 2 ///< of a field
 #define AVSP_CEA608_ROWS 15
 #define AVSP_CEA608_COLUMNS 32
-#define AVSP_CEA608_TEXT_BYTES 8192
-
-struct avsp_cea608_cell {
-    uint16_t letter; ///< Unicode; 0 = nothing
-    uint16_t style;
-};
 
 struct avsp_cea608_screen {
-    struct avsp_cea608_cell rows[AVSP_CEA608_ROWS][AVSP_CEA608_COLUMNS];
+    struct avsp_caption_cell rows[AVSP_CEA608_ROWS][AVSP_CEA608_COLUMNS];
 };
 
 struct avsp_cea608_channel {
@@ -61,15 +55,6 @@ struct avsp_cea608 {
     bool in_service;    ///< what comes belongs to XDS
     bool has_pages;     ///< there was text on a page (T1, T2)
     uint64_t n_damaged; ///< pairs with a parity error: left out
-};
-
-struct avsp_caption {
-    unsigned channel;
-    int64_t start_us;
-    int64_t end_us; ///< > start_us
-    /// An event for avsp_ass_text_convert: italic, underlined, top, middle or bottom.
-    char text[AVSP_CEA608_TEXT_BYTES];
-    size_t len;
 };
 
 void avsp_cea608_init(struct avsp_cea608 *field);

@@ -58,12 +58,33 @@ bool avsp_choice_means(const struct avsp_choice_word *word, int64_t number, cons
     return language[word->len] == '\0' || language[word->len] == '-';
 }
 
+/// What stands behind a prefix, a number without leading zeros. @return 0: something else
+static unsigned number_behind(const struct avsp_choice_word *word, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    unsigned number = 0;
+    if (word->len <= n || word->len > n + 2 || word->text[n] == '0')
+        return 0;
+    for (size_t i = 0; i < n; i++)
+        if (lower(word->text[i]) != prefix[i])
+            return 0;
+    for (size_t i = n; i < word->len; i++) {
+        if (word->text[i] < '0' || word->text[i] > '9')
+            return 0;
+        number = 10 * number + (unsigned)(word->text[i] - '0');
+    }
+    return number;
+}
+
 int avsp_choice_caption(const struct avsp_choice_word *word)
 {
-    if (word->len != 3 || lower(word->text[0]) != 'c' || lower(word->text[1]) != 'c' ||
-        word->text[2] < '1' || word->text[2] > '4')
-        return -1;
-    return word->text[2] - '1';
+    unsigned channel = number_behind(word, "cc");
+    unsigned service = number_behind(word, "service");
+    if (channel > 0 && channel <= AVSP_CAPTIONS_LINE_21)
+        return (int)channel - 1;
+    if (service > 0 && service <= AVSP_CAPTIONS_MAX - AVSP_CAPTIONS_LINE_21)
+        return (int)(AVSP_CAPTIONS_LINE_21 + service) - 1;
+    return -1;
 }
 
 /// A language as RFC 5646 spells it, roughly: letters, then perhaps more words behind dashes.
@@ -121,7 +142,8 @@ static enum avsp_code check_list(const char *list, const char *field, enum list_
                 "%s: \"%.*s\" is neither a track's number, as `avspl1t probe` shows "
                 "it, nor a language like en, nor %s%snone",
                 field, (int)AVSP_MIN(word.len, (size_t)40), word.text,
-                kind == LIST_TEXT ? "captions like cc1, nor " : "", several ? "all or " : "");
+                kind == LIST_TEXT ? "captions like cc1 or service1, nor " : "",
+                several ? "all or " : "");
     }
     if (n_words > 1 && !several)
         return avsp_err_set(err, AVSP_INVALID, "%s: one picture is encoded: name one track", field);

@@ -2,7 +2,7 @@
 ///
 ///     video  "" the best one; "none"; one number or language
 ///     audio  "" or "all" every one; "none"; numbers and languages with commas between them, the first one the default
-///     text   likewise; and cc1 to cc4, the captions within the picture
+///     text   likewise; and cc1 to cc4 and service1 to service63, the captions within the picture (CEA-608, CEA-708)
 ///
 /// What is named must be there and be decodable, or the job fails; what was not named is left out with a warning. A zeroed value is
 /// the default. Pure; any thread.
@@ -12,6 +12,14 @@
 #include "core/record.h"
 
 #define AVSP_CHOICE_MAX_BYTES 256 ///< of one of the texts
+
+#define AVSP_CAPTIONS_LINE_21 4 ///< channels of CEA-608 …
+#define AVSP_CAPTIONS_MAX 67    ///< … and, behind them, services of CEA-708
+
+/// Some of the captions within a picture.
+struct avsp_caption_set {
+    bool has[AVSP_CAPTIONS_MAX]; ///< CC1 to CC4, then Service 1 to Service 63
+};
 
 /// @return OK; INVALID what cannot be meant, and what would work instead, naming the wire's field.
 enum avsp_code avsp_choice_check(const struct avsp_choice *choice,
@@ -30,7 +38,7 @@ bool avsp_choice_next(const char **rest, struct avsp_choice_word *ret_word);
 /// Does the word mean a track of this number and language (BCP 47)? "en" is "en-GB" too; two letters are the same as three.
 bool avsp_choice_means(const struct avsp_choice_word *word, int64_t number, const char *language);
 
-/// Which of the captions within the picture a word of a list of text means: 0 to 3 for cc1 to cc4. @return -1: none of them
+/// Which of the captions within the picture a word of a list of text means, as struct avsp_caption_set counts them. @return -1: none of them
 int avsp_choice_caption(const struct avsp_choice_word *word);
 
 bool avsp_choice_is_all(const char *list);

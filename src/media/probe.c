@@ -204,19 +204,40 @@ static void plan_picture(const struct probe *probe, struct avsp_buf *buf)
         avsp_buf_printf(buf, "; decoded in the split, because %s", probe->reader.doubt);
 }
 
-static void plan_captions(const struct probe *probe, struct avsp_buf *buf)
+/// @return false: there are none of them.
+static bool plan_of(struct probe *probe, const struct avsp_caption_set *which, const char *what,
+                    struct avsp_buf *buf)
 {
-    unsigned wanted = probe->reader.tracks.captions;
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) names;
     avsp_buf_init(&names, AVSP_TEXT_MAX_BYTES);
-    if (avsp_captions_list(&probe->captions, wanted, &names) > 0)
-        avsp_buf_printf(buf, "; captions inside the picture (%s) → WebVTT", avsp_buf_text(&names));
-    else if (wanted != 0 && (probe->captions.has_data || probe->ahead.glance.has_captions))
+    if (avsp_captions_list(&probe->captions, which, &names) == 0)
+        return false;
+    avsp_buf_printf(buf, "; captions inside the picture (%s) %s", avsp_buf_text(&names), what);
+    return true;
+}
+
+/// Captions of the first pictures: those that are wanted, those that are not, and those that say the same as others.
+static enum avsp_code plan_captions(struct probe *probe, struct avsp_buf *buf, struct avsp_err *err)
+{
+    const struct avsp_tracks *tracks = &probe->reader.tracks;
+    struct avsp_captions_same same = {0};
+    struct avsp_caption_set wanted = tracks->captions, unwanted, repeated = {0};
+    enum avsp_code rc = AVSP_OK;
+    if (!tracks->captions_are_named)
+        rc = avsp_captions_compare(&probe->captions, &wanted, &same, err);
+    bool any = false;
+    for (unsigned i = 0; i < AVSP_CAPTIONS_MAX; i++) {
+        any = any || wanted.has[i];
+        unwanted.has[i] = !wanted.has[i];
+        repeated.has[i] = same.as[i] != 0;
+        wanted.has[i] = wanted.has[i] && same.as[i] == 0;
+    }
+    if (!plan_of(probe, &wanted, "→ WebVTT", buf) && any &&
+        (probe->captions.has_data || probe->ahead.glance.has_captions))
         avsp_buf_puts(buf, "; captions inside the picture, if they say anything, → WebVTT");
-    avsp_buf_clear(&names);
-    if (avsp_captions_list(&probe->captions, ~wanted, &names) > 0)
-        avsp_buf_printf(buf, "; captions inside the picture (%s) left out: not chosen",
-                        avsp_buf_text(&names));
+    plan_of(probe, &repeated, "left out: they say the same as others", buf);
+    plan_of(probe, &unwanted, "left out: not chosen", buf);
+    return rc;
 }
 
 static void plan_sound(const struct probe *probe, const AVStream *stream, size_t track,
@@ -231,7 +252,8 @@ static void plan_sound(const struct probe *probe, const AVStream *stream, size_t
 }
 
 /// What a job does with the stream.
-static void plan(const struct probe *probe, const AVStream *stream, struct avsp_buf *buf)
+static enum avsp_code plan(struct probe *probe, const AVStream *stream, struct avsp_buf *buf,
+                           struct avsp_err *err)
 {
     const struct avsp_tracks *tracks = &probe->reader.tracks;
     enum AVMediaType type = stream->codecpar->codec_type;
@@ -251,11 +273,10 @@ static void plan(const struct probe *probe, const AVStream *stream, struct avsp_
     bool shown = stream == tracks->video && probe->obstacle.code == AVSP_OK;
     for (size_t i = 0; shown && i < probe->notes.n; i++)
         avsp_buf_printf(buf, "; %s", probe->notes.texts[i]);
-    if (shown)
-        plan_captions(probe, buf);
+    return shown ? plan_captions(probe, buf, err) : AVSP_OK;
 }
 
-static enum avsp_code report_stream(const struct probe *probe, const AVStream *stream,
+static enum avsp_code report_stream(struct probe *probe, const AVStream *stream,
                                     struct avsp_err *err)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) details;
@@ -263,8 +284,8 @@ static enum avsp_code report_stream(const struct probe *probe, const AVStream *s
     avsp_buf_init(&details, TEXT_MAX_BYTES);
     avsp_buf_init(&intent, TEXT_MAX_BYTES);
     describe(probe, stream, &details);
-    plan(probe, stream, &intent);
-    if (avsp_buf_check(&details, err) != AVSP_OK || avsp_buf_check(&intent, err) != AVSP_OK)
+    if (plan(probe, stream, &intent, err) != AVSP_OK || avsp_buf_check(&details, err) != AVSP_OK ||
+        avsp_buf_check(&intent, err) != AVSP_OK)
         return avsp_err_wrap(err, "describe stream %d", stream->index);
     struct avsp_report report = {
         .kind = AVSP_REPORT_STREAM,

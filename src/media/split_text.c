@@ -70,6 +70,15 @@ static enum avsp_code finish_channel(const struct out *out, struct avsp_text_cue
     return avsp_text_cues_finish(cues, out->ctl, out->range, &rendition, ret_n, err);
 }
 
+/// Warns of captions that are no rendition because others say the same.
+static enum avsp_code warn_of_same(const struct out *out, unsigned caption, unsigned as,
+                                   struct avsp_err *err)
+{
+    char name[AVSP_CAPTION_NAME_BYTES], other[AVSP_CAPTION_NAME_BYTES];
+    return avsp_control_warn(out->ctl, err, "the captions %s say the same as %s: left out",
+                             avsp_captions_name(caption, name), avsp_captions_name(as, other));
+}
+
 /// A track of captions: its first channel with a text is the track, the others come behind all tracks.
 static enum avsp_code finish_caption_track(const struct out *out, size_t track,
                                            struct avsp_err *err)
@@ -78,20 +87,21 @@ static enum avsp_code finish_caption_track(const struct out *out, size_t track,
     const char *own_title = avsp_tracks_title(item->stream);
     enum avsp_code rc = avsp_captions_end(item->captions, out->range->end_us, err);
     uint64_t n_all = 0;
-    for (unsigned i = 0; i < AVSP_CAPTION_TRACKS && rc == AVSP_OK; i++) {
-        char title[NAME_BYTES];
-        snprintf(title, sizeof title, "CC%u", i + 1);
+    for (unsigned i = 0; i < AVSP_CAPTIONS_MAX && rc == AVSP_OK; i++) {
+        struct avsp_text_cues *cues = avsp_captions_cues(item->captions, i);
+        if (cues == NULL)
+            continue;
+        char name[AVSP_CAPTION_NAME_BYTES];
         bool first = n_all == 0;
         struct avsp_rendition about = {
             .language = avsp_tracks_language(item->stream),
-            .title = first && own_title[0] != '\0' ? own_title : title,
+            .title = first && own_title[0] != '\0' ? own_title : avsp_captions_name(i, name),
             .purposes = avsp_tracks_purposes(item->stream),
         };
         if (!first)
             about.purposes &= ~(uint32_t)AVSP_PURPOSE_DEFAULT;
         uint64_t n = 0;
-        rc = finish_channel(out, &item->captions->channels[i], first ? track : out->text->n_names,
-                            &about, &n, err);
+        rc = finish_channel(out, cues, first ? track : out->text->n_names, &about, &n, err);
         n_all += n;
         out->text->n_names += !first && n > 0;
     }
@@ -117,27 +127,44 @@ static enum avsp_code finish_track(const struct out *out, size_t track, struct a
     return avsp_text_track_finish(item, out->ctl, out->range, &rendition, err);
 }
 
-/// @param ret_found  bits of the channels that became renditions
-static enum avsp_code finish_picture(const struct out *out, unsigned *ret_found,
+/// One of the captions within the picture. @param ret_n  how many cues it has
+static enum avsp_code finish_caption(const struct out *out, unsigned caption, uint64_t *ret_n,
                                      struct avsp_err *err)
 {
     struct avsp_split_text *text = out->text;
+    struct avsp_text_cues *cues = avsp_captions_cues(&text->picture, caption);
+    char name[AVSP_CAPTION_NAME_BYTES];
+    const struct avsp_rendition about = {.language = "und",
+                                         .title = avsp_captions_name(caption, name)};
+    enum avsp_code rc = AVSP_OK;
+    *ret_n = 0;
+    if (cues != NULL)
+        rc = finish_channel(out, cues, text->n_names, &about, ret_n, err);
+    text->n_names += *ret_n > 0;
+    return rc == AVSP_OK && *ret_n == 0 && text->tracks->captions_are_named
+               ? avsp_err_set(err, AVSP_UNSUPPORTED,
+                              "the captions %s were asked for, and there are none within the "
+                              "picture",
+                              name)
+               : rc;
+}
+
+/// @param ret_found  there were any
+static enum avsp_code finish_picture(const struct out *out, bool *ret_found, struct avsp_err *err)
+{
+    struct avsp_split_text *text = out->text;
+    const struct avsp_caption_set *wanted = &text->tracks->captions;
+    struct avsp_captions_same same = {0};
     enum avsp_code rc = avsp_captions_end(&text->picture, out->range->end_us, err);
-    for (unsigned i = 0; i < AVSP_CAPTION_TRACKS && rc == AVSP_OK; i++) {
-        if ((text->tracks->captions >> i & 1) == 0)
-            continue;
-        char title[NAME_BYTES];
-        snprintf(title, sizeof title, "CC%u", i + 1);
-        struct avsp_rendition about = {.language = "und", .title = title};
+    if (rc == AVSP_OK && !text->tracks->captions_are_named)
+        rc = avsp_captions_compare(&text->picture, wanted, &same, err);
+    for (unsigned i = 0; i < AVSP_CAPTIONS_MAX && rc == AVSP_OK; i++) {
         uint64_t n = 0;
-        rc = finish_channel(out, &text->picture.channels[i], text->n_names, &about, &n, err);
-        text->n_names += n > 0;
-        *ret_found |= (unsigned)(n > 0) << i;
-        if (rc == AVSP_OK && n == 0 && (text->tracks->named_captions >> i & 1) != 0)
-            return avsp_err_set(err, AVSP_UNSUPPORTED,
-                                "the captions cc%u were asked for, and there are none within the "
-                                "picture",
-                                i + 1);
+        if (wanted->has[i] && same.as[i] == 0)
+            rc = finish_caption(out, i, &n, err);
+        else if (same.as[i] != 0)
+            rc = warn_of_same(out, i, same.as[i] - 1u, err);
+        *ret_found |= n > 0;
     }
     return rc;
 }
@@ -146,7 +173,10 @@ static enum avsp_code warn_of_unchosen(const struct out *out, struct avsp_err *e
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) names;
     avsp_buf_init(&names, AVSP_TEXT_MAX_BYTES);
-    unsigned n = avsp_captions_list(&out->text->picture, ~out->text->tracks->captions, &names);
+    struct avsp_caption_set unchosen;
+    for (unsigned i = 0; i < AVSP_CAPTIONS_MAX; i++)
+        unchosen.has[i] = !out->text->tracks->captions.has[i];
+    unsigned n = avsp_captions_list(&out->text->picture, &unchosen, &names);
     enum avsp_code rc = avsp_buf_check(&names, err);
     return rc == AVSP_OK && n > 0
                ? avsp_control_warn(out->ctl, err,
@@ -156,35 +186,37 @@ static enum avsp_code warn_of_unchosen(const struct out *out, struct avsp_err *e
                : rc;
 }
 
-/// Services of CEA-708 usually say again what the channels of CEA-608 say; where they are more, something is lost.
-static enum avsp_code warn_of_digital(const struct out *out, struct avsp_err *err)
+static enum avsp_code warn_of_damage(const struct out *out, struct avsp_err *err)
 {
     const struct avsp_captions *picture = &out->text->picture;
-    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) names;
-    avsp_buf_init(&names, AVSP_TEXT_MAX_BYTES);
-    unsigned n_channels = avsp_captions_list(picture, AVSP_CAPTIONS_ALL, &names);
-    enum avsp_code rc = avsp_buf_check(&names, err);
-    unsigned n_services = (unsigned)__builtin_popcountll(picture->digital.services);
-    if (rc != AVSP_OK || n_services <= n_channels)
-        return rc;
-    if (n_channels == 0)
-        return avsp_control_warn(out->ctl, err,
-                                 "the captions within the picture are CEA-708 alone, without the "
-                                 "CEA-608 ones that can be read: left out");
-    return avsp_control_warn(out->ctl, err,
-                             "the captions within the picture are %u services of CEA-708, and %u "
-                             "channels of CEA-608 (%s): only the latter are read",
-                             n_services, n_channels, avsp_buf_text(&names));
+    uint64_t n_pairs = picture->fields[0].n_damaged + picture->fields[1].n_damaged;
+    uint64_t n_packets = picture->digital.n_services > 0 ? picture->digital.n_damaged : 0;
+    enum avsp_code rc = AVSP_OK;
+    if (n_pairs > 0)
+        rc = avsp_control_warn(out->ctl, err,
+                               "damaged letters of the captions within the picture are left out: "
+                               "%" PRIu64 " pairs",
+                               n_pairs);
+    if (rc == AVSP_OK && n_packets > 0)
+        rc = avsp_control_warn(out->ctl, err,
+                               "packets of the captions within the picture (CEA-708) are missing "
+                               "or cut off: %" PRIu64,
+                               n_packets);
+    return rc;
 }
 
-/// @param found  bits of the channels that became renditions
-static enum avsp_code warn_of_lost(const struct out *out, unsigned found, bool seen,
+/// @param found  some of the captions became renditions
+static enum avsp_code warn_of_lost(const struct out *out, bool found, bool seen,
                                    struct avsp_err *err)
 {
     const struct avsp_captions *picture = &out->text->picture;
     enum avsp_code rc = warn_of_unchosen(out, err);
-    if (rc == AVSP_OK)
-        rc = warn_of_digital(out, err);
+    if (rc == AVSP_OK && picture->digital.beyond != 0)
+        rc = avsp_control_warn(out->ctl, err,
+                               "%d services of captions within the picture are read, and %d more "
+                               "are left out",
+                               AVSP_CEA708_SERVICES_MAX,
+                               __builtin_popcountll(picture->digital.beyond));
     if (rc == AVSP_OK && seen && !picture->has_data)
         rc = avsp_control_warn(out->ctl, err,
                                "the captions within the picture are neither where ATSC A/53 puts "
@@ -192,13 +224,7 @@ static enum avsp_code warn_of_lost(const struct out *out, unsigned found, bool s
     if (rc == AVSP_OK && (picture->fields[0].has_pages || picture->fields[1].has_pages))
         rc = avsp_control_warn(out->ctl, err,
                                "pages of text beside the captions (T1 to T4) are left out");
-    uint64_t n_damaged = picture->fields[0].n_damaged + picture->fields[1].n_damaged;
-    if (rc == AVSP_OK && found != 0 && n_damaged > 0)
-        rc = avsp_control_warn(out->ctl, err,
-                               "damaged letters of the captions within the picture are left out: "
-                               "%" PRIu64 " pairs",
-                               n_damaged);
-    return rc;
+    return rc == AVSP_OK && found ? warn_of_damage(out, err) : rc;
 }
 
 enum avsp_code avsp_split_text_finish(struct avsp_split_text *text, struct avsp_control *ctl,
@@ -206,7 +232,7 @@ enum avsp_code avsp_split_text_finish(struct avsp_split_text *text, struct avsp_
                                       struct avsp_err *err)
 {
     const struct out out = {text, ctl, range};
-    unsigned found = 0;
+    bool found = false;
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; i < text->n && rc == AVSP_OK; i++)
         rc = finish_track(&out, i, err);

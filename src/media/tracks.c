@@ -1,6 +1,5 @@
 #include "media/tracks.h"
 
-#include "core/choice.h"
 #include "media/allow.h"
 #include "media/dolby.h"
 #include "media/hdr.h"
@@ -341,11 +340,11 @@ static enum avsp_code choose_texts(AVFormatContext *ctx, const char *list,
     while (rc == AVSP_OK && avsp_choice_next(&list, &word)) {
         int caption = avsp_choice_caption(&word);
         if (caption >= 0)
-            tracks->captions |= 1u << caption;
+            tracks->captions.has[caption] = true;
         else
             rc = choose_word(ctx, &word, &text, &tracks->n_text, err);
     }
-    tracks->named_captions = tracks->captions;
+    tracks->captions_are_named = true;
     return rc;
 }
 
@@ -366,7 +365,8 @@ static enum avsp_code choose_others(AVFormatContext *ctx, const struct avsp_choi
     if (!avsp_choice_is_all(choice->text))
         return choose_texts(ctx, choice->text, tracks, err);
     choose_text(ctx, tracks);
-    tracks->captions = AVSP_CAPTIONS_ALL;
+    for (size_t i = 0; i < AVSP_CAPTIONS_MAX; i++)
+        tracks->captions.has[i] = true;
     return AVSP_OK;
 }
 

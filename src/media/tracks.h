@@ -3,6 +3,7 @@
 #ifndef AVSP_MEDIA_TRACKS_H
 #define AVSP_MEDIA_TRACKS_H
 
+#include "core/choice.h"
 #include "media/glance.h"
 #include "media/source.h"
 
@@ -13,8 +14,6 @@
 /// Tracks of sound that are used: more than any file has for people to choose from.
 #define AVSP_AUDIO_TRACKS_MAX 32
 #define AVSP_TEXT_TRACKS_MAX 64 ///< likewise; as many as a file may have streams
-#define AVSP_CAPTION_TRACKS 4   ///< within a picture: CC1 to CC4
-#define AVSP_CAPTIONS_ALL ((1u << AVSP_CAPTION_TRACKS) - 1)
 
 /// The streams that are used; borrowed from the source. At least one is not NULL.
 struct avsp_tracks {
@@ -25,8 +24,9 @@ struct avsp_tracks {
     bool audio_is_named;                  ///< the sound was chosen track by track
     AVStream *text[AVSP_TEXT_TRACKS_MAX]; ///< subtitles that are text, in the file's order
     size_t n_text;
-    unsigned captions; ///< within the picture: bit i = channel CCi+1 is wanted, if there is any
-    unsigned named_captions; ///< of these, those that must be there
+    struct avsp_caption_set
+        captions;            ///< within the picture, those that are wanted, if there are any
+    bool captions_are_named; ///< they must be there
     struct {
         bool video, audio, text;
     } unwanted; ///< what is not used of these was not chosen

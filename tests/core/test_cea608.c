@@ -17,11 +17,11 @@ struct said {
 static void note(struct said *said, const struct avsp_caption *caption)
 {
     unsigned place = AVSP_CUE_PLACE_DEFAULT;
-    assert_int_equal(strlen(caption->text), caption->len);
+    assert_int_equal(strlen(caption->text.bytes), caption->text.len);
     avsp_buf_printf(&said->out, "%u: %d-%d ", caption->channel, (int)(caption->start_us / FRAME_US),
                     (int)(caption->end_us / FRAME_US));
     size_t from = said->out.len;
-    avsp_ass_text_convert(caption->text, caption->len, &said->out, &place);
+    avsp_ass_text_convert(caption->text.bytes, caption->text.len, &said->out, &place);
     for (size_t i = from; i < said->out.len; i++)
         if (said->out.data[i] == '\n')
             said->out.data[i] = '/';
@@ -277,9 +277,9 @@ static void a_full_screen_fits(void **state)
     code(said, 0x14, 0x2f);
     struct avsp_caption caption;
     assert_true(avsp_cea608_end(&said->field, 0, (said->frame + 1) * FRAME_US, &caption));
-    assert_int_equal(caption.len, strlen(caption.text));
+    assert_int_equal(caption.text.len, strlen(caption.text.bytes));
     unsigned n_lines = 1;
-    for (const char *at = caption.text; (at = strstr(at, "\\N")) != NULL; at++)
+    for (const char *at = caption.text.bytes; (at = strstr(at, "\\N")) != NULL; at++)
         n_lines++;
     assert_int_equal(n_lines, AVSP_CEA608_ROWS);
 }

@@ -22,7 +22,7 @@ static void what_cannot_be_meant_is_refused(void **state)
         {"0", "all", "none"},
         {"none", "en", "pt-BR,deu,7"},
         {"und", "2,1", "zh-Hant-TW"},
-        {"", "", "cc1,en,CC4"},
+        {"", "", "cc1,en,CC4,service1,Service63"},
     };
     for (size_t i = 0; i < AVSP_ARRAY_LEN(good); i++)
         assert_int_equal(avsp_choice_check(&good[i], &err), AVSP_OK);
@@ -64,6 +64,12 @@ static void words_mean_captions(void **state)
     expect_caption("cc0", -1);
     expect_caption("cc12", -1);
     expect_caption("cc", -1);
+    expect_caption("service1", 4);
+    expect_caption("Service63", 66);
+    expect_caption("service0", -1);
+    expect_caption("service01", -1);
+    expect_caption("service64", -1);
+    expect_caption("service6x", -1);
     expect_caption("1", -1);
 }
 

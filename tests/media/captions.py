@@ -1,4 +1,4 @@
-"""Captions of CEA-608 with known bytes, and clips that carry them in their pictures, as ATSC A/53 puts them there."""
+"""Captions of CEA-608 and CEA-708 with known bytes, and clips that carry them in their pictures, as ATSC A/53 puts them there."""
 
 import re
 
@@ -58,13 +58,57 @@ class Line:
         return self.command(EOC)
 
 
-def cc_data(lines, frame, digital=b""):
+def define(window, rows=2, visible=False, top=False, pen=0):
+    """DefineWindow: at the left, its first row at the top of the screen or its last one at the bottom."""
+    anchor, point = (0, 0) if top else (74, 6)
+    return bytes([0x98 + window, 0x20 * visible, anchor, 0, point << 4 | rows - 1, 31, pen])
+
+
+def display(*windows):
+    return b"\x89" + bytes([sum(1 << w for w in windows)])
+
+
+def hide(*windows):
+    return b"\x8a" + bytes([sum(1 << w for w in windows)])
+
+
+def delete(*windows):
+    return b"\x8c" + bytes([sum(1 << w for w in windows)])
+
+
+class Services:
+    """What services of CEA-708 say, each time in a packet of its own."""
+
+    def __init__(self):
+        self.said = []
+
+    def say(self, service, frame, *parts):
+        self.said.append((frame, service, b"".join(p.encode("latin-1") if isinstance(p, str) else p for p in parts)))
+        return self
+
+    def packets(self):
+        """[(frame, bytes)], numbered in order."""
+        for i, (frame, service, what) in enumerate(sorted(self.said, key=lambda said: said[0])):
+            assert len(what) < 32
+            block = bytes([service << 5 | len(what)]) if service < 7 else bytes([7 << 5 | len(what), service])
+            body = block + what + b"\0" * ((len(block) + len(what) + 1) % 2)
+            yield frame, bytes([(i & 3) << 6 | (len(body) + 1) // 2]) + body
+
+    def triplets(self, frame):
+        out = b""
+        for at, packet in self.packets():
+            for i in range(0, len(packet) if at == frame else 0, 2):
+                out += (b"\xfe" if i else b"\xff") + packet[i : i + 2]
+        return out
+
+
+def cc_data(lines, frame, digital=None):
     """The triplets of a frame: one pair for each field, then those of CEA-708."""
     pads = {False: b"\xfc\x80\x80", True: b"\xfd\x80\x80"}
     for line in lines:
         if frame in line.pairs:
             pads[line.second_field] = (b"\xfd" if line.second_field else b"\xfc") + line.pairs[frame]
-    return pads[False] + pads[True] + (digital or b"\xfa\0\0" * 2)
+    return pads[False] + pads[True] + (digital and digital.triplets(frame) or b"\xfa\0\0" * 2)
 
 
 def user_data(triplets):
@@ -96,7 +140,7 @@ def put_into_av1(ivf, lines):
     return out
 
 
-def put_into(stream, lines, hevc=False, digital=b""):
+def put_into(stream, lines, hevc=False, digital=None):
     """Puts captions into an elementary stream whose pictures come in order, one slice each."""
     frame, out = 0, b""
     for nal in re.split(b"\0\0\0?\1", stream)[1:]:

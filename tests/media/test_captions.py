@@ -9,7 +9,7 @@ import pytest
 
 import captions
 import child
-from captions import CR, EDM, RDC, RU2, Line
+from captions import CR, EDM, RDC, RU2, Line, Services, define, delete, display, hide
 
 RATE = Fraction(30000, 1001)
 FRAMES = 300
@@ -36,7 +36,7 @@ SAID = {
 }
 
 
-def base(path, lines, frames=FRAMES, digital=b"", codec="libx264", rate=RATE):
+def base(path, lines, frames=FRAMES, digital=None, codec="libx264", rate=RATE):
     """An elementary stream whose pictures come in order, with captions in them."""
     plain = path.with_suffix(".plain")
     hevc = codec == "libx265"
@@ -203,24 +203,85 @@ def test_captions_are_chosen(conversed, tmp_path):
     (plan,) = [s["plan"] for s in child.run(source, tmp_path, kind="probe", text_tracks="cc3").of("stream")]
     assert "inside the picture (CC3) → WebVTT; captions inside the picture (CC1) left out: not chosen" in plan
     failure = child.run(source, tmp_path, text_tracks="cc4").failure
-    assert failure["code"] == "unsupported" and "cc4 were asked for" in failure["text"], failure
+    assert failure["code"] == "unsupported" and "CC4 were asked for" in failure["text"], failure
+
+
+DIGITAL = {
+    "Service 1": [(30, 60, "", "Hello &amp;\n&lt;there&gt;"), (66, 96, "", "roll one"), (96, 122, "", "roll one\nroll two"),
+                  (122, 150, "", "roll two\nthree"), (156, 200, " line:0", "<i>painted</i>"), (230, FRAMES, "", "until the end")],
+    "Service 9": [(40, 100, "", "¿Qué pasa…?")],
+}
+
+
+def services():
+    """Service 1 says what CC1 says, another one what CEA-608 cannot."""
+    said = Services().say(1, 10, define(0), "Hello &", b"\x92\x01\0", "<there>").say(1, 30, display(0)).say(1, 60, delete(0))
+    said.say(1, 64, define(1, visible=True), b"\x92\x01\0").say(1, 66, "roll").say(1, 70, " one").say(1, 90, "\r").say(1, 96, "roll two")
+    said.say(1, 120, "\r").say(1, 122, "three").say(1, 150, delete(1))
+    said.say(1, 156, define(2, visible=True, top=True), b"\x90\x05\x80", "painted").say(1, 200, hide(2))
+    said.say(1, 210, define(3), "until ").say(1, 220, "the end").say(1, 230, display(3))
+    return said.say(9, 39, define(0, visible=True)).say(9, 40, "¿Qué pasa", b"\x10\x25", "?").say(9, 100, b"\x8f")
+
+
+def test_services(tmp_path):
+    source = tmp_path / "source.mp4"
+    ffmpeg(*base(tmp_path / "base.h264", [], digital=services()), *MADE["h264.mp4"], source)
+    result = child.run(source, tmp_path)
+    assert texts(result, tmp_path) == expected(DIGITAL)
+    assert result.doubts == [] and not any("caption" in w for w in warnings(result))
+    (plan,) = [s["plan"] for s in child.run(source, tmp_path, kind="probe").of("stream")]
+    assert "captions inside the picture (Service 1, Service 9) → WebVTT" in plan, plan
+
+
+def test_captions_that_are_there_twice(tmp_path):
+    """Of CEA-608 and CEA-708 that say the same one is enough, the one that says it whole; by name all are to be had."""
+    source = tmp_path / "source.mp4"
+    ffmpeg(*base(tmp_path / "base.h264", conversation(), digital=services()), "-c", "copy", source)
+
+    def split(chosen=""):
+        folder = tmp_path / f"{source.stem}-{chosen}"
+        folder.mkdir()
+        result = child.run(source, folder, text_tracks=chosen)
+        return texts(result, folder), [w for w in warnings(result) if "caption" in w]
+
+    both = {**SAID, **DIGITAL}
+    without = expected({title: said for title, said in both.items() if title != "Service 1"})
+    assert split() == (without, ["the captions Service 1 say the same as CC1: left out"])
+    assert split("cc1,service1") == (expected({title: both[title] for title in ("CC1", "Service 1")}),
+                                     ["the captions within the picture (CC3, Service 9) are left out: they were not chosen"])
+    (plan,) = [s["plan"] for s in child.run(source, tmp_path, kind="probe").of("stream")]
+    assert "inside the picture (CC1, CC3, Service 9) → WebVTT" in plan, plan
+    assert "captions inside the picture (Service 1) left out: they say the same as others" in plan, plan
+    failure = child.run(source, tmp_path, text_tracks="service2").failure
+    assert failure["code"] == "unsupported" and "Service 2 were asked for" in failure["text"], failure
+
+    damaged = conversation()
+    at = max(damaged[0].pairs)
+    damaged[0].pairs[at - 6] = bytes([damaged[0].pairs[at - 6][0] ^ 1, damaged[0].pairs[at - 6][1]])
+    source = tmp_path / "damaged.mp4"
+    ffmpeg(*base(tmp_path / "base.h264", damaged, digital=services()), "-c", "copy", source)
+    found, said = split()
+    assert found == expected({**DIGITAL, "CC3": SAID["CC3"]})
+    assert said == ["the captions CC1 say the same as Service 1: left out",
+                    "damaged letters of the captions within the picture are left out: 1 pairs"]
 
 
 def test_what_is_lost_is_said(tmp_path):
-    def split(name, line, digital=b""):
+    def split(name, line, digital=None):
         folder, source = tmp_path / name, tmp_path / f"{name}.mp4"
         folder.mkdir()
         ffmpeg(*base(tmp_path / "base.h264", [line], frames=40, digital=digital), "-c", "copy", source)
         result = child.run(source, folder)
         return texts(result, folder), warnings(result)
 
-    assert split("digital", Line(), b"\xff\x02\x21\xfe\x41\x00") == (
-        {}, ["the captions within the picture are CEA-708 alone, without the CEA-608 ones that can be read: left out"])
-    line = Line(1).command(RDC).row(15).text("one").at(35).command(EDM)
-    said = expected({"CC1": [(4, 35, "", "one")]})
-    assert split("same", line, b"\xff\x02\x21\xfe\x41\x00") == (said, [])
-    assert split("both", line, b"\xff\x03\x21\xfe\x41\x41\xfe\x42\x00") == (
-        said, ["the captions within the picture are 2 services of CEA-708, and 1 channels of CEA-608 (CC1): only the latter are read"])
+    many = Services()
+    for service in range(1, 11):
+        many.say(service, service, define(0, visible=True), "zero one two three four five six seven eight nine".split()[service - 1])
+    many.packets = lambda packets=list(many.packets()): [p for i, p in enumerate(packets) if i != 1]
+    found, said = split("many", Line(), many)
+    assert list(found) == [f"Service {i}" for i in (1, 3, 4, 5, 6, 7, 8, 9)], found
+    assert said == ["8 services of captions within the picture are read, and 1 more are left out",
+                    "packets of the captions within the picture (CEA-708) are missing or cut off: 1"], said
     line = Line(1).command(captions.TR).text("a page").command(RDC).row(15).text("good or bad").at(35).command(EDM)
     line.pairs[11] = bytes([line.pairs[11][0] ^ 1, line.pairs[11][1]])
     assert split("damaged", line) == (
