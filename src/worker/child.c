@@ -20,7 +20,6 @@
 #include <unistd.h>
 
 #define TICK_MS 200
-#define END_MS 5000 ///< from its last report to its end
 #define REPORT_ARENA_BYTES (256 << 10)
 #define FILES_MAX 64
 /// More lines than any step has reason to send: a segment, its progress and some warnings each.
@@ -155,7 +154,7 @@ static enum avsp_code take_report(struct running *run, const struct avsp_report 
         return avsp_err_set(err, AVSP_INTERNAL, "the media step went on after its end");
     if (report->kind == AVSP_REPORT_DONE || report->kind == AVSP_REPORT_FAILED) {
         run->is_over = true;
-        run->silent = avsp_mono_in_ms(END_MS);
+        run->silent = avsp_mono_in_ms(run->child->limits.end_ms);
         if (report->kind == AVSP_REPORT_FAILED)
             avsp_err_set(&run->failed, report->failure.code, "%s", report->failure.message);
         return AVSP_OK;

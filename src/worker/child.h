@@ -14,6 +14,7 @@
 struct avsp_child_limits {
     int64_t wall_ms;       ///< how long it may run, without the time that `report` takes
     int64_t silence_ms;    ///< how long it may go without a report
+    int64_t end_ms;        ///< from its last report to its end
     uint64_t memory_bytes; ///< resident
     uint64_t file_bytes;   ///< of one file that it writes
 };

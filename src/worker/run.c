@@ -14,6 +14,8 @@
 #define STREAM_MIN_BYTES ((uint64_t)32 << 20)
 /// Storage that is slower than this does not answer.
 #define WRITE_BYTES_PER_MS 1000
+/// A step that said its last word has only memory to give back; a machine that does too much at once takes its time for that.
+#define END_MS 60000
 /// Without a limit on temporary storage: larger than any sane piece or segment.
 #define FILE_MAX_BYTES ((uint64_t)64 << 30)
 /// Of a limit on temporary storage, what a task has in hand. Steps are looked at five times a second.
@@ -212,6 +214,7 @@ enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step,
         .step = step,
         .limits = {.wall_ms = config->task_ms,
                    .silence_ms = config->stall_ms,
+                   .end_ms = END_MS,
                    .memory_bytes = config->memory_bytes,
                    .file_bytes = config->work_bytes > 0 ? config->work_bytes : FILE_MAX_BYTES},
         .should_stop = avsp_run_should_stop,

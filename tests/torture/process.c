@@ -96,6 +96,7 @@ static enum avsp_code run_child(void *opaque, struct avsp_err *err)
         .step = &step,
         .limits = {.wall_ms = 20000,
                    .silence_ms = 20000,
+                   .end_ms = 20000,
                    .memory_bytes = UINT64_C(4) << 30,
                    .file_bytes = 1 << 20},
         .report = take,
