@@ -284,7 +284,7 @@ static void test_server_turns_read_only(void **state)
                  "BEGIN READ WRITE; ALTER ROLE tester RESET default_transaction_read_only; COMMIT");
     ASSERT_CODE(rc, AVSP_UNAVAILABLE, err);
     assert_non_null(strstr(err.text, "takes writes"));
-    struct avsp_mono deadline = avsp_mono_in_ms(10000);
+    struct avsp_mono deadline = avsp_mono_in_ms(60000);
     while ((rc = avsp_store_submit(fx->store, &spec, id, &err)) != AVSP_OK &&
            !avsp_mono_passed(deadline))
         usleep(20000);
@@ -294,7 +294,7 @@ static void test_server_turns_read_only(void **state)
 static void wait_for_ready(struct fixture *fx, unsigned n, const char *what)
 {
     struct avsp_mono began = avsp_mono_now();
-    struct avsp_mono deadline = avsp_mono_in_ms(10000);
+    struct avsp_mono deadline = avsp_mono_in_ms(60000);
     while (fx->n_ready < n && !avsp_mono_passed(deadline))
         usleep(200);
     if (fx->n_ready < n)
@@ -305,7 +305,7 @@ static void wait_for_ready(struct fixture *fx, unsigned n, const char *what)
 
 static void wait_for_changes(struct fixture *fx, unsigned n)
 {
-    for (struct avsp_mono end = avsp_mono_in_ms(10000); fx->n_changes < n; usleep(200))
+    for (struct avsp_mono end = avsp_mono_in_ms(60000); fx->n_changes < n; usleep(200))
         assert_false(avsp_mono_passed(end));
 }
 
@@ -361,7 +361,7 @@ static void test_plans_follow_the_indexes(void **state)
              " pg_stat_user_tables WHERE schemaname = '%s' AND seq_scan > 50"
              " AND relname IN ('tasks', 'attempts', 'segments', 'jobs', 'warnings', 'renditions')",
              strrchr(fx->folder, '/') + 1);
-    for (struct avsp_mono end = avsp_mono_in_ms(5000); !avsp_mono_passed(end);) {
+    for (struct avsp_mono end = avsp_mono_in_ms(60000); !avsp_mono_passed(end);) {
         char count[256];
         snprintf(count, sizeof count,
                  "SELECT coalesce(sum(idx_scan), 0) > 1000 FROM pg_stat_user_tables"

