@@ -1,6 +1,5 @@
 """Who may ask for what: tokens and certificates with roles, and whose a job is."""
 import base64
-import time
 
 import grpc
 import pytest
@@ -94,7 +93,7 @@ def test_a_client_sees_its_own_jobs_alone(house, build, tmp_path):
     assert call(house, "CancelJob", ann, about)[0] == grpc.StatusCode.OK
 
 
-def test_a_revoked_token_is_worth_nothing_a_second_later(house, farm, build, tmp_path, clip):
+def test_a_revoked_token_is_soon_worth_nothing(house, farm, build, tmp_path, clip):
     other = farm.coordinator("--auth", "always", name="other", db=house.tokens.db)
     files = {}
     for name, role in (("ann", "client"), ("box", "worker")):
@@ -110,20 +109,19 @@ def test_a_revoked_token_is_worth_nothing_a_second_later(house, farm, build, tmp
                                                                                                   timeout=10), "the worker waits")
         # A worker that waits for a task gets none, a stream ends, the other coordinator knows it too.
         house.tokens.revoke(files["box"].read_text().strip())
-        time.sleep(1.3)
+        wait_until(lambda: call(house, "GetTask", files["box"].read_text().strip())[0] == UNKNOWN, "the token to be known no more")
         job = build.run("submit", clip("silent").path, tmp_path / "out", "--preset", "13", *ann).stdout.strip()
         worker.wait_for("event=coordinator.refuses .*not known here")
         assert build.run("status", job, *ann, "--json").stdout.count('"worker"') == 0
         house.tokens.revoke(files["ann"].read_text().strip())
         watched = build.run("watch", job, *ann, timeout=30)
         assert watched.returncode == 2 and "not known here" in watched.stderr, watched.stderr
-        time.sleep(1.3)
-        status, words = outcome(channel, "ListJobs", metadata=shown(files["ann"].read_text().strip()))
-        assert status == UNKNOWN, words
+        wait_until(lambda: outcome(channel, "ListJobs", metadata=shown(files["ann"].read_text().strip()))[0] == UNKNOWN,
+                   "the other coordinator to know it no more")
     # A new token in the file is taken up without a restart.
     files["box"].write_text(house.tokens.add("box", "worker") + "\n")
     assert call(house, "DrainWorker", root, b"\x0a\x06worker")[0] == grpc.StatusCode.OK
-    assert worker.process.wait(30) == 0
+    assert worker.process.wait(60) == 0
 
 
 def test_a_certificate_has_a_role_too(farm, build, tmp_path):
@@ -153,7 +151,7 @@ def field(number, value):
 
 
 def test_a_task_is_its_holders_alone(farm, build, tmp_path):
-    coordinator = farm.coordinator("--auth", "always", "--lease-seconds", "1")
+    coordinator = farm.coordinator("--auth", "always", "--lease-seconds", "4")
     tokens = access.Tokens(build, f"sqlite://{coordinator.db}")
     ann, one, two = (tokens.add(*who) for who in (("ann", "client"), ("one", "worker"), ("two", "worker")))
     with grpc.insecure_channel(coordinator.address) as channel:
@@ -172,7 +170,7 @@ def test_a_task_is_its_holders_alone(farm, build, tmp_path):
         def taken():
             message = base.pb.GetTaskMessage(worker_id="w2").SerializeToString()
             return base.pb.Task.FromString(channel.unary_unary(access.SERVICE + "GetTask")(message, metadata=shown(two), timeout=10)).id
-        assert wait_until(taken, "the lease runs out", 20) == first.id
+        assert wait_until(taken, "the lease runs out") == first.id
         late = base.pb.FinishTaskMessage(worker_id="w1", task_id=first.id, succeeded=False).SerializeToString()
         for message, status in ((late, grpc.StatusCode.OK), (late, grpc.StatusCode.OK), (stolen, grpc.StatusCode.ABORTED)):
             found = call(coordinator, "FinishTask", one, message)

@@ -2,7 +2,7 @@
 import json
 
 import pytest
-from harness.programs import children, fingerprint, wait_until
+from harness.programs import children, files_below, fingerprint, wait_until
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_job_is_tried_again_after_its_files_are_gone(farm, clip, wanted, tmp_p
     output = tmp_path / "out"
     coordinator, worker, job = begin(farm, clip, output)
     control(farm, coordinator.address, "cancel", job)
-    wait_until(lambda: not [f for f in output.rglob("*") if f.is_file()], "an empty output folder", 30)
+    wait_until(lambda: not files_below(output), "an empty output folder")
     control(farm, coordinator.address, "retry", job)
     assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
     assert fingerprint(output) == wanted

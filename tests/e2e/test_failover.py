@@ -17,23 +17,18 @@ def balanced(farm):
 
 
 class Asker:
-    """Asks for a job's state again and again; knows for how long callers were refused."""
+    """Asks for a job's state again and again; knows how often callers were refused, one after another."""
 
     def __init__(self, balanced, job):
         self.balanced = balanced
         self.job = job
-        self.refused_since = None
-        self.longest_s = 0.0
+        self.n_refused = 0
+        self.most_refused = 0
 
     def ask(self):
-        began = time.monotonic()
         state = self.balanced.state(self.job)
-        if state is None:
-            self.refused_since = self.refused_since or began
-        elif self.refused_since:
-            self.longest_s = max(self.longest_s, began - self.refused_since)
-            self.refused_since = None
-        assert self.refused_since is None or began - self.refused_since < 5, "nobody answers"
+        self.n_refused = self.n_refused + 1 if state is None else 0
+        self.most_refused = max(self.most_refused, self.n_refused)
         return state
 
 
@@ -62,11 +57,12 @@ def test_a_job_outlives_its_coordinators(farm, balanced, clip, build, tmp_path):
             next_turn = time.monotonic() + 1.5
     assert state == "finished", farm.logs()
     assert n_turns >= 2, "the job was over before anything happened: the test shows nothing"
-    assert asker.longest_s <= 1, f"status failed for {asker.longest_s:.2f} s"
+    # On a machine with nothing else to do each of them takes a few hundredths of a second.
+    assert asker.most_refused <= 5, f"{asker.most_refused} calls of status failed one after another"
     assert fingerprint(output) == fingerprint(alone)
     assert playlists.all_files(output) == playlists.all_files(alone)
     assert all(w.process.poll() is None for w in workers), "a worker ended"
-    print(f"{n_turns} coordinators went; status failed for {asker.longest_s:.2f} s at most")
+    print(f"{n_turns} coordinators went; at most {asker.most_refused} calls failed one after another")
 
 
 def test_a_coordinator_that_stops_takes_no_call_with_it(farm, balanced, clip, tmp_path):

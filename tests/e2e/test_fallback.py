@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from harness import clips, media, mp4, playlists
 from harness.browser import Browser, Server
-from harness.programs import alive, children, fingerprint, wait_until
+from harness.programs import fingerprint, started_by, wait_for_end_of, wait_until
 
 OPTIONS = ("--preset", 13, "--segment-seconds", 1, "--ladder", "auto", "--fallback", "h264", "--dash")
 
@@ -94,10 +94,10 @@ def test_a_killed_worker_changes_no_byte(farm, clip, cinema, tmp_path):
     output = tmp_path / "out"
     job = farm.submit(coordinator.address, clip("cinema").path, output, *OPTIONS)
     wait_until(lambda: len(list(output.glob("v3/*.m4s"))) >= 2, "two segments", 60)
-    below = children(victim.pid)
-    assert below and not (output / "manifest.m3u8").exists(), "nothing was left to be killed"
+    below = started_by(victim)
     victim.kill()
-    wait_until(lambda: not any(map(alive, below)), "the end of the victim's children", 5)
+    assert not (output / "manifest.m3u8").exists(), "nothing was left to be killed"
+    wait_for_end_of(below)
     # The heir's encoders have other numbers of threads.
     farm.worker(coordinator.address, "--threads", 3, name="heir")
     assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()

@@ -83,7 +83,7 @@ def test_health_says_no_while_it_stops(farm):
     assert ask(coordinator.http, "/healthz")[::2] == (200, "ok\n")
     assert ask(coordinator.http, "/readyz")[::2] == (200, "ok\n")
     coordinator.process.send_signal(signal.SIGTERM)
-    wait_until(lambda: ask(coordinator.http, "/healthz")[0] == 503, "/healthz says 503", 5)
+    wait_until(lambda: ask(coordinator.http, "/healthz")[0] == 503, "/healthz says 503")
     assert ask(coordinator.http, "/readyz")[0] == 503
     assert coordinator.process.wait(30) == 0
 

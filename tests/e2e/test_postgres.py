@@ -128,8 +128,12 @@ def test_a_database_in_trouble_is_waited_for(farm, server, database, film, wante
     output = tmp_path / "out"
     job = farm.submit(coordinator.address, film, output, *OPTIONS)
     wait_for_segments(output, 3)
-    with trouble(server, name):
-        coordinator.wait_for(rf"level=warn .*{word}")
+    with contextlib.ExitStack() as meanwhile:
+        for worker in workers:  # so that the job is not over before the trouble is there
+            meanwhile.enter_context(worker.stopped())
+        with trouble(server, name):
+            meanwhile.close()
+            coordinator.wait_for(rf"level=warn .*{word}")
     assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
     assert fingerprint(output) == wanted
     assert server.sql("SELECT count(*) FROM attempts WHERE outcome <> 'done'", name).strip() == "0"

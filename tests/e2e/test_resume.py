@@ -1,10 +1,14 @@
 """`avspl1t encode` that was interrupted: the same command goes on with what is done, and ends with the same bytes."""
+import contextlib
 import os
 import pathlib
 import random
 import re
+import shutil
 import signal
+import sqlite3
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -51,6 +55,11 @@ class Runs:
     def run(self, source, output, *options):
         return self.build.run("encode", source, output, *self.options(options), env=self.env)
 
+    def database(self, output):
+        """Of an encode that was interrupted."""
+        (found,) = pathlib.Path(self.env.get("XDG_STATE_HOME", output / STATE)).rglob("jobs.db")
+        return found
+
     def tasks(self, event, kind="encode", run=-1):
         """Ids of tasks, in order, of which a run's worker said this."""
         if not self.logs[run].exists():
@@ -74,9 +83,19 @@ def wait_for_encodes(runs, n):
     wait_until(lambda: len(runs.tasks("done")) >= n, f"{n} encodes", 60)
 
 
+def tasks_done(database):
+    """Ids of encodes that a database has as done. It is read from a copy: whoever goes on finds it as it was left."""
+    with tempfile.TemporaryDirectory() as folder:
+        for file in database.parent.glob(f"{database.name}*"):
+            shutil.copy(file, folder)
+        with contextlib.closing(sqlite3.connect(pathlib.Path(folder) / database.name)) as db:
+            return [task for (task,) in db.execute("SELECT id FROM tasks WHERE kind = 2 AND state = 3")]
+
+
 def goes_on(runs, source, output, wanted, *options):
     """The next run ends with the bytes that are wanted, and does nothing again that an earlier one had done."""
-    done = {task for i in range(len(runs.logs)) for task in runs.tasks("done", run=i)}
+    # By the record: of what was done last, the worker may have had no time to say so in its log.
+    done = set(tasks_done(runs.database(output)))
     begun = {task for i in range(len(runs.logs)) for task in runs.tasks("claimed", run=i)} - done
     again = runs.run(source, output, *options)
     assert again.returncode == 0, again.stderr
@@ -95,7 +114,7 @@ def test_after_an_interrupt(runs, film, wanted, tmp_path):
     wait_for_encodes(runs, 2)
     below = children(encode.pid)
     encode.process.send_signal(signal.SIGINT)
-    assert encode.process.wait(2) == 1, encode.text()
+    assert encode.process.wait(30) == 1, encode.text()
     assert not any(map(alive, below))
     assert re.search(r"interrupted at \d+ %: the same command goes on from there; --restart begins anew\n$", encode.text())
     assert not (output / "manifest.m3u8").exists() and (output / STATE).stat().st_mode & 0o777 == 0o700
@@ -108,7 +127,7 @@ def test_after_a_crash_of_all(runs, film, wanted, tmp_path):
     wait_for_encodes(runs, 2)
     for pid in [encode.pid, *children(encode.pid)]:
         os.kill(pid, signal.SIGKILL)
-    encode.process.wait(10)
+    encode.process.wait(60)
     goes_on(runs, film, output, wanted)
 
 
@@ -123,14 +142,16 @@ def test_after_a_crash_between_the_result_and_its_record(runs, build, clip, tmp_
     is_over = not (output / STATE / "identity").exists()
     again = runs.run(source, output)
     assert again.returncode == (2 if is_over else 0), again.stderr
-    assert fingerprint(output) == fingerprint(tmp_path / "fresh")
+    # Who is killed while he clears up leaves some of what was his own.
+    found = {name: digest for name, digest in fingerprint(output).items() if not (is_over and name.startswith(f"{STATE}/"))}
+    assert found == fingerprint(tmp_path / "fresh")
 
 
 def test_interrupted_before_anything_is_done(runs, film, tmp_path):
     encode = runs.start(film, tmp_path / "out")
     wait_until(lambda: (tmp_path / "out" / STATE / "identity").exists(), "the beginning", 20)
     encode.process.send_signal(signal.SIGINT)
-    assert encode.process.wait(5) == 1
+    assert encode.process.wait(30) == 1
     if "nothing was left" in encode.text():
         assert not (tmp_path / "out").exists()
     else:  # it was faster than we are
@@ -145,7 +166,7 @@ def interrupted(runs, film, tmp_path):
     encode = runs.start(source, tmp_path / "out")
     wait_for_encodes(runs, 1)
     encode.process.send_signal(signal.SIGINT)
-    assert encode.process.wait(5) == 1, encode.text()
+    assert encode.process.wait(30) == 1, encode.text()
     return source, tmp_path / "out"
 
 
@@ -195,7 +216,7 @@ def test_a_presentation_is_there_until_it_is_replaced(runs, build, clip, film, w
     encode = runs.start(film, output, "--overwrite")
     wait_for_encodes(runs, 1)
     encode.process.send_signal(signal.SIGTERM)
-    assert encode.process.wait(5) == 1, encode.text()
+    assert encode.process.wait(30) == 1, encode.text()
     assert before.items() <= fingerprint(output).items()
     assert "--overwrite" in refused(runs, film, output)
     goes_on(runs, film, output, wanted, "--overwrite")
@@ -205,9 +226,10 @@ def test_two_at_once(runs, film, tmp_path):
     output = tmp_path / "out"
     encode = runs.start(film, output)
     wait_for_encodes(runs, 1)
-    second = runs.run(film, output)
-    assert second.returncode == 2 and f"process {encode.pid} on {os.uname().nodename}" in second.stderr, second.stderr
-    assert encode.process.poll() is None
+    with encode.stopped():  # it does not end meanwhile
+        second = runs.run(film, output)
+        assert second.returncode == 2 and f"process {encode.pid} on {os.uname().nodename}" in second.stderr, second.stderr
+    assert encode.process.wait(240) == 0, encode.text()
 
 
 FULL_DISK = """
@@ -320,7 +342,7 @@ def test_killed_again_and_again(runs, film, wanted, tmp_path, seed):
         for pid in everyone:
             if alive(pid):
                 os.kill(pid, how)
-        status = encode.process.wait(10)
+        status = encode.process.wait(60)
         assert status in (0, 1, -signal.SIGKILL), encode.text()
         if (output / "manifest.m3u8").exists() and not (output / STATE).exists():
             break

@@ -1,8 +1,9 @@
 """A split waits for the encoders, so that the work folder stays small."""
+import contextlib
 import subprocess
 
 import pytest
-from harness.programs import fingerprint, wait_until
+from harness.programs import files_below, fingerprint, wait_until
 
 # Much to store, and little to encode.
 SECONDS = 180
@@ -23,11 +24,9 @@ def bulky(tmp_path_factory):
 def waiting(output):
     """Bytes of pieces that lie in a job's work folder."""
     total = 0
-    for file in output.rglob("*.piece"):
-        try:
-            total += file.stat().st_size
-        except FileNotFoundError:
-            pass
+    for file in files_below(output):
+        with contextlib.suppress(FileNotFoundError):
+            total += file.stat().st_size if file.suffix == ".piece" else 0
     return total
 
 

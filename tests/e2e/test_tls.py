@@ -32,7 +32,7 @@ def test_a_job_runs_over_mutual_tls(farm, clip, ca, server, tmp_path):
     ann = ["--coordinator", coordinator.address, *ca.trusted(), *ca.issue("ann", "URI:avspl1t:client:ann").client()]
     done = farm.build.run("submit", clip("silent").path, tmp_path / "out", "--preset", "13", *ann)
     assert done.returncode == 0, done.stderr
-    worker = farm.worker(coordinator.address, *us, "--exit-when-idle", "1", name="second")
+    worker = farm.worker(coordinator.address, *us, "--exit-when-idle", "4", name="second")
     watched = farm.build.run("watch", done.stdout.strip(), *ann)
     assert watched.returncode == 0, watched.stderr
     assert (tmp_path / "out/manifest.m3u8").exists()
@@ -116,7 +116,7 @@ def test_certificates_are_replaced_while_all_runs(farm, tmp_path):
     trust.write_bytes(second.cert.read_bytes())
     drain = ["drain", "worker", "--coordinator", coordinator.address, *second.trusted()]
     assert farm.build.run(*drain).returncode == 0
-    assert worker.process.wait(30) == 0
+    assert worker.process.wait(60) == 0
 
 
 def test_the_database_is_reached_over_tls(build, farm, ca, clip, tmp_path):

@@ -11,7 +11,8 @@ import psycopg2
 from chaos.stage import LEASE_SECONDS
 from harness.programs import wait_until
 
-PATIENCE_S = 10  # for something to be there that can be hit
+PATIENCE_S = 120  # for something to be there that can be hit
+SPLIT_S = 10  # a job that was submitted is split within this, or was
 N_CONNECTIONS = 300
 OURS = "application_name = 'avspl1t-coordinator'"
 
@@ -39,22 +40,24 @@ def kill_media_step(stage, jobs, random):
 
 
 def kill_split(stage, jobs, random):
-    """A split is short: it is waited for with the gun drawn."""
-    source = str(jobs.submit().source)
+    """A split is short: it is waited for with the gun drawn; one that was over too soon is followed by another job's."""
     whole_worker = random.random() < 0.5
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
-        for pid, worker, files in stage.media():
-            if source not in files:
-                continue
-            with contextlib.suppress(ProcessLookupError):
-                if whole_worker:
-                    worker.kill()
-                    worker.start()
-                else:
-                    os.kill(pid, signal.SIGKILL)
-                stage.say(f"kill -9 a split{', with' if whole_worker else ' of'} {worker.log.stem}")
-                return True
+        source = str(jobs.submit().source)
+        another = time.monotonic() + SPLIT_S
+        while time.monotonic() < another:
+            for pid, worker, files in stage.media():
+                if source not in files:
+                    continue
+                with contextlib.suppress(ProcessLookupError):
+                    if whole_worker:
+                        worker.kill()
+                        worker.start()
+                    else:
+                        os.kill(pid, signal.SIGKILL)
+                    stage.say(f"kill -9 a split{', with' if whole_worker else ' of'} {worker.log.stem}")
+                    return True
     return False
 
 
@@ -178,7 +181,7 @@ def drain_worker(stage, jobs, random):
     stage.say(f"drain {worker.log.stem}")
     name = worker.log.stem
     # One that has just begun is known soon.
-    wait_until(lambda: stage.client("drain", name).returncode == 0, f"that {name} is known", 30)
+    wait_until(lambda: stage.client("drain", name).returncode == 0, f"that {name} is known", 120)
     wait_until(lambda: worker.process.poll() is not None, f"the end of {name}, which is drained", 120)
     assert worker.process.returncode == 0, worker.text()[-3000:]
     done = stage.client("drain", name, "--undo")

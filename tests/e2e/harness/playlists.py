@@ -4,6 +4,7 @@ import fractions
 import re
 
 from harness import mp4
+from harness.programs import files_below
 
 ATTRIBUTE = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^,]*)')
 
@@ -302,4 +303,4 @@ def named_files(presentation):
 
 
 def all_files(folder):
-    return {str(f.relative_to(folder)) for f in folder.rglob("*") if not f.is_dir()}
+    return {str(f.relative_to(folder)) for f in files_below(folder)}

@@ -68,7 +68,7 @@ class Daemon:
     def text(self):
         return self.log.read_text(encoding="utf-8", errors="replace")
 
-    def wait_for(self, pattern, seconds=30):
+    def wait_for(self, pattern, seconds=60):
         """The first match of a pattern in the log."""
         def look():
             match = re.search(pattern, self.text())
@@ -76,12 +76,21 @@ class Daemon:
             return match
         return wait_until(look, f"{pattern} in {self.log}", seconds)
 
+    @contextlib.contextmanager
+    def stopped(self):
+        """It stands still meanwhile; what it has started goes on."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
     def kill(self):
         """As a power cut does it: this process alone; its children must follow by themselves."""
         self.process.kill()
         self.process.wait(30)
 
-    def stop(self, seconds=30):
+    def stop(self, seconds=60):
         """Asks it to end. Its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
@@ -134,12 +143,12 @@ class Watcher(Daemon):
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(30)
+        self.process.wait(60)
 
     def events(self):
         return [json.loads(line) for line in self.out.read_text().split("\n")[:-1]]
 
-    def wait_for(self, job, state, seconds=30):
+    def wait_for(self, job, state, seconds=60):
         def look():
             assert self.process.poll() is None, self.text()
             return any(e["id"] == job and e["state"] == state for e in self.events())
@@ -210,6 +219,15 @@ def children(pid):
     return below
 
 
+def started_by(daemon, n=1):
+    """At least n processes below it, once there are: its work is a chain of short ones."""
+    return wait_until(lambda: len(found := children(daemon.pid)) >= n and found, f"{n} processes below {daemon.args[0]}")
+
+
+def wait_for_end_of(pids):
+    wait_until(lambda: not any(map(alive, pids)), f"the end of {pids}")
+
+
 def alive(pid):
     with contextlib.suppress(OSError):
         return "\nState:\tZ" not in pathlib.Path(f"/proc/{pid}/status").read_text()
@@ -224,7 +242,28 @@ def n_descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+class Size:
+    """What daemons take when nothing runs below them: resident KiB and descriptors of each."""
+
+    def __init__(self, *daemons):
+        for daemon in daemons:
+            wait_until(lambda d=daemon: not children(d.pid), f"the end of all children of {daemon.args[0]}")
+        self.of = {daemon: (rss_kib(daemon.pid), n_descriptors(daemon.pid)) for daemon in daemons}
+
+    def check_growth(self, kib, fds=4):
+        """They come to rest at this size again; a connection that was just closed is gone soon."""
+        for daemon, (rss_before, fds_before) in self.of.items():
+            wait_until(lambda d=daemon, n=fds_before: not children(d.pid) and n_descriptors(d.pid) <= n + fds,
+                       f"{daemon.args[0]} at rest with no more than {fds_before} + {fds} descriptors")
+            rss = rss_kib(daemon.pid)
+            assert rss < rss_before + kib, f"{daemon.args[0]}: {rss_before} KiB, then {rss}"
+
+
+def files_below(folder):
+    """All that is no folder, in a tree that may change meanwhile: others make and remove folders."""
+    return sorted(pathlib.Path(at, name) for at, _, names in os.walk(folder) for name in names)
+
+
 def fingerprint(folder):
     """Every file's name and bytes."""
-    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest()
-            for f in sorted(pathlib.Path(folder).rglob("*")) if f.is_file()}
+    return {str(f.relative_to(folder)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files_below(folder) if f.is_file()}
