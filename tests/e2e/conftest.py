@@ -1,6 +1,8 @@
 """Fixtures of the suites of whole programs. Run by script/test; AVSPL1T_BUILD names the build folder."""
+import fcntl
 import os
 import pathlib
+import shutil
 import sys
 
 import pytest
@@ -19,12 +21,22 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "full: only with --full")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups
 def pytest_collection_modifyitems(config, items):
     if not config.getoption("--full"):
         # Deselected, not skipped: a run reports what it set out to do.
         long = [i for i in items if i.get_closest_marker("full")]
         config.hook.pytest_deselected(items=long)
         items[:] = [i for i in items if i not in long]
+    # Where several processes share the tests (pytest-xdist), those of a module that has fixtures of its own stay together, so that
+    # these are made once, and so do those of the S3 server. The others are dealt out one by one, after them: all end together.
+    of_its_own = {i.module for i in items if "module" in {f[-1].scope for f in i._fixtureinfo.name2fixturedefs.values()}}
+    for item in items:
+        if "s3" in item.fixturenames:
+            item.add_marker(pytest.mark.xdist_group("s3"))
+        elif item.module in of_its_own:
+            item.add_marker(pytest.mark.xdist_group(item.module.__name__))
+    items.sort(key=lambda i: i.get_closest_marker("xdist_group") is None)
 
 
 @pytest.fixture(scope="session")
@@ -38,15 +50,30 @@ def sanitized_build():
 
 
 @pytest.fixture(scope="session")
-def clip(tmp_path_factory):
-    """Makes a clip once a session: clip("open-gop")."""
-    folder = tmp_path_factory.mktemp("clips")
-    made = {}
+def once(tmp_path_factory):
+    """once(name, make): the folder where make(folder) has put something, once a run for all of its processes. Read only."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "once"
+    shared.mkdir(exist_ok=True)
 
+    def get(name, make):
+        folder = shared / name
+        with open(shared / f"{name}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (shared / f"{name}.made").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                folder.mkdir()
+                make(folder)
+                (shared / f"{name}.made").touch()
+        return folder
+    return get
+
+
+@pytest.fixture(scope="session")
+def clip(once):
+    """Makes a clip once a run: clip("open-gop")."""
     def get(name):
-        if name not in made:
-            made[name] = clips.Clip(name, folder)
-        return made[name]
+        return clips.Clip(name, once(f"clip-{name}", lambda folder: clips.Clip(name, folder)))
     return get
 
 
@@ -58,24 +85,21 @@ LADDERS = {
 
 
 @pytest.fixture(scope="session")
-def presentation(build, clip, tmp_path_factory):
-    """The presentation that `avspl1t encode` makes of a clip, or of LADDERS, once a session. Read only."""
-    folder = tmp_path_factory.mktemp("presentations")
-    made = {}
-
+def presentation(build, clip, once):
+    """The presentation that `avspl1t encode` makes of a clip, or of LADDERS, once a run. Read only."""
     def get(name):
-        if name not in made:
-            of, options = LADDERS.get(name, (name, []))
-            source = clip(of)
-            made[name] = folder / name
-            build.encode(source.path, made[name], "--preset", 12, *(options or ["--segment-seconds", source.segment_seconds]))
-        return made[name]
+        of, options = LADDERS.get(name, (name, []))
+        source = clip(of)
+
+        def make(folder):
+            build.encode(source.path, folder / name, "--preset", 12, *(options or ["--segment-seconds", source.segment_seconds]))
+        return once(f"presentation-{name}", make) / name
     return get
 
 
 @pytest.fixture(scope="session")
 def s3():
-    """An S3 server, once a session."""
+    """An S3 server, once a session; its tests are one group, so there is one."""
     with radosgw.Server() as server:
         yield server
 
