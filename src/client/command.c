@@ -157,7 +157,8 @@ enum avsp_code avsp_cmd_read_sound(const struct avsp_cli_parsed *args,
         rc = avsp_cli_i64(args, "loudness", AVSP_LOUDNESS_MIN_LUFS, AVSP_LOUDNESS_MAX_LUFS,
                           &loudness, err);
     if (rc == AVSP_OK)
-        *ret_options = (struct avsp_sound_options){.opus = avsp_cli_flag(args, "opus"),
+        *ret_options = (struct avsp_sound_options){.copy = avsp_cli_flag(args, "audio-copy"),
+                                                   .opus = avsp_cli_flag(args, "opus"),
                                                    .loudness_lufs = (int32_t)loudness};
     return rc;
 }

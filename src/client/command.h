@@ -53,6 +53,10 @@ enum avsp_exit {
 #define AVSP_OPTIONS_OF_SOUND                                                                      \
     {"opus", NULL, "AVSPL1T_OPUS", NULL,                                                           \
      "Each track of sound in Opus, too, for players that prefer it to AAC."},                      \
+        {"audio-copy", NULL, "AVSPL1T_AUDIO_COPY", NULL,                                           \
+         "AC-3 and E-AC-3 as the source has them, too, beside AAC; AAC as the source has it, "     \
+         "instead "                                                                                \
+         "of encoding it anew. Where that cannot be, a warning says why."},                        \
     {                                                                                              \
         "loudness", "LUFS", "AVSPL1T_LOUDNESS", NULL,                                              \
             "Bring each track to this integrated loudness (EBU R 128), -70 to -5; no peak goes "   \

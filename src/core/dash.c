@@ -177,6 +177,12 @@ static void put_sound_purposes(const struct avsp_rendition *r, bool is_main, str
              buf);
 }
 
+/// The layout that so many channels most likely have, by its number in ISO/IEC 23091-3.
+static uint32_t layout_of(uint32_t channels)
+{
+    return channels == 7 ? 11 : channels == 8 ? 12 : channels; // 6.1, 7.1
+}
+
 static void put_sound(const struct avsp_playlist_set *set, size_t i, bool is_main,
                       struct avsp_buf *buf)
 {
@@ -191,12 +197,11 @@ static void put_sound(const struct avsp_playlist_set *set, size_t i, bool is_mai
     begin_representation(p, avsp_playlist_target_s(set), buf);
     put_attribute(buf, "codecs", r->codecs);
     avsp_buf_printf(buf, " audioSamplingRate=\"%" PRIu32 "\">\n", r->timescale);
-    // ISO/IEC 23091-3: up to 5.1 the number is that of the channels.
     avsp_buf_printf(buf,
                     "        <AudioChannelConfiguration"
                     " schemeIdUri=\"urn:mpeg:mpegB:cicp:ChannelConfiguration\" value=\"%" PRIu32
                     "\"/>\n",
-                    r->channels);
+                    layout_of(r->channels));
     put_segments(p, buf);
     avsp_buf_puts(buf, "      </Representation>\n    </AdaptationSet>\n");
 }

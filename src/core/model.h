@@ -148,6 +148,7 @@ struct avsp_picture_options {
 struct avsp_sound_options {
     bool opus;             ///< Opus, too, beside AAC
     int32_t loudness_lufs; ///< integrated loudness that each track is brought to; 0 = as it is
+    bool copy;             ///< what HLS takes of the source's sound as it is, too, without encoding
 };
 
 /// Which part of a source is wanted, counted from presentation time 0 of the whole. All zeros: all of it.

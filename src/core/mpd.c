@@ -167,6 +167,13 @@ static bool begin_representation(struct reader *r)
 }
 
 /// Role, Accessibility and their like: a scheme and a value.
+/// How many channels a layout of ISO/IEC 23091-3 has: up to 5.1 its number, and more where that is known here.
+static uint32_t channels_of(uint32_t layout)
+{
+    static const uint32_t counts[] = {[7] = 8, [9] = 3, [10] = 4, [11] = 7, [12] = 8, [14] = 8};
+    return layout <= 6 ? layout : layout < AVSP_ARRAY_LEN(counts) ? counts[layout] : 0;
+}
+
 static bool take_property(struct reader *r)
 {
     struct avsp_mpd_representation *to = r->at != NULL ? r->at : &r->set;
@@ -179,8 +186,12 @@ static bool take_property(struct reader *r)
         return take_text(r, "value", &to->accessibility);
     if (strcmp(scheme, "urn:mpeg:mpegB:cicp:TransferCharacteristics") == 0)
         return take_u32(r, "value", &to->transfer);
-    if (strcmp(scheme, "urn:mpeg:mpegB:cicp:ChannelConfiguration") == 0)
-        return take_u32(r, "value", &to->channels);
+    uint32_t layout = 0;
+    if (strcmp(scheme, "urn:mpeg:mpegB:cicp:ChannelConfiguration") != 0)
+        return true;
+    if (!take_u32(r, "value", &layout))
+        return false;
+    to->channels = channels_of(layout);
     return true;
 }
 

@@ -11,9 +11,9 @@ static const struct {
     const char *suffix; ///< of a rendition's name
     const char *group;
 } forms[AVSP_SOUND_N_FORMS] = {
-    [AVSP_SOUND_STEREO] = {"-stereo", "audio-stereo"},
-    [AVSP_SOUND_MAIN] = {"", "audio"},
-    [AVSP_SOUND_OPUS] = {"-opus", "audio-opus"},
+    [AVSP_SOUND_STEREO] = {"-stereo", "audio-stereo"}, [AVSP_SOUND_MAIN] = {"", "audio"},
+    [AVSP_SOUND_OPUS] = {"-opus", "audio-opus"},       [AVSP_SOUND_AC3] = {"-ac3", "audio-ac3"},
+    [AVSP_SOUND_EC3] = {"-ec3", "audio-ec3"},
 };
 
 enum avsp_code avsp_sound_options_check(const struct avsp_sound_options *options,
@@ -29,7 +29,8 @@ enum avsp_code avsp_sound_options_check(const struct avsp_sound_options *options
 void avsp_sound_options_write(const struct avsp_sound_options *options,
                               char ret_text[AVSP_SOUND_TEXT_BYTES])
 {
-    int n = snprintf(ret_text, AVSP_SOUND_TEXT_BYTES, "%s", options->opus ? "opus" : "");
+    int n = snprintf(ret_text, AVSP_SOUND_TEXT_BYTES, "%s%s%s", options->copy ? "copy" : "",
+                     options->copy && options->opus ? ";" : "", options->opus ? "opus" : "");
     if (options->loudness_lufs != 0)
         snprintf(ret_text + n, AVSP_SOUND_TEXT_BYTES - (size_t)n, "%sloudness=%" PRId32,
                  n > 0 ? ";" : "", options->loudness_lufs);
@@ -40,8 +41,11 @@ static bool take_option(const char *text, struct avsp_sound_options *options)
 {
     static const char loudness[] = "loudness=";
     int64_t number = 0;
-    if (strcmp(text, "opus") == 0) {
-        options->opus = true;
+    bool *flag = strcmp(text, "opus") == 0   ? &options->opus
+                 : strcmp(text, "copy") == 0 ? &options->copy
+                                             : NULL;
+    if (flag != NULL) {
+        *flag = true;
         return true;
     }
     if (strncmp(text, loudness, strlen(loudness)) != 0 ||

@@ -1,4 +1,5 @@
 #include "core/sound_options.h"
+#include "media/audio_copy.h"
 #include "media/audio_encoder.h"
 #include "media/audio_rendition.h"
 #include "media/audio_track.h"
@@ -21,6 +22,7 @@
 /// One form in which the track is made.
 struct form {
     struct avsp_audio_encoder *encoder; ///< NULL: this one is not
+    AVCodecParameters *par;             ///< what it makes
     struct avsp_audio_rendition *made;
 };
 
@@ -34,11 +36,13 @@ struct run {
     struct avsp_loudness *meter; ///< from its first samples on
     struct avsp_loudness_measured measured;
     double gain_db;
+    struct avsp_audio_copied copied; ///< is made already
     // Of one pass.
     struct avsp_piece_header header;
     struct avsp_source source;
     struct avsp_decoder decoder;
     struct avsp_audio_track *track;
+    bool opened; ///< the forms are
     struct form forms[AVSP_SOUND_N_FORMS];
     AVPacket *pkt;
     AVFrame *frame;
@@ -63,6 +67,7 @@ static void run_deinit(struct run *run)
     for (size_t i = 0; i < AVSP_SOUND_N_FORMS; i++) {
         avsp_audio_rendition_free(&run->forms[i].made);
         avsp_audio_encoder_free(&run->forms[i].encoder);
+        avcodec_parameters_free(&run->forms[i].par);
     }
     av_packet_free(&run->pkt);
     av_frame_free(&run->frame);
@@ -89,12 +94,17 @@ static enum avsp_code open_form(struct run *run, enum avsp_sound_form which,
     enum avsp_code rc = avsp_audio_encoder_new(&options, &form->encoder, err);
     if (rc != AVSP_OK)
         return rc;
+    form->par = avcodec_parameters_alloc();
+    if (form->par == NULL ||
+        avcodec_parameters_from_context(form->par, avsp_audio_encoder_context(form->encoder)) < 0)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
     const struct avsp_audio_rendition_facts facts = {
         .ctl = run->ctl,
         .name = avsp_sound_name(run->arena, run->header.track, which),
         .codecs = opus ? OPUS_CODECS : AAC_LC_CODECS,
         .header = &run->header,
-        .encoder = avsp_audio_encoder_context(form->encoder),
+        .par = form->par,
+        .priming = form->par->initial_padding,
         .segment_seconds = run->step->segment_seconds,
     };
     return facts.name != NULL ? avsp_audio_rendition_new(&facts, &form->made, err)
@@ -105,7 +115,10 @@ static enum avsp_code open_form(struct run *run, enum avsp_sound_form which,
 static enum avsp_code open_forms(struct run *run, struct avsp_err *err)
 {
     struct avsp_audio_format format = *avsp_audio_track_format(run->track);
-    enum avsp_code rc = open_form(run, AVSP_SOUND_MAIN, &format, err);
+    enum avsp_code rc = AVSP_OK;
+    run->opened = true;
+    if (run->copied.form != AVSP_SOUND_MAIN)
+        rc = open_form(run, AVSP_SOUND_MAIN, &format, err);
     struct avsp_audio_format stereo = {format.rate, N_STEREO};
     if (rc == AVSP_OK && format.n_channels > N_STEREO)
         rc = open_form(run, AVSP_SOUND_STEREO, &stereo, err);
@@ -147,7 +160,7 @@ static enum avsp_code on_samples(void *ctx, AVFrame *frame, struct avsp_err *err
         return measure(run, frame, err);
     if (run->gain_db != 0)
         amplify(frame, run->gain_db);
-    if (run->forms[AVSP_SOUND_MAIN].made == NULL)
+    if (!run->opened)
         rc = open_forms(run, err);
     for (size_t i = 0; rc == AVSP_OK && i < AVSP_SOUND_N_FORMS; i++)
         if (run->forms[i].encoder != NULL)
@@ -329,6 +342,19 @@ static enum avsp_code encode_track(struct run *run, struct avsp_err *err)
     return rc == AVSP_OK ? warn_of_repairs(run, err) : rc;
 }
 
+static enum avsp_code encode(struct run *run, struct avsp_err *err)
+{
+    enum avsp_code rc = find_gain(run, err);
+    return rc == AVSP_OK ? encode_track(run, err) : rc;
+}
+
+/// Is there nothing to be made beside what was copied?
+static bool is_made(const struct run *run)
+{
+    return run->copied.form == AVSP_SOUND_MAIN && run->copied.n_channels <= N_STEREO &&
+           !run->step->sound.opus;
+}
+
 enum avsp_code avsp_audio_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
                               struct avsp_err *err)
 {
@@ -338,10 +364,13 @@ enum avsp_code avsp_audio_run(int input_fd, const struct avsp_step *step, struct
         run = {.step = step, .input_fd = input_fd, .ctl = ctl, .arena = &arena};
     run.pkt = av_packet_alloc();
     run.frame = av_frame_alloc();
+    run.copied.form = AVSP_SOUND_N_FORMS;
     enum avsp_code rc = run.pkt != NULL && run.frame != NULL
-                            ? find_gain(&run, err)
+                            ? AVSP_OK
                             : avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
-    if (rc == AVSP_OK)
-        rc = encode_track(&run, err);
+    if (rc == AVSP_OK && step->sound.copy)
+        rc = avsp_audio_copy_run(input_fd, step, ctl, &run.copied, err);
+    if (rc == AVSP_OK && !is_made(&run))
+        rc = encode(&run, err);
     return rc == AVSP_OK ? rc : avsp_err_wrap(err, "encode the sound");
 }

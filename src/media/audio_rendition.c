@@ -15,7 +15,6 @@ struct avsp_audio_rendition {
     int64_t n_in_it;  ///< its packets
     int64_t start;    ///< presentation time of its first packet, in samples
     int64_t end;      ///< where its last packet ends
-    int64_t priming;  ///< samples that the encoder puts before presentation time 0
     bool told;        ///< the rendition was reported
 };
 
@@ -39,11 +38,10 @@ enum avsp_code avsp_audio_rendition_new(const struct avsp_audio_rendition_facts 
     if (made == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
     made->facts = *facts;
-    made->priming = facts->encoder->initial_padding;
     made->last_idx = last_place(facts);
     const struct avsp_fmp4_track track = {
-        .encoder = facts->encoder,
-        .timescale = (uint32_t)facts->encoder->sample_rate,
+        .sound = facts->par,
+        .timescale = (uint32_t)facts->par->sample_rate,
         .sequence = 1,
     };
     enum avsp_code rc = avsp_fmp4_open(&track, &made->mux, err);
@@ -85,10 +83,10 @@ static enum avsp_code report_rendition(struct avsp_audio_rendition *made, struct
                 .init_bytes = file.bytes,
                 .init_sha256 = file.sha256,
                 .codecs = facts->codecs,
-                .timescale = (uint32_t)facts->encoder->sample_rate,
-                .priming_ticks = made->priming,
+                .timescale = (uint32_t)facts->par->sample_rate,
+                .priming_ticks = facts->priming,
                 .video_range = "",
-                .channels = (uint32_t)facts->encoder->ch_layout.nb_channels,
+                .channels = (uint32_t)facts->par->ch_layout.nb_channels,
                 .language = facts->header->language,
                 .title = facts->header->title,
                 .purposes = facts->header->purposes,
@@ -115,7 +113,8 @@ static enum avsp_code cut(struct avsp_audio_rendition *made, struct avsp_err *er
                 .rendition = made->facts.name,
                 .idx = made->idx,
                 .name = name,
-                .start_ticks = made->start + made->priming, // tfdt counts from the first sample
+                .start_ticks =
+                    made->start + made->facts.priming, // tfdt counts from the first sample
                 .duration_ticks = made->end - made->start,
                 .frames = (uint64_t)made->n_in_it,
                 .bytes = file.bytes,
@@ -129,8 +128,7 @@ static enum avsp_code cut(struct avsp_audio_rendition *made, struct avsp_err *er
 enum avsp_code avsp_audio_rendition_put(struct avsp_audio_rendition *made, AVPacket *pkt,
                                         struct avsp_err *err)
 {
-    int64_t segment_samples =
-        (int64_t)made->facts.segment_seconds * made->facts.encoder->sample_rate;
+    int64_t segment_samples = (int64_t)made->facts.segment_seconds * made->facts.par->sample_rate;
     int64_t idx = pkt->pts > 0 ? AVSP_MIN(pkt->pts / segment_samples, made->last_idx) : 0;
     enum avsp_code rc = AVSP_OK;
     if (idx >= AVSP_SEGMENTS_MAX)

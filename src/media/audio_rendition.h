@@ -20,7 +20,8 @@ struct avsp_audio_rendition_facts {
     const char *name;
     const char *codecs;                     ///< RFC 6381
     const struct avsp_piece_header *header; ///< borrowed until free, like all here
-    const AVCodecContext *encoder;          ///< open
+    const AVCodecParameters *par;
+    int64_t priming; ///< samples of its packets that lie before presentation time 0
     int32_t segment_seconds;
 };
 

@@ -57,7 +57,7 @@ static enum avsp_code flush_io(struct avsp_fmp4 *mux, int rc, struct avsp_err *e
 
 static bool is_audio(const struct avsp_fmp4_track *track)
 {
-    return track->encoder->codec_type == AVMEDIA_TYPE_AUDIO;
+    return track->sound != NULL;
 }
 
 /// cmaf + frag_discont put the first timestamp of a fragment into tfdt; the rest keeps the bytes free of anything but the track. With
@@ -86,13 +86,17 @@ static int add_stream(struct avsp_fmp4 *mux, const struct avsp_fmp4_track *track
     AVStream *st = avformat_new_stream(mux->ctx, NULL);
     if (st == NULL)
         return AVERROR(ENOMEM);
-    int rc = avcodec_parameters_from_context(st->codecpar, track->encoder);
+    bool audio = is_audio(track);
+    int rc = audio ? avcodec_parameters_copy(st->codecpar, track->sound)
+                   : avcodec_parameters_from_context(st->codecpar, track->encoder);
     if (rc < 0)
         return rc;
     st->codecpar->codec_tag = 0; // the muxer's own choice
     st->time_base = mux->time_base;
-    st->avg_frame_rate = track->encoder->framerate;
-    st->sample_aspect_ratio = track->encoder->sample_aspect_ratio;
+    if (!audio) {
+        st->avg_frame_rate = track->encoder->framerate;
+        st->sample_aspect_ratio = track->encoder->sample_aspect_ratio;
+    }
     if (track->hdr != NULL)
         rc = avsp_hdr_attach(track->hdr, st);
     if (rc < 0)

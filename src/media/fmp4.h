@@ -8,7 +8,7 @@
 ///     avsp_fmp4_init(mux)                                   // complete after the first cut
 ///
 /// libavformat's mov muxer makes the boxes; its flags are the ones that put the first timestamp into `tfdt` and leave out
-/// everything that would differ between runs. An audio track has an edit list, which hides the encoder's priming; a video track has one
+/// everything that would differ between runs. An audio track has an edit list, which hides what lies before time 0, as an encoder's priming does; a video track has one
 /// where packets are reordered, which takes the delay of that away. In each case `tfdt` is the time at which the first sample is shown, but for the priming. Memory: one segment's packets. One thread at a time.
 ///
 /// Source: ISO/IEC 23000-19 (CMAF) 7.3; behaviour of libavformat 59 where fmp4.c says so.
@@ -22,13 +22,16 @@
 
 struct avsp_fmp4;
 struct AVCodecContext;
+struct AVCodecParameters;
 
 struct avsp_fmp4_track {
-    const struct AVCodecContext *encoder; ///< open, with global headers; borrowed for the call
-    uint32_t timescale;                   ///< of the packets and of the file
-    const struct avsp_hdr *hdr;           ///< of a video track; NULL = none. Borrowed for the call
-    const char *language;                 ///< ISO 639-2, three letters; anything else is left out
-    uint32_t sequence;                    ///< mfhd's number of the first segment, from 1
+    const struct AVCodecContext
+        *encoder; ///< of video: open, with global headers; borrowed for the call
+    const struct AVCodecParameters *sound; ///< of sound, instead; likewise
+    uint32_t timescale;                    ///< of the packets and of the file
+    const struct avsp_hdr *hdr;            ///< of a video track; NULL = none. Borrowed for the call
+    const char *language;                  ///< ISO 639-2, three letters; anything else is left out
+    uint32_t sequence;                     ///< mfhd's number of the first segment, from 1
     bool reorders; ///< packets of a video track are not in the order in which they are shown
 };
 

@@ -4,6 +4,7 @@
 #include "core/plan.h"
 #include "media/audio_convert.h"
 #include "media/captions.h"
+#include "media/copyable.h"
 #include "media/fields.h"
 #include "media/left_out.h"
 #include "media/libraries.h"
@@ -16,6 +17,7 @@
 #include <libavutil/pixdesc.h>
 
 #define TEXT_MAX_BYTES 4096
+#define PLAN_WHY_BYTES 160
 
 struct probe {
     const struct avsp_step *step;
@@ -240,14 +242,31 @@ static enum avsp_code plan_captions(struct probe *probe, struct avsp_buf *buf, s
     return rc;
 }
 
+static const char *name_of_copied(enum avsp_sound_form form)
+{
+    return form == AVSP_SOUND_MAIN ? "AAC" : form == AVSP_SOUND_AC3 ? "AC-3" : "E-AC-3";
+}
+
 static void plan_sound(const struct probe *probe, const AVStream *stream, size_t track,
                        struct avsp_buf *buf)
 {
-    avsp_buf_printf(buf, "→ AAC, a%zu", track);
+    const struct avsp_sound_options *options = &probe->step->sound;
+    struct avsp_copyable copied = {.form = AVSP_SOUND_N_FORMS};
+    char room[PLAN_WHY_BYTES];
+    const char *why = options->copy
+                          ? avsp_copyable_of(stream->codecpar, options, &copied, room, sizeof room)
+                          : NULL;
+    bool is_main = options->copy && why == NULL && copied.form == AVSP_SOUND_MAIN;
+    avsp_buf_printf(buf, "→ AAC%s, a%zu", is_main ? " as it is" : "", track);
     if (avsp_audio_channels_for(&stream->codecpar->ch_layout) > 2)
         avsp_buf_printf(buf, ", in stereo a%zu-stereo", track);
     if (probe->step->sound.opus)
         avsp_buf_printf(buf, "; Opus, a%zu-opus", track);
+    if (why != NULL)
+        avsp_buf_printf(buf, "; not copied: %s", why);
+    else if (options->copy && !is_main)
+        avsp_buf_printf(buf, "; %s as it is, a%zu%s", name_of_copied(copied.form), track,
+                        copied.form == AVSP_SOUND_AC3 ? "-ac3" : "-ec3");
     avsp_buf_puts(buf, probe->reader.tracks.video != NULL ? "" : ", without a picture");
 }
 

@@ -224,7 +224,9 @@ static void name_codec(AVFormatContext *ctx, const struct avsp_piece_codec *code
     AVCodecParameters *par = ctx->nb_streams > 0 ? ctx->streams[0]->codecpar : NULL;
     if (named == NULL || par == NULL || par->codec_type != named->type)
         return;
-    if (par->codec_id == AV_CODEC_ID_NONE) {
+    // NUT has one tag for AC-3 and E-AC-3.
+    bool is_eac3 = named->id == AV_CODEC_ID_EAC3 && par->codec_id == AV_CODEC_ID_AC3;
+    if (par->codec_id == AV_CODEC_ID_NONE || is_eac3) {
         par->codec_id = named->id;
         par->codec_tag = codec->tag;
     }

@@ -16,6 +16,7 @@ bool avsp_wire_make_sound(struct avsp_arena *arena, const struct avsp_sound_opti
         return false;
     msg->opus = options->opus;
     msg->loudness = options->loudness_lufs;
+    msg->copy = options->copy;
     *ret_msg = msg;
     return true;
 }
@@ -27,6 +28,7 @@ enum avsp_code avsp_wire_read_sound(const Com__Avspl1t__SoundOptions *msg,
     if (msg != NULL) {
         options.opus = msg->opus;
         options.loudness_lufs = msg->loudness;
+        options.copy = msg->copy;
     }
     enum avsp_code rc = avsp_sound_options_check(&options, err);
     if (rc == AVSP_OK)

@@ -5,7 +5,9 @@
 static void texts_come_back(void **state)
 {
     (void)state;
-    static const char *const good[] = {"", "opus", "loudness=-70", "opus;loudness=-5"};
+    static const char *const good[] = {
+        "",     "opus",      "loudness=-70",      "opus;loudness=-5",
+        "copy", "copy;opus", "copy;loudness=-16", "copy;opus;loudness=-70"};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(good); i++) {
         struct avsp_err err = {0};
         struct avsp_sound_options options;

@@ -25,7 +25,7 @@ static void a_request_comes_back(void **state)
                     .hdr = AVSP_HDR_SDR,
                     .ladder = {.n_rungs = 2, .rungs = {{720, 25, 6}, {360}}},
                     .fallback = AVSP_FALLBACK_H264},
-        .sound = {.opus = true, .loudness_lufs = -16},
+        .sound = {.opus = true, .loudness_lufs = -16, .copy = true},
         .threads = 2,
         .described = true,
         .idx = 17,

@@ -11,7 +11,7 @@ static void test_submit_and_get(void **state)
     spec.overwrite = true;
     spec.dash = true;
     spec.keep_work = true;
-    spec.sound = (struct avsp_sound_options){.opus = true, .loudness_lufs = -16};
+    spec.sound = (struct avsp_sound_options){.opus = true, .loudness_lufs = -16, .copy = true};
     spec.crf = 17;
     const char *id = submit_spec(fx, &spec);
     assert_true(avsp_id_is_valid(id));
@@ -26,6 +26,7 @@ static void test_submit_and_get(void **state)
     assert_true(job.spec.dash);
     assert_true(job.spec.keep_work);
     assert_true(job.spec.sound.opus);
+    assert_true(job.spec.sound.copy);
     assert_int_equal(job.spec.sound.loudness_lufs, -16);
     assert_true(job.created_us > 0);
     assert_int_equal(job.ended_us, 0);

@@ -115,6 +115,7 @@ static struct avsp_sound_options sample_sound(struct sampler *s)
 {
     return (struct avsp_sound_options){
         .opus = coin(s),
+        .copy = coin(s),
         .loudness_lufs = coin(s) ? AVSP_LOUDNESS_MIN_LUFS + (int32_t)sample_number(s, 65) : 0};
 }
 

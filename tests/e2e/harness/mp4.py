@@ -30,8 +30,9 @@ class Init:
     timescale: int
     edits: list  # (segment duration, media time)
     av1c: bytes  # payload of the configuration box; empty for sound
-    channels: int  # of sound: channelConfiguration of AAC, OutputChannelCount of Opus; 0 elsewhere
+    channels: int  # of sound, as its configuration says; 0 elsewhere
     avcc: bytes = b""  # as av1c, of H.264
+    sound: str = ""  # the sound's codec, as in CODECS
 
 
 @dataclasses.dataclass
@@ -55,9 +56,16 @@ def read_init(data):
     # DecoderSpecificInfo (ISO/IEC 14496-1, 7.2.6.7) as FFmpeg writes its length; AudioSpecificConfig in it.
     at = data.find(b"\x05\x80\x80\x80", data.find(b"esds")) if b"esds" in data else -1
     channels = data[at + 6] >> 3 & 15 if at > 0 else 0
+    sound = "mp4a.40.2" if channels else ""
     if b"dOps" in data:
-        channels = data[data.find(b"dOps") + 5]
-    return Init(timescale, edits, av1c, channels, avcc)
+        channels, sound = data[data.find(b"dOps") + 5], "Opus"
+    # acmod and lfeon (ETSI TS 102 366, F.4 and F.6).
+    for kind, sound_of, acmod_at in (b"dac3", "ac-3", 10), (b"dec3", "ec-3", 28):
+        if kind in data:
+            bits = f"{int.from_bytes(data[data.find(kind) + 4:][:5], 'big'):040b}"
+            channels = [2, 1, 2, 3, 3, 4, 4, 5][int(bits[acmod_at:acmod_at + 3], 2)] + int(bits[acmod_at + 3])
+            sound = sound_of
+    return Init(timescale, edits, av1c, channels, avcc, sound)
 
 
 def shown(data, init):
