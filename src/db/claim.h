@@ -103,9 +103,10 @@ struct avsp_claim_work {
     struct avsp_tx *tx;
     struct avsp_claim_answer *answers; ///< one a claim, in the order of the group
     size_t n_found;
-    bool again;        ///< something came to its end instead of being handed out: look again
-    bool full;         ///< no more may be done in this transaction
-    const char *bound; ///< the job that was bound to the group's encoders; NULL = none
+    bool again; ///< something came to its end instead of being handed out: look again
+    bool full;  ///< no more may be done in this transaction
+    const char *bound[AVSP_DB_LIST_MAX]; ///< jobs that were bound to the group's encoders
+    size_t n_bound;
     char misplaced
         [AVSP_ID_BYTES]; ///< a job that is for other encoders, and stands where we look; "" = none
     struct {

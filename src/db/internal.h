@@ -469,8 +469,9 @@ enum avsp_code avsp_encoders_id(struct avsp_store *store, const char *text, int6
 bool avsp_encoders_matter(const struct avsp_task_row *row);
 
 /// Binds a job that is bound to no set yet. The caller holds the lock of one of its tasks; whoever binds it first wins.
-/// @param ret_fits  false: it is bound to another one.
-enum avsp_code avsp_encoders_bind(struct avsp_tx *tx, const char *job_id, int64_t id,
+/// @param may_wait  for somebody else who has hold of the job.
+/// @param ret_fits  false: it is bound to another one, or somebody else has hold of it.
+enum avsp_code avsp_encoders_bind(struct avsp_tx *tx, const char *job_id, int64_t id, bool may_wait,
                                   bool *ret_fits, struct avsp_err *err) AVSP_CHECKED;
 
 /// Moves what is ready of a bound job to its set's pool: nobody else need look at it from here on. A transaction of its own, and

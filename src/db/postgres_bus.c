@@ -25,6 +25,9 @@
 #define READY_EVERY_MS 5
 #define CHANGE_EVERY_MS 50
 
+/// A server that hangs is given up after this; whoever stops does not wait for it at all.
+#define ANSWER_MAX_MS 10000
+
 #define BACKOFF_FIRST_MS 100
 #define BACKOFF_MAX_MS 5000
 
@@ -62,6 +65,39 @@ static int until_send_ms(struct avsp_db_bus *bus)
     return is_changed ? avsp_mono_left_ms(due) : -1;
 }
 
+/// Sleeps until there is something to do. @param ms  -1 = no end.
+static void sleep_until(struct avsp_db_bus *bus, int ms)
+{
+    struct pollfd fds[] = {{.fd = bus->wake_fd, .events = POLLIN},
+                           {.fd = bus->conn != NULL ? PQsocket(bus->conn) : -1, .events = POLLIN}};
+    uint64_t n = 0;
+    (void)poll(fds, AVSP_ARRAY_LEN(fds), ms);
+    (void)!read(bus->wake_fd, &n, sizeof n);
+}
+
+/// Runs a statement that gives nothing. @return false: it failed, had no answer in time, or the bus is being closed.
+static bool run_sql(struct avsp_db_bus *bus, const char *sql)
+{
+    const struct avsp_mono deadline = avsp_mono_in_ms(ANSWER_MAX_MS);
+    bool is_done = false;
+    if (PQsendQuery(bus->conn, sql) == 0)
+        return false;
+    for (;;) {
+        while (PQisBusy(bus->conn)) {
+            if (is_stopping(bus) || avsp_mono_passed(deadline))
+                return false;
+            sleep_until(bus, avsp_mono_left_ms(deadline));
+            if (PQconsumeInput(bus->conn) == 0)
+                return false;
+        }
+        PGresult *result = PQgetResult(bus->conn);
+        if (result == NULL)
+            return is_done;
+        is_done = PQresultStatus(result) == PGRES_COMMAND_OK;
+        PQclear(result);
+    }
+}
+
 static bool connect_and_listen(struct avsp_db_bus *bus)
 {
     struct avsp_pg_target AVSP_CLEANUP(avsp_pg_target_deinit) target;
@@ -70,11 +106,7 @@ static bool connect_and_listen(struct avsp_db_bus *bus)
         return false;
     bus->conn = avsp_pg_connect(&target);
     // A note that a crash of the server swallows is as good as one that came late: nobody waits for the disk because of it.
-    PQclear(PQexec(bus->conn, "SET synchronous_commit = off"));
-    PGresult *result = PQexec(bus->conn, "LISTEN " CHANNEL);
-    bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
-    PQclear(result);
-    return ok;
+    return run_sql(bus, "SET synchronous_commit = off") && run_sql(bus, "LISTEN " CHANNEL);
 }
 
 static void disconnect(struct avsp_db_bus *bus)
@@ -94,11 +126,9 @@ static bool send(struct avsp_db_bus *bus)
     char sql[128];
     snprintf(sql, sizeof sql, "NOTIFY " CHANNEL ", '%u %" PRId64 " %" PRIu32 "'", ready.n,
              ready.key, ready.priorities);
-    PGresult *result = PQexec(bus->conn, sql);
+    bool is_sent = run_sql(bus, sql);
     bus->sent_us = avsp_mono_now().us;
-    bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
-    PQclear(result);
-    return ok;
+    return is_sent;
 }
 
 /// The number that a text begins with; moves on to the next one.
@@ -141,16 +171,6 @@ static bool receive(struct avsp_db_bus *bus)
     return true;
 }
 
-/// Sleeps until there is something to do. @param ms  -1 = no end.
-static void sleep_until(struct avsp_db_bus *bus, int ms)
-{
-    struct pollfd fds[] = {{.fd = bus->wake_fd, .events = POLLIN},
-                           {.fd = bus->conn != NULL ? PQsocket(bus->conn) : -1, .events = POLLIN}};
-    uint64_t n = 0;
-    (void)poll(fds, AVSP_ARRAY_LEN(fds), ms);
-    (void)!read(bus->wake_fd, &n, sizeof n);
-}
-
 /// Listens and tells until the connection breaks or the bus is closed.
 static void serve(struct avsp_db_bus *bus)
 {
@@ -159,7 +179,8 @@ static void serve(struct avsp_db_bus *bus)
             return;
         if (!receive(bus))
             return;
-        sleep_until(bus, until_send_ms(bus));
+        if (!is_stopping(bus)) // whose wake may be taken already
+            sleep_until(bus, until_send_ms(bus));
     }
 }
 

@@ -22,9 +22,15 @@ static struct avsp_attempt_status status_of(const struct avsp_task_row *row, boo
 static enum avsp_code is_ahead(struct avsp_tx *tx, const struct avsp_task_row *row, bool *ret_ahead,
                                struct avsp_err *err)
 {
+    // Each half by an index of its own, whatever is done of the job.
     static const char sql[] =
-        "SELECT count(*), CAST(coalesce(sum(w.bytes), 0) AS BIGINT) FROM (SELECT bytes FROM tasks"
-        " WHERE job_id = $1 AND kind = 2 AND state IN (1, 6) AND input <> '' LIMIT $2) AS w";
+        "SELECT count(*), CAST(coalesce(sum(w.bytes), 0) AS BIGINT) FROM (SELECT bytes FROM"
+        " (SELECT h.bytes FROM tasks h WHERE h.job_id = $1 AND h.state = 6 AND h.kind = 2"
+        " AND h.input <> '' ORDER BY h.kind DESC, h.track DESC, h.idx DESC LIMIT $2) AS held"
+        " UNION ALL SELECT bytes FROM"
+        " (SELECT u.bytes FROM tasks u WHERE u.job_id = $1 AND u.state IN (1, 2) AND u.state = 1"
+        " AND u.kind = 2 AND u.input <> '' ORDER BY u.kind DESC, u.idx DESC LIMIT $2) AS ready)"
+        " AS w";
     const int64_t limit = tx->store->options.split_ahead_bytes;
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     bool more = false;
@@ -36,7 +42,7 @@ static enum avsp_code is_ahead(struct avsp_tx *tx, const struct avsp_task_row *r
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
     if (rc == AVSP_OK && more)
-        *ret_ahead = avsp_db_i64(&rows, 0) == WAITING_MAX || avsp_db_i64(&rows, 1) >= limit;
+        *ret_ahead = avsp_db_i64(&rows, 0) >= WAITING_MAX || avsp_db_i64(&rows, 1) >= limit;
     return rc;
 }
 

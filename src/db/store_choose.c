@@ -52,25 +52,34 @@ static enum avsp_code is_in_the_way(struct avsp_tx *tx, const struct avsp_task_r
     return rc;
 }
 
-/// Is the task's job for the group's encoders? The first encode binds it: one job in each transaction, for two that bind
-/// several would wait for each other.
+static bool is_bound_here(const struct avsp_claim_work *work, const char *job_id)
+{
+    for (size_t i = 0; i < work->n_bound; i++)
+        if (strcmp(work->bound[i], job_id) == 0)
+            return true;
+    return false;
+}
+
+/// Is the task's job for the group's encoders? The first encode binds it. Whoever has bound one already waits for no other, for
+/// two that bind several would wait for each other: what somebody else has hold of is looked at again.
 static enum avsp_code check_encoders(struct avsp_claim_work *work, const struct avsp_task_row *row,
                                      bool *ret_fits, struct avsp_err *err)
 {
     const int64_t ours = work->group->encoders;
-    const bool is_bound =
-        row->encoders == ours || (work->bound != NULL && strcmp(work->bound, row->job_id) == 0);
-    enum avsp_code rc = AVSP_OK;
-    *ret_fits = !avsp_encoders_matter(row) || is_bound;
+    const bool may_wait = work->n_bound == 0;
+    *ret_fits =
+        !avsp_encoders_matter(row) || row->encoders == ours || is_bound_here(work, row->job_id);
     if (*ret_fits)
         return AVSP_OK;
-    if (row->encoders == 0 && work->bound == NULL) {
-        rc = avsp_encoders_bind(work->tx, row->job_id, ours, ret_fits, err);
-        if (*ret_fits)
-            work->bound = row->job_id;
-    }
-    if (!*ret_fits && (row->encoders != 0 || work->bound == NULL))
+    enum avsp_code rc = AVSP_OK;
+    if (row->encoders == 0)
+        rc = avsp_encoders_bind(work->tx, row->job_id, ours, may_wait, ret_fits, err);
+    if (*ret_fits) {
+        AVSP_ASSERT(work->n_bound < AVSP_ARRAY_LEN(work->bound));
+        work->bound[work->n_bound++] = row->job_id;
+    } else if (row->encoders != 0 || may_wait) {
         snprintf(work->misplaced, sizeof work->misplaced, "%s", row->job_id);
+    }
     return rc;
 }
 

@@ -103,16 +103,23 @@ bool avsp_encoders_matter(const struct avsp_task_row *row)
            (row->kind == AVSP_TASK_ENCODE || row->kind == AVSP_TASK_AUDIO);
 }
 
-enum avsp_code avsp_encoders_bind(struct avsp_tx *tx, const char *job_id, int64_t id,
+enum avsp_code avsp_encoders_bind(struct avsp_tx *tx, const char *job_id, int64_t id, bool may_wait,
                                   bool *ret_fits, struct avsp_err *err)
 {
+    static const char lock[] = "SELECT 1 FROM jobs WHERE id = $1" AVSP_DB_LOCK_SKIP("jobs");
     static const char bind[] =
         "UPDATE jobs SET encoders = $2, version = version + 1 WHERE id = $1 AND encoders = 0";
     static const char look[] = "SELECT encoders FROM jobs WHERE id = $1";
+    int64_t is_locked = 0;
     int64_t changed = 0;
     int64_t bound = 0;
-    enum avsp_code rc =
-        avsp_tx_exec(tx, bind, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(id)), &changed, err);
+    enum avsp_code rc = AVSP_OK;
+    *ret_fits = false;
+    if (!may_wait)
+        rc = avsp_tx_i64(tx, lock, AVSP_DB_ARGS(avsp_text(job_id)), &is_locked, err);
+    if (rc != AVSP_OK || (!may_wait && is_locked == 0))
+        return rc;
+    rc = avsp_tx_exec(tx, bind, AVSP_DB_ARGS(avsp_text(job_id), avsp_i64(id)), &changed, err);
     if (rc == AVSP_OK && changed == 0)
         rc = avsp_tx_i64(tx, look, AVSP_DB_ARGS(avsp_text(job_id)), &bound, err);
     *ret_fits = changed > 0 || bound == id;

@@ -43,7 +43,7 @@ static enum avsp_code begin(struct avsp_tx *tx, const struct first *first, struc
         if (first->ret_rows != NULL)
             avsp_db_rows_end(first->ret_rows);
         bool broken = all->driver->is_broken(tx->db);
-        if (!broken && first->sql != NULL)
+        if (!broken) // it may have begun
             all->driver->rollback(tx->db);
         avsp_connections_give(all, tx->db);
         if (!broken || i == AVSP_DB_CONNECTIONS_MAX)

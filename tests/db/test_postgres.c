@@ -8,6 +8,7 @@
 
 #include <libpq-fe.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,6 +341,36 @@ static void test_coordinators_tell_each_other(void **state)
     assert_int_equal(fx->n_ready, 1);
 }
 
+static void *close_store(void *opaque)
+{
+    struct fixture *fx = opaque;
+    avsp_store_close(fx->store);
+    fx->store = NULL;
+    fx->n_changes = 0;
+    return NULL;
+}
+
+/// The connection by which coordinators tell each other has a server process of its own; that one hangs.
+static void test_a_hanging_server_keeps_nobody_from_stopping(void **state)
+{
+    struct fixture *fx = *state;
+    pthread_t thread;
+    const char *pid = fixture_psql_value(fx, "SELECT max(pid) FROM pg_stat_activity WHERE"
+                                             " application_name = 'avspl1t-coordinator'"
+                                             " AND query LIKE 'LISTEN%'");
+    assert_int_equal(kill((pid_t)strtol(pid, NULL, 10), SIGSTOP), 0);
+    (void)submit(fx, "a"); // which is told of
+    usleep(100000);
+    const struct avsp_mono end = avsp_mono_in_ms(5000);
+    assert_int_equal(pthread_create(&thread, NULL, close_store, fx), 0);
+    while (fx->n_changes > 0 && !avsp_mono_passed(end))
+        usleep(1000);
+    const bool is_late = avsp_mono_passed(end);
+    assert_int_equal(kill((pid_t)strtol(pid, NULL, 10), SIGCONT), 0);
+    pthread_join(thread, NULL);
+    assert_false(is_late);
+}
+
 /// No statement walks over a whole table, however little the server knows of it. (Those that make the indexes do.)
 static void test_plans_follow_the_indexes(void **state)
 {
@@ -396,6 +427,7 @@ int main(void)
         TEST(test_busy_connections_break),
         TEST(test_server_turns_read_only),
         TEST(test_coordinators_tell_each_other),
+        TEST(test_a_hanging_server_keeps_nobody_from_stopping),
         TEST(test_plans_follow_the_indexes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

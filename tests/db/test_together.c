@@ -77,6 +77,28 @@ static void claims_of_all_sorts(void **state)
     assert_true(claims.items[4].task.drain);
 }
 
+/// Each binds its job to its encoders, all in one transaction.
+static void claims_of_many_new_jobs(void **state)
+{
+    struct fixture *fx = *state;
+    struct claims claims = {0};
+    const char *ids[8];
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(ids); i++) {
+        char name[8];
+        snprintf(name, sizeof name, "%zu", i);
+        ids[i] = submit_and_split(fx, name, 1);
+        add_claim(fx, &claims, "w", true, "");
+        claims.of[i].worker.encoders = "SVT 1";
+    }
+    const unsigned n_changes = fx->n_changes;
+    claim_all(fx, &claims);
+    assert_int_equal(fx->n_changes - n_changes, 1);
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(ids); i++) {
+        assert_int_equal(claims.items[i].task.kind, AVSP_TASK_ENCODE);
+        assert_string_equal(get_job(fx, ids[i]).encoders, "SVT 1");
+    }
+}
+
 static struct avsp_finish_item finish_item(struct avsp_finish *finish)
 {
     return (struct avsp_finish_item){.finish = finish};
@@ -211,9 +233,9 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(claims_get_a_task_each),          TEST(claims_of_all_sorts),
-        TEST(finishes_do_not_hurt_each_other), TEST(finishes_that_are_alike),
-        TEST(heartbeats_of_all_sorts),
+        TEST(claims_get_a_task_each),  TEST(claims_of_all_sorts),
+        TEST(claims_of_many_new_jobs), TEST(finishes_do_not_hurt_each_other),
+        TEST(finishes_that_are_alike), TEST(heartbeats_of_all_sorts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

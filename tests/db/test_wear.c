@@ -167,12 +167,39 @@ static void tasks_cost_what_they_cost_before(void **state)
     assert_int_equal(n_updated, 0);
 }
 
+// --- what a split costs that has made much already
+
+#define PIECES_DONE 1800
+#define BEATS 20
+
+static void a_split_is_judged_by_what_waits(void **state)
+{
+    struct fixture *fx = *state;
+    fx->split_ahead_bytes = 1 << 20;
+    fixture_reopen(fx);
+    (void)submit(fx, "a");
+    struct avsp_task split = claim(fx, "s");
+    for (uint32_t i = 0; i < PIECES_DONE; i += 300)
+        (void)report(fx, "s", &split, video_pieces(fx, i, 300));
+    fixture_psql(fx, "UPDATE tasks SET state = 3 WHERE kind = 2");
+    fixture_psql(fx, "VACUUM ANALYZE");
+    fixture_reopen(fx); // what a connection counted is told when it closes
+    const int64_t before = n_pages(fx);
+    for (int i = 0; i < BEATS; i++)
+        assert_false(heartbeat(fx, "s", &split).hold);
+    fixture_reopen(fx);
+    const int64_t each = (n_pages(fx) - before) / BEATS;
+    print_message("a heartbeat of a split cost %" PRId64 " pages\n", each);
+    assert_in_range(each, 1, 60); // not those that are done
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
     const struct CMUnitTest tests[] = {
         TEST(claims_begin_past_what_was_claimed),
         TEST(tasks_cost_what_they_cost_before),
+        TEST(a_split_is_judged_by_what_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
