@@ -76,6 +76,14 @@ static bool find(struct avsp_door *door, const struct avsp_bearer *shown,
     return is_good;
 }
 
+static bool has_read(struct avsp_door *door)
+{
+    pthread_mutex_lock(&door->lock);
+    const bool has = door->tokens != NULL;
+    pthread_mutex_unlock(&door->lock);
+    return has;
+}
+
 /// May the database be asked about a token that is not known?
 static bool may_ask_again(struct avsp_door *door)
 {
@@ -103,7 +111,7 @@ static enum avsp_code ask_token(struct avsp_door *door, struct avsp_store *store
         if (find(door, &bearer, ret_caller))
             return AVSP_OK;
     }
-    if (door->tokens == NULL)
+    if (!has_read(door))
         return avsp_err_set(err, AVSP_UNAVAILABLE,
                             "the database could not be asked for tokens yet");
     return avsp_err_set(err, AVSP_UNAUTHENTICATED,

@@ -114,7 +114,8 @@ struct avsp_http *avsp_http_start(const char *listen, const struct avsp_http_pag
         return NULL;
     }
     *http = (struct avsp_http){.pages = pages, .n_pages = n_pages, .opaque = opaque};
-    unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD;
+    // A page that waits for the database keeps no other one from being answered.
+    unsigned flags = MHD_USE_THREAD_PER_CONNECTION | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_POLL;
     if (info->ai_family == AF_INET6)
         flags |= MHD_USE_IPv6;
     errno = 0;

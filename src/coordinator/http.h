@@ -6,7 +6,7 @@
 ///     avsp_http_stop(http);        // after the gRPC server, so that probes hear "no" while it drains
 ///
 /// GET and HEAD only; at most AVSP_HTTP_CONNECTIONS_MAX connections at once, each idle for at most 10 s. libmicrohttpd runs a
-/// thread of its own; pages are made on it, one at a time.
+/// thread for each: pages are made side by side, so that one that waits keeps nobody from another.
 #ifndef AVSP_COORDINATOR_HTTP_H
 #define AVSP_COORDINATOR_HTTP_H
 
@@ -21,7 +21,7 @@ struct avsp_http;
 struct avsp_http_page {
     const char *path;
     const char *content_type;
-    /// Writes the body. @return the HTTP status: 200, 503.
+    /// Writes the body; any thread. @return the HTTP status: 200, 503.
     unsigned (*make)(void *opaque, struct avsp_buf *body);
 };
 

@@ -96,8 +96,6 @@ static enum avsp_code open_beside(struct avsp_keys *keys, const char *database,
 
 void avsp_keys_init(struct avsp_keys *keys)
 {
-    if (keys->is_inited)
-        return;
     *keys = (struct avsp_keys){.is_inited = true};
     avsp_keyring_init(&keys->ring);
 }
@@ -106,6 +104,8 @@ enum avsp_code avsp_keys_open(struct avsp_keys *keys, const struct avsp_config *
                               struct avsp_err *err)
 {
     bool found = false;
+    free(keys->path);
+    keys->path = NULL;
     if (config->keyring != NULL) {
         keys->path = strdup(config->keyring);
         if (keys->path == NULL)

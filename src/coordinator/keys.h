@@ -25,10 +25,10 @@ struct avsp_keys {
     bool is_inited;
 };
 
-/// Without a key yet. Does nothing where that was done.
+/// Without a key yet.
 void avsp_keys_init(struct avsp_keys *keys);
 
-/// After the database was opened: nothing is put beside a file that is none. @return OK; INVALID, LIMIT no keyring; NOT_FOUND,
+/// After the database was opened: nothing is put beside a file that is none. Once, unless it failed. @return OK; INVALID, LIMIT no keyring; NOT_FOUND,
 /// DENIED, … the file.
 enum avsp_code avsp_keys_open(struct avsp_keys *keys, const struct avsp_config *config,
                               struct avsp_err *err) AVSP_CHECKED;

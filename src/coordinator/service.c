@@ -9,6 +9,9 @@
 
 #define OWNER_ARENA_BYTES (16u << 10)
 
+/// So long the metrics of the database wait for another scrape that asks for them.
+#define SCRAPE_WAIT_MS 5000
+
 #define HTTP_OK 200
 #define HTTP_UNAVAILABLE 503
 
@@ -461,6 +464,20 @@ static void note_sweep(struct avsp_service *service, enum avsp_code rc, const st
     }
 }
 
+/// Once, however often the database is tried.
+static void init(struct avsp_service *service, const struct avsp_config *config)
+{
+    if (service->is_inited)
+        return;
+    service->is_inited = true;
+    avsp_keys_init(&service->keys);
+    avsp_fleet_init(&service->fleet);
+    avsp_door_init(&service->door, config->asks_callers);
+    avsp_certs_init(&service->certs, &config->tls);
+    AVSP_ASSERT(pthread_mutex_init(&service->lock, NULL) == 0);
+    AVSP_ASSERT(pthread_mutex_init(&service->scrape_lock, NULL) == 0);
+}
+
 enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp_config *config,
                                  struct avsp_err *err)
 {
@@ -474,16 +491,14 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
         .opaque = service,
         .keyring = &service->keys.ring,
     };
-    avsp_keys_init(&service->keys);
-    avsp_fleet_init(&service->fleet);
-    avsp_door_init(&service->door, config->asks_callers);
-    avsp_certs_init(&service->certs, &config->tls);
-    AVSP_ASSERT(pthread_mutex_init(&service->lock, NULL) == 0);
-    service->store = avsp_store_open(config->db_url, &options, err);
+    init(service, config);
+    if (service->store == NULL)
+        service->store = avsp_store_open(config->db_url, &options, err);
     if (service->store == NULL)
         return err->code;
-    if (avsp_keys_open(&service->keys, config, err) != AVSP_OK)
+    if (!service->has_keys && avsp_keys_open(&service->keys, config, err) != AVSP_OK)
         return err->code;
+    service->has_keys = true;
     avsp_door_refresh(&service->door, service->store);
     struct avsp_err lacking = {0};
     note_sweep(service, check_keys(service, &lacking), &lacking);
@@ -552,7 +567,14 @@ static unsigned make_metrics(void *opaque, struct avsp_buf *body)
     struct avsp_service *service = opaque;
     struct avsp_store_stats stats;
     struct avsp_err err = {0};
-    bool is_up = noted(service, avsp_store_get_stats(service->store, &stats, &err)) == AVSP_OK;
+    const struct avsp_mono deadline = avsp_mono_in_ms(SCRAPE_WAIT_MS);
+    const struct timespec until = {deadline.us / 1000000, deadline.us % 1000000 * 1000};
+    // One at a time: whoever scrapes takes no more than one connection from those who call.
+    bool is_up = pthread_mutex_clocklock(&service->scrape_lock, CLOCK_MONOTONIC, &until) == 0;
+    if (is_up) {
+        is_up = noted(service, avsp_store_get_stats(service->store, &stats, &err)) == AVSP_OK;
+        pthread_mutex_unlock(&service->scrape_lock);
+    }
     avsp_metrics_write(&service->metrics, is_up ? &stats : NULL, body);
     return HTTP_OK;
 }
@@ -570,6 +592,7 @@ void avsp_service_close(struct avsp_service *service)
     service->store = NULL;
     avsp_fleet_deinit(&service->fleet);
     pthread_mutex_destroy(&service->lock);
+    pthread_mutex_destroy(&service->scrape_lock);
     avsp_door_deinit(&service->door);
     avsp_keys_close(&service->keys);
 }

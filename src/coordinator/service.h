@@ -26,6 +26,8 @@
 #include <stdatomic.h>
 
 struct avsp_service {
+    bool is_inited;
+    bool has_keys;
     struct avsp_store *store;
     _Atomic(struct avsp_server *) server; ///< borrowed; NULL until attached
     struct avsp_metrics metrics;
@@ -36,12 +38,13 @@ struct avsp_service {
     pthread_mutex_t lock;  ///< of the next two
     struct avsp_err sweep; ///< why the last one failed; code OK: it did not
     bool is_unfit;         ///< it failed for a schema that is too new for us, or a key that we lack
+    pthread_mutex_t scrape_lock; ///< held while the database is asked for metrics
     atomic_bool is_stopping;
 };
 
 extern const struct avsp_service_ops avsp_coordinator_ops;
 
-/// Opens the database. @return OK, or as avsp_store_open says.
+/// Opens the database. @return OK, or as avsp_store_open says; after UNAVAILABLE it may be called again, and goes on.
 enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp_config *config,
                                  struct avsp_err *err) AVSP_CHECKED;
 
