@@ -150,11 +150,10 @@ static enum avsp_code ask_container(struct avsp_s3 *s3, struct avsp_s3_own *own,
     struct avsp_s3_pair header = {"authorization", token};
     struct avsp_s3_reply AVSP_CLEANUP(avsp_s3_reply_deinit) reply;
     avsp_s3_reply_init(&reply);
+    avsp_buf_init_secret(&reply.body, AVSP_S3_ANSWER_MAX_BYTES);
     enum avsp_code rc = ask(s3, "GET", url, token[0] != '\0' ? &header : NULL, &reply, err);
     if (rc == AVSP_OK)
         rc = take_answer(own, &reply, err);
-    if (reply.body.data != NULL)
-        explicit_bzero(reply.body.data, reply.body.len);
     return rc == AVSP_OK ? rc : avsp_err_wrap(err, "the container's credential service");
 }
 
@@ -175,6 +174,7 @@ static enum avsp_code ask_instance(struct avsp_s3 *s3, struct avsp_s3_own *own,
         avsp_arena_printf(&arena, "%.*s/latest/meta-data/iam/security-credentials/", (int)n, base);
     struct avsp_s3_reply AVSP_CLEANUP(avsp_s3_reply_deinit) reply;
     avsp_s3_reply_init(&reply);
+    avsp_buf_init_secret(&reply.body, AVSP_S3_ANSWER_MAX_BYTES);
     if (token_url == NULL || roles_url == NULL)
         return avsp_arena_failed(&arena, err);
     const struct avsp_s3_pair ttl = {"x-aws-ec2-metadata-token-ttl-seconds", TOKEN_SECONDS};
@@ -195,8 +195,6 @@ static enum avsp_code ask_instance(struct avsp_s3 *s3, struct avsp_s3_own *own,
     enum avsp_code rc = ask(s3, "GET", role_url, &token, &reply, err);
     if (rc == AVSP_OK)
         rc = take_answer(own, &reply, err);
-    if (reply.body.data != NULL)
-        explicit_bzero(reply.body.data, reply.body.len);
     return rc == AVSP_OK ? rc : avsp_err_wrap(err, "the instance's credential service");
 }
 

@@ -24,7 +24,7 @@ struct scope {
 static const char *encoded(struct avsp_arena *arena, const char *text)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
-    avsp_buf_init(&buf, TEXT_MAX_BYTES);
+    avsp_buf_init_secret(&buf, TEXT_MAX_BYTES);
     avsp_s3_encode(&buf, text, false);
     return buf.sticky == AVSP_OK ? avsp_arena_strdup(arena, avsp_buf_text(&buf)) : NULL;
 }
@@ -98,7 +98,7 @@ static const char *canonical(const struct avsp_s3_request *request,
                              const char *signed_names, struct avsp_arena *arena)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
-    avsp_buf_init(&buf, TEXT_MAX_BYTES);
+    avsp_buf_init_secret(&buf, TEXT_MAX_BYTES); // a token is among the headers, or in the query
     avsp_buf_printf(&buf, "%s\n%s\n", request->method, request->path);
     avsp_s3_query(&buf, request->params, request->n_params, arena);
     avsp_buf_puts(&buf, "\n");
@@ -166,6 +166,21 @@ static enum avsp_code signature(const struct avsp_s3_request *request,
     return AVSP_OK;
 }
 
+/// @param all  false: the host alone. @param ret_names  of the headers that are signed.
+static enum avsp_code sign_headers(const struct avsp_s3_request *request,
+                                   const struct avsp_s3_keys *keys, const struct scope *scope,
+                                   bool all, struct avsp_arena *arena, const char **ret_names,
+                                   char ret_hex[AVSP_SHA256_HEX_BYTES], struct avsp_err *err)
+{
+    struct avsp_s3_pair headers[AVSP_S3_PAIRS_MAX + 1];
+    size_t n = 0;
+    *ret_names = gather(request, all, headers, &n, arena);
+    const char *text =
+        *ret_names != NULL ? canonical(request, headers, n, *ret_names, arena) : NULL;
+    return text != NULL ? signature(request, keys, scope, text, arena, ret_hex, err)
+                        : avsp_arena_failed(arena, err);
+}
+
 static void add_header(struct avsp_s3_request *request, const char *name, const char *value)
 {
     AVSP_ASSERT(request->n_headers < AVSP_S3_PAIRS_MAX);
@@ -193,13 +208,8 @@ enum avsp_code avsp_s3_sign(struct avsp_s3_request *request, const struct avsp_s
     add_header(request, "x-amz-date", stamp);
     if (keys->token[0] != '\0')
         add_header(request, "x-amz-security-token", keys->token);
-    struct avsp_s3_pair headers[AVSP_S3_PAIRS_MAX + 1];
-    size_t n = 0;
-    const char *names = gather(request, true, headers, &n, arena);
-    const char *text = names != NULL ? canonical(request, headers, n, names, arena) : NULL;
-    if (text == NULL)
-        return avsp_arena_failed(arena, err);
-    enum avsp_code rc = signature(request, keys, &scope, text, arena, hex, err);
+    const char *names = NULL;
+    enum avsp_code rc = sign_headers(request, keys, &scope, true, arena, &names, hex, err);
     if (rc != AVSP_OK)
         return rc;
     const char *authorization =
@@ -218,7 +228,7 @@ enum avsp_code avsp_s3_presign(struct avsp_s3_request *request, const struct avs
     struct scope scope;
     char hex[AVSP_SHA256_HEX_BYTES];
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
-    avsp_buf_init(&buf, TEXT_MAX_BYTES);
+    avsp_buf_init_secret(&buf, TEXT_MAX_BYTES);
     if (!make_scope(request, arena, &scope))
         return avsp_arena_failed(arena, err);
     const char *stamp = avsp_arena_strdup(arena, scope.stamp);
@@ -234,13 +244,8 @@ enum avsp_code avsp_s3_presign(struct avsp_s3_request *request, const struct avs
     if (keys->token[0] != '\0')
         add_param(request, "X-Amz-Security-Token", keys->token);
     add_param(request, "X-Amz-SignedHeaders", "host");
-    struct avsp_s3_pair headers[AVSP_S3_PAIRS_MAX + 1];
-    size_t n = 0;
-    const char *names = gather(request, false, headers, &n, arena);
-    const char *text = names != NULL ? canonical(request, headers, n, names, arena) : NULL;
-    if (text == NULL)
-        return avsp_arena_failed(arena, err);
-    enum avsp_code rc = signature(request, keys, &scope, text, arena, hex, err);
+    const char *names = NULL;
+    enum avsp_code rc = sign_headers(request, keys, &scope, false, arena, &names, hex, err);
     if (rc != AVSP_OK)
         return rc;
     avsp_s3_query(&buf, request->params, request->n_params, arena);

@@ -8,18 +8,45 @@ void avsp_buf_init(struct avsp_buf *buf, size_t ceiling_bytes)
     *buf = (struct avsp_buf){.ceiling_bytes = ceiling_bytes};
 }
 
+void avsp_buf_init_secret(struct avsp_buf *buf, size_t ceiling_bytes)
+{
+    *buf = (struct avsp_buf){.ceiling_bytes = ceiling_bytes, .is_secret = true};
+}
+
+static void wipe(struct avsp_buf *buf)
+{
+    if (buf->is_secret && buf->data != NULL)
+        explicit_bzero(buf->data, buf->cap_bytes);
+}
+
 void avsp_buf_deinit(struct avsp_buf *buf)
 {
+    wipe(buf);
     free(buf->data);
     *buf = (struct avsp_buf){0};
 }
 
 void avsp_buf_clear(struct avsp_buf *buf)
 {
+    wipe(buf);
     buf->len = 0;
     buf->sticky = AVSP_OK;
     if (buf->data != NULL)
         buf->data[0] = '\0';
+}
+
+/// As realloc, which might leave a copy behind.
+static char *grow(struct avsp_buf *buf, size_t cap_bytes)
+{
+    if (!buf->is_secret)
+        return realloc(buf->data, cap_bytes);
+    char *data = malloc(cap_bytes);
+    if (data == NULL || buf->data == NULL)
+        return data;
+    memcpy(data, buf->data, buf->len + 1);
+    wipe(buf);
+    free(buf->data);
+    return data;
 }
 
 /// Makes room for @p more bytes and a NUL; remembers a failure.
@@ -35,7 +62,7 @@ static bool reserve(struct avsp_buf *buf, size_t more)
     if (need <= buf->cap_bytes)
         return true;
     size_t cap = AVSP_MAX(need, AVSP_MAX((size_t)128, buf->cap_bytes * 2));
-    char *data = realloc(buf->data, cap);
+    char *data = grow(buf, cap);
     if (data == NULL) {
         buf->sticky = AVSP_NO_MEMORY;
         return false;

@@ -18,9 +18,12 @@ struct avsp_buf {
     size_t cap_bytes;
     size_t ceiling_bytes;
     enum avsp_code sticky; ///< the first failure: LIMIT or NO_MEMORY; later calls do nothing
+    bool is_secret;
 };
 
 void avsp_buf_init(struct avsp_buf *buf, size_t ceiling_bytes);
+/// For what nobody is to find in memory later: what the buffer gives back is wiped, and all of it where it is cleared.
+void avsp_buf_init_secret(struct avsp_buf *buf, size_t ceiling_bytes);
 void avsp_buf_deinit(struct avsp_buf *buf);
 
 /// Empty again; keeps its memory and forgets the error.
