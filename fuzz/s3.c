@@ -1,7 +1,8 @@
-/// What S3 stores, credential services and the files of Amazon's tools say (storage/s3_text.h, s3_ini.h), and endpoints as people
+/// What S3 stores, credential services and the files of Amazon's tools say (storage/s3_text.h, s3_fields.h, s3_ini.h), and endpoints as people
 /// and jobs name them (s3_endpoint.h). Input: any text.
 #include "fuzz.h"
 #include "storage/s3_endpoint.h"
+#include "storage/s3_fields.h"
 #include "storage/s3_ini.h"
 #include "storage/s3_text.h"
 
@@ -20,6 +21,21 @@ static void check_answer(struct avsp_arena *arena, const char *text, size_t size
     }
     for (unsigned i = 0; i < 100 && (entry = avsp_s3_xml_next(&at, "Contents")).text != NULL; i++)
         AVSP_ASSERT(entry.text >= text && entry.text + entry.len <= text + size);
+}
+
+/// As libcurl hands them over, a line at a time.
+static void check_fields(const char *text)
+{
+    struct avsp_s3_reply reply = {0};
+    for (size_t n; *text != '\0'; text += n) {
+        n = strcspn(text, "\n");
+        n += text[n] == '\n';
+        (void)!avsp_s3_field(&reply, text, n);
+        AVSP_ASSERT(!reply.has_range || reply.range_from < reply.range_total);
+        AVSP_ASSERT(reply.length <= AVSP_S3_OBJECT_MAX_BYTES &&
+                    reply.range_total <= AVSP_S3_OBJECT_MAX_BYTES);
+        AVSP_ASSERT(strpbrk(reply.etag, "\r\n") == NULL && avsp_s3_wait_s(&reply, 0) >= 0);
+    }
 }
 
 static void check_endpoint(const char *text)
@@ -53,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     text[size] = '\0';
     check_answer(&arena, text, size);
+    check_fields(text);
     const char *value = avsp_s3_ini_value(&arena, text, "default", "s3.endpoint_url");
     AVSP_ASSERT(value != NULL && strchr(value, '\n') == NULL);
     (void)avsp_s3_ini_has(text, "profile x");

@@ -490,7 +490,7 @@ static int64_t pause_ms(const struct trying *t)
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
         random = (uint32_t)avsp_mono_now().us;
     int64_t ms = (int64_t)(random % (uint32_t)(ceiling + 1));
-    return AVSP_MAX(ms, t->reply->retry_after_s * 1000);
+    return AVSP_MAX(ms, avsp_s3_wait_s(t->reply, avsp_wall_now().us / 1000000) * 1000);
 }
 
 static enum avsp_code give_up(const struct trying *t, struct avsp_err *err)

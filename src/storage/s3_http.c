@@ -1,8 +1,6 @@
 #include "storage/s3_http.h"
 
 #include "storage/s3_address.h"
-#include "storage/s3_text.h"
-#include "util/parse.h"
 #include "util/time.h"
 
 #include <curl/curl.h>
@@ -10,7 +8,6 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -107,78 +104,10 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *opaque)
     return 0;
 }
 
-static void take_range(struct avsp_s3_reply *reply, const char *value)
-{
-    uint64_t from, to, total;
-    char *end;
-    if (strncasecmp(value, "bytes ", 6) != 0)
-        return;
-    from = strtoull(value + 6, &end, 10);
-    if (*end != '-')
-        return;
-    to = strtoull(end + 1, &end, 10);
-    if (*end != '/' || to < from)
-        return;
-    total = strtoull(end + 1, &end, 10);
-    reply->has_range = *end == '\0';
-    reply->range_from = from;
-    reply->range_total = total;
-}
-
-static void take_field(struct avsp_s3_reply *reply, const char *name, const char *value)
-{
-    const struct {
-        const char *name;
-        char *to;
-        size_t size;
-    } texts[] = {
-        {"etag", reply->etag, sizeof reply->etag},
-        {"x-amz-request-id", reply->request_id, sizeof reply->request_id},
-        {"x-amz-bucket-region", reply->region, sizeof reply->region},
-        {"location", reply->location, sizeof reply->location},
-    };
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
-        if (strcasecmp(name, texts[i].name) == 0) {
-            snprintf(texts[i].to, texts[i].size, "%s", value);
-            avsp_text_tame(texts[i].to, '?', false);
-            return;
-        }
-    if (strcasecmp(name, "content-length") == 0)
-        reply->length = strtoull(value, NULL, 10);
-    else if (strcasecmp(name, "content-range") == 0)
-        take_range(reply, value);
-    else if (strcasecmp(name, "date") == 0)
-        reply->date_s = avsp_s3_time(value);
-    else if (strcasecmp(name, "last-modified") == 0)
-        reply->modified_s = avsp_s3_time(value);
-    else if (strcasecmp(name, "retry-after") == 0 &&
-             !avsp_parse_i64(value, 0, INT32_MAX, &reply->retry_after_s))
-        reply->retry_after_s = AVSP_MAX(avsp_s3_time(value) - reply->date_s, (int64_t)0);
-}
-
 static size_t take_header(char *bytes, size_t size, size_t n, void *opaque)
 {
     struct avsp_s3_lane *lane = opaque;
-    char line[2048];
-    size_t len = AVSP_MIN(size * n, sizeof line - 1);
-    memcpy(line, bytes, len);
-    while (len > 0 && strchr("\r\n \t", line[len - 1]) != NULL)
-        len--;
-    line[len] = '\0';
-    if (strncmp(line, "HTTP/", 5) == 0) {
-        // Another answer begins: what came before was "100 Continue".
-        const char *status = strchr(line, ' ');
-        struct avsp_buf body = lane->reply->body;
-        *lane->reply = (struct avsp_s3_reply){.body = body};
-        lane->reply->status = status != NULL ? strtol(status, NULL, 10) : 0;
-        return size * n;
-    }
-    char *colon = strchr(line, ':');
-    if (colon == NULL)
-        return size * n;
-    *colon = '\0';
-    take_field(lane->reply, line, colon + 1 + strspn(colon + 1, " \t"));
-    return size * n;
+    return avsp_s3_field(lane->reply, bytes, size * n) ? size * n : 0;
 }
 
 /// Called about once a second at least.
@@ -205,13 +134,11 @@ static struct curl_slist *make_headers(const struct avsp_s3_exchange *exchange, 
     *ret_ok = true;
     for (size_t i = 0; i < exchange->n_headers && *ret_ok; i++) {
         struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) line;
-        avsp_buf_init(&line, 64 << 10);
+        avsp_buf_init_secret(&line, 64 << 10); // a token may stand in it
         avsp_buf_printf(&line, "%s: %s", exchange->headers[i].name, exchange->headers[i].value);
         struct curl_slist *longer = curl_slist_append(list, avsp_buf_text(&line));
         *ret_ok = line.sticky == AVSP_OK && longer != NULL;
         list = longer != NULL ? longer : list;
-        if (line.data != NULL)
-            explicit_bzero(line.data, line.len); // a token may stand in it
     }
     return list;
 }

@@ -6,12 +6,10 @@
 #ifndef AVSP_STORAGE_S3_HTTP_H
 #define AVSP_STORAGE_S3_HTTP_H
 
+#include "storage/s3_fields.h"
 #include "storage/s3_sign.h"
-#include "util/buf.h"
 
 #include <stdatomic.h>
-
-#define AVSP_S3_ETAG_BYTES 132
 
 /// What all exchanges of a storage share.
 struct avsp_s3_rules {
@@ -39,22 +37,6 @@ struct avsp_s3_exchange {
     /// Gets the body of a 2xx answer; false ends the exchange, with the error that it has set. NULL: it goes into the answer.
     bool (*sink)(void *opaque, const void *bytes, size_t len, struct avsp_err *err);
     void *opaque;
-};
-
-/// What came back. `body` is initialised by the caller; all else is set.
-struct avsp_s3_reply {
-    long status;
-    uint64_t length; ///< of the whole body, as its header says
-    uint64_t range_from, range_total;
-    bool has_range;
-    int64_t date_s;
-    int64_t modified_s;
-    int64_t retry_after_s;
-    char etag[AVSP_S3_ETAG_BYTES]; ///< with its quotation marks
-    char request_id[96];
-    char region[64];
-    char location[1024];
-    struct avsp_buf body; ///< of an error, or where there is no sink
 };
 
 /// @return OK a whole answer, whatever its status; DENIED an address that is never asked; INVALID the address or certificate;

@@ -6,6 +6,7 @@
 
 #define PAGE_KEYS 1000
 #define PAGE_KEYS_TEXT "1000"
+#define PAGES_MAX 10000 ///< ten million keys: a list that is longer has no end
 
 /// One page of a list, and where the next begins.
 struct page {
@@ -36,12 +37,18 @@ const char *avsp_s3_prefix(struct avsp_arena *arena, const struct avsp_location 
     return n == 0 ? "" : avsp_arena_printf(arena, "%.*s/", (int)n, folder->path);
 }
 
+static enum avsp_code no_end(const struct avsp_location *folder, struct avsp_err *err)
+{
+    return avsp_err_set(err, AVSP_LIMIT, "s3://%.100s/%.200s: the store's list of it has no end",
+                        folder->bucket, folder->path);
+}
+
 /// Asks for a page behind @p from, which may be its own `next`.
 static enum avsp_code get_page(struct avsp_s3 *s3, struct avsp_s3_lane *lane,
                                const struct avsp_location *folder, const char *prefix,
                                const char *from, struct page *page, struct avsp_err *err)
 {
-    char *token = strdup(from);
+    char *token AVSP_CLEANUP(avsp_free_ptr) = strdup(from);
     if (token == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
     struct avsp_s3_call call = {
@@ -56,7 +63,6 @@ static enum avsp_code get_page(struct avsp_s3 *s3, struct avsp_s3_lane *lane,
         .n_params = from[0] != '\0' ? 5 : 4,
     };
     enum avsp_code rc = avsp_s3_call(s3, lane, &call, &page->reply, err);
-    free(token);
     if (rc != AVSP_OK)
         return rc;
     avsp_arena_clear(&page->arena);
@@ -67,6 +73,9 @@ static enum avsp_code get_page(struct avsp_s3 *s3, struct avsp_s3_lane *lane,
         return avsp_arena_failed(&page->arena, err);
     if (strcmp(more, "true") != 0)
         page->next = "";
+    // A store that knows no such token sends the first page for ever.
+    if (page->next[0] != '\0' && strcmp(page->next, token) == 0)
+        return no_end(folder, err);
     return AVSP_OK;
 }
 
@@ -97,7 +106,9 @@ enum avsp_code avsp_s3_each(struct avsp_s3 *s3, const struct avsp_location *fold
     const char *prefix = avsp_s3_prefix(&arena, folder);
     if (prefix == NULL)
         return avsp_arena_failed(&arena, err);
-    do {
+    for (unsigned i = 0; i == 0 || page.next[0] != '\0'; i++) {
+        if (i == PAGES_MAX)
+            return no_end(folder, err);
         struct avsp_s3_lane *lane = avsp_s3_lane_take(s3, err);
         if (lane == NULL)
             return err->code;
@@ -115,6 +126,6 @@ enum avsp_code avsp_s3_each(struct avsp_s3 *s3, const struct avsp_location *fold
             if (strncmp(key, prefix, strlen(prefix)) == 0 && !each(opaque, key, &stat))
                 return AVSP_OK;
         }
-    } while (page.next[0] != '\0');
+    }
     return AVSP_OK;
 }

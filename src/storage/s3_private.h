@@ -5,7 +5,7 @@
 ///     s3_parallel.c   several at once      s3_list.c      what is below a prefix
 ///     s3_call.c       one request: signed, judged, corrected, tried again
 ///     s3_own.c        the machine's own credentials       s3_http.c   one exchange, by libcurl
-///     s3_sign.c s3_endpoint.c s3_address.c s3_text.c      pure
+///     s3_sign.c s3_endpoint.c s3_address.c s3_fields.c s3_text.c      pure
 ///
 /// A thread holds one lane at most, and waits for nothing else while it does: so all of them come free. Any thread.
 #ifndef AVSP_STORAGE_S3_PRIVATE_H

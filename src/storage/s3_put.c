@@ -389,21 +389,57 @@ enum avsp_code avsp_s3_put_bytes(struct avsp_storage *store, const void *bytes, 
     return rc;
 }
 
-/// Aborts what one page of unfinished uploads shows. @param ret_more  there are others
+/// Where a page of unfinished uploads begins: behind this one.
+struct marker {
+    char *key;
+    char *id;
+};
+
+static void marker_clear(struct marker *marker)
+{
+    free(marker->key);
+    free(marker->id);
+    *marker = (struct marker){0};
+}
+
+/// @param ret_more  false: there is no other page.
+static enum avsp_code read_marker(struct avsp_arena *arena, struct avsp_s3_span page,
+                                  struct marker *marker, bool *ret_more, struct avsp_err *err)
+{
+    const char *more = avsp_s3_xml_text(arena, page, "IsTruncated");
+    const char *key = avsp_s3_xml_text(arena, page, "NextKeyMarker");
+    const char *id = avsp_s3_xml_text(arena, page, "NextUploadIdMarker");
+    if (more == NULL || key == NULL || id == NULL)
+        return avsp_arena_failed(arena, err);
+    *ret_more = strcmp(more, "true") == 0 && key[0] != '\0';
+    marker_clear(marker);
+    if (!*ret_more)
+        return AVSP_OK;
+    *marker = (struct marker){strdup(key), strdup(id)};
+    if (marker->key == NULL || marker->id == NULL)
+        return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
+    avsp_s3_decode(marker->key);
+    return AVSP_OK;
+}
+
+/// Aborts what one page of unfinished uploads shows. @param marker  moved behind it. @param ret_more  there are others.
 static enum avsp_code drop_page(struct avsp_s3 *s3, const struct avsp_location *folder,
-                                const char *prefix, bool (*goes)(const char *name), bool *ret_more,
-                                struct avsp_err *err)
+                                const char *prefix, bool (*goes)(const char *name),
+                                struct marker *marker, bool *ret_more, struct avsp_err *err)
 {
     struct avsp_s3_reply AVSP_CLEANUP(avsp_s3_reply_deinit) reply;
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     avsp_s3_reply_init(&reply);
     avsp_arena_init(&arena, 4 * AVSP_S3_ANSWER_MAX_BYTES);
-    struct avsp_s3_call call = {
-        .method = "GET",
-        .at = folder,
-        .key = "",
-        .params = {{"uploads", ""}, {"prefix", prefix}, {"encoding-type", "url"}},
-        .n_params = 3};
+    struct avsp_s3_call call = {.method = "GET",
+                                .at = folder,
+                                .key = "",
+                                .params = {{"uploads", ""},
+                                           {"prefix", prefix},
+                                           {"encoding-type", "url"},
+                                           {"key-marker", marker->key},
+                                           {"upload-id-marker", marker->id}},
+                                .n_params = marker->key != NULL ? 5 : 3};
     struct avsp_s3_lane *lane = avsp_s3_lane_take(s3, err);
     if (lane == NULL)
         return err->code;
@@ -412,8 +448,9 @@ static enum avsp_code drop_page(struct avsp_s3 *s3, const struct avsp_location *
     if (rc != AVSP_OK)
         return rc;
     struct avsp_s3_span at = {avsp_buf_text(&reply.body), reply.body.len}, entry;
-    const char *more = avsp_s3_xml_text(&arena, at, "IsTruncated");
-    *ret_more = more != NULL && strcmp(more, "true") == 0;
+    rc = read_marker(&arena, at, marker, ret_more, err);
+    if (rc != AVSP_OK)
+        return rc;
     while ((entry = avsp_s3_xml_next(&at, "Upload")).text != NULL) {
         char *key = (char *)avsp_s3_xml_text(&arena, entry, "Key");
         const char *id = avsp_s3_xml_text(&arena, entry, "UploadId");
@@ -437,10 +474,11 @@ enum avsp_code avsp_s3_drop_unfinished(struct avsp_storage *store,
     const char *prefix = avsp_s3_prefix(&arena, folder);
     if (prefix == NULL)
         return avsp_arena_failed(&arena, err);
+    struct marker AVSP_CLEANUP(marker_clear) marker = {0};
     bool more = true;
     enum avsp_code rc = AVSP_OK;
     for (int i = 0; i < PAGE_LIMIT && more && rc == AVSP_OK; i++)
-        rc = drop_page(store->s3, folder, prefix, goes, &more, err);
+        rc = drop_page(store->s3, folder, prefix, goes, &marker, &more, err);
     // Whoever may not list them, or asks a store that cannot, has nothing to tidy with.
     return rc == AVSP_DENIED || rc == AVSP_INVALID || rc == AVSP_NOT_FOUND ? AVSP_OK : rc;
 }

@@ -1,6 +1,7 @@
 /// The pure parts of the S3 client: signatures against Amazon's published examples, addresses, texts, profiles.
 #include "storage/s3_address.h"
 #include "storage/s3_endpoint.h"
+#include "storage/s3_fields.h"
 #include "storage/s3_ini.h"
 #include "storage/s3_md5.h"
 #include "storage/s3_sign.h"
@@ -318,6 +319,84 @@ static void md5_of_many_is_that_of_each(void **state)
     close(fd);
 }
 
+static struct avsp_s3_reply reply_of(const char *const *lines, size_t n)
+{
+    struct avsp_s3_reply reply = {0};
+    for (size_t i = 0; i < n; i++)
+        if (!avsp_s3_field(&reply, lines[i], strlen(lines[i])))
+            fail_msg("%s was refused", lines[i]);
+    return reply;
+}
+
+static void header_fields_are_read(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"HTTP/1.1 100 Continue\r\n",
+                                        "ETag: \"old\"\r\n",
+                                        "\r\n",
+                                        "HTTP/1.1 206 Partial Content\r\n",
+                                        "eTag:  \"0123\x01\"  \r\n",
+                                        "Content-Length: 100\r\n",
+                                        "CONTENT-RANGE: bytes 900-999/1000\r\n",
+                                        "Date: Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+                                        "x-amz-request-id: tx1\r\n",
+                                        "no field at all\r\n"};
+    struct avsp_s3_reply reply = reply_of(lines, AVSP_ARRAY_LEN(lines));
+    assert_int_equal(reply.status, 206);
+    assert_string_equal(reply.etag, "\"0123?\"");
+    assert_int_equal(reply.length, 100);
+    assert_true(reply.has_range);
+    assert_int_equal(reply.range_from, 900);
+    assert_int_equal(reply.range_total, 1000);
+    assert_int_equal(reply.date_s, 784111777);
+    assert_string_equal(reply.request_id, "tx1");
+}
+
+/// Whatever stands first, and whether or not the store says what time it is.
+static void waits_are_as_long_as_the_store_says(void **state)
+{
+    (void)state;
+    static const char *const seconds[] = {"Retry-After: 7"};
+    static const char *const date_first[] = {"Date: Sun, 06 Nov 1994 08:49:37 GMT",
+                                             "Retry-After: Sun, 06 Nov 1994 08:49:47 GMT"};
+    static const char *const date_last[] = {"Retry-After: Sun, 06 Nov 1994 08:49:47 GMT",
+                                            "Date: Sun, 06 Nov 1994 08:49:37 GMT"};
+    static const char *const past[] = {"Retry-After: Sun, 06 Nov 1994 08:49:07 GMT"};
+    static const char *const nonsense[] = {"Retry-After: soon"};
+    struct avsp_s3_reply reply = reply_of(seconds, 1);
+    assert_int_equal(avsp_s3_wait_s(&reply, 784111700), 7);
+    reply = reply_of(date_first, 2);
+    assert_int_equal(avsp_s3_wait_s(&reply, 784111700), 10);
+    reply = reply_of(date_last, 2);
+    assert_int_equal(avsp_s3_wait_s(&reply, 784111700), 10);
+    reply = reply_of(date_last, 1);
+    assert_int_equal(avsp_s3_wait_s(&reply, 784111700), 87);
+    reply = reply_of(past, 1);
+    assert_int_equal(avsp_s3_wait_s(&reply, 784111777), 0);
+    reply = reply_of(nonsense, 1);
+    assert_int_equal(avsp_s3_wait_s(&reply, 784111777), 0);
+}
+
+static void sizes_that_no_object_has_are_refused(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"Content-Length: 18446744073709551615",
+                                        "Content-Length: -1",
+                                        "Content-Length: 99999999999999999999",
+                                        "Content-Length: many",
+                                        "Content-Range: bytes 0-99/18446744073709551615",
+                                        "Content-Range: bytes 0-99/99",
+                                        "Content-Range: bytes 9-8/99",
+                                        "Content-Range: bytes -1-8/99",
+                                        "Content-Range: bytes 0-8/*"};
+    struct avsp_s3_reply reply = {0};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(lines); i++)
+        if (avsp_s3_field(&reply, lines[i], strlen(lines[i])))
+            fail_msg("%s was taken", lines[i]);
+    assert_true(avsp_s3_field(&reply, "Content-Range: bytes */1000", 27));
+    assert_false(reply.has_range);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +410,9 @@ int main(void)
         cmocka_unit_test(surroundings_are_no_store),
         cmocka_unit_test(answers_are_read),
         cmocka_unit_test(profiles_are_read),
+        cmocka_unit_test(header_fields_are_read),
+        cmocka_unit_test(waits_are_as_long_as_the_store_says),
+        cmocka_unit_test(sizes_that_no_object_has_are_refused),
         cmocka_unit_test(md5_of_many_is_that_of_each),
     };
     return cmocka_run_group_tests_name("storage: S3, its parts", tests, setup, teardown);

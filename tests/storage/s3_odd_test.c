@@ -1,0 +1,124 @@
+/// Stores that do what none should: what the client makes of it ends, and has words.
+#include "../cmocka_all.h"
+
+#include "s3_stub.h"
+#include "storage/storage.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+static struct avsp_storage *store;
+static struct s3_stub *stub;
+static atomic_uint n_asked;
+
+static int setup(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    store = avsp_storage_new(&(struct avsp_storage_options){.s3_patience_ms = 300}, &err);
+    assert_non_null(store);
+    atomic_store(&n_asked, 0);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    avsp_storage_free(store);
+    s3_stub_stop(stub);
+    return 0;
+}
+
+/// It knows no continuation, and begins anew each time.
+static const char *without_end(void *opaque, const char *method, const char *target)
+{
+    (void)opaque, (void)method, (void)target;
+    atomic_fetch_add(&n_asked, 1);
+    return "HTTP/1.1 200 OK\r\nContent-Length: 128\r\n\r\n"
+           "<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>"
+           "<Contents><Key>f/a</Key><Size>1</Size></Contents>";
+}
+
+static bool go_on(void *opaque, const char *name, const struct avsp_stat *stat)
+{
+    (void)opaque, (void)name, (void)stat;
+    return atomic_load(&n_asked) < 100;
+}
+
+static void a_list_without_an_end_is_refused(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    stub = s3_stub_start(without_end, NULL);
+    const struct avsp_location folder = s3_stub_location(stub, "f");
+    assert_int_equal(avsp_storage_list(store, &folder, go_on, NULL, &err), AVSP_LIMIT);
+    assert_non_null(strstr(err.text, "s3://b/f: the store's list of it has no end"));
+    assert_int_equal(atomic_load(&n_asked), 2);
+}
+
+static atomic_bool was_aborted;
+
+/// Two pages of unfinished uploads; what is on the first is not ours.
+static const char *two_pages(void *opaque, const char *method, const char *target)
+{
+    (void)opaque;
+    if (strcmp(method, "DELETE") == 0) {
+        atomic_store(&was_aborted, strstr(target, "/f/ours") != NULL);
+        return "HTTP/1.1 204 No Content\r\n\r\n";
+    }
+    atomic_fetch_add(&n_asked, 1);
+    if (strstr(target, "key-marker=f%2Fother%201") != NULL &&
+        strstr(target, "upload-id-marker=7") != NULL)
+        return "HTTP/1.1 200 OK\r\nContent-Length: 88\r\n\r\n"
+               "<IsTruncated>false</IsTruncated>"
+               "<Upload><Key>f/ours</Key><UploadId>8</UploadId></Upload>";
+    return "HTTP/1.1 200 OK\r\nContent-Length: 176\r\n\r\n"
+           "<IsTruncated>true</IsTruncated><NextKeyMarker>f/other%201</NextKeyMarker>"
+           "<NextUploadIdMarker>7</NextUploadIdMarker>"
+           "<Upload><Key>f/other%201</Key><UploadId>7</UploadId></Upload>";
+}
+
+static bool is_ours(const char *name)
+{
+    return strcmp(name, "ours") == 0;
+}
+
+static void unfinished_uploads_are_looked_through_once(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    stub = s3_stub_start(two_pages, NULL);
+    const struct avsp_location folder = s3_stub_location(stub, "f");
+    assert_int_equal(avsp_storage_drop_unfinished(store, &folder, is_ours, &err), AVSP_OK);
+    assert_int_equal(atomic_load(&n_asked), 2);
+    assert_true(atomic_load(&was_aborted));
+}
+
+static const char *enormous(void *opaque, const char *method, const char *target)
+{
+    (void)opaque, (void)method, (void)target;
+    return "HTTP/1.1 206 Partial Content\r\nContent-Length: 4\r\n"
+           "Content-Range: bytes 0-3/18446744073709551615\r\n\r\nabcd";
+}
+
+static void a_size_that_no_object_has_is_refused(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    stub = s3_stub_start(enormous, NULL);
+    const struct avsp_location file = s3_stub_location(stub, "k");
+    assert_null(avsp_storage_open(store, &file, &err));
+    assert_int_equal(err.code, AVSP_UNAVAILABLE);
+    assert_non_null(strstr(err.text, "unlikely length"));
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(a_list_without_an_end_is_refused),
+        TEST(unfinished_uploads_are_looked_through_once),
+        TEST(a_size_that_no_object_has_is_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
