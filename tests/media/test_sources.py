@@ -9,6 +9,7 @@ import subprocess
 import pytest
 
 import child
+import field_pictures
 import mp4_join
 from test_split import check_pieces, ffmpeg, picture, pieces_of, sound, x264
 
@@ -110,6 +111,31 @@ def test_copied(name, tmp_path):
     pieces = check_pieces(source, result, folder, 1)
     assert codec_of(folder / pieces[0]["file"]) != "ffv1" or "ffv1" in name
     assert result.doubts == []
+
+
+# Fields that are pictures of their own: one packet for both, or, from an elementary stream of H.264, one for each.
+FIELD_PICTURES = {
+    "paff.mkv": ("copied", lambda: field_pictures.matroska(field_pictures.pictures(8))),
+    "paff.ts": ("decoded", lambda: field_pictures.annexb(nal for _, _, nals in field_pictures.pictures(8, bframes=False) for nal in nals)),
+    "mpeg2.ts": ("copied", lambda: field_pictures.mpeg2(8)),
+}
+
+
+@pytest.mark.parametrize("name", FIELD_PICTURES)
+def test_field_pictures(name, tmp_path):
+    source, (how, make) = tmp_path / name, FIELD_PICTURES[name]
+    if source.suffix == ".mkv":
+        source.write_bytes(make())
+    else:
+        bare = tmp_path / "bare"
+        bare.write_bytes(make())
+        reading = ["-f", "mpegvideo"] if name.startswith("mpeg2") else ["-f", "h264", "-r", 50]
+        ffmpeg("-fflags", "+genpts", *reading, "-i", bare, "-c", "copy", source)
+    result = child.run(source, tmp_path, seconds=1)
+    pieces = check_pieces(source, result, tmp_path, 1)
+    assert (codec_of(tmp_path / pieces[0]["file"]) == "ffv1") == (how == "decoded")
+    assert sum(int(p["frames"]) for p in pieces) == 48
+    assert child.header(tmp_path / pieces[0]["file"])["fields"] == "1"
 
 
 # Elementary streams, and AVI where B-frames are held back for more than one picture, say nothing of times: the frame rate gives
