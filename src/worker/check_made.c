@@ -103,28 +103,58 @@ static enum avsp_code read_made(void *opaque, const char *path, uint64_t offset,
     return avsp_err_set(err, AVSP_CANCELED, "%s", made->why.text);
 }
 
+/// Runs the check. @return as avsp_check_made where a file cannot be read or has another length; OK: see @p found.
+static enum avsp_code look(struct made *made, struct avsp_findings *found, struct avsp_err *err)
+{
+    made->path = "";
+    avsp_arena_init(&made->names, NAMES_BYTES);
+    struct avsp_verify AVSP_CLEANUP(avsp_verify_deinit)
+        v = {.files = {made, read_made}, .found = found};
+    enum avsp_code rc = avsp_verify_run(&v, AVSP_MANIFEST_NAME, err);
+    if (made->why.code != AVSP_OK) {
+        *err = made->why;
+        return err->code;
+    }
+    return rc;
+}
+
 enum avsp_code avsp_check_made(struct avsp_run *run, const struct avsp_buf *manifest,
                                const struct avsp_buf *mpd, avsp_bytes_made_fn *bytes_made,
                                void *opaque, struct avsp_err *err)
 {
-    struct made AVSP_CLEANUP(made_deinit) made = {.run = run,
-                                                  .manifest = manifest,
-                                                  .mpd = mpd,
-                                                  .bytes_made = bytes_made,
-                                                  .opaque = opaque,
-                                                  .path = ""};
-    avsp_arena_init(&made.names, NAMES_BYTES);
+    struct made AVSP_CLEANUP(made_deinit) made = {
+        .run = run, .manifest = manifest, .mpd = mpd, .bytes_made = bytes_made, .opaque = opaque};
     struct avsp_findings AVSP_CLEANUP(avsp_findings_deinit) found;
     avsp_findings_init(&found);
-    struct avsp_verify AVSP_CLEANUP(avsp_verify_deinit)
-        v = {.files = {&made, read_made}, .found = &found};
-    enum avsp_code rc = avsp_verify_run(&v, AVSP_MANIFEST_NAME, err);
-    if (made.why.code != AVSP_OK) {
-        *err = made.why;
-        return err->code;
-    }
+    enum avsp_code rc = look(&made, &found, err);
     if (rc == AVSP_OK)
         rc = avsp_findings_check(&found, err);
     return rc == AVSP_CORRUPT ? avsp_err_wrap(err, "the presentation that was made is not sound")
                               : rc;
+}
+
+enum avsp_code avsp_check_base(struct avsp_run *run, const struct avsp_buf *playlist,
+                               avsp_bytes_made_fn *bytes_made, void *opaque, struct avsp_err *err)
+{
+    const struct avsp_buf none = {0};
+    struct made AVSP_CLEANUP(made_deinit) made = {
+        .run = run, .manifest = playlist, .mpd = &none, .bytes_made = bytes_made, .opaque = opaque};
+    struct avsp_findings AVSP_CLEANUP(avsp_findings_deinit) found;
+    avsp_findings_init(&found);
+    enum avsp_code rc = look(&made, &found, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_err first = {0};
+    rc = avsp_findings_check(&found, &first);
+    if (rc == AVSP_OK)
+        return AVSP_OK;
+    if (rc != AVSP_CORRUPT) {
+        *err = first;
+        return rc;
+    }
+    const char *text = avsp_arena_printf(run->arena,
+                                         "the presentation is not sound, in %" PRIu64
+                                         " places: avspl1t verify tells them all; the first: %s",
+                                         found.n_errors, first.text);
+    return text != NULL ? avsp_run_warn(run, text, err) : avsp_arena_failed(run->arena, err);
 }

@@ -17,4 +17,12 @@ enum avsp_code avsp_check_made(struct avsp_run *run, const struct avsp_buf *mani
                                const struct avsp_buf *mpd, avsp_bytes_made_fn *bytes_made,
                                void *opaque, struct avsp_err *err) AVSP_CHECKED;
 
+/// The same where base programs split the source: what they made is theirs, and players may forgive more than the check. So findings are a
+/// warning of the job; only files that are gone, cannot be read, or have another length than they had are not.
+/// @param playlist  the only one
+/// @return OK; CORRUPT a file of another length; UNAVAILABLE; CANCELED; NO_MEMORY.
+enum avsp_code avsp_check_base(struct avsp_run *run, const struct avsp_buf *playlist,
+                               avsp_bytes_made_fn *bytes_made, void *opaque,
+                               struct avsp_err *err) AVSP_CHECKED;
+
 #endif

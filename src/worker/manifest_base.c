@@ -1,5 +1,6 @@
 #include "core/naming.h"
 #include "core/playlist.h"
+#include "worker/check_made.h"
 #include "worker/publish.h"
 #include "worker/run.h"
 #include "worker/tidy.h"
@@ -46,8 +47,16 @@ static enum avsp_code init_length(struct avsp_reader *reader, uint64_t *ret_byte
     return AVSP_OK;
 }
 
-/// The file's name relative to the output folder, as a URI. @return NULL where it is not in there, or memory ran out.
-static const char *uri_of(struct avsp_run *run, const struct avsp_location *file)
+/// All files, in order.
+struct listed {
+    struct avsp_playlist_part *parts;
+    const char **names; ///< relative to the output folder
+    size_t n;
+    size_t last; ///< that was asked for
+};
+
+/// The file's name relative to the output folder, borrowed from @p file. @return NULL where it is not in there.
+static const char *name_of(const struct avsp_run *run, const struct avsp_location *file)
 {
     const char *folder = run->task->output.path;
     size_t n = strlen(folder);
@@ -56,11 +65,17 @@ static const char *uri_of(struct avsp_run *run, const struct avsp_location *file
     if (file->kind != run->task->output.kind || strncmp(file->path, folder, n) != 0 ||
         file->path[n] != '/')
         return NULL;
+    return file->path + n + 1;
+}
+
+/// As a URI. @return NULL where memory ran out.
+static const char *uri_of(struct avsp_run *run, const char *name)
+{
     static const char plain[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/";
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 3 * AVSP_PATH_MAX_BYTES);
-    for (const char *c = file->path + n + 1; *c != '\0'; c++)
+    for (const char *c = name; *c != '\0'; c++)
         if (strchr(plain, *c) != NULL)
             avsp_buf_append(&buf, c, 1);
         else
@@ -104,39 +119,58 @@ static enum avsp_code measure(struct avsp_run *run, const struct avsp_location *
     return rc;
 }
 
-static enum avsp_code measure_all(struct avsp_run *run, struct avsp_playlist_part *parts,
-                                  struct avsp_err *err)
+static enum avsp_code measure_all(struct avsp_run *run, struct listed *listed, struct avsp_err *err)
 {
-    for (size_t i = 0; i < run->task->n_files; i++) {
+    for (size_t i = 0; i < listed->n; i++) {
         const struct avsp_location *file = &run->task->files[i];
-        parts[i].uri = uri_of(run, file);
-        if (parts[i].uri == NULL)
+        listed->names[i] = name_of(run, file);
+        if (listed->names[i] == NULL)
             return avsp_err_set(err, AVSP_INVALID, "%s: not in the output folder",
                                 avsp_location_show(run->arena, file));
-        enum avsp_code rc = measure(run, file, &parts[i], err);
+        listed->parts[i].uri = uri_of(run, listed->names[i]);
+        if (listed->parts[i].uri == NULL)
+            return avsp_arena_failed(run->arena, err);
+        enum avsp_code rc = measure(run, file, &listed->parts[i], err);
         if (rc != AVSP_OK)
             return rc == AVSP_CANCELED ? rc : avsp_err_wrap(err, "segment %zu", i);
     }
     return AVSP_OK;
 }
 
+/// How long the file was when it was measured. They are asked for in order, each several times.
+static uint64_t bytes_made(void *opaque, const char *path)
+{
+    struct listed *listed = opaque;
+    for (size_t i = 0; i < listed->n; i++) {
+        size_t at = (listed->last + i) % listed->n;
+        if (strcmp(listed->names[at], path) != 0)
+            continue;
+        listed->last = at;
+        return listed->parts[at].bytes;
+    }
+    return 0;
+}
+
 enum avsp_code avsp_task_manifest_base(struct avsp_run *run, struct avsp_err *err)
 {
     if (run->task->n_files == 0)
         return avsp_err_set(err, AVSP_INVALID, "there are no files to list");
-    struct avsp_playlist_part *parts =
-        avsp_arena_array(run->arena, run->task->n_files, sizeof *parts);
+    struct listed listed = {.n = run->task->n_files};
+    listed.parts = avsp_arena_array(run->arena, listed.n, sizeof *listed.parts);
+    listed.names = avsp_arena_array(run->arena, listed.n, sizeof *listed.names);
     run->files = avsp_arena_array(run->arena, 1, sizeof *run->files);
-    if (parts == NULL || run->files == NULL)
+    if (listed.parts == NULL || listed.names == NULL || run->files == NULL)
         return avsp_arena_failed(run->arena, err);
-    enum avsp_code rc = measure_all(run, parts, err);
+    enum avsp_code rc = measure_all(run, &listed, err);
     if (rc != AVSP_OK)
         return rc;
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, PLAYLIST_MAX_BYTES);
-    avsp_playlist_parts(parts, run->task->n_files, &buf);
+    avsp_playlist_parts(listed.parts, listed.n, &buf);
     struct avsp_location output = avsp_publish_fleeting(&run->task->output);
     rc = avsp_buf_check(&buf, err);
+    if (rc == AVSP_OK)
+        rc = avsp_check_base(run, &buf, bytes_made, &listed, err);
     if (rc == AVSP_OK)
         rc = avsp_storage_put_bytes(run->worker->storage, buf.data, buf.len, &output,
                                     AVSP_MANIFEST_NAME, run->arena, &run->files[0], err);

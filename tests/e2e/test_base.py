@@ -80,6 +80,32 @@ def test_a_base_split_is_finished_by_our_worker(farm, coordinator, client, clip,
     assert len(media.times(manifest)) == len(media.times(clip("silent").path))
 
 
+@pytest.mark.parametrize("sound", [False, pytest.param(True, marks=pytest.mark.full)])
+def test_what_base_programs_made_is_checked(farm, coordinator, client, clip, tmp_path, sound):
+    """Our worker lists it: what players may not take is said. A file without fragments is no segment."""
+    output = tmp_path / "out"
+    output.mkdir()
+    job = client.submit(encode_job(clip("silent").path, output, working_directory=fs_folder(tmp_path / "work")))
+    task = client.task("base-1")
+    pieces = base.Worker.split_video_task(None, task.split_video_task)
+    client.finish("base-1", task.id, **pieces)
+    for _ in pieces["split_video_finish_message"].generated_files:
+        task = client.task("base-1")
+        made = base.Worker.encode_video_task(None, task.encode_video_task)
+        path = made["encode_video_finish_message"].generated_file.fsfile.path
+        if not sound:
+            plain = tmp_path / "plain.mp4"
+            base.ffmpeg("-i", path, "-c", "copy", plain)
+            plain.replace(path)
+        client.finish("base-1", task.id, **made)
+    farm.worker(coordinator.address)
+    found = over(client, job)
+    status = farm.status(coordinator.address, job)
+    assert found.finished, status
+    said = [w for w in status["warnings"] if "the presentation is not sound" in w]
+    assert len(said) == (not sound), status
+
+
 def test_our_split_is_never_given_to_a_base_worker(farm, coordinator, client, clip, tmp_path):
     ours = farm.worker(coordinator.address)
     job = client.submit(encode_job(clip("open-gop").path, tmp_path / "out"))
