@@ -5,6 +5,7 @@
 #include "client/media_child.h"
 #include "client/progress.h"
 #include "client/stores.h"
+#include "core/sidecar.h"
 #include "core/time_range.h"
 #include "util/buf.h"
 
@@ -50,14 +51,46 @@ static void put_stream(struct avsp_buf *buf, const struct avsp_probe_stream *str
     avsp_buf_printf(buf, "\n       %s\n", stream->plan);
 }
 
-static enum avsp_code print_text(const char *path, const struct avsp_probed *probed,
-                                 int64_t segment_seconds, struct avsp_err *err)
+static void put_subtitles(struct avsp_buf *buf, const struct avsp_probed_subtitles *subtitles)
+{
+    const struct avsp_probe_stream *stream = &subtitles->stream;
+    avsp_buf_printf(buf, "%s\n  %s, %s, %s", subtitles->file, stream->codec, stream->details,
+                    stream->language);
+    if (subtitles->title[0] != '\0')
+        avsp_buf_printf(buf, ", %s", subtitles->title);
+    avsp_buf_printf(buf, "\n       %s\n", stream->plan);
+}
+
+/// What is asked about, and what was found.
+struct probe {
+    const struct avsp_cli_parsed *args;
+    struct avsp_arena arena;
+    struct avsp_storage *store;
+    struct avsp_step step;
+    struct avsp_location input;
+    struct avsp_probed probed;
+    struct avsp_sidecar *sidecars;
+    size_t n_sidecars;
+    struct avsp_probed_subtitles subtitles[AVSP_SIDECARS_MAX];
+    const char *warnings[AVSP_WARNINGS_MAX];
+    size_t n_warnings;
+};
+
+static void probe_deinit(struct probe *probe)
+{
+    avsp_stores_cleanup(&probe->store);
+    avsp_arena_deinit(&probe->arena);
+}
+
+static enum avsp_code print_text(const struct probe *probe, const char *path, struct avsp_err *err)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, REPORT_MAX_BYTES);
-    put_head(&buf, path, &probed->input, segment_seconds);
-    for (size_t i = 0; i < probed->n_streams; i++)
-        put_stream(&buf, &probed->streams[i]);
+    put_head(&buf, path, &probe->probed.input, probe->step.segment_seconds);
+    for (size_t i = 0; i < probe->probed.n_streams; i++)
+        put_stream(&buf, &probe->probed.streams[i]);
+    for (size_t i = 0; i < probe->n_sidecars; i++)
+        put_subtitles(&buf, &probe->subtitles[i]);
     // Texts from the file (codec tags, languages) must not reach the terminal as commands.
     for (size_t i = 0; i < buf.len; i++)
         if (((unsigned char)buf.data[i] < 0x20 && buf.data[i] != '\n') || buf.data[i] == 0x7f)
@@ -66,41 +99,100 @@ static enum avsp_code print_text(const char *path, const struct avsp_probed *pro
     return rc == AVSP_OK ? avsp_cmd_print(avsp_buf_text(&buf), err) : rc;
 }
 
+static enum avsp_code read_args(struct probe *probe, struct avsp_err *err)
+{
+    const struct avsp_cli_parsed *args = probe->args;
+    struct avsp_step *step = &probe->step;
+    int64_t segment_seconds = 0;
+    enum avsp_code rc = avsp_cmd_choice(args, &step->choice, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cli_i64(args, "segment-seconds", 1, AVSP_SEGMENT_SECONDS_MAX, &segment_seconds,
+                          err);
+    step->segment_seconds = (int32_t)segment_seconds;
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_read_picture(args, &step->picture, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_read_sound(args, &step->sound, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cmd_location(&probe->arena, args->args[0], &probe->input, err);
+    return rc == AVSP_OK ? avsp_cmd_read_sidecars(args, &probe->arena, &probe->sidecars,
+                                                  &probe->n_sidecars, err)
+                         : rc;
+}
+
+/// Asks about one file. Its warnings are added to all.
+static enum avsp_code look_at(struct probe *probe, struct avsp_location *file,
+                              const struct avsp_step *step, struct avsp_probed *ret_probed,
+                              struct avsp_err *err)
+{
+    const char *log = "";
+    enum avsp_code rc = avsp_storage_lend(probe->store, file, true, &probe->arena, err);
+    if (rc == AVSP_OK)
+        rc = avsp_media_child_probe(probe->store, file, step, &probe->arena, ret_probed, &log, err);
+    if (avsp_cli_flag(probe->args, "verbose") && log[0] != '\0')
+        fputs(log, stderr);
+    for (size_t i = 0; rc == AVSP_OK && i < ret_probed->n_warnings; i++)
+        if (probe->n_warnings < AVSP_WARNINGS_MAX)
+            probe->warnings[probe->n_warnings++] = ret_probed->warnings[i];
+    return rc;
+}
+
+static enum avsp_code look_at_subtitles(struct probe *probe, size_t idx, struct avsp_err *err)
+{
+    struct avsp_sidecar *sidecar = &probe->sidecars[idx];
+    const struct avsp_step step = {
+        .kind = AVSP_STEP_PROBE_TEXT,
+        .choice = {.range = probe->step.choice.range},
+        .language = sidecar->language,
+        .title = sidecar->title,
+        .max_pending = 1,
+    };
+    struct avsp_probed probed;
+    enum avsp_code rc = look_at(probe, &sidecar->file, &step, &probed, err);
+    if (rc == AVSP_OK && probed.n_streams != 1)
+        return avsp_err_set(err, AVSP_INTERNAL, "avspl1t-media said nothing of the subtitles");
+    if (rc == AVSP_OK)
+        probe->subtitles[idx] = (struct avsp_probed_subtitles){
+            .file = avsp_location_show(&probe->arena, &sidecar->file),
+            .title = sidecar->title,
+            .stream = probed.streams[0],
+        };
+    return rc;
+}
+
+static enum avsp_code look(struct probe *probe, struct avsp_err *err)
+{
+    enum avsp_code rc = look_at(probe, &probe->input, &probe->step, &probe->probed, err);
+    for (size_t i = 0; i < probe->n_sidecars && rc == AVSP_OK; i++)
+        rc = look_at_subtitles(probe, i, err);
+    return rc;
+}
+
+static enum avsp_code print(struct probe *probe, struct avsp_err *err)
+{
+    const char *shown = avsp_location_show(&probe->arena, &probe->input);
+    return avsp_cli_flag(probe->args, "json")
+               ? avsp_cmd_json_probe(shown, &probe->probed, probe->subtitles, probe->n_sidecars,
+                                     probe->warnings, probe->n_warnings, err)
+               : print_text(probe, shown, err);
+}
+
 int avsp_cmd_probe(const struct avsp_cli_parsed *args)
 {
     struct avsp_err err = {0};
-    int64_t segment_seconds = 0;
-    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    avsp_arena_init(&arena, AVSP_CMD_ARENA_BYTES);
-    struct avsp_location input;
-    struct avsp_step step = {.kind = AVSP_STEP_PROBE, .max_pending = 1};
-    if (avsp_cmd_choice(args, &step.choice, &err) != AVSP_OK ||
-        avsp_cli_i64(args, "segment-seconds", 1, AVSP_SEGMENT_SECONDS_MAX, &segment_seconds,
-                     &err) != AVSP_OK ||
-        avsp_cmd_read_picture(args, &step.picture, &err) != AVSP_OK ||
-        avsp_cmd_read_sound(args, &step.sound, &err) != AVSP_OK ||
-        avsp_cmd_location(&arena, args->args[0], &input, &err) != AVSP_OK)
+    struct probe AVSP_CLEANUP(probe_deinit)
+        probe = {.args = args, .step = {.kind = AVSP_STEP_PROBE, .max_pending = 1}};
+    avsp_arena_init(&probe.arena, AVSP_CMD_ARENA_BYTES);
+    if (read_args(&probe, &err) != AVSP_OK || (probe.store = avsp_stores_open(&err)) == NULL)
         return avsp_cmd_fail(&err);
-    struct avsp_storage *AVSP_CLEANUP(avsp_stores_cleanup) store = avsp_stores_open(&err);
-    if (store == NULL || avsp_storage_lend(store, &input, true, &arena, &err) != AVSP_OK)
-        return avsp_cmd_fail(&err);
-    const char *shown = avsp_location_show(&arena, &input);
-    struct avsp_probed probed;
-    const char *log = "";
-    step.segment_seconds = (int32_t)segment_seconds;
-    enum avsp_code rc = avsp_media_child_probe(store, &input, &step, &arena, &probed, &log, &err);
-    if (avsp_cli_flag(args, "verbose") && log[0] != '\0')
-        fputs(log, stderr);
+    enum avsp_code rc = look(&probe, &err);
     if (rc == AVSP_OK)
-        rc = avsp_cli_flag(args, "json")
-                 ? avsp_cmd_json_probe(shown, &probed.input, probed.streams, probed.n_streams,
-                                       probed.warnings, probed.n_warnings, &err)
-                 : print_text(shown, &probed, segment_seconds, &err);
+        rc = print(&probe, &err);
     if (rc != AVSP_OK) {
         avsp_cmd_say("%s", err.text);
         return rc == AVSP_INTERNAL || rc == AVSP_TIMEOUT ? AVSP_EXIT_FAILED : AVSP_EXIT_USAGE;
     }
-    for (size_t i = 0; i < probed.n_warnings; i++)
-        avsp_cmd_say("warning: %s", probed.warnings[i]);
+    for (size_t i = 0; i < probe.n_warnings; i++)
+        avsp_cmd_say("warning: %s", probe.warnings[i]);
     return AVSP_EXIT_DONE;
 }

@@ -186,20 +186,22 @@ static enum avsp_code read_sidecar(struct avsp_arena *arena, const char *text,
     return rc == AVSP_OK ? avsp_sidecar_check(ret_sidecar, err) : rc;
 }
 
-static enum avsp_code read_sidecars(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
-                                    struct avsp_job_spec *spec, struct avsp_err *err)
+enum avsp_code avsp_cmd_read_sidecars(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                                      struct avsp_sidecar **ret_sidecars, size_t *ret_n,
+                                      struct avsp_err *err)
 {
-    spec->n_sidecars = 0;
-    spec->sidecars = avsp_arena_array(arena, AVSP_SIDECARS_MAX, sizeof *spec->sidecars);
-    if (spec->sidecars == NULL)
+    struct avsp_sidecar *sidecars = avsp_arena_array(arena, AVSP_SIDECARS_MAX, sizeof *sidecars);
+    if (sidecars == NULL)
         return avsp_arena_failed(arena, err);
-    for (const char *text;
-         (text = avsp_cli_nth(args, "subtitle", (unsigned)spec->n_sidecars)) != NULL;) {
-        if (spec->n_sidecars == AVSP_SIDECARS_MAX)
+    size_t n = 0;
+    for (const char *text; (text = avsp_cli_nth(args, "subtitle", (unsigned)n)) != NULL;) {
+        if (n == AVSP_SIDECARS_MAX)
             return avsp_err_set(err, AVSP_INVALID, "--subtitle: more than %d", AVSP_SIDECARS_MAX);
-        if (read_sidecar(arena, text, &spec->sidecars[spec->n_sidecars++], err) != AVSP_OK)
+        if (read_sidecar(arena, text, &sidecars[n++], err) != AVSP_OK)
             return avsp_err_wrap(err, "--subtitle");
     }
+    *ret_sidecars = sidecars;
+    *ret_n = n;
     return AVSP_OK;
 }
 
@@ -222,7 +224,7 @@ enum avsp_code avsp_cmd_read_spec(const struct avsp_cli_parsed *args, struct avs
     if (rc == AVSP_OK)
         rc = avsp_cmd_choice(args, &ret_spec->choice, err);
     if (rc == AVSP_OK)
-        rc = read_sidecars(args, arena, ret_spec, err);
+        rc = avsp_cmd_read_sidecars(args, arena, &ret_spec->sidecars, &ret_spec->n_sidecars, err);
     if (rc == AVSP_OK)
         rc = avsp_cmd_location(arena, args->args[0], &ret_spec->input, err);
     if (rc == AVSP_OK)

@@ -80,6 +80,13 @@ enum avsp_exit {
             "Subtitles that are text, likewise; and cc1 to cc4 and service1 to service63, the "    \
             "captions within the picture."                                                         \
     }
+#define AVSP_OPTION_SUBTITLE                                                                       \
+    {                                                                                              \
+        "subtitle", "FILE:LANG[:NAME]", NULL, NULL,                                                \
+            "Also the subtitles in FILE (SubRip, WebVTT or ASS), here or in S3, whose times "      \
+            "count from the source's beginning. LANG is their language, as en or pt-BR. Repeats.", \
+            .repeats = true                                                                        \
+    }
 #define AVSP_OPTIONS_OF_A_JOB                                                                      \
     {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",                                       \
      "Length of a segment in seconds, 1 to 60."},                                                  \
@@ -87,13 +94,7 @@ enum avsp_exit {
         {"preset", "N", "AVSPL1T_PRESET", "8",                                                     \
          "Speed of the encoder, 1 to 13: more is faster and larger."},                             \
         AVSP_OPTIONS_OF_A_PICTURE, AVSP_OPTIONS_OF_SOUND, AVSP_OPTIONS_OF_A_CHOICE,                \
-        {"subtitle",                                                                               \
-         "FILE:LANG[:NAME]",                                                                       \
-         NULL,                                                                                     \
-         NULL,                                                                                     \
-         "Also the subtitles in FILE (SubRip, WebVTT or ASS), here or in S3, whose times count "   \
-         "from the source's beginning. LANG is their language, as en or pt-BR. Repeats.",          \
-         .repeats = true},                                                                         \
+        AVSP_OPTION_SUBTITLE,                                                                      \
         {"dash", NULL, "AVSPL1T_DASH", NULL,                                                       \
          "Also write manifest.mpd, for players of MPEG-DASH, over the same files."},               \
         {"work", "FOLDER", "AVSPL1T_WORK", NULL,                                                   \
@@ -157,6 +158,11 @@ enum avsp_code avsp_cmd_read_sound(const struct avsp_cli_parsed *args,
 /// The options of AVSP_OPTIONS_OF_A_CHOICE. @return OK; INVALID naming the option.
 enum avsp_code avsp_cmd_choice(const struct avsp_cli_parsed *args, struct avsp_choice *ret_choice,
                                struct avsp_err *err) AVSP_CHECKED;
+
+/// The values of --subtitle. Strings are in @p arena or the command line. @return OK; INVALID naming the option; NO_MEMORY.
+enum avsp_code avsp_cmd_read_sidecars(const struct avsp_cli_parsed *args, struct avsp_arena *arena,
+                                      struct avsp_sidecar **ret_sidecars, size_t *ret_n,
+                                      struct avsp_err *err) AVSP_CHECKED;
 
 /// The values of --label KEY=VALUE. Strings are in @p arena or the command line.
 /// @param max  how many there may be. @return OK; INVALID naming the option; NO_MEMORY.

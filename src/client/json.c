@@ -241,25 +241,47 @@ static json_t *stream_object(const struct avsp_probe_stream *stream)
     return whole(&object);
 }
 
-enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probe_input *input,
-                                   const struct avsp_probe_stream *streams, size_t n_streams,
-                                   const char *const *warnings, size_t n_warnings,
-                                   struct avsp_err *err)
+static json_t *subtitles_object(const struct avsp_probed_subtitles *subtitles)
+{
+    struct object object = {.json = json_object()};
+    put(&object, "file", text_or_null(subtitles->file));
+    put(&object, "title", text_or_null(subtitles->title));
+    put(&object, "codec", text_or_null(subtitles->stream.codec));
+    put(&object, "details", text_or_null(subtitles->stream.details));
+    put(&object, "language", text_or_null(subtitles->stream.language));
+    put(&object, "plan", text_or_null(subtitles->stream.plan));
+    return whole(&object);
+}
+
+static void put_probed_input(struct object *object, const struct avsp_probe_input *input)
+{
+    put(object, "format", text_or_null(input->format));
+    put(object, "duration_us",
+        input->duration_us > 0 ? json_integer(input->duration_us) : json_null());
+    put(object, "bytes", json_integer((json_int_t)input->bytes));
+    put(object, "start_us", json_integer(input->part.start_us));
+    put(object, "end_us", input->part.end_us > 0 ? json_integer(input->part.end_us) : json_null());
+    put(object, "segments", input->n_segments > 0 ? json_integer(input->n_segments) : json_null());
+}
+
+enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probed *probed,
+                                   const struct avsp_probed_subtitles *subtitles,
+                                   size_t n_subtitles, const char *const *warnings,
+                                   size_t n_warnings, struct avsp_err *err)
 {
     struct object object = {.json = json_object()};
     put(&object, "input", text_or_null(path));
-    put(&object, "format", text_or_null(input->format));
-    put(&object, "duration_us",
-        input->duration_us > 0 ? json_integer(input->duration_us) : json_null());
-    put(&object, "bytes", json_integer((json_int_t)input->bytes));
-    put(&object, "start_us", json_integer(input->part.start_us));
-    put(&object, "end_us", input->part.end_us > 0 ? json_integer(input->part.end_us) : json_null());
-    put(&object, "segments", input->n_segments > 0 ? json_integer(input->n_segments) : json_null());
-    json_t *array = json_array();
-    for (size_t i = 0; array != NULL && i < n_streams; i++)
-        if (json_array_append_new(array, stream_object(&streams[i])) != 0)
+    put_probed_input(&object, &probed->input);
+    json_t *streams = json_array();
+    for (size_t i = 0; streams != NULL && i < probed->n_streams; i++)
+        if (json_array_append_new(streams, stream_object(&probed->streams[i])) != 0)
             object.failed = true;
-    put(&object, "streams", array);
+    put(&object, "streams", streams);
+    json_t *files = json_array();
+    for (size_t i = 0; files != NULL && i < n_subtitles; i++)
+        if (json_array_append_new(files, subtitles_object(&subtitles[i])) != 0)
+            object.failed = true;
+    put(&object, "subtitles", files);
     put(&object, "warnings", texts(warnings, n_warnings));
     return print(whole(&object), err);
 }

@@ -2,6 +2,7 @@
 #ifndef AVSP_CLIENT_JSON_H
 #define AVSP_CLIENT_JSON_H
 
+#include "client/media_child.h"
 #include "core/model.h"
 #include "core/step.h"
 #include "core/verify.h"
@@ -34,11 +35,18 @@ enum avsp_code avsp_cmd_json_workers(const struct avsp_worker_record *workers, s
 enum avsp_code avsp_cmd_json_jobs(const struct avsp_job *jobs, size_t n_jobs,
                                   struct avsp_err *err) AVSP_CHECKED;
 
+/// A file of subtitles, and what a probe found.
+struct avsp_probed_subtitles {
+    const char *file;
+    const char *title; ///< "" = none
+    struct avsp_probe_stream stream;
+};
+
 /// Prints what a probe found. @param warnings  n_warnings texts.
-enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probe_input *input,
-                                   const struct avsp_probe_stream *streams, size_t n_streams,
-                                   const char *const *warnings, size_t n_warnings,
-                                   struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_cmd_json_probe(const char *path, const struct avsp_probed *probed,
+                                   const struct avsp_probed_subtitles *subtitles,
+                                   size_t n_subtitles, const char *const *warnings,
+                                   size_t n_warnings, struct avsp_err *err) AVSP_CHECKED;
 
 /// Prints what a check found: "ok", "findings", and "facts" with renditions, segments, frames and duration.
 enum avsp_code avsp_cmd_json_verify(const char *path, bool fast, const struct avsp_verify *v,

@@ -101,6 +101,7 @@ static const struct avsp_cli_option probe_options[] = {
     {"segment-seconds", "N", "AVSPL1T_SEGMENT_SECONDS", "4",
      "Length of a segment that the plan is made for, 1 to 60."},
     AVSP_OPTIONS_OF_A_CHOICE,
+    AVSP_OPTION_SUBTITLE,
     AVSP_OPTION_JSON,
     {"verbose", NULL, "AVSPL1T_VERBOSE", NULL, "Show what FFmpeg says about the file."},
 };
@@ -249,7 +250,9 @@ static const struct avsp_cli_command commands[] = {
      .min_args = 1,
      .max_args = 1,
      .summary = "show what is in a video, and the plan for it",
-     .help = "Shows what is in a video file, here or in S3, and what would become of each stream.",
+     .help =
+         "Shows what is in a video file, here or in S3, and in files of subtitles beside it, and "
+         "what would become of each stream.",
      OPTIONS(probe_options)},
     {.name = "verify",
      .arguments = "OUTPUT",

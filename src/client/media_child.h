@@ -61,7 +61,7 @@ struct avsp_probed {
 /// Asks what is in a file; blocks for at most AVSP_MEDIA_CHILD_MS.
 /// @param store     for an input that is not local; else NULL will do
 /// @param input     a regular file, or an object in S3, of which only as much is read as it takes
-/// @param step      a PROBE
+/// @param step      a PROBE or PROBE_TEXT
 /// @param ret_log   what the child wrote to standard error, "" where nothing; set on failure too
 /// @return OK; NOT_FOUND, DENIED, … the file; INVALID not a regular file; what the child says of the file's content;
 ///         TIMEOUT; INTERNAL the child ended without a word. The text names the file.

@@ -14,8 +14,13 @@
 
 /// Verbs of requests, by kind.
 static const char *const step_verbs[] = {
-    [AVSP_STEP_PROBE] = "probe", [AVSP_STEP_SPLIT] = "split", [AVSP_STEP_ENCODE] = "encode",
-    [AVSP_STEP_AUDIO] = "audio", [AVSP_STEP_TEXT] = "text",   [AVSP_STEP_CHECK] = "check",
+    [AVSP_STEP_PROBE] = "probe",
+    [AVSP_STEP_SPLIT] = "split",
+    [AVSP_STEP_ENCODE] = "encode",
+    [AVSP_STEP_AUDIO] = "audio",
+    [AVSP_STEP_TEXT] = "text",
+    [AVSP_STEP_CHECK] = "check",
+    [AVSP_STEP_PROBE_TEXT] = "probe-text",
 };
 
 /// Verbs of reports, by kind.
@@ -46,7 +51,7 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
     avsp_record_begin(buf, step_verbs[step->kind]);
     avsp_record_put_i64(buf, "seconds", step->segment_seconds);
     avsp_choice_put(buf, &step->choice);
-    if (step->kind == AVSP_STEP_TEXT) {
+    if (step->kind == AVSP_STEP_TEXT || step->kind == AVSP_STEP_PROBE_TEXT) {
         avsp_record_put_str(buf, "language", step->language);
         avsp_record_put_str(buf, "title", step->title);
     }

@@ -23,12 +23,13 @@
 #define AVSP_STEP_CONTROL_FD 3
 
 enum avsp_step_kind {
-    AVSP_STEP_PROBE = 1, ///< what is in the input, and the plan for it
-    AVSP_STEP_SPLIT,     ///< the source → pieces
-    AVSP_STEP_ENCODE,    ///< a video piece → init segment and segments
-    AVSP_STEP_AUDIO,     ///< an audio piece → init segment and segments
-    AVSP_STEP_TEXT,      ///< a file of subtitles → a rendition of text
-    AVSP_STEP_CHECK,     ///< segments of a presentation → what decoding them shows
+    AVSP_STEP_PROBE = 1,  ///< what is in the input, and the plan for it
+    AVSP_STEP_SPLIT,      ///< the source → pieces
+    AVSP_STEP_ENCODE,     ///< a video piece → init segment and segments
+    AVSP_STEP_AUDIO,      ///< an audio piece → init segment and segments
+    AVSP_STEP_TEXT,       ///< a file of subtitles → a rendition of text
+    AVSP_STEP_CHECK,      ///< segments of a presentation → what decoding them shows
+    AVSP_STEP_PROBE_TEXT, ///< what is in a file of subtitles, and the plan for it, as one STREAM
 };
 
 /// A request. Fields that a kind does not use are 0.
@@ -49,8 +50,8 @@ struct avsp_step {
     bool
         independent; ///< CHECK: each is decoded alone; else the decoder goes on from one to the next
     struct avsp_choice
-        choice;           ///< PROBE, SPLIT: what of the source is wanted; TEXT: what of its times
-    const char *language; ///< TEXT
+        choice; ///< PROBE, SPLIT: what of the source is wanted; TEXT, PROBE_TEXT: what of its times
+    const char *language; ///< TEXT, PROBE_TEXT
     const char *title;
     int64_t
         encoders; ///< ENCODE, AUDIO: avsp_step_encoders of what it must be made with; 0 = anything

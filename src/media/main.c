@@ -83,6 +83,8 @@ static enum avsp_code run_step(const struct avsp_step *step, struct avsp_control
         return avsp_sidecar_run(AVSP_STEP_INPUT_FD, step, ctl, err);
     case AVSP_STEP_CHECK:
         return avsp_check_run(AVSP_STEP_INPUT_FD, step, ctl, err);
+    case AVSP_STEP_PROBE_TEXT:
+        return avsp_sidecar_probe(AVSP_STEP_INPUT_FD, step, ctl, err);
     }
     return avsp_err_set(err, AVSP_INVALID, "unknown step %d", (int)step->kind);
 }

@@ -1,3 +1,4 @@
+#include "core/time_range.h"
 #include "media/language.h"
 #include "media/source.h"
 #include "media/steps.h"
@@ -11,6 +12,7 @@
 /// As much as the texts of a track may have (text_cues.h), and room for their times.
 #define FILE_MAX_BYTES ((size_t)32 << 20)
 #define NAME_BYTES 24
+#define DETAILS_BYTES 128
 
 /// All of the file, behind each other.
 struct content {
@@ -109,19 +111,18 @@ static enum avsp_code take_all(AVFormatContext *ctx, struct avsp_text_track *tra
     return rc;
 }
 
-static enum avsp_code make(const struct avsp_source *source, const struct avsp_step *step,
-                           struct avsp_control *ctl, struct avsp_text_track *track,
-                           struct avsp_err *err)
+/// Reads all of it.
+static enum avsp_code read_file(int input_fd, struct avsp_source *source,
+                                struct avsp_text_track *track, struct avsp_err *err)
 {
-    char name[NAME_BYTES];
-    snprintf(name, sizeof name, "s%" PRIu32, step->idx);
-    const struct avsp_rendition rendition = {
-        .name = name, .language = avsp_language_bcp47(step->language), .title = step->title};
-    const struct avsp_text_range range = {step->choice.range.start_us, step->choice.range.end_us};
-    enum avsp_code rc = avsp_text_track_open(track, source->ctx->streams[0], err);
+    enum avsp_code rc = check_file(input_fd, err);
     if (rc == AVSP_OK)
-        rc = take_all(source->ctx, track, err);
-    return rc == AVSP_OK ? avsp_text_track_finish(track, ctl, &range, &rendition, err) : rc;
+        rc = avsp_source_open_subtitles(input_fd, source, err);
+    if (rc == AVSP_OK && source->ctx->nb_streams != 1)
+        rc = avsp_err_set(err, AVSP_CORRUPT, "there are no subtitles in it");
+    if (rc == AVSP_OK)
+        rc = avsp_text_track_open(track, source->ctx->streams[0], err);
+    return rc == AVSP_OK ? take_all(source->ctx, track, err) : rc;
 }
 
 enum avsp_code avsp_sidecar_run(int input_fd, const struct avsp_step *step,
@@ -129,10 +130,56 @@ enum avsp_code avsp_sidecar_run(int input_fd, const struct avsp_step *step,
 {
     struct avsp_source AVSP_CLEANUP(avsp_source_close) source = {0};
     struct avsp_text_track AVSP_CLEANUP(avsp_text_track_close) track = {0};
-    enum avsp_code rc = check_file(input_fd, err);
-    if (rc == AVSP_OK)
-        rc = avsp_source_open_subtitles(input_fd, &source, err);
-    if (rc == AVSP_OK && source.ctx->nb_streams != 1)
-        rc = avsp_err_set(err, AVSP_CORRUPT, "there are no subtitles in it");
-    return rc == AVSP_OK ? make(&source, step, ctl, &track, err) : rc;
+    char name[NAME_BYTES];
+    snprintf(name, sizeof name, "s%" PRIu32, step->idx);
+    const struct avsp_rendition rendition = {
+        .name = name, .language = avsp_language_bcp47(step->language), .title = step->title};
+    const struct avsp_text_range range = {step->choice.range.start_us, step->choice.range.end_us};
+    enum avsp_code rc = read_file(input_fd, &source, &track, err);
+    return rc == AVSP_OK ? avsp_text_track_finish(&track, ctl, &range, &rendition, err) : rc;
+}
+
+/// What its cues span. @return how many of them lie within the part
+static size_t look_at_cues(const struct avsp_text_cues *cues, const struct avsp_time_range *part,
+                           struct avsp_time_range *ret_span)
+{
+    size_t n = 0;
+    *ret_span = (struct avsp_time_range){INT64_MAX, 0};
+    for (size_t i = 0; i < cues->n_cues; i++) {
+        const struct avsp_text_cue *cue = &cues->cues[i];
+        int64_t end_us = AVSP_MAX(cue->start_us, cue->end_us);
+        ret_span->start_us = AVSP_MIN(ret_span->start_us, cue->start_us);
+        ret_span->end_us = AVSP_MAX(ret_span->end_us, end_us);
+        n += end_us > part->start_us && (part->end_us == 0 || cue->start_us < part->end_us);
+    }
+    return n;
+}
+
+enum avsp_code avsp_sidecar_probe(int input_fd, const struct avsp_step *step,
+                                  struct avsp_control *ctl, struct avsp_err *err)
+{
+    struct avsp_source AVSP_CLEANUP(avsp_source_close) source = {0};
+    struct avsp_text_track AVSP_CLEANUP(avsp_text_track_close) track = {0};
+    enum avsp_code rc = read_file(input_fd, &source, &track, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_time_range span;
+    size_t n = look_at_cues(&track.cues, &step->choice.range, &span);
+    char details[DETAILS_BYTES], from[AVSP_TIME_TEXT_BYTES], to[AVSP_TIME_TEXT_BYTES];
+    snprintf(details, sizeof details, "%zu cues from %s to %s", track.cues.n_cues,
+             avsp_time_write(AVSP_MAX(span.start_us, (int64_t)0), from),
+             avsp_time_write(AVSP_MAX(span.end_us, (int64_t)0), to));
+    const struct avsp_report report = {
+        .kind = AVSP_REPORT_STREAM,
+        .stream = {.type = "subtitle",
+                   .codec = avcodec_get_name(track.stream->codecpar->codec_id),
+                   .details = details,
+                   .language = avsp_language_bcp47(step->language),
+                   .plan = n > 0 ? "→ WebVTT" : "left out: none of it is within the part"},
+    };
+    rc = avsp_control_report(ctl, &report, err);
+    return rc == AVSP_OK && track.n_damaged > 0
+               ? avsp_control_warn(ctl, err, "%" PRIu64 " subtitles are damaged and are not read",
+                                   track.n_damaged)
+               : rc;
 }

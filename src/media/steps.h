@@ -27,6 +27,10 @@ enum avsp_code avsp_audio_run(int input_fd, const struct avsp_step *step, struct
 enum avsp_code avsp_sidecar_run(int input_fd, const struct avsp_step *step,
                                 struct avsp_control *ctl, struct avsp_err *err) AVSP_CHECKED;
 
+/// What is in a file of subtitles, and the plan for it (sidecar.c). Nothing is written.
+enum avsp_code avsp_sidecar_probe(int input_fd, const struct avsp_step *step,
+                                  struct avsp_control *ctl, struct avsp_err *err) AVSP_CHECKED;
+
 /// Segments of a presentation, one after another in the same input file → what decoding them shows (check.c).
 enum avsp_code avsp_check_run(int input_fd, const struct avsp_step *step, struct avsp_control *ctl,
                               struct avsp_err *err) AVSP_CHECKED;

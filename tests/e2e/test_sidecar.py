@@ -44,6 +44,19 @@ def test_every_form(build, clip, files, tmp_path):
     assert cues[3] == [(0, 1000, "", "<b>Grüße</b>")]
 
 
+def test_a_probe_shows_them(build, clip, files):
+    asked = ["--subtitle", f"{files}/a.srt:en:English", "--subtitle", f"{files}/b: de.vtt:ger"]
+    shown = json.loads(build.run("probe", clip("silent").path, "--json", *asked, "--end", "1.5").stdout)
+    assert shown["subtitles"] == [
+        {"file": f"{files}/a.srt", "title": "English", "codec": "subrip", "details": "5 cues from 0 to 9", "language": "en", "plan": "→ WebVTT"},
+        {"file": f"{files}/b: de.vtt", "title": None, "codec": "webvtt", "details": "2 cues from 1 to 30", "language": "de", "plan": "→ WebVTT"}]
+    assert f"{files}/a.srt\n  subrip, 5 cues" in build.run("probe", clip("silent").path, *asked).stdout
+    shown = json.loads(build.run("probe", clip("silent").path, "--json", "--start", 0.5, "--end", 0.75, *asked[2:]).stdout)
+    assert shown["subtitles"][0]["plan"] == "left out: none of it is within the part"
+    done = build.run("probe", clip("silent").path, "--subtitle", f"{files}/latin.srt:en")
+    assert done.returncode == 2 and "line 7 is not UTF-8" in done.stderr and done.stdout == ""
+
+
 @pytest.mark.parametrize("name, said", [("latin.srt", "line 7 is not UTF-8"), ("wide.srt", "UTF-16 without a byte order mark"),
                                         ("empty.srt", "the file is empty"), ("empty.vtt", "not one subtitle in it"),
                                         ("list.m3u8", "neither SubRip, WebVTT nor ASS")])
