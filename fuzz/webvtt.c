@@ -29,11 +29,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     avsp_ass_text_convert(bytes, size, &text, &place);
     AVSP_ASSERT(place >= 1 && place <= 9 && text.sticky == AVSP_OK);
     judge_text(avsp_buf_text(&text));
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) settings;
+    avsp_buf_init(&settings, 2 * size + 16);
+    avsp_webvtt_settings(bytes, size, &settings);
+    AVSP_ASSERT(strpbrk(avsp_buf_text(&settings), "\n\r>\t") == NULL);
     if (text.len == 0)
         return 0;
     avsp_webvtt_begin(&file);
-    avsp_webvtt_put(&file, &(struct avsp_cue){1, 2, place, avsp_buf_text(&text)});
-    avsp_webvtt_put(&file, &(struct avsp_cue){3, 4, place, avsp_buf_text(&text)});
+    avsp_webvtt_put(&file, &(struct avsp_cue){1, 2, place, avsp_buf_text(&text), NULL});
+    avsp_webvtt_put(
+        &file, &(struct avsp_cue){3, 4, place, avsp_buf_text(&text), avsp_buf_text(&settings)});
     avsp_webvtt_read(file.data, file.len, &facts);
     AVSP_ASSERT(facts.is_webvtt && facts.n_cues == 2 && facts.bad_line == 0 && facts.last_ms == 4);
     return 0;

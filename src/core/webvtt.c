@@ -27,7 +27,10 @@ void avsp_webvtt_put(struct avsp_buf *buf, const struct avsp_cue *cue)
     put_time(buf, cue->start_ms);
     avsp_buf_puts(buf, " --> ");
     put_time(buf, cue->end_ms);
-    avsp_buf_printf(buf, "%s%s\n%s\n", lines[place / 3], aligns[place % 3], cue->text);
+    if (cue->settings != NULL && cue->settings[0] != '\0')
+        avsp_buf_printf(buf, " %s\n%s\n", cue->settings, cue->text);
+    else
+        avsp_buf_printf(buf, "%s%s\n%s\n", lines[place / 3], aligns[place % 3], cue->text);
 }
 
 // --- reading
@@ -139,6 +142,87 @@ static void take_map(struct line line, struct avsp_webvtt_facts *facts)
     facts->has_map = true;
     facts->map_is_bad = !good || !has_local || !has_ticks || line.len > 0;
     facts->map_ms = facts->map_is_bad ? 0 : ticks / MPEGTS_PER_MS - local_ms;
+}
+
+// --- settings (WebVTT 4.4)
+
+static const struct {
+    const char *name;
+    const char *words;  ///< what may stand in place of a number
+    bool percent;       ///< a percentage may,
+    bool number;        ///< … or a number of lines
+    const char *behind; ///< what may stand behind these and a comma
+} settings_table[] = {
+    {"vertical", "|rl|lr|", false, false, "|"},
+    {"line", "|", true, true, "|start|center|end|"},
+    {"position", "|", true, false, "|line-left|center|line-right|"},
+    {"size", "|", true, false, "|"},
+    {"align", "|start|center|end|left|right|", false, false, "|"},
+};
+
+static bool is_among(struct line word, const char *words)
+{
+    for (const char *at = words; word.len > 0 && (at = strchr(at, '|')) != NULL; at++)
+        if (strncmp(at + 1, word.text, word.len) == 0 && at[1 + word.len] == '|')
+            return true;
+    return false;
+}
+
+/// "50%", "12.5%"; or "-1", a line counted from below. At most 100 of a hundred.
+static bool is_amount(struct line value, bool percent, bool number)
+{
+    bool is_percent = value.len > 0 && value.text[value.len - 1] == '%';
+    int64_t whole = 0, part = 0;
+    if (is_percent)
+        value.len--;
+    else
+        (void)take_char(&value, '-');
+    if (!take_number(&value, is_percent ? 100 : 1000, 1, &whole))
+        return false;
+    if (is_percent && take_char(&value, '.') && !take_number(&value, 999999999, 1, &part))
+        return false;
+    return value.len == 0 && (whole < 100 || part == 0 || !is_percent) &&
+           (is_percent ? percent : number);
+}
+
+/// @param setting  "line:50%,end"
+static bool is_setting(struct line setting)
+{
+    const char *colon = memchr(setting.text, ':', setting.len);
+    if (colon == NULL)
+        return false;
+    struct line name = {setting.text, (size_t)(colon - setting.text)};
+    struct line value = {colon + 1, setting.len - name.len - 1};
+    const char *comma = memchr(value.text, ',', value.len);
+    struct line behind = {"", 0};
+    if (comma != NULL) {
+        behind = (struct line){comma + 1, value.len - (size_t)(comma - value.text) - 1};
+        value.len = (size_t)(comma - value.text);
+    }
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(settings_table); i++)
+        if (strlen(settings_table[i].name) == name.len &&
+            memcmp(settings_table[i].name, name.text, name.len) == 0)
+            return (is_among(value, settings_table[i].words) ||
+                    is_amount(value, settings_table[i].percent, settings_table[i].number)) &&
+                   (comma == NULL || is_among(behind, settings_table[i].behind));
+    return false;
+}
+
+void avsp_webvtt_settings(const char *settings, size_t len, struct avsp_buf *buf)
+{
+    size_t n = 0;
+    while (len > 0) {
+        size_t at = 0;
+        while (at < len && settings[at] != ' ' && settings[at] != '\t')
+            at++;
+        if (is_setting((struct line){settings, at})) {
+            avsp_buf_puts(buf, n++ > 0 ? " " : "");
+            avsp_buf_append(buf, settings, at);
+        }
+        at += at < len;
+        settings += at;
+        len -= at;
+    }
 }
 
 static void take_timing(struct line line, uint32_t number, int64_t *last_start,

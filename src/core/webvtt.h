@@ -1,7 +1,7 @@
 /// WebVTT as HLS uses it: writing a file of cues, and reading for a check what others wrote.
 ///
 ///     avsp_webvtt_begin(&buf);
-///     for (…) avsp_webvtt_put(&buf, &cue);
+///     for (…) avsp_webvtt_put(&buf, &cue);                   // its settings perhaps by avsp_webvtt_settings
 ///
 /// Sources: WebVTT (W3C) 4 and 6; RFC 8216 3.5. Pure; any thread.
 #ifndef AVSP_CORE_WEBVTT_H
@@ -15,6 +15,8 @@ struct avsp_cue {
     int64_t end_ms;   ///< > start_ms
     unsigned place;   ///< as avsp_ass_text_convert has it
     const char *text; ///< as avsp_ass_text_convert writes it; not empty
+    const char
+        *settings; ///< as avsp_webvtt_settings writes them, instead of the place; NULL or "" = none
 };
 
 /// Writes the header. Times are those of the presentation: 0 is 0 of the media (X-TIMESTAMP-MAP).
@@ -22,6 +24,10 @@ void avsp_webvtt_begin(struct avsp_buf *buf);
 
 /// Writes a cue. @pre cues come in the order of their beginnings.
 void avsp_webvtt_put(struct avsp_buf *buf, const struct avsp_cue *cue);
+
+/// Appends those of a cue's settings that are valid: where it stands, how wide it is, its direction. Those of regions, which another part of their file defines, are
+/// left out. @param settings  any bytes, as a source has them behind a cue's times.
+void avsp_webvtt_settings(const char *settings, size_t len, struct avsp_buf *buf);
 
 /// What a file that anybody wrote says.
 struct avsp_webvtt_facts {

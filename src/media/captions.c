@@ -22,7 +22,8 @@ static enum avsp_code add(struct avsp_text_cues *cues, const struct avsp_caption
     AVSubtitleRect rect = {.ass = text};
     AVSubtitleRect *rects = &rect;
     const AVSubtitle sub = {.num_rects = 1, .rects = &rects};
-    return avsp_text_cues_add(cues, caption->start_us, caption->end_us, &sub, err);
+    return avsp_text_cues_add(cues, caption->start_us, caption->end_us, &sub,
+                              (struct avsp_view){NULL, 0}, err);
 }
 
 static struct avsp_text_cues *cues_of_service(struct avsp_captions *captions, unsigned number)

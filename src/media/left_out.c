@@ -47,6 +47,8 @@ static const char *why_unread(const AVFormatContext *ctx, const struct avsp_trac
         return "it is encrypted";
     if (codec != NULL && (codec->props & AV_CODEC_PROP_BITMAP_SUB) != 0)
         return "subtitles that are pictures have no place in HLS";
+    if (stream->codecpar->codec_id == AV_CODEC_ID_DVB_TELETEXT)
+        return "pages of teletext are not read";
     if (avsp_allow_decoder(stream->codecpar->codec_id) == NULL)
         return "there is no decoder for it";
     return avsp_tracks_is_stranger(ctx, tracks, stream) ? "it belongs to another program"

@@ -45,7 +45,8 @@ static enum avsp_code grow(struct avsp_text_cues *cues, struct avsp_err *err)
 }
 
 enum avsp_code avsp_text_cues_add(struct avsp_text_cues *cues, int64_t start_us, int64_t end_us,
-                                  const AVSubtitle *sub, struct avsp_err *err)
+                                  const AVSubtitle *sub, struct avsp_view settings,
+                                  struct avsp_err *err)
 {
     enum avsp_code rc = grow(cues, err);
     if (rc != AVSP_OK)
@@ -72,6 +73,9 @@ enum avsp_code avsp_text_cues_add(struct avsp_text_cues *cues, int64_t start_us,
     }
     if (cues->texts.len == before && cues->texts.sticky == AVSP_OK)
         return AVSP_OK;
+    avsp_buf_append(&cues->texts, "", 1);
+    cue.settings_at = cues->texts.len;
+    avsp_webvtt_settings((const char *)settings.data, settings.len, &cues->texts);
     avsp_buf_append(&cues->texts, "", 1);
     if (cues->texts.sticky == AVSP_NO_MEMORY)
         return avsp_buf_check(&cues->texts, err);
@@ -131,6 +135,7 @@ static uint64_t write_cues(struct avsp_text_cues *cues, const struct avsp_text_r
             .end_ms = shown_ms(range, from->end_us),
             .place = from->place,
             .text = cues->texts.data + from->text_at,
+            .settings = cues->texts.data + from->settings_at,
         };
         if (cue.end_ms <= cue.start_ms)
             continue;

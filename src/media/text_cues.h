@@ -12,16 +12,18 @@
 #define AVSP_MEDIA_TEXT_CUES_H
 
 #include "media/control.h"
+#include "media/nal.h"
 #include "util/buf.h"
 
 #include <libavcodec/avcodec.h>
 
 struct avsp_text_cue {
-    int64_t start_us; ///< on the source's own timeline
-    int64_t end_us;   ///< <= start_us: nobody said when it ends
-    unsigned place;   ///< as core/ass_text.h has it
-    uint32_t order;   ///< as they came
-    size_t text_at;   ///< in `texts`
+    int64_t start_us;   ///< on the source's own timeline
+    int64_t end_us;     ///< <= start_us: nobody said when it ends
+    unsigned place;     ///< as core/ass_text.h has it
+    uint32_t order;     ///< as they came
+    size_t text_at;     ///< in `texts`
+    size_t settings_at; ///< likewise, of what the source itself says of its place; may be ""
 };
 
 struct avsp_text_cues {
@@ -43,9 +45,11 @@ void avsp_text_cues_init(struct avsp_text_cues *cues);
 void avsp_text_cues_deinit(struct avsp_text_cues *cues);
 
 /// Adds the texts of @p sub, which are shown at one time, as one cue; nothing where there is nothing to read in them.
+/// @param settings  of a source that is WebVTT, any bytes.
 /// @return OK, also where there is no more room; NO_MEMORY.
 enum avsp_code avsp_text_cues_add(struct avsp_text_cues *cues, int64_t start_us, int64_t end_us,
-                                  const AVSubtitle *sub, struct avsp_err *err) AVSP_CHECKED;
+                                  const AVSubtitle *sub, struct avsp_view settings,
+                                  struct avsp_err *err) AVSP_CHECKED;
 
 /// Writes the file, reports it, and warns of what there was no room for; nothing where no cue is within the range.
 /// @param rendition  name, language, title, purposes; the rest is filled here.

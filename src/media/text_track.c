@@ -78,6 +78,14 @@ static enum avsp_code put_captions(struct avsp_text_track *track, const AVPacket
                : AVSP_OK;
 }
 
+/// What a packet of WebVTT says of its cue's place.
+static struct avsp_view settings_of(const AVPacket *packet)
+{
+    size_t size = 0;
+    const uint8_t *data = av_packet_get_side_data(packet, AV_PKT_DATA_WEBVTT_SETTINGS, &size);
+    return data != NULL ? (struct avsp_view){data, size} : (struct avsp_view){NULL, 0};
+}
+
 enum avsp_code avsp_text_track_put(struct avsp_text_track *track, const AVPacket *packet,
                                    struct avsp_err *err)
 {
@@ -100,7 +108,7 @@ enum avsp_code avsp_text_track_put(struct avsp_text_track *track, const AVPacket
     if (av < 0)
         track->n_damaged++;
     else if (got != 0 && timing_of(track, packet, &start_us, &end_us))
-        rc = avsp_text_cues_add(&track->cues, start_us, end_us, &sub, err);
+        rc = avsp_text_cues_add(&track->cues, start_us, end_us, &sub, settings_of(packet), err);
     if (got != 0)
         avsubtitle_free(&sub);
     return rc;

@@ -64,8 +64,8 @@ static void a_file_is_read_as_it_was_written(void **state)
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
     avsp_buf_init(&buf, 4096);
     avsp_webvtt_begin(&buf);
-    avsp_webvtt_put(&buf, &(struct avsp_cue){1500, 2750, 2, "one"});
-    avsp_webvtt_put(&buf, &(struct avsp_cue){3661001, 363599999, 9, "two\nlines"});
+    avsp_webvtt_put(&buf, &(struct avsp_cue){1500, 2750, 2, "one", NULL});
+    avsp_webvtt_put(&buf, &(struct avsp_cue){3661001, 363599999, 9, "two\nlines", ""});
     assert_string_equal(avsp_buf_text(&buf), "WEBVTT\nX-TIMESTAMP-MAP=LOCAL:00:00:00.000,MPEGTS:0\n"
                                              "\n00:00:01.500 --> 00:00:02.750\none\n"
                                              "\n01:01:01.001 --> 100:59:59.999 line:0 align:end\n"
@@ -85,6 +85,30 @@ static struct avsp_webvtt_facts read_text(const char *text)
     struct avsp_webvtt_facts f;
     avsp_webvtt_read(text, strlen(text), &f);
     return f;
+}
+
+static void expect_settings(const char *given, const char *expected)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 4096);
+    avsp_webvtt_settings(given, strlen(given), &buf);
+    assert_string_equal(avsp_buf_text(&buf), expected);
+}
+
+static void settings_that_are_valid_stay(void **state)
+{
+    (void)state;
+    const char *good = "vertical:rl line:-1,end position:12.5%,line-left size:100.0% align:start";
+    expect_settings(good, good);
+    expect_settings("\tline:0  align:right ", "line:0 align:right");
+    expect_settings("region:fred line:50%", "line:50%");
+    expect_settings("", "");
+    expect_settings("line: position:5 size:101% size:100.5% align:middle align: vertical:up "
+                    "size:5%,end line:1%,",
+                    "");
+    expect_settings("line:-5% line:--1 line:1. size:.5% line:99999 align:start|end :start align",
+                    "");
+    expect_settings("line:1\nalign:start line:1-->2 xline:1", "");
 }
 
 static void faults_are_found(void **state)
@@ -120,6 +144,7 @@ int main(void)
         cmocka_unit_test(styles_are_reduced),
         cmocka_unit_test(texts_stay_texts),
         cmocka_unit_test(a_file_is_read_as_it_was_written),
+        cmocka_unit_test(settings_that_are_valid_stay),
         cmocka_unit_test(faults_are_found),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,7 @@ import json
 import pytest
 from harness import clips, playlists
 
-VTT = "WEBVTT\n\n00:01.000 --> 00:02.500 line:0\n<b>Grüße</b>\n\n00:07.000 --> 00:30.000\nzum Ende\n"
+VTT = "WEBVTT\n\n00:01.000 --> 00:02.500 region:r line:0 align:start\n<b>Grüße</b>\n\n00:07.000 --> 00:30.000\nzum Ende\n"
 OPTIONS = ("--preset", 13, "--segment-seconds", 2, "--json")
 
 
@@ -36,12 +36,12 @@ def test_every_form(build, clip, files, tmp_path):
     said, cues = cues_of(tmp_path / "out")
     assert said == [("en", "en", "s0"), ("de", "de", "s1"), ("English", "en", "s2"), ("de-AT", "de-AT", "s3"), ("de (s4)", "de", "s4")]
     assert cues[2] == cues[0] and cues[4] == cues[1]
-    assert cues[3] == [(1000, 2500, "", "<b>Grüße</b>")]
+    assert cues[3] == [(1000, 2500, "line:0 align:start", "<b>Grüße</b>")]
     # In a part: clipped as the source's own are.
     build.encode(clip("tracks").path, tmp_path / "part", *OPTIONS, "--audio-tracks", "none", *asked, "--start", "1.5", "--end", "4.25")
     _, cues = cues_of(tmp_path / "part")
     assert cues[2] == cues[0] and cues[4] == cues[1] and [(a, b) for a, b, _, _ in cues[0]] == [(0, 845), (499, 2501), (499, 1000)]
-    assert cues[3] == [(0, 1000, "", "<b>Grüße</b>")]
+    assert cues[3] == [(0, 1000, "line:0 align:start", "<b>Grüße</b>")]
 
 
 def test_a_probe_shows_them(build, clip, files):

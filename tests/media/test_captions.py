@@ -322,3 +322,32 @@ def test_a_track_of_captions(tmp_path):
     (begin, end, _, _), = cues(tmp_path / "s0.vtt")
     assert abs(begin - ms(30)) < 34 and abs(end - ms(60)) < 34
     assert [t for _, _, _, t in cues(tmp_path / "s1.vtt")] == ["Salut"]
+
+
+def crc32_of_mpeg(data):
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1 ^ (0x04C11DB7 if value & 0x80000000 else 0)) & 0xFFFFFFFF
+    return value
+
+
+def test_teletext_and_pictures_are_said_to_be_left_out(tmp_path):
+    """A program's table names them, as DVB has it: nothing of them need be there for that."""
+    plain, source = tmp_path / "plain.ts", tmp_path / "source.ts"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64", "-frames:v", 10, "-c:v", "libx264", "-preset", "ultrafast", plain)
+    data = bytearray(plain.read_bytes())
+    teletext, pictures = b"\x06\xe1\x50\xf0\x07\x56\x05deu\x11\x50", b"\x06\xe1\x51\xf0\x0a\x59\x08fra\x10\0\1\0\1"
+    for at in range(5, len(data), 188):
+        if data[at - 4] & 31 == 16 and data[at - 3] == 0:  # ffmpeg's PMT
+            table = data[at : at + 3 + (data[at + 1] & 15) * 256 + data[at + 2] - 4] + teletext + pictures
+            table[1:3] = (0xB000 | len(table) + 1).to_bytes(2, "big")
+            table += crc32_of_mpeg(table).to_bytes(4, "big")
+            data[at : at + len(table)] = table
+    source.write_bytes(data)
+    plans = [(s["codec"], s["language"], s["plan"]) for s in child.run(source, tmp_path, kind="probe").of("stream")[1:]]
+    assert plans == [("dvb_teletext", "de", "left out: pages of teletext are not read"),
+                     ("dvb_subtitle", "fr", "left out: subtitles that are pictures have no place in HLS")]
+    (said,) = [w for w in warnings(child.run(source, tmp_path)) if "left out of" in w]
+    assert "teletext, de (pages" in said and "dvb_subtitle, fr (subtitles that are pictures" in said, said
