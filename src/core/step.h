@@ -42,7 +42,8 @@ struct avsp_step {
     int32_t preset;                      ///< ENCODE
     struct avsp_picture_options picture; ///< PROBE, SPLIT, ENCODE
     struct avsp_sound_options sound;     ///< PROBE, AUDIO
-    uint32_t threads;                    ///< ENCODE: of the encoder; CHECK: of decoders; 1..
+    uint32_t
+        threads; ///< ENCODE: of all encoders, which have one each at least; CHECK: of decoders; 1..
     bool
         described; ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)
     uint32_t idx;  ///< ENCODE with !described: the segment's place; TEXT: the rendition's number

@@ -29,10 +29,13 @@ static void run_deinit(struct run *run)
     av_frame_free(&run->shown);
 }
 
-/// Completes the segments in the making.
+/// Completes the segments in the making. Each encoder holds back dozens of pictures until it knows that no more come; so all are told,
+/// and then they work on these side by side.
 static enum avsp_code end_segments(struct run *run, int64_t end_ticks, struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; i < run->n_rungs && rc == AVSP_OK; i++)
+        rc = avsp_encode_rung_flush(&run->rungs[i], err);
     for (size_t i = 0; i < run->n_rungs && rc == AVSP_OK; i++)
         rc = avsp_encode_rung_end(&run->rungs[i], end_ticks, err);
     run->place = -1;
@@ -113,6 +116,23 @@ static void pair_rungs(struct run *run)
                               avsp_encode_rung_pair(&run->rungs[j], &run->rungs[i]);
 }
 
+static uint64_t pixels(const struct avsp_encode_rung *rung)
+{
+    return (uint64_t)rung->plan.width_px * rung->plan.height_px;
+}
+
+/// The step's threads are shared by all its encoders, by their sizes: one each is the least, and what costs least processor time.
+static void share_threads(struct run *run)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < run->n_rungs; i++)
+        all += pixels(&run->rungs[i]);
+    for (size_t i = 0; i < run->n_rungs; i++) {
+        uint64_t share = (run->step->threads * pixels(&run->rungs[i]) + all / 2) / all;
+        run->rungs[i].threads = (unsigned)AVSP_MAX(share, (uint64_t)1);
+    }
+}
+
 static enum avsp_code open_rungs(struct run *run, struct avsp_err *err)
 {
     const struct avsp_step *step = run->step;
@@ -124,9 +144,11 @@ static enum avsp_code open_rungs(struct run *run, struct avsp_err *err)
     for (size_t i = 0; i < n && rc == AVSP_OK; i++)
         rc = avsp_encode_rung_open(&run->rungs[run->n_rungs++], run->header, &plans[i], step,
                                    run->ctl, err);
-    if (rc == AVSP_OK)
-        pair_rungs(run);
-    return rc;
+    if (rc != AVSP_OK)
+        return rc;
+    pair_rungs(run);
+    share_threads(run);
+    return AVSP_OK;
 }
 
 static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_arena *arena,

@@ -17,7 +17,8 @@ enum avsp_code avsp_encode_rung_open(struct avsp_encode_rung *rung,
                                      const struct avsp_step *step, struct avsp_control *ctl,
                                      struct avsp_err *err)
 {
-    *rung = (struct avsp_encode_rung){.plan = *plan, .step = step, .header = header, .ctl = ctl};
+    *rung = (struct avsp_encode_rung){
+        .plan = *plan, .threads = 1, .step = step, .header = header, .ctl = ctl};
     avsp_buf_init(&rung->init, INIT_MAX_BYTES);
     rung->made = av_frame_alloc();
     if (rung->made == NULL)
@@ -124,6 +125,12 @@ static enum avsp_code check_init(struct avsp_encode_rung *rung, struct avsp_err 
     return avsp_err_set(err, AVSP_INTERNAL, "the encoder gave another init segment than before");
 }
 
+enum avsp_code avsp_encode_rung_flush(struct avsp_encode_rung *rung, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_encode_segment_flush(rung->segment, err);
+    return rc == AVSP_OK ? rc : avsp_err_wrap(err, "%s", rung->plan.name);
+}
+
 enum avsp_code avsp_encode_rung_end(struct avsp_encode_rung *rung, int64_t end_ticks,
                                     struct avsp_err *err)
 {
@@ -164,7 +171,7 @@ enum avsp_code avsp_encode_rung_begin(struct avsp_encode_rung *rung, uint32_t id
         .crf = rung->plan.crf,
         .preset = rung->plan.preset,
         .film_grain = rung->step->picture.film_grain,
-        .threads = rung->step->threads,
+        .threads = rung->threads,
         .gop_frames = GOP_FRAMES,
     };
     enum avsp_code rc =

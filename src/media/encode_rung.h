@@ -5,6 +5,7 @@
 ///     avsp_encode_rung_open(&rung, &header, &plan, step, ctl, err);
 ///     avsp_encode_rung_begin(&rung, idx, err);
 ///     avsp_encode_rung_add(&rung, picture, ticks, err); …
+///     avsp_encode_rung_flush(&rung, err);
 ///     avsp_encode_rung_end(&rung, end_ticks, err);
 ///
 /// One thread at a time. Memory: an encoder's.
@@ -17,6 +18,7 @@
 
 struct avsp_encode_rung {
     struct avsp_ladder_rung plan;
+    unsigned threads;                       ///< of its encoder
     const struct avsp_step *step;           ///< borrowed
     const struct avsp_piece_header *header; ///< borrowed
     struct avsp_control *ctl;               ///< borrowed
@@ -27,7 +29,7 @@ struct avsp_encode_rung {
     struct avsp_encode_segment *segment; ///< the one in the making; NULL = none
 };
 
-/// @return OK; INVALID a size that is not one; NO_MEMORY.
+/// Its encoder has a single thread, until `threads` is set. @return OK; INVALID a size that is not one; NO_MEMORY.
 enum avsp_code avsp_encode_rung_open(struct avsp_encode_rung *rung,
                                      const struct avsp_piece_header *header,
                                      const struct avsp_ladder_rung *plan,
@@ -48,7 +50,11 @@ enum avsp_code avsp_encode_rung_begin(struct avsp_encode_rung *rung, uint32_t id
 enum avsp_code avsp_encode_rung_add(struct avsp_encode_rung *rung, const AVFrame *picture,
                                     int64_t ticks, struct avsp_err *err) AVSP_CHECKED;
 
-/// Completes the segment in the making and reports it. @param end_ticks  where its last picture ends.
+/// No more pictures come for the segment in the making: its encoder works on, without being waited for.
+enum avsp_code avsp_encode_rung_flush(struct avsp_encode_rung *rung,
+                                      struct avsp_err *err) AVSP_CHECKED;
+
+/// Completes the segment in the making, after its flush, and reports it. @param end_ticks  where its last picture ends.
 enum avsp_code avsp_encode_rung_end(struct avsp_encode_rung *rung, int64_t end_ticks,
                                     struct avsp_err *err) AVSP_CHECKED;
 

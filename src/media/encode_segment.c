@@ -214,12 +214,15 @@ static enum avsp_code mux_all(struct avsp_encode_segment *seg, int64_t end_ticks
     return AVSP_OK;
 }
 
+enum avsp_code avsp_encode_segment_flush(struct avsp_encode_segment *seg, struct avsp_err *err)
+{
+    int av = avcodec_send_frame(seg->encoder, NULL);
+    return av >= 0 ? AVSP_OK : avsp_averr_set(err, av, "end the encoder");
+}
+
 enum avsp_code avsp_encode_segment_end(struct avsp_encode_segment *seg, int64_t end_ticks,
                                        struct avsp_encode_facts *ret_facts, struct avsp_err *err)
 {
-    int av = avcodec_send_frame(seg->encoder, NULL);
-    if (av < 0)
-        return avsp_averr_set(err, av, "end the encoder");
     enum avsp_code rc = receive(seg, err);
     if (rc != AVSP_OK)
         return rc;

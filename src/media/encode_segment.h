@@ -4,6 +4,7 @@
 ///     struct avsp_encode_segment *AVSP_CLEANUP(avsp_encode_segment_free) seg = NULL;
 ///     avsp_encode_segment_begin(&options, idx, &seg, err);
 ///     avsp_encode_segment_add(seg, frame, err); …            // pts in ticks, strictly increasing
+///     avsp_encode_segment_flush(seg, err);
 ///     avsp_encode_segment_end(seg, end_ticks, &facts, err);  // encodes to the end, checks, writes the file
 ///
 /// One thread at a time. Memory: what the encoder looks ahead, and the segment's packets.
@@ -41,7 +42,11 @@ enum avsp_code avsp_encode_segment_begin(const struct avsp_encoder_options *opti
 enum avsp_code avsp_encode_segment_add(struct avsp_encode_segment *seg, const AVFrame *frame,
                                        struct avsp_err *err) AVSP_CHECKED;
 
-/// @param end_ticks  where the last frame ends: the next segment's first tick.
+/// No more frames come. The encoder works on those that it has, without being waited for.
+enum avsp_code avsp_encode_segment_flush(struct avsp_encode_segment *seg,
+                                         struct avsp_err *err) AVSP_CHECKED;
+
+/// After the flush. @param end_ticks  where the last frame ends: the next segment's first tick.
 /// @return OK; CORRUPT @p end_ticks is not after the last frame; INTERNAL what the encoder gave back is not what it was given.
 enum avsp_code avsp_encode_segment_end(struct avsp_encode_segment *seg, int64_t end_ticks,
                                        struct avsp_encode_facts *ret_facts,
