@@ -166,7 +166,9 @@ enum avsp_code avsp_s3_endpoint_address(const struct avsp_s3_endpoint *endpoint,
         avsp_buf_puts(path, key[0] != '\0' ? "/" : "");
     }
     avsp_s3_encode(path, key, true);
-    return AVSP_OK;
+    // Half an address is another one.
+    enum avsp_code rc = avsp_buf_check(host, err);
+    return rc == AVSP_OK ? avsp_buf_check(path, err) : rc;
 }
 
 enum avsp_code avsp_s3_allowed_parse(const char *text, struct avsp_s3_allowed *ret_allowed,

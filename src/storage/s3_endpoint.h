@@ -36,7 +36,7 @@ bool avsp_s3_endpoint_may_lead(const struct avsp_s3_endpoint *from,
 void avsp_s3_endpoint_show(const struct avsp_s3_endpoint *endpoint, struct avsp_buf *buf);
 
 /// Appends what the Host header says, and the path: of a key, or of the bucket itself where @p key is "".
-/// @return OK; INVALID a bucket that cannot be named so.
+/// @return OK; INVALID a bucket that cannot be named so; LIMIT, NO_MEMORY of the buffers: nothing of them is to be used.
 enum avsp_code avsp_s3_endpoint_address(const struct avsp_s3_endpoint *endpoint,
                                         enum avsp_s3_style style, const char *bucket,
                                         const char *key, struct avsp_buf *host,

@@ -227,6 +227,8 @@ static enum avsp_code judge(struct avsp_s3_lane *lane, CURLcode code, struct avs
                             "%s (AWS_CA_BUNDLE names a file with other certificates to trust)",
                             why);
     case CURLE_WRITE_ERROR:
+        if (lane->reply->body.sticky == AVSP_NO_MEMORY)
+            return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
         return avsp_err_set(err, AVSP_UNAVAILABLE, "an answer of unlikely length");
     default:
         return avsp_err_set(err, AVSP_UNAVAILABLE, "%s", why);

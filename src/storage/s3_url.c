@@ -19,10 +19,6 @@ enum avsp_code avsp_s3_url(struct avsp_storage *store, const struct avsp_locatio
     if (rc == AVSP_OK)
         rc = avsp_s3_endpoint_address(&target.endpoint, file->style, file->bucket, file->path,
                                       &host, &path, err);
-    if (rc == AVSP_OK)
-        rc = avsp_buf_check(&host, err);
-    if (rc == AVSP_OK)
-        rc = avsp_buf_check(&path, err);
     if (rc != AVSP_OK)
         return rc;
     struct avsp_s3_request request = {

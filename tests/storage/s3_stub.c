@@ -165,9 +165,14 @@ static void complete(struct s3_stub *stub, const struct request *request, const 
                      struct avsp_buf *out)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) all;
+    char key[300];
     avsp_buf_init(&all, BODY_MAX_BYTES);
+    snprintf(key, sizeof key, "?%s", id);
+    if (find(stub, key) == NULL) {
+        answer_text(out, 404, "<Error><Code>NoSuchUpload</Code></Error>");
+        return;
+    }
     for (unsigned i = 1;; i++) {
-        char key[300];
         snprintf(key, sizeof key, "?%s.%u", id, i);
         const struct object *part = find(stub, key);
         if (part == NULL)

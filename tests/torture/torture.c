@@ -23,7 +23,7 @@
 #define BATCH 32
 /// Failures of one scenario, unless AVSPL1T_FULL is set: more of them are spread evenly.
 #define POINTS_MAX 100
-#define HANG_S 20
+#define HANG_S 20 ///< one run of a scenario
 
 /// What a child is doing, for the parent to see when it has died.
 static struct shared {
@@ -84,11 +84,12 @@ static int run_batch(const struct torture_case *c, enum inject_mode mode, unsign
     pid_t pid = fork();
     AVSP_ASSERT(pid >= 0);
     if (pid == 0) {
-        alarm(HANG_S);
         restore_handlers();
         setenv("CMOCKA_TEST_ABORT", "1", 1); // an assertion of a fixture has no test to go back to
-        for (unsigned i = 0; i < n && !shared->over; i++)
+        for (unsigned i = 0; i < n && !shared->over; i++) {
+            alarm(HANG_S);
             shared->over = !run_once(c, mode, first + i * step);
+        }
         exit(0); // not _exit: LeakSanitizer looks now
     }
     int status = 0;
