@@ -34,6 +34,10 @@ struct avsp_client *avsp_client_new(const char *target, bool fail_fast,
                                     struct avsp_err *err) AVSP_CHECKED;
 void avsp_client_free(struct avsp_client *cli);
 
+/// Were files of certificates or of the token replaced by ones that are no good, so that the former are in use yet?
+/// @param ret_why  what is wrong with them; code OK where the answer is no. As far as calls have looked. Any thread.
+bool avsp_client_refuses_files(struct avsp_client *cli, struct avsp_err *ret_why) AVSP_CHECKED;
+
 /// Ends all calls of all threads now and later with CANCELED. Async-signal-unsafe; any thread.
 void avsp_client_shutdown(struct avsp_client *cli);
 

@@ -113,17 +113,35 @@ static bool has_news(struct avsp_client *cli)
     return false;
 }
 
-struct avsp_link *avsp_link_take(struct avsp_client *cli)
+/// Goes over to what the files hold now. What is refused may be so for a moment only, while files are replaced: the former ones
+/// serve, and it is read again at each look.
+static void follow_files(struct avsp_client *cli)
 {
     struct avsp_link *link = NULL;
-    struct avsp_err ignored = {
-        0}; // files that are being replaced: the former ones serve until the next look
-    if (has_news(cli) && open_link(cli, &link, cli->marks, &ignored) == AVSP_OK) {
+    struct avsp_file_mark marks[AVSP_CLIENT_FILES];
+    struct avsp_err err = {0};
+    if (open_link(cli, &link, marks, &err) == AVSP_OK) {
         grpc_channel *former = avsp_link_give(cli->link);
         if (former != NULL)
             grpc_channel_destroy(former);
         cli->link = link;
+        memcpy(cli->marks, marks, sizeof marks);
     }
+    cli->refused = err;
+}
+
+bool avsp_client_refuses_files(struct avsp_client *cli, struct avsp_err *ret_why)
+{
+    pthread_mutex_lock(&cli->lock);
+    *ret_why = cli->refused;
+    pthread_mutex_unlock(&cli->lock);
+    return ret_why->code != AVSP_OK;
+}
+
+struct avsp_link *avsp_link_take(struct avsp_client *cli)
+{
+    if (has_news(cli))
+        follow_files(cli);
     cli->link->n_uses++;
     return cli->link;
 }

@@ -39,6 +39,7 @@ struct avsp_client {
     struct avsp_link *link;                         ///< for new calls; never NULL
     struct avsp_file_mark marks[AVSP_CLIENT_FILES]; ///< of its files
     struct avsp_mono look_again;                    ///< at the files
+    struct avsp_err refused; ///< why those that are there now are not in use; code OK: they are
     struct avsp_flight *flights;
     bool is_shut_down;
     atomic_bool has_answered; ///< there was a coordinator, and it took a call of ours

@@ -4,6 +4,7 @@
 #include "worker/runner.h"
 
 #include <signal.h>
+#include <string.h>
 
 #define EXIT_UNREACHABLE 3
 #define TICK_MS 100
@@ -59,12 +60,29 @@ static const char *batch_end(struct avsp_worker *worker, int *ret_status)
                                                                                          : NULL;
 }
 
+/// Says once that files with certificates or the token were replaced by ones that are no good, and once that they are.
+static void note_files(struct avsp_worker *worker, struct avsp_err *told)
+{
+    struct avsp_err why = {0};
+    const bool is_refused = avsp_client_refuses_files(worker->claims, &why);
+    if (strcmp(why.text, told->text) == 0)
+        return;
+    if (is_refused)
+        avsp_log(AVSP_LOG_WARN, "files.refused", "worker=%s why=%s", worker->config->id,
+                 AVSP_LOG_Q(why.text));
+    else
+        avsp_log(AVSP_LOG_INFO, "files.read", "worker=%s", worker->config->id);
+    *told = why;
+}
+
 /// Waits until all runners have ended, and makes them end when it is time. @return exit status.
 static int supervise(struct avsp_worker *worker, int (*next_signal)(int ms))
 {
     int status = 0;
     struct avsp_mono drain_ends = {0};
+    struct avsp_err refused = {0};
     while (runners_left(worker) > 0) {
+        note_files(worker, &refused);
         enum avsp_phase phase = avsp_slots_phase(&worker->slots);
         int sig = next_signal(phase == AVSP_PHASE_STOP ? STOPPING_TICK_MS : TICK_MS);
         bool at_once = sig == SIGINT || worker->config->drain_ms == 0 || phase != AVSP_PHASE_RUN;

@@ -453,6 +453,52 @@ static void children_inherit_no_descriptor(void **state)
     fake_stop(&fake, 0, 1000);
 }
 
+static void write_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "we");
+    assert_non_null(f);
+    fputs(text, f);
+    assert_int_equal(fclose(f), 0);
+}
+
+/// Calls until what is said of the files is as wanted.
+static void wait_until_refused(struct avsp_client *cli, bool want, struct avsp_err *ret_why)
+{
+    const struct avsp_mono end = avsp_mono_in_ms(10000);
+    struct avsp_err err = {0};
+    while (avsp_client_refuses_files(cli, ret_why) != want && !avsp_mono_passed(end)) {
+        assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_OK);
+        usleep(50000);
+    }
+    assert_int_equal(avsp_client_refuses_files(cli, ret_why), want);
+}
+
+/// The former one is shown meanwhile, and somebody can say so.
+static void a_token_that_is_none_is_told_of(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/avspl1t-rpc-XXXXXX";
+    close(mkstemp(path));
+    write_file(path, "good\n");
+    fake_start(&fake, NULL);
+    fake.token = "good";
+    struct avsp_err err = {0};
+    struct avsp_err why = {0};
+    const struct avsp_client_security security = {.token_file = path};
+    struct avsp_client *cli = avsp_client_new(fake.listen, false, &security, &err);
+    assert_non_null(cli);
+    wait_until_refused(cli, false, &why);
+    write_file(path, "no token at all\n");
+    wait_until_refused(cli, true, &why);
+    assert_non_null(strstr(why.text, "--token-file: the first line of "));
+    assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_OK);
+    write_file(path, "good\n");
+    wait_until_refused(cli, false, &why);
+    avsp_client_free(cli);
+    fake_stop(&fake, 0, 1000);
+    unlink(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -467,6 +513,7 @@ int main(void)
         cmocka_unit_test(a_stop_ends_what_hangs),
         cmocka_unit_test(what_is_too_large_is_refused),
         cmocka_unit_test(bad_fields_are_named),
+        cmocka_unit_test(a_token_that_is_none_is_told_of),
         cmocka_unit_test(nothing_is_left_behind),
         cmocka_unit_test(children_inherit_no_descriptor),
     };
