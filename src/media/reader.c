@@ -72,25 +72,45 @@ static bool is_io_failure(const AVFormatContext *ctx)
     return ctx->pb->error < 0 && ctx->pb->error != AVERROR_EOF;
 }
 
+/// Has the container an index of all packets, in front of them or behind, so that each is found by itself?
+static bool has_whole_index(const AVFormatContext *ctx)
+{
+    return strncmp(ctx->iformat->name, "mov,", 4) == 0;
+}
+
+/// Are there packets left that the index promises, although one of them is behind the file's end? Of a file that is cut off, sound
+/// may lie behind all of the picture.
+static bool has_more(const struct avsp_reader *reader)
+{
+    uint64_t n = 0;
+    for (unsigned i = 0; i < reader->ctx->nb_streams; i++)
+        if (reader->ctx->streams[i]->discard < AVDISCARD_ALL)
+            n += (uint64_t)avformat_index_get_entries_count(reader->ctx->streams[i]);
+    return n > reader->n_read + reader->n_behind_end;
+}
+
 /// av_read_frame that goes on behind damage.
 static enum avsp_code read_any(struct avsp_reader *reader, AVPacket *packet, bool *ret_end,
                                struct avsp_err *err)
 {
+    bool is_indexed = has_whole_index(reader->ctx);
     *ret_end = false;
     for (unsigned n_failures = 0; n_failures < FAILURES_MAX; n_failures++) {
         uint64_t n_before = avsp_complaints_count(reader->ctx);
         int rc = av_read_frame(reader->ctx, packet);
-        if (rc >= 0 || rc == AVERROR_EOF)
+        if (rc >= 0 || (rc == AVERROR_EOF && !is_indexed))
             reader->n_complaints += avsp_complaints_count(reader->ctx) - n_before;
+        reader->n_read += rc >= 0;
         if (rc >= 0)
             return AVSP_OK;
         if (is_io_failure(reader->ctx))
             return avsp_averr_set(err, reader->ctx->pb->error, "read the input");
         if (rc == AVERROR(ENOMEM))
             return avsp_averr_set(err, rc, "read the input");
-        if (rc == AVERROR_EOF)
+        if (rc == AVERROR_EOF && !(is_indexed && has_more(reader)))
             break;
-        reader->n_damaged++;
+        reader->n_behind_end += rc == AVERROR_EOF;
+        reader->n_damaged += rc != AVERROR_EOF;
     }
     *ret_end = true;
     return AVSP_OK;
@@ -437,17 +457,24 @@ enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bo
     }
 }
 
+static uint64_t n_missing(const AVStream *stream, uint64_t n_read)
+{
+    int n = avformat_index_get_entries_count(stream);
+    return n > 0 && (uint64_t)n > n_read ? (uint64_t)n - n_read : 0;
+}
+
 uint64_t avsp_reader_n_missing(const struct avsp_reader *reader)
 {
     // An index that is built while reading, as most formats', never has more entries than there were packets.
-    const struct avsp_tracks *tracks = &reader->tracks;
-    const AVStream *stream = avsp_tracks_leading(tracks);
-    uint64_t n_read = tracks->video != NULL ? reader->n_video : reader->n_audio;
-    // Only MP4's index has an entry for each packet of sound; others' are for seeking, or estimates.
-    if (tracks->video == NULL && strncmp(reader->ctx->iformat->name, "mov,", 4) != 0)
-        return 0;
-    int n = avformat_index_get_entries_count(stream);
-    return n > 0 && (uint64_t)n > n_read ? (uint64_t)n - n_read : 0;
+    return reader->tracks.video != NULL ? n_missing(reader->tracks.video, reader->n_video) : 0;
+}
+
+uint64_t avsp_reader_n_missing_sound(const struct avsp_reader *reader)
+{
+    // Others' indexes have no entry for each packet of sound: they are for seeking, or estimates.
+    return reader->tracks.n_audio > 0 && has_whole_index(reader->ctx)
+               ? n_missing(reader->tracks.audio[0], reader->n_audio)
+               : 0;
 }
 
 bool avsp_reader_hides_damage(const struct avsp_reader *reader)

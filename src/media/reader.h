@@ -42,6 +42,8 @@ struct avsp_reader {
     bool reorders;          ///< … and there was one that would not
     bool began;             ///< a key of the video was seen
     bool in_damage;         ///< the last video packet was damaged
+    uint64_t n_read;        ///< packets, of all streams
+    uint64_t n_behind_end;  ///< reads that found that the file is cut off
     uint64_t n_video;       ///< video packets read, whether they are used or not
     uint64_t n_audio;       ///< packets of the default sound read
     uint64_t n_used;        ///< of those of video, those that are copied
@@ -79,9 +81,11 @@ AVStream *avsp_reader_video(const struct avsp_reader *reader);
 enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bool *ret_end,
                                 bool *ret_shown, struct avsp_err *err) AVSP_CHECKED;
 
-/// Once the end was reached: how many packets of the picture (of the sound where there is none) the container's index promises
-/// beyond those that came. They tell of a file that is cut off.
+/// Once the end was reached: how many packets of the picture the container's index promises beyond those that came. They tell of a file
+/// that is cut off.
 uint64_t avsp_reader_n_missing(const struct avsp_reader *reader);
+/// The same of the default sound.
+uint64_t avsp_reader_n_missing_sound(const struct avsp_reader *reader);
 
 /// Does the demuxer of such files pass over what is damaged without complaining, so that a hole in the picture is all that is left of it?
 bool avsp_reader_hides_damage(const struct avsp_reader *reader);

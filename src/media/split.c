@@ -495,6 +495,8 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
          "frames or so are missing between the others: the ones before them are shown longer"},
         {all ? avsp_reader_n_missing(&split->reader) : 0,
          "frames that the file promises are not there: it is cut off"},
+        {all ? avsp_reader_n_missing_sound(&split->reader) : 0,
+         "packets of sound that the file promises are not there: it is cut off"},
         {from_start ? split->reader.n_before_key : 0,
          "frames before the first keyframe cannot be decoded: left out"},
         {from_start ? split->ahead.n_leading : 0,

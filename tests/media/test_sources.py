@@ -311,6 +311,21 @@ def test_damage_that_demuxers_pass_over(name, codec, tmp_path):
     assert name == "zeros.mpg" or any("errors in the structure of the file" in w["text"] for w in result.of("warning"))
 
 
+def test_cut_off_in_front_of_the_sound(tmp_path):
+    """The sound of a fragment lies behind all of its picture, and is gone: the picture goes on as far as it is there."""
+    source = tmp_path / "cut.mp4"
+    ffmpeg(*clip(*CLOSED, seconds=6, audio=["aac"]), "-movflags", "empty_moov", "-frag_duration", 10 ** 8, source)
+    whole = source.read_bytes()
+    source.write_bytes(whole[:len(whole) // 2])
+    result = child.run(source, tmp_path, seconds=2)
+    frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
+    want = child.source_frames(source)
+    assert len(want) > 50 and [md5 for _, md5 in frames] == [md5 for _, md5 in want]
+    said = [w["text"] for w in result.of("warning")]
+    for word in ("frames that the file promises", "packets of sound that the file promises"):
+        assert any(word in text for text in said), said
+
+
 # What becomes of entries of the table that says how much later than it is decoded each picture is shown (ISO/IEC 14496-12, 8.6.1.3).
 DAMAGED_TIMES = {
     "later": {60: 1000000, 61: 1000000, 62: 1000000},
