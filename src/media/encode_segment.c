@@ -6,6 +6,8 @@
 #include <stdlib.h>
 
 #define ROOM_BEGIN 256 ///< frames
+/// A sample's duration has 32 bits (ISO/IEC 14496-12, 8.8.8), of which libavformat leaves one out.
+#define DURATION_MAX_TICKS INT32_MAX
 
 /// A frame that the encoder was given.
 struct shown {
@@ -202,6 +204,11 @@ static enum avsp_code mux_all(struct avsp_encode_segment *seg, int64_t end_ticks
         bool is_last = i + 1 == seg->n_packets;
         int64_t next = is_last ? end_ticks - seg->delay_ticks : seg->packets[i + 1]->dts;
         pkt->duration = next - pkt->dts;
+        if (pkt->duration > DURATION_MAX_TICKS)
+            return avsp_err_set(err, AVSP_UNSUPPORTED,
+                                "a picture is shown for %" PRId64
+                                " ticks, until the next one comes, and MP4 ends at %d",
+                                pkt->duration, DURATION_MAX_TICKS);
         enum avsp_code rc = avsp_fmp4_write(seg->mux, pkt, err);
         // The keyframe is a fragment of its own, so that a player that shows keyframes alone (when it winds) can be given one,
         // whole: what reads fragments in a browser refuses half an mdat.

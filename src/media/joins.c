@@ -1,15 +1,27 @@
 #include "media/joins.h"
 
+#include "core/plan.h"
+
 #include <libavutil/avutil.h>
 #include <libavutil/mathematics.h>
 
 /// Decode times never go back; so much is forgiven to clocks that are written by hand, as ffmpeg does.
 #define CLOCK_BACKWARD_MS 100
 
+/// How long a picture can be shown: the duration of a sample has 31 bits (libavformat leaves one out), and fields may double the timescale.
+static int64_t hole_max(AVRational time_base)
+{
+    uint32_t timescale = avsp_plan_timescale((struct avsp_rational){time_base.num, time_base.den});
+    if (timescale == 0)
+        return INT64_MAX;
+    return av_rescale(INT32_MAX / 2, time_base.den, (int64_t)timescale * time_base.num);
+}
+
 void avsp_joins_init(struct avsp_joins *joins, bool clocks_jump, AVRational video_time_base)
 {
     *joins = (struct avsp_joins){
         .clocks_jump = clocks_jump,
+        .hole_max = hole_max(video_time_base),
         .video = {.time_base = video_time_base, .last = AV_NOPTS_VALUE},
         .shown_end = AV_NOPTS_VALUE,
         .lead_until = AV_NOPTS_VALUE,
@@ -48,7 +60,8 @@ static bool jumps(const struct avsp_joins *joins, const struct avsp_join_track *
     bool strict = joins->clocks_jump && packet->dts != AV_NOPTS_VALUE;
     int64_t back = ticks_of_ms(track, strict ? CLOCK_BACKWARD_MS : AVSP_JOIN_BACKWARD_S * 1000);
     int64_t step = now - track->last;
-    return step < -back || (joins->clocks_jump && step > forward_max(track));
+    return step < -back || (joins->clocks_jump && step > forward_max(track)) ||
+           (track == &joins->video && step > joins->hole_max);
 }
 
 /// Is @p now, of @p track, near where the other track's clock is?

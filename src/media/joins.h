@@ -2,7 +2,7 @@
 ///
 /// A jump is a decode time that lies more than AVSP_JOIN_FORWARD_S after the one before (in containers whose clocks are
 /// known to jump: MPEG-TS, MPEG-PS, Ogg; elsewhere that is a hole, which is a longer frame), or before it (by 0.1 s there, by
-/// AVSP_JOIN_BACKWARD_S elsewhere). From there on all times are shifted, so that the first picture follows the last one by its
+/// AVSP_JOIN_BACKWARD_S elsewhere). So is, in any container, a hole that is longer than a picture can be shown. From there on all times are shifted, so that the first picture follows the last one by its
 /// duration. Sound is shifted by the same: where its times jump before the picture's do, its packets wait for the picture. A
 /// picture that jumps ahead to where the sound is already has only been away, and keeps its time.
 ///
@@ -29,6 +29,7 @@ struct avsp_join_track {
 
 struct avsp_joins {
     bool clocks_jump;             ///< in this kind of container
+    int64_t hole_max;             ///< of the picture, in its time base
     struct avsp_join_track video; ///< or the default sound, where there is no picture
     struct avsp_join_track audio[AVSP_JOIN_AUDIO_MAX];
     size_t n_audio;
@@ -39,6 +40,7 @@ struct avsp_joins {
     uint64_t n_jumps;
 };
 
+/// @param video_time_base  num, den >= 1.
 void avsp_joins_init(struct avsp_joins *joins, bool clocks_jump, AVRational video_time_base);
 
 /// Adds a track of sound, whose number is how many there were. @pre fewer than AVSP_JOIN_AUDIO_MAX.

@@ -78,6 +78,12 @@ static bool has_whole_index(const AVFormatContext *ctx)
     return strncmp(ctx->iformat->name, "mov,", 4) == 0;
 }
 
+/// How many packets of the track the container's index promises.
+static uint64_t n_promised(const AVStream *stream)
+{
+    return (uint64_t)AVSP_MAX(avformat_index_get_entries_count(stream), 0);
+}
+
 /// Are there packets left that the index promises, although one of them is behind the file's end? Of a file that is cut off, sound
 /// may lie behind all of the picture.
 static bool has_more(const struct avsp_reader *reader)
@@ -85,7 +91,7 @@ static bool has_more(const struct avsp_reader *reader)
     uint64_t n = 0;
     for (unsigned i = 0; i < reader->ctx->nb_streams; i++)
         if (reader->ctx->streams[i]->discard < AVDISCARD_ALL)
-            n += (uint64_t)avformat_index_get_entries_count(reader->ctx->streams[i]);
+            n += n_promised(reader->ctx->streams[i]);
     return n > reader->n_read + reader->n_behind_end;
 }
 
@@ -249,6 +255,13 @@ static void note_damage(struct avsp_reader *reader, const AVPacket *packet)
     reader->in_damage = damaged;
 }
 
+/// Does an edit list hide the packet? An MP4's clock cannot jump: where it does its times are damaged, and its edit lists are for others.
+static bool is_hidden(const struct avsp_reader *reader, const AVPacket *packet)
+{
+    bool is_damaged = has_whole_index(reader->ctx) && reader->joins.n_jumps > 0;
+    return (packet->flags & AV_PKT_FLAG_DISCARD) != 0 && !is_damaged;
+}
+
 /// Repairs what can be repaired of a packet that is to be copied. @param ret_use  false: it is left out.
 static void take_copied(struct avsp_reader *reader, AVPacket *packet, bool *ret_use,
                         bool *ret_shown)
@@ -271,7 +284,7 @@ static void take_copied(struct avsp_reader *reader, AVPacket *packet, bool *ret_
     }
     bool leans = timed && !avsp_joins_video(&reader->joins, packet);
     reader->n_behind_join += leans;
-    bool hidden = (packet->flags & AV_PKT_FLAG_DISCARD) != 0;
+    bool hidden = is_hidden(reader, packet);
     reader->n_void += is_void && !hidden;
     *ret_shown = timed && !leans && !is_void && !hidden;
     if (reader->lossless == NULL)
@@ -287,13 +300,12 @@ static void take_copied(struct avsp_reader *reader, AVPacket *packet, bool *ret_
 static enum avsp_code take_decoded(struct avsp_reader *reader, AVPacket *packet,
                                    struct avsp_err *err)
 {
-    bool hidden = (packet->flags & AV_PKT_FLAG_DISCARD) != 0;
-    packet->flags &= ~AV_PKT_FLAG_DISCARD;
     (void)is_untimed(packet, reader->tracks.video->time_base);
-    if (!avsp_joins_video(&reader->joins, packet)) {
-        reader->n_behind_join++;
-        packet->flags |= AV_PKT_FLAG_DISCARD;
-    }
+    bool leans = !avsp_joins_video(&reader->joins, packet);
+    bool hidden = is_hidden(reader, packet);
+    reader->n_behind_join += leans;
+    packet->flags &= ~AV_PKT_FLAG_DISCARD;
+    packet->flags |= leans ? AV_PKT_FLAG_DISCARD : 0;
     note_damage(reader, packet);
     return avsp_lossless_send(reader->lossless, packet, hidden, err);
 }
@@ -457,24 +469,22 @@ enum avsp_code avsp_reader_next(struct avsp_reader *reader, AVPacket *packet, bo
     }
 }
 
-static uint64_t n_missing(const AVStream *stream, uint64_t n_read)
-{
-    int n = avformat_index_get_entries_count(stream);
-    return n > 0 && (uint64_t)n > n_read ? (uint64_t)n - n_read : 0;
-}
-
 uint64_t avsp_reader_n_missing(const struct avsp_reader *reader)
 {
+    if (reader->tracks.video == NULL)
+        return 0;
     // An index that is built while reading, as most formats', never has more entries than there were packets.
-    return reader->tracks.video != NULL ? n_missing(reader->tracks.video, reader->n_video) : 0;
+    uint64_t n = n_promised(reader->tracks.video);
+    return n - AVSP_MIN(n, reader->n_video);
 }
 
 uint64_t avsp_reader_n_missing_sound(const struct avsp_reader *reader)
 {
     // Others' indexes have no entry for each packet of sound: they are for seeking, or estimates.
-    return reader->tracks.n_audio > 0 && has_whole_index(reader->ctx)
-               ? n_missing(reader->tracks.audio[0], reader->n_audio)
-               : 0;
+    if (reader->tracks.n_audio == 0 || !has_whole_index(reader->ctx))
+        return 0;
+    uint64_t n = n_promised(reader->tracks.audio[0]);
+    return n - AVSP_MIN(n, reader->n_audio);
 }
 
 bool avsp_reader_hides_damage(const struct avsp_reader *reader)

@@ -353,6 +353,37 @@ def test_damaged_times(name, tmp_path):
     assert "out of their order" in said and f"{len(DAMAGED_TIMES[name])} pictures have times that cannot be" in said
 
 
+def test_a_hole_that_is_too_long(tmp_path):
+    """One picture cannot be shown for 40 hours: what follows comes at once."""
+    whole, source = tmp_path / "whole.mkv", tmp_path / "hole.mkv"
+    ffmpeg(*clip(*x264("keyint=25", "bframes=0")), whole)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", f"setts=ts=TS+{40 * 3600 * 1000}*gte(N\\,50)", source)
+    result = child.run(source, tmp_path, seconds=2)
+    times = [time for p in pieces_of(result) for time, _ in child.window_frames(tmp_path / p["file"])]
+    assert times == [Fraction(i, 25) for i in range(75)]
+    assert any("1 jumps of the file's clock" in text for text in result.doubts)
+
+
+def test_a_damaged_duration(tmp_path):
+    """A table of MP4 says of one picture that it is shown for 46 hours, which moves all that follow out of the edit list."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
+    ffmpeg(*clip(*x264("keyint=250", "bframes=0")), whole)
+    mp4 = whole.read_bytes()
+    at = mp4.index(b"stts") + 4
+    assert mp4[at:at + 8] == bytes([0, 0, 0, 0, 0, 0, 0, 1]), "one entry"
+    ticks = mp4[at + 12:at + 16]
+    entries = ((50).to_bytes(4, "big") + ticks, (1).to_bytes(4, "big") + (2 ** 31 - 16).to_bytes(4, "big"), (24).to_bytes(4, "big") + ticks)
+    spoilt = bytearray(mp4[:at] + (3).to_bytes(8, "big") + b"".join(entries) + mp4[at + 16:])
+    for box in (b"moov", b"trak", b"mdia", b"minf", b"stbl", b"stts"):  # they grow; the media lies in front of them
+        size = spoilt.rindex(box, 0, at + 4) - 4
+        spoilt[size:size + 4] = (int.from_bytes(spoilt[size:size + 4], "big") + 16).to_bytes(4, "big")
+    source.write_bytes(spoilt)
+    result = child.run(source, tmp_path, seconds=2)
+    times = [time for p in pieces_of(result) for time, _ in child.window_frames(tmp_path / p["file"])]
+    assert len(times) == 75 and times[-1] < 4
+    assert any("1 jumps of the file's clock" in text for text in result.doubts)
+
+
 def test_times_that_are_lost(tmp_path):
     """Without that table each picture would be shown when it is decoded: the order is the decoder's, and hardly one is missing."""
     whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"

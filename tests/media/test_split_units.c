@@ -343,6 +343,12 @@ static void holes_are_no_jumps(void **state)
     assert_int_equal(picture_at(&joins, 60000), 60000);
     assert_int_equal(picture_at(&joins, 1000), 60040);
     assert_int_equal(joins.n_jumps, 1);
+    // So long no picture can be shown, unless there is sound.
+    avsp_joins_init(&joins, false, ms);
+    assert_int_equal(picture_at(&joins, 0), 0);
+    assert_int_equal(picture_at(&joins, 60000000), 60000000);
+    assert_int_equal(picture_at(&joins, 160000000), 60000040);
+    assert_int_equal(joins.n_jumps, 1);
 }
 
 /// Sound that jumps while the picture never does: it goes on by itself.
