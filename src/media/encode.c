@@ -101,9 +101,11 @@ static enum avsp_code warn_of_damage(struct run *run, struct avsp_err *err)
         "video from %" PRId64 " s: the source is damaged: %" PRIu64 " errors, %" PRIu64
         " of %" PRIu64 " frames are missing%s, %" PRIu64 " out of order are left out",
         (int64_t)h->idx * h->segment_seconds, w->decoder.n_watched, n_missing, h->frames,
-        w->is_black ? " (black is shown for all of them)"
-        : w->late   ? " (the first of them at the start: the next one is shown earlier)"
-                    : "",
+        w->is_held && w->n_frames == 0 ? " (the one before them is shown for all)"
+        : w->is_held  ? " (the first of them at the start: the one before is shown longer)"
+        : w->is_black ? " (black is shown for all of them)"
+        : w->late     ? " (the first of them at the start: the next one is shown earlier)"
+                      : "",
         w->n_left_out);
 }
 

@@ -51,7 +51,9 @@ enum avsp_code avsp_window_open(struct avsp_window *w, int input_fd, struct avsp
     w->context_pts = INT64_MIN;
     w->pkt = av_packet_alloc();
     w->decoded = av_frame_alloc();
-    if (w->pkt == NULL || w->decoded == NULL)
+    w->before = av_frame_alloc();
+    w->next = av_frame_alloc();
+    if (w->pkt == NULL || w->decoded == NULL || w->before == NULL || w->next == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for frames");
     if (w->header.fields == AVSP_FIELDS_NONE)
         return AVSP_OK;
@@ -66,6 +68,8 @@ void avsp_window_close(struct avsp_window *w)
     avsp_source_close(&w->source);
     av_packet_free(&w->pkt);
     av_frame_free(&w->decoded);
+    av_frame_free(&w->before);
+    av_frame_free(&w->next);
 }
 
 int64_t avsp_window_ticks(const struct avsp_window *w, int64_t pts)
@@ -121,6 +125,17 @@ static enum avsp_code feed(struct avsp_window *w, struct avsp_err *err)
                                   first && pts < h->in_pts && is_of_source(h, pts, true), err);
 }
 
+/// Keeps the last picture before the window.
+static enum avsp_code keep_before(struct avsp_window *w, enum use use, struct avsp_err *err)
+{
+    if (use != CONTEXT || w->n_frames > 0 || w->decoded->pts >= w->header.in_pts)
+        return AVSP_OK;
+    av_frame_unref(w->before);
+    return av_frame_ref(w->before, w->decoded) >= 0
+               ? AVSP_OK
+               : avsp_err_set(err, AVSP_NO_MEMORY, "no memory for frames");
+}
+
 /// Decodes one frame, and gives it to whoever is next. @param ret_given  @p frame has it.
 static enum avsp_code advance(struct avsp_window *w, AVFrame *frame, bool *ret_given,
                               struct avsp_err *err)
@@ -129,8 +144,10 @@ static enum avsp_code advance(struct avsp_window *w, AVFrame *frame, bool *ret_g
     enum use use = LEAVE_OUT;
     enum avsp_code rc =
         avsp_decoder_read(&w->decoder, w->source.ctx, w->pkt, w->decoded, &got, err);
-    if (rc == AVSP_OK && got)
+    if (rc == AVSP_OK && got) {
         use = judge(w);
+        rc = keep_before(w, use, err);
+    }
     w->is_over = w->is_over || !got;
     *ret_given = rc == AVSP_OK && use == SHOW && w->deinterlacer == NULL;
     if (*ret_given)
@@ -143,18 +160,58 @@ static enum avsp_code advance(struct avsp_window *w, AVFrame *frame, bool *ret_g
     return rc;
 }
 
+/// When the first frame of the window should be shown, by its packet; @p pts where that is not earlier.
+static int64_t promised_pts(const struct avsp_window *w, int64_t pts)
+{
+    AVRational base = {w->header.time_base.num, w->header.time_base.den};
+    if (w->decoder.first_pts == AV_NOPTS_VALUE)
+        return pts;
+    return AVSP_MIN(pts, av_rescale_q(w->decoder.first_pts, w->decoder.stream->time_base, base));
+}
+
 /// Where a picture is shown: at its own timestamp, but the first one where the first frame of the window should have been. So a
 /// damaged start leaves no hole between this piece and the one before.
 static int64_t start_ticks(struct avsp_window *w, int64_t pts)
 {
-    AVRational base = {w->header.time_base.num, w->header.time_base.den};
-    if (!w->began && w->decoder.first_pts != AV_NOPTS_VALUE) {
-        int64_t promised = av_rescale_q(w->decoder.first_pts, w->decoder.stream->time_base, base);
+    if (!w->began) {
+        int64_t promised = promised_pts(w, pts);
         w->late = promised < pts;
-        pts = AVSP_MIN(pts, promised);
+        pts = promised;
     }
     w->began = true;
     return avsp_window_ticks(w, pts);
+}
+
+/// Gives the picture before the window where its first frames are missing, and lets the first one that is there, in @p frame, wait.
+static void hold_before(struct avsp_window *w, AVFrame *frame, struct avsp_window_shown *shown)
+{
+    int64_t promised = promised_pts(w, shown->pts);
+    if (w->began || promised >= shown->pts || w->before->buf[0] == NULL)
+        return;
+    av_frame_move_ref(w->next, frame);
+    w->next_pts = shown->pts;
+    av_frame_move_ref(frame, w->before);
+    w->is_held = true;
+    shown->pts = promised;
+}
+
+/// Decides when the picture is shown. @param shown  its pts is known.
+static void place(struct avsp_window *w, AVFrame *frame, struct avsp_window_shown *shown)
+{
+    hold_before(w, frame, shown);
+    av_frame_unref(w->before);
+    shown->ticks = start_ticks(w, shown->pts);
+}
+
+/// Takes the picture that has waited for the one before the window.
+static bool take_next(struct avsp_window *w, AVFrame *frame, struct avsp_window_shown *ret_shown)
+{
+    if (w->next->buf[0] == NULL)
+        return false;
+    av_frame_move_ref(frame, w->next);
+    ret_shown->pts = w->next_pts;
+    ret_shown->ticks = avsp_window_ticks(w, w->next_pts);
+    return true;
 }
 
 /// A second field is shown in the middle between its frame and the next.
@@ -175,7 +232,10 @@ static bool take_deinterlaced(struct avsp_window *w, AVFrame *frame,
     while (avsp_deinterlacer_receive(w->deinterlacer, frame, &from)) {
         if (from.pts >= w->header.in_pts && from.pts < w->header.out_pts) {
             ret_shown->pts = from.pts;
-            ret_shown->ticks = from.is_second ? second_ticks(w, &from) : start_ticks(w, from.pts);
+            if (from.is_second)
+                ret_shown->ticks = second_ticks(w, &from);
+            else
+                place(w, frame, ret_shown);
             return true;
         }
         av_frame_unref(frame);
@@ -183,9 +243,7 @@ static bool take_deinterlaced(struct avsp_window *w, AVFrame *frame,
     return false;
 }
 
-/// Where nothing of the window can be decoded, black stands for all of it: the presentation has no hole.
-static enum avsp_code give_black(struct avsp_window *w, AVFrame *frame,
-                                 struct avsp_window_shown *ret_shown, struct avsp_err *err)
+static enum avsp_code make_black(struct avsp_window *w, AVFrame *frame, struct avsp_err *err)
 {
     const struct avsp_piece_header *h = &w->header;
     frame->width = (int)h->width_px;
@@ -198,20 +256,33 @@ static enum avsp_code give_black(struct avsp_window *w, AVFrame *frame,
     av = av_image_fill_black(frame->data, strides, frame->format,
                              h->full_range ? AVCOL_RANGE_JPEG : AVCOL_RANGE_MPEG, frame->width,
                              frame->height);
-    if (av < 0)
-        return avsp_averr_set(err, av, "make a black picture");
-    frame->pts = h->in_pts;
-    w->is_black = true;
-    ret_shown->pts = h->in_pts;
-    ret_shown->ticks = start_ticks(w, h->in_pts);
-    return AVSP_OK;
+    return av < 0 ? avsp_averr_set(err, av, "make a black picture") : AVSP_OK;
+}
+
+/// Where nothing of the window can be decoded, one picture stands for all of it: the presentation has no hole.
+static enum avsp_code give_other(struct avsp_window *w, AVFrame *frame,
+                                 struct avsp_window_shown *ret_shown, struct avsp_err *err)
+{
+    w->is_held = w->before->buf[0] != NULL;
+    w->is_black = !w->is_held;
+    enum avsp_code rc = AVSP_OK;
+    if (w->is_held)
+        av_frame_move_ref(frame, w->before);
+    else
+        rc = make_black(w, frame, err);
+    frame->pts = w->header.in_pts;
+    ret_shown->pts = w->header.in_pts;
+    ret_shown->ticks = start_ticks(w, w->header.in_pts);
+    return rc;
 }
 
 enum avsp_code avsp_window_next(struct avsp_window *w, AVFrame *frame,
                                 struct avsp_window_shown *ret_shown, bool *ret_got,
                                 struct avsp_err *err)
 {
-    *ret_got = false;
+    *ret_got = take_next(w, frame, ret_shown);
+    if (*ret_got)
+        return AVSP_OK;
     for (;;) {
         if (w->deinterlacer != NULL && take_deinterlaced(w, frame, ret_shown)) {
             *ret_got = true;
@@ -219,7 +290,7 @@ enum avsp_code avsp_window_next(struct avsp_window *w, AVFrame *frame,
         }
         if (w->is_over) {
             *ret_got = !w->began;
-            return w->began ? AVSP_OK : give_black(w, frame, ret_shown, err);
+            return w->began ? AVSP_OK : give_other(w, frame, ret_shown, err);
         }
         enum avsp_code rc = advance(w, frame, ret_got, err);
         if (rc != AVSP_OK)
@@ -227,7 +298,7 @@ enum avsp_code avsp_window_next(struct avsp_window *w, AVFrame *frame,
         if (!*ret_got)
             continue;
         ret_shown->pts = frame->pts;
-        ret_shown->ticks = start_ticks(w, frame->pts);
+        place(w, frame, ret_shown);
         return AVSP_OK;
     }
 }

@@ -5,8 +5,9 @@
 ///     avsp_window_open(&w, input_fd, arena, err);
 ///     while ((rc = avsp_window_next(&w, frame, &shown, &got, err)) == AVSP_OK && got) …
 ///
-/// A damaged source may give a picture too many or out of order: it is left out and counted, whether its decoder noticed damage or not. Where it
-/// gives none at all, one that is black stands for them.
+/// A damaged source may give a picture too many or out of order: it is left out and counted, whether its decoder noticed damage or not. Where
+/// the first ones are missing, or all, the last one before the window stands for them; where the piece has none, the next one does, or one
+/// that is black.
 /// One thread at a time.
 #ifndef AVSP_MEDIA_WINDOW_H
 #define AVSP_MEDIA_WINDOW_H
@@ -22,10 +23,16 @@ struct avsp_window {
     struct avsp_deinterlacer *deinterlacer; ///< NULL: pictures are taken as they are
     AVPacket *pkt;
     AVFrame *decoded;
-    bool is_over;        ///< nothing is decoded any more
-    bool began;          ///< a picture was given
-    bool late;           ///< the first frames are missing
-    bool is_black;       ///< all are: a black picture was given
+    AVFrame *
+        before; ///< the last picture before the window, until one within comes; blank = there was none
+    AVFrame *next; ///< a picture that waits for that one; blank = none does
+    int64_t next_pts;
+    bool is_over; ///< nothing is decoded any more
+    bool began;   ///< a picture was given
+    bool late;    ///< the first frames are missing: the next one was given for them
+    bool
+        is_held; ///< the first frames, or all, are missing: the picture before the window was given
+    bool is_black;       ///< all are, and there was none: a black picture was given
     int64_t context_pts; ///< of the last frame that the deinterlacer was given; INT64_MIN = none
     int64_t last_pts;    ///< of the last frame that was taken, at first the window's start
     uint64_t n_frames;   ///< that were taken

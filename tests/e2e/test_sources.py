@@ -60,6 +60,24 @@ def test_a_segment_without_a_picture(build, tmp_path):
     assert "75 frames hold nothing that can be decoded: the ones before them are shown longer" in done.stderr
 
 
+def test_a_segment_whose_first_pictures_are_damaged(build, tmp_path):
+    """From 5 s on nothing can be decoded, up to the keyframe at 8.8 s: until then the picture before is shown, not the one behind."""
+    source = tmp_path / "noise.mp4"
+    ffmpeg("-f", "lavfi", "-i", "color=white:size=160x96:rate=25:duration=10", "-vf", "drawbox=color=black:t=fill:enable='gte(n,125)'",
+           "-c:v", "mpeg4", "-g", 110, "-sc_threshold", 1000000000, source)
+    whole = bytearray(source.read_bytes())
+    for time, size, at in media.probe(source, "packet=pts_time,size,pos", "v"):
+        if 5 <= float(time) < 8.8:
+            whole[int(at):int(at) + int(size)] = b"\xff" * int(size)
+    source.write_bytes(whole)
+    done = build.encode(source, tmp_path / "out", "--preset", 12, "--segment-seconds", 1)
+    manifest = tmp_path / "out/manifest.m3u8"
+    assert build.run("verify", tmp_path / "out").returncode == 0
+    assert media.relative_times(manifest) == [fractions.Fraction(n, 25) for n in (*range(126), *range(220, 250))]
+    assert [min(rows_of(manifest, n)) > 200 for n in (124, 125, 126)] == [True, True, False]
+    assert "95 of 100 frames are missing (the first of them at the start: the one before is shown longer)" in done.stderr
+
+
 @pytest.mark.parametrize("first, second", [(100, 7000), pytest.param(7000, 100, marks=pytest.mark.full)])
 def test_recordings_put_together(build, tmp_path, first, second):
     """Flashes and clicks stay together behind a jump of the clock, and there is no hole in either."""
