@@ -13,6 +13,7 @@
 #define WHY_BYTES 160
 #define JITTER_MS                                                                                  \
     20 ///< as of decoded sound: nearer than that, the count is trusted (media/audio_timeline.h)
+#define BAD_MAX 4096  ///< packets that silence stands for; fewer than one in a hundred, and one
 #define ROUNDING_MS 2 ///< of a container's times, where packets are missing
 
 struct copy {
@@ -27,7 +28,11 @@ struct copy {
     AVFrame *frame;
     int64_t
         start; ///< where the first packet goes, in samples from presentation time 0 on; not after it
-    int64_t hole_samples;              ///< of holes between packets that silence fills
+    bool needs_silence;
+    int64_t hole_samples;  ///< of holes between packets that silence fills
+    uint64_t bad[BAD_MAX]; ///< which of the packets are damaged, in order
+    size_t n_bad;
+    const char *why_bad;               ///< of the first of them
     struct avsp_audio_rendition *made; ///< NULL in the pass that only looks
     // Of one pass.
     struct avsp_piece_header header;
@@ -41,7 +46,7 @@ struct copy {
     int64_t from;  ///< before it nothing is heard …
     int64_t to;    ///< … nor from here on
     uint64_t n_taken;
-    uint64_t n_frames; ///< that came of these
+    size_t n_bad_put; ///< of `bad`
 };
 
 static void end_pass(struct copy *copy)
@@ -51,7 +56,8 @@ static void end_pass(struct copy *copy)
     av_packet_free(&copy->pkt);
     copy->began = false;
     copy->next = 0;
-    copy->n_taken = copy->n_frames = 0;
+    copy->n_taken = 0;
+    copy->n_bad_put = 0;
     copy->hole_samples = 0;
 }
 
@@ -181,10 +187,7 @@ static enum avsp_code put_silence(struct copy *copy, int64_t n, struct avsp_err 
     enum avsp_code rc = AVSP_OK;
     if (n <= 0)
         return AVSP_OK;
-    if (copy->silence == NULL && copy->made == NULL)
-        rc = avsp_copyable_silence(copy->par, copy->first, &copy->silence, err);
-    if (rc == AVSP_OK && copy->silence == NULL)
-        refuse(copy, "parts of it are missing, and silence cannot be made in its form");
+    copy->needs_silence = true;
     // Without looking at each there is nothing to be done for them.
     if (copy->made == NULL)
         copy->next += n * copy->kind.frame_samples;
@@ -194,37 +197,62 @@ static enum avsp_code put_silence(struct copy *copy, int64_t n, struct avsp_err 
     return rc;
 }
 
-/// Each packet decodes to one frame, all of one form.
-static enum avsp_code check_decoded(struct copy *copy, struct avsp_err *err)
+/// Does the packet decode to one whole frame of the sound's form?
+static enum avsp_code decode(struct copy *copy, bool *ret_whole, struct avsp_err *err)
 {
-    for (bool got = true; got;) {
-        enum avsp_code rc = avsp_decoder_receive(&copy->decoder, copy->frame, &got, err);
-        if (rc != AVSP_OK)
-            return rc;
-        if (!got)
+    uint64_t n_damaged = copy->decoder.n_damaged;
+    size_t n_frames = 0;
+    *ret_whole = true;
+    enum avsp_code rc = avsp_decoder_send(&copy->decoder, copy->pkt, err);
+    for (bool got = true; rc == AVSP_OK && got;) {
+        rc = avsp_decoder_receive(&copy->decoder, copy->frame, &got, err);
+        if (rc != AVSP_OK || !got)
             break;
-        copy->n_frames++;
-        if (copy->frame->nb_samples != copy->kind.frame_samples ||
-            copy->frame->sample_rate != copy->par->sample_rate ||
-            copy->frame->ch_layout.nb_channels != copy->par->ch_layout.nb_channels)
-            refuse(copy, "its parameters change, or are not what its container says");
+        n_frames++;
+        *ret_whole &= copy->frame->nb_samples == copy->kind.frame_samples &&
+                      copy->frame->sample_rate == copy->par->sample_rate &&
+                      copy->frame->ch_layout.nb_channels == copy->par->ch_layout.nb_channels;
         av_frame_unref(copy->frame);
     }
-    return AVSP_OK;
+    *ret_whole &= n_frames == 1 && copy->decoder.n_damaged == n_damaged;
+    return rc;
 }
 
 /// Looks at a packet that is to be copied.
 static enum avsp_code look_at(struct copy *copy, struct avsp_err *err)
 {
-    if (copy->first == NULL && (copy->first = av_packet_clone(copy->pkt)) == NULL)
+    const AVPacket *first = copy->first != NULL ? copy->first : copy->pkt;
+    const char *why = avsp_copyable_packet(copy->par, first, copy->pkt);
+    bool whole = false;
+    enum avsp_code rc = why == NULL ? decode(copy, &whole, err) : AVSP_OK;
+    if (rc != AVSP_OK)
+        return rc;
+    if (!whole) {
+        if (copy->n_bad == 0)
+            copy->why_bad = why != NULL ? why : "it is damaged";
+        if (copy->n_bad < BAD_MAX)
+            copy->bad[copy->n_bad] = copy->n_taken - 1;
+        copy->n_bad++;
+        copy->needs_silence = true;
+    } else if (copy->first == NULL && (copy->first = av_packet_clone(copy->pkt)) == NULL) {
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
-    const char *why = avsp_copyable_packet(copy->par, copy->first, copy->pkt);
-    if (why != NULL) {
-        refuse(copy, "%s", why);
-        return AVSP_OK;
     }
-    enum avsp_code rc = avsp_decoder_send(&copy->decoder, copy->pkt, err);
-    return rc == AVSP_OK ? check_decoded(copy, err) : rc;
+    return AVSP_OK;
+}
+
+/// Puts the packet at hand, or silence for one that is damaged.
+static enum avsp_code put_packet(struct copy *copy, struct avsp_err *err)
+{
+    if (copy->made == NULL) {
+        copy->next += copy->kind.frame_samples;
+        return look_at(copy, err);
+    }
+    if (copy->n_bad_put < copy->n_bad && copy->bad[copy->n_bad_put] == copy->n_taken - 1) {
+        copy->n_bad_put++;
+        return put(copy, copy->silence, err);
+    }
+    int av = avsp_copyable_strip(copy->par, copy->pkt);
+    return av >= 0 ? put(copy, copy->pkt, err) : avsp_averr_set(err, av, "copy sound");
 }
 
 static enum avsp_code take_packet(struct copy *copy, struct avsp_err *err)
@@ -246,16 +274,9 @@ static enum avsp_code take_packet(struct copy *copy, struct avsp_err *err)
     case TAKE:
         break;
     }
-    enum avsp_code rc = AVSP_OK;
     copy->n_taken++;
-    if (copy->made == NULL)
-        rc = look_at(copy, err);
-    if (rc == AVSP_OK)
-        rc = put_silence(copy, n_silent, err);
-    if (rc != AVSP_OK || copy->why_not[0] != '\0')
-        return rc;
-    int av = avsp_copyable_strip(copy->par, copy->pkt);
-    return av >= 0 ? put(copy, copy->pkt, err) : avsp_averr_set(err, av, "copy sound");
+    enum avsp_code rc = put_silence(copy, n_silent, err);
+    return rc == AVSP_OK ? put_packet(copy, err) : rc;
 }
 
 static enum avsp_code read_packets(struct copy *copy, struct avsp_err *err)
@@ -285,6 +306,23 @@ static enum avsp_code fill_up(struct copy *copy, struct avsp_err *err)
     return put_silence(copy, (left + n - 1) / n, err);
 }
 
+/// What the pass that writes needs.
+static enum avsp_code prepare(struct copy *copy, struct avsp_err *err)
+{
+    enum avsp_code rc = fill_up(copy, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (copy->needs_silence)
+        rc = avsp_copyable_silence(copy->par, copy->first, &copy->silence, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (copy->needs_silence && copy->silence == NULL)
+        refuse(copy, "parts of it are missing, and silence cannot be made in its form");
+    // The first one tells what the container did not.
+    int av = avsp_copyable_strip(copy->par, copy->first);
+    return av >= 0 ? AVSP_OK : avsp_averr_set(err, av, "copy sound");
+}
+
 /// The pass that only looks.
 static enum avsp_code look(struct copy *copy, struct avsp_err *err)
 {
@@ -297,16 +335,12 @@ static enum avsp_code look(struct copy *copy, struct avsp_err *err)
         rc = read_packets(copy, err);
     if (rc != AVSP_OK || copy->why_not[0] != '\0')
         return rc;
-    if (!copy->began)
+    if (copy->n_bad > copy->n_taken / 100 + 1 || copy->n_bad > BAD_MAX)
+        refuse(copy, "%s", copy->why_bad);
+    else if (copy->first == NULL)
         refuse(copy, "there is nothing of it");
     else
-        rc = fill_up(copy, err);
-    if (rc == AVSP_OK)
-        rc = avsp_decoder_send(&copy->decoder, NULL, err);
-    if (rc == AVSP_OK)
-        rc = check_decoded(copy, err);
-    if (copy->decoder.n_damaged > 0 || copy->n_frames != copy->n_taken)
-        refuse(copy, "it is damaged");
+        rc = prepare(copy, err);
     return rc;
 }
 
@@ -343,7 +377,12 @@ static enum avsp_code warn(struct copy *copy, struct avsp_err *err)
         return avsp_control_warn(copy->ctl, err, "sound a%" PRIu32 " is not copied: %s", track,
                                  copy->why_not);
     enum avsp_code rc = AVSP_OK;
-    if (copy->hole_samples > 0)
+    if (copy->n_bad > 0)
+        rc = avsp_control_warn(copy->ctl, err,
+                               "sound a%" PRIu32
+                               ", copied: packets of silence stand for %zu damaged ones",
+                               track, copy->n_bad);
+    if (rc == AVSP_OK && copy->hole_samples > 0)
         rc = avsp_control_warn(copy->ctl, err,
                                "sound a%" PRIu32
                                ", copied: packets of silence fill its holes, %" PRId64 " ms in all",

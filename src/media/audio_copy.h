@@ -2,7 +2,7 @@
 ///
 /// Packets follow each other without a gap from the one that holds presentation time 0, of which an edit list hides what comes before, up
 /// to the end. Where the sound begins late, ends early or has holes as long as whole packets, packets of silence of the same kind
-/// stand for what is missing. A track that this is not enough for — holes of another length, damage, a change of parameters — is not
+/// stand for what is missing, as for single packets that are damaged. A track that this is not enough for — holes of another length, more damage, a change of parameters — is not
 /// copied: that shows in a pass of its own over all of it, before anything is written, and a warning says why. One thread at a time.
 #ifndef AVSP_MEDIA_AUDIO_COPY_H
 #define AVSP_MEDIA_AUDIO_COPY_H

@@ -104,23 +104,23 @@ static const char *check_ac3(const AVCodecParameters *par, const AVPacket *first
         return "it is damaged";
     bool is_core = bsid <= 10; // E.2.3.1.6: more is E-AC-3
     if (is_core != (par->codec_id == AV_CODEC_ID_AC3) || frame_bytes > packet->size)
-        return "its packets are not frames of one kind";
+        return "its packets are not whole frames of one kind";
     if (!is_core)
         return NULL;
     if (frame_bytes != packet->size)
-        return "its packets are not frames of one kind";
+        return "its packets are not whole frames of one kind";
     return is_same_ac3(first, packet) ? NULL : "its bit rate or its channels change";
 }
 
 static const char *check_aac(const AVPacket *first, const AVPacket *packet)
 {
     if (is_adts(first) != is_adts(packet))
-        return "its packets are not frames of one kind";
+        return "its packets are not whole frames of one kind";
     if (!is_adts(first))
         return NULL;
     // number_of_raw_data_blocks_in_frame
     if ((packet->data[6] & 3) != 0 || packet->size <= adts_bytes(packet))
-        return "its packets are not frames of one kind";
+        return "its packets are not whole frames of one kind";
     if (config_of_adts(packet).channels == 0)
         return "its channels are not in an order that AAC has a number for";
     return is_same_config(config_of_adts(first), config_of_adts(packet))

@@ -287,14 +287,37 @@ static void test_what_cannot_be_copied_is_said(void **state)
     louder.sound.loudness_lufs = -16;
     assert_refused(&louder, "--loudness changes it");
     make_sound("stereo", RATE, "2", "-c:a ac3");
-    kit_damage("sound.nut", 20000, 40);
-    assert_refused(&copy_step, "damaged");
+    for (long at = 4000; at < 40000; at += 1500)
+        kit_damage("sound.nut", at, 40);
+    assert_refused(&copy_step, "a0 is not copied: it");
     // Its channels change in the middle.
     kit_tool(NULL, "ffmpeg -v error -y -f lavfi -i sine=1000:d=1.024:r=48000 -ac 1 -c:a ac3 a.ac3");
     kit_tool(NULL, "ffmpeg -v error -y -f lavfi -i sine=1000:d=1.024:r=48000 -ac 2 -c:a ac3 b.ac3");
     kit_tool("c.ac3", "cat a.ac3 b.ac3");
     kit_tool(NULL, "ffmpeg -v error -y -i c.ac3 -c copy sound.nut");
     assert_refused(&copy_step, "its bit rate or its channels change");
+}
+
+/// One damaged packet, and a last one that is cut off, as in a recording that ends somewhere.
+static void test_silence_stands_for_damage(void **state)
+{
+    (void)state;
+    static struct packets copy, source;
+    make_sound("stereo", RATE, "4", "-c:a ac3");
+    read_packets("sound.nut", &source);
+    kit_damage("sound.nut", 40000, 40);
+    kit_tool(NULL, "truncate -s -300 sound.nut");
+    struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+    run_copy(&run, &copy_step, 0, 4000);
+    look_at(&run, "a0-ac3", "ac-3", 1536);
+    assert_non_null(strstr(kit_warning(&run, 0), "packets of silence stand for"));
+    read_packets("joined.mp4", &copy);
+    size_t n_same = 0;
+    for (size_t i = 0; i < copy.n; i++)
+        n_same += strcmp(copy.hash[i], source.hash[i]) == 0;
+    assert_in_range(n_same, copy.n - 2, copy.n - 1);
+    kit_tool("decoded.txt",
+             "ffmpeg -v warning -xerror -err_detect explode -i joined.mp4 -f null -");
 }
 
 static void test_loudness_does_not_change_what_is_copied(void **state)
@@ -334,6 +357,7 @@ int main(void)
         CASE(test_decoded_samples_are_the_source_s),
         CASE(test_silence_where_there_is_nothing),
         CASE(test_holes),
+        CASE(test_silence_stands_for_damage),
         CASE(test_what_cannot_be_copied_is_said),
         CASE(test_loudness_does_not_change_what_is_copied),
         CASE(test_adts_becomes_mp4),
