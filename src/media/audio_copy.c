@@ -133,6 +133,8 @@ static enum avsp_code begin_pass(struct copy *copy, int fd, struct avsp_err *err
         find_window(copy);
     else
         refuse(copy, "nothing is known of it");
+    if (copy->to <= copy->from)
+        refuse(copy, "there is nothing of it in this part");
     return AVSP_OK;
 }
 

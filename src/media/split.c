@@ -518,14 +518,21 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
 static enum avsp_code finish_sound(struct split *split, struct avsp_split_audio *audio, bool alone,
                                    struct avsp_err *err)
 {
-    if (audio->n_packets == 0 && split->reader.tracks.audio_is_named)
+    bool whole = !avsp_part_has_start(&split->part) && !avsp_part_has_end(&split->part);
+    if (audio->n_packets == 0 && whole && split->reader.tracks.audio_is_named)
         return avsp_err_set(err, AVSP_CORRUPT,
                             "the sound track %d was asked for, and nothing came of it",
                             audio->stream->index);
-    if (audio->n_packets == 0)
+    if (audio->n_packets == 0 && whole)
         return avsp_control_warn(split->ctl, err,
                                  "nothing came of sound track %d of the file: left out",
                                  audio->stream->index);
+    // Elsewhere there may be some.
+    if (audio->n_packets == 0 &&
+        avsp_control_warn(split->ctl, err,
+                          "sound track %d of the file has nothing in this part: it is silence",
+                          audio->stream->index) != AVSP_OK)
+        return err->code;
     audio->named = split->reader.tracks.audio_is_named;
     return avsp_split_audio_finish(audio, split->ctl, split->step->segment_seconds, split->shift_s,
                                    &split->extent, alone, err);

@@ -1,10 +1,17 @@
 #include "media/split_audio.h"
 
 #include "media/audio_convert.h"
+#include "media/averr.h"
 #include "media/tracks.h"
 
 #define NAME_BYTES 24
 #define AAC_FRAME_SAMPLES 1024
+#define SILENCE_RATE 48000
+
+static void free_context(AVFormatContext **ctx)
+{
+    avformat_free_context(*ctx);
+}
 
 static void piece_name(const struct avsp_split_audio *audio, char ret_name[NAME_BYTES])
 {
@@ -99,6 +106,15 @@ static bool is_unwanted(struct avsp_split_audio *audio, const AVPacket *packet,
     return behind || (heard != NULL ? heard->to : packet->pts) < audio->from_pts;
 }
 
+static enum avsp_code open_writer(struct avsp_split_audio *audio, const AVStream *stream,
+                                  int64_t shift_s, struct avsp_err *err)
+{
+    char name[NAME_BYTES];
+    piece_name(audio, name);
+    audio->writer = avsp_piece_writer_open(name, stream, shift_s, err);
+    return audio->writer != NULL ? AVSP_OK : err->code;
+}
+
 enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPacket *packet,
                                     int64_t shift_s, struct avsp_err *err)
 {
@@ -114,13 +130,8 @@ enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPack
     // Behind the shown part an edit list hides sound that must not be heard; before it, it only warms the decoder up.
     if ((packet->flags & AV_PKT_FLAG_DISCARD) != 0 && audio->began)
         return AVSP_OK;
-    if (audio->writer == NULL) {
-        char name[NAME_BYTES];
-        piece_name(audio, name);
-        audio->writer = avsp_piece_writer_open(name, audio->stream, shift_s, err);
-        if (audio->writer == NULL)
-            return err->code;
-    }
+    if (audio->writer == NULL && open_writer(audio, audio->stream, shift_s, err) != AVSP_OK)
+        return err->code;
     // The piece's clock starts at 0: what comes out before the first packets by a day is damage.
     if (packet->pts == AV_NOPTS_VALUE ||
         avsp_piece_writer_pts(audio->writer, packet->pts) <= (int64_t)audio->n_packets) {
@@ -134,6 +145,41 @@ enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPack
     if (is_heard)
         note_heard(audio, &heard);
     return AVSP_OK;
+}
+
+static int describe_silence(const AVCodecParameters *like, AVStream *stream)
+{
+    AVCodecParameters *par = stream->codecpar;
+    par->codec_type = AVMEDIA_TYPE_AUDIO;
+    par->codec_id = AV_CODEC_ID_PCM_S16LE;
+    par->format = AV_SAMPLE_FMT_S16;
+    par->sample_rate = like->sample_rate > 0 ? like->sample_rate : SILENCE_RATE;
+    stream->time_base = (AVRational){1, par->sample_rate};
+    if (like->ch_layout.nb_channels > 0)
+        return av_channel_layout_copy(&par->ch_layout, &like->ch_layout);
+    av_channel_layout_default(&par->ch_layout, 2);
+    return 0;
+}
+
+/// Writes one sample of silence in the form of the sound: the audio task fills up the rest.
+static enum avsp_code write_silence(struct avsp_split_audio *audio, int64_t shift_s,
+                                    const struct avsp_extent *extent, struct avsp_err *err)
+{
+    AVFormatContext *AVSP_CLEANUP(free_context) ctx = avformat_alloc_context();
+    AVPacket *AVSP_CLEANUP(av_packet_free) packet = av_packet_alloc();
+    AVStream *stream = ctx != NULL ? avformat_new_stream(ctx, NULL) : NULL;
+    int av = stream != NULL && packet != NULL ? describe_silence(audio->stream->codecpar, stream)
+                                              : AVERROR(ENOMEM);
+    if (av >= 0)
+        av = av_new_packet(packet, stream->codecpar->ch_layout.nb_channels * (int)sizeof(int16_t));
+    if (av < 0)
+        return avsp_averr_set(err, av, "write silence");
+    memset(packet->data, 0, (size_t)packet->size);
+    enum avsp_code rc = open_writer(audio, stream, shift_s, err);
+    if (rc != AVSP_OK)
+        return rc;
+    int64_t pts = av_rescale_q(extent->origin_pts, extent->time_base, stream->time_base);
+    return avsp_piece_writer_put(audio->writer, packet, pts, true, err);
 }
 
 /// What the audio task will count: frames of AAC.
@@ -170,8 +216,10 @@ enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct av
                                        const struct avsp_extent *extent, bool alone,
                                        struct avsp_err *err)
 {
-    if (audio->n_packets == 0)
-        return AVSP_OK;
+    enum avsp_code rc =
+        audio->n_packets == 0 ? write_silence(audio, shift_s, extent, err) : AVSP_OK;
+    if (rc != AVSP_OK)
+        return rc;
     AVRational tb = extent->time_base;
     // In whole parts of a second, where the shift by seconds is exact too.
     struct avsp_piece_header header = {
@@ -190,12 +238,16 @@ enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct av
         .title = avsp_tracks_title(audio->stream),
         .purposes = avsp_tracks_purposes(audio->stream),
     };
+    if (audio->n_packets == 0) { // nothing of it is heard: the piece's clock begins at 0
+        header.in_pts = -2;
+        header.out_pts = -1;
+    }
     if (audio->began)
         header.in_pts = avsp_piece_writer_pts(audio->writer, audio->heard.from);
     if (audio->began && audio->heard.padded)
         header.out_pts = avsp_piece_writer_pts(audio->writer, audio->heard.to);
     uint64_t bytes = 0;
-    enum avsp_code rc = avsp_piece_writer_finish(audio->writer, &header, &bytes, err);
+    rc = avsp_piece_writer_finish(audio->writer, &header, &bytes, err);
     if (rc == AVSP_OK)
         rc = report(audio, ctl, &header, alone ? count_frames(audio, extent) : 0, bytes, err);
     return rc;

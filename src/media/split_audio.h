@@ -47,7 +47,7 @@ enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPack
 /// Where the sound ends, in the stream's time base; INT64_MIN where none was heard.
 int64_t avsp_split_audio_end(const struct avsp_split_audio *audio);
 
-/// Completes the piece and reports it; nothing where no packet came.
+/// Completes the piece and reports it; where no packet came it is silence.
 /// @param alone  there is no picture: the piece's frames are the job's.
 enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct avsp_control *ctl,
                                        int32_t segment_seconds, int64_t shift_s,

@@ -29,6 +29,19 @@ def test_every_track_of_a_part(build, clip, tmp_path):
     assert [(a, b) for a, b, _, _ in german] == [(0, 750), (2600, 2750)]
 
 
+def test_sound_that_has_nothing_in_the_part_is_silence(build, clip, tmp_path):
+    """Also where it was asked for by name: elsewhere there is some."""
+    options = ["--video-track", "none", "--audio-tracks", "1,2", "--end", "0.4", "--audio-copy"]
+    done = json.loads(build.encode(clip("tracks").path, tmp_path / "out", *options, "--json").stdout)
+    assert "sound track 2 of the file has nothing in this part: it is silence" in done["warnings"]
+    assert "sound a1 is not copied: there is nothing of it in this part" in done["warnings"]
+    found = playlists.read(tmp_path / "out/manifest.m3u8")
+    assert [a["CHANNELS"] for a in playlists.group(found, "audio")] == ["2", "6"]
+    pcm, _ = media.samples(tmp_path / "out" / playlists.group(found, "audio")[1]["URI"])
+    assert len(pcm) >= 0.4 * 48000 and not any(pcm)
+    assert build.run("verify", tmp_path / "out").returncode == 0
+
+
 def test_what_is_no_part_is_refused(build, clip, tmp_path):
     source = clip("tracks").path
     for options, said in [(["--start", "5", "--end", "5"], "the end has to come after the start"), (["--end", "0"], "nothing lies before 0"),
