@@ -88,6 +88,7 @@ static enum avsp_code open_form(struct run *run, enum avsp_sound_form which,
         .codec = opus ? AVSP_AUDIO_OPUS : AVSP_AUDIO_AAC,
         .in = *avsp_audio_track_format(run->track),
         .out = *out,
+        .is_mixed = avsp_audio_track_is_mixed(run->track),
         .on_packet = on_packet,
         .ctx = form,
     };

@@ -116,10 +116,10 @@ static int set_plain_matrix(SwrContext *swr, int n_in, int n_out)
     return swr_set_matrix(swr, matrix, n_in);
 }
 
-int avsp_audio_swr_init(SwrContext *swr)
+int avsp_audio_swr_init(SwrContext *swr, bool is_limited)
 {
-    // Without this a downmix of loud channels is more than full scale, and clips in every player.
-    int rc = av_opt_set_double(swr, "rematrix_maxval", 1.0, 0);
+    // The most that a channel may become, as a part of full scale; more than any layout can lead to where peaks are limited later.
+    int rc = av_opt_set_double(swr, "rematrix_maxval", is_limited ? 100 : 1, 0);
     return rc < 0 ? rc : swr_init(swr);
 }
 
@@ -135,7 +135,9 @@ static int open_swr(struct avsp_audio_convert *cv, const AVFrame *frame)
     if (rc >= 0 && in.order == AV_CHANNEL_ORDER_UNSPEC)
         rc = cv->out.n_channels <= 2 ? set_plain_matrix(cv->swr, in.nb_channels, cv->out.n_channels)
                                      : AVERROR_PATCHWELCOME;
-    return rc < 0 ? rc : avsp_audio_swr_init(cv->swr);
+    if (cv->in_rate == 0)
+        cv->is_mixed = in.nb_channels > cv->out.n_channels;
+    return rc < 0 ? rc : avsp_audio_swr_init(cv->swr, cv->is_mixed);
 }
 
 static int make_silence(struct avsp_audio_convert *cv, const AVFrame *frame)

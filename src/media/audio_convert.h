@@ -18,7 +18,9 @@ struct avsp_audio_convert {
     struct avsp_audio_format out;
     AVAudioFifo *fifo; ///< what was converted; owned
     SwrContext *swr;
-    int in_rate; ///< what `swr` was made for
+    bool
+        is_mixed; ///< from the first frame on it mixes down: what comes out may be over full scale, and is to be limited
+    int in_rate;  ///< what `swr` was made for
     enum AVSampleFormat in_format;
     AVChannelLayout in_layout; ///< as the frames say
     AVFrame *silence;          ///< a stretch of it in the form of the input
@@ -38,8 +40,9 @@ int avsp_audio_rate_for(int rate);
 /// The native layout of a format.
 AVChannelLayout avsp_audio_layout_of(const struct avsp_audio_format *format);
 
-/// Opens a converter that was set up: what is mixed down cannot clip. @return libav's code.
-int avsp_audio_swr_init(SwrContext *swr);
+/// Opens a converter that was set up. @param is_limited  peaks of what it mixes down are limited later; false: all of it is lowered so far
+/// that nothing can clip. @return libav's code.
+int avsp_audio_swr_init(SwrContext *swr, bool is_limited);
 
 /// @return OK or NO_MEMORY; deinit with avsp_audio_convert_deinit in both cases.
 enum avsp_code avsp_audio_convert_init(struct avsp_audio_convert *cv,

@@ -1,6 +1,9 @@
 #include "media/audio_encoder.h"
 
+#include "media/audio_limit.h"
 #include "media/averr.h"
+
+#include <inttypes.h>
 
 static const struct {
     const char *name; ///< libavcodec's
@@ -15,14 +18,17 @@ static const struct {
 struct avsp_audio_encoder {
     struct avsp_audio_encoder_options options;
     AVCodecContext *ctx;
-    SwrContext *swr; ///< NULL = the encoder takes the samples as they come
+    SwrContext *swr;                ///< NULL = the encoder takes the samples as they come
+    struct avsp_audio_limit *limit; ///< NULL = nothing was mixed down
     AVAudioFifo *fifo;
     AVFrame *converted; ///< what swr gave
+    AVFrame *limited;   ///< what the limiter gave
     AVFrame *frame;     ///< what the encoder gets
     AVPacket *pkt;
-    int64_t n_in;      ///< samples that came
-    int64_t n_queued;  ///< samples that went into the fifo
-    int64_t n_encoded; ///< samples given to the encoder
+    int64_t n_in;        ///< samples that came
+    int64_t n_converted; ///< that came of these
+    int64_t n_queued;    ///< samples that went into the fifo
+    int64_t n_encoded;   ///< samples given to the encoder
 };
 
 static int open_encoder(struct avsp_audio_encoder *enc)
@@ -63,7 +69,7 @@ static int open_swr(struct avsp_audio_encoder *enc)
     AVChannelLayout from = avsp_audio_layout_of(in);
     int rc = swr_alloc_set_opts2(&enc->swr, &enc->ctx->ch_layout, enc->ctx->sample_fmt, out->rate,
                                  &from, AV_SAMPLE_FMT_FLTP, in->rate, 0, NULL);
-    return rc < 0 ? rc : avsp_audio_swr_init(enc->swr);
+    return rc < 0 ? rc : avsp_audio_swr_init(enc->swr, true);
 }
 
 enum avsp_code avsp_audio_encoder_new(const struct avsp_audio_encoder_options *options,
@@ -81,12 +87,18 @@ enum avsp_code avsp_audio_encoder_new(const struct avsp_audio_encoder_options *o
                        codecs[options->codec].shown, options->out.n_channels, options->out.rate);
         return err->code;
     }
+    bool mixes = options->is_mixed || options->in.n_channels > options->out.n_channels;
+    if (mixes &&
+        avsp_audio_limit_new(&options->out, enc->ctx->sample_fmt, &enc->limit, err) != AVSP_OK)
+        return err->code;
     enc->fifo =
         av_audio_fifo_alloc(enc->ctx->sample_fmt, options->out.n_channels, enc->ctx->frame_size);
     enc->converted = av_frame_alloc();
+    enc->limited = av_frame_alloc();
     enc->frame = av_frame_alloc();
     enc->pkt = av_packet_alloc();
-    if (enc->fifo == NULL || enc->converted == NULL || enc->frame == NULL || enc->pkt == NULL)
+    if (enc->fifo == NULL || enc->converted == NULL || enc->limited == NULL || enc->frame == NULL ||
+        enc->pkt == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
     *ret_enc = enc;
     enc = NULL;
@@ -102,7 +114,9 @@ void avsp_audio_encoder_free(struct avsp_audio_encoder **enc_ptr)
     swr_free(&enc->swr);
     if (enc->fifo != NULL)
         av_audio_fifo_free(enc->fifo);
+    avsp_audio_limit_free(&enc->limit);
     av_frame_free(&enc->converted);
+    av_frame_free(&enc->limited);
     av_frame_free(&enc->frame);
     av_packet_free(&enc->pkt);
     free(enc);
@@ -167,15 +181,33 @@ static enum avsp_code encode_fifo(struct avsp_audio_encoder *enc, bool ends, str
     return rc;
 }
 
-static int queue(struct avsp_audio_encoder *enc, uint8_t **planes, int n)
+static enum avsp_code queue(struct avsp_audio_encoder *enc, uint8_t **planes, int n,
+                            struct avsp_err *err)
 {
-    int written = av_audio_fifo_write(enc->fifo, (void **)planes, n);
-    enc->n_queued += AVSP_MAX(written, 0);
-    return written;
+    int av = av_audio_fifo_write(enc->fifo, (void **)planes, n);
+    enc->n_queued += AVSP_MAX(av, 0);
+    return av >= 0 ? AVSP_OK : avsp_averr_set(err, av, "convert sound");
 }
 
-/// Puts what swr makes of @p frame (NULL: of what it still holds) into the fifo, @p max samples at the most.
-static int convert(struct avsp_audio_encoder *enc, const AVFrame *frame, int64_t max)
+/// Puts samples in the encoder's form into the fifo, limited where they were mixed down. @param frame  NULL: there are no more.
+static enum avsp_code limit(struct avsp_audio_encoder *enc, const AVFrame *frame,
+                            struct avsp_err *err)
+{
+    enc->n_converted += frame != NULL ? frame->nb_samples : 0;
+    if (enc->limit == NULL)
+        return frame != NULL ? queue(enc, frame->extended_data, frame->nb_samples, err) : AVSP_OK;
+    enum avsp_code rc = avsp_audio_limit_put(enc->limit, frame, err);
+    for (bool got = true; rc == AVSP_OK && got;) {
+        rc = avsp_audio_limit_take(enc->limit, enc->limited, &got, err);
+        if (rc == AVSP_OK && got)
+            rc = queue(enc, enc->limited->extended_data, enc->limited->nb_samples, err);
+    }
+    return rc;
+}
+
+/// Converts @p frame (NULL: what swr still holds), and hands on @p max samples at the most.
+static enum avsp_code convert(struct avsp_audio_encoder *enc, const AVFrame *frame, int64_t max,
+                              struct avsp_err *err)
 {
     int n_in = frame != NULL ? frame->nb_samples : 0;
     int room = swr_get_out_samples(enc->swr, n_in);
@@ -183,50 +215,56 @@ static int convert(struct avsp_audio_encoder *enc, const AVFrame *frame, int64_t
     if (n >= 0)
         n = swr_convert(enc->swr, enc->converted->extended_data, enc->converted->nb_samples,
                         frame != NULL ? (const uint8_t **)frame->extended_data : NULL, n_in);
-    if (n > 0)
-        n = queue(enc, enc->converted->extended_data, (int)AVSP_MIN(n, max));
+    enum avsp_code rc = n >= 0 ? AVSP_OK : avsp_averr_set(err, n, "convert sound");
+    enc->converted->nb_samples = (int)AVSP_MIN(AVSP_MAX(n, 0), max);
+    if (rc == AVSP_OK && enc->converted->nb_samples > 0)
+        rc = limit(enc, enc->converted, err);
     av_frame_unref(enc->converted);
-    return n;
+    return rc;
 }
 
 enum avsp_code avsp_audio_encoder_add(struct avsp_audio_encoder *enc, const AVFrame *frame,
                                       struct avsp_err *err)
 {
     enc->n_in += frame->nb_samples;
-    int av = enc->swr != NULL ? convert(enc, frame, INT64_MAX)
-                              : queue(enc, frame->extended_data, frame->nb_samples);
-    return av >= 0 ? encode_fifo(enc, false, err) : avsp_averr_set(err, av, "convert sound");
+    enum avsp_code rc =
+        enc->swr != NULL ? convert(enc, frame, INT64_MAX, err) : limit(enc, frame, err);
+    return rc == AVSP_OK ? encode_fifo(enc, false, err) : rc;
 }
 
 /// Silence for what the resampler's rounding left out.
-static int pad(struct avsp_audio_encoder *enc, int64_t n)
+static enum avsp_code pad(struct avsp_audio_encoder *enc, int64_t n, struct avsp_err *err)
 {
     if (n <= 0)
-        return 0;
+        return AVSP_OK;
     int av = make_frame(enc, enc->converted, (int)n);
     if (av >= 0)
         av = av_samples_set_silence(enc->converted->extended_data, 0, (int)n,
                                     enc->ctx->ch_layout.nb_channels, enc->ctx->sample_fmt);
-    if (av >= 0)
-        av = queue(enc, enc->converted->extended_data, (int)n);
+    enum avsp_code rc =
+        av >= 0 ? limit(enc, enc->converted, err) : avsp_averr_set(err, av, "convert sound");
     av_frame_unref(enc->converted);
-    return av;
+    return rc;
 }
 
 enum avsp_code avsp_audio_encoder_end(struct avsp_audio_encoder *enc, struct avsp_err *err)
 {
     int64_t n_out =
         av_rescale_rnd(enc->n_in, enc->options.out.rate, enc->options.in.rate, AV_ROUND_UP);
-    int av = 0;
-    if (enc->swr != NULL && enc->n_queued < n_out)
-        av = convert(enc, NULL, n_out - enc->n_queued);
-    if (av >= 0)
-        av = pad(enc, n_out - enc->n_queued);
-    if (av < 0)
-        return avsp_averr_set(err, av, "convert sound");
-    enum avsp_code rc = encode_fifo(enc, true, err);
+    enum avsp_code rc = AVSP_OK;
+    if (enc->swr != NULL && enc->n_converted < n_out)
+        rc = convert(enc, NULL, n_out - enc->n_converted, err);
+    if (rc == AVSP_OK)
+        rc = pad(enc, n_out - enc->n_converted, err);
+    if (rc == AVSP_OK)
+        rc = limit(enc, NULL, err);
+    if (rc == AVSP_OK && enc->n_queued != n_out)
+        return avsp_err_set(err, AVSP_INTERNAL, "the limiter gave %" PRId64 " samples for %" PRId64,
+                            enc->n_queued, n_out);
+    if (rc == AVSP_OK)
+        rc = encode_fifo(enc, true, err);
     if (rc != AVSP_OK)
         return rc;
-    av = avcodec_send_frame(enc->ctx, NULL);
+    int av = avcodec_send_frame(enc->ctx, NULL);
     return av >= 0 ? receive(enc, err) : avsp_averr_set(err, av, "end the encoder of the sound");
 }

@@ -6,8 +6,8 @@
 ///     avsp_audio_encoder_end(enc, err);
 ///
 /// AAC is FFmpeg's own encoder, AAC-LC, 64 kbit/s a channel; Opus is libopus, 48 kHz, 48 kbit/s a channel. Where the output has
-/// fewer channels they are mixed down: centre and surround at -3 dB, no bass, and all of it lowered so far that nothing can
-/// clip. Bit-exact, one thread. Memory: a few frames. One thread at a time.
+/// fewer channels they are mixed down as ITU-R BS.775 says: centre and surround at -3 dB, no bass; peaks of what was mixed down are
+/// limited (media/audio_limit.h). Bit-exact, one thread. Memory: a few frames. One thread at a time.
 #ifndef AVSP_MEDIA_AUDIO_ENCODER_H
 #define AVSP_MEDIA_AUDIO_ENCODER_H
 
@@ -27,6 +27,7 @@ struct avsp_audio_encoder_options {
     enum avsp_audio_codec codec;
     struct avsp_audio_format in;  ///< of the samples that come
     struct avsp_audio_format out; ///< of those that are encoded
+    bool is_mixed;                ///< what comes was mixed down: it may be over full scale
     /// Called for every packet in order; pts and duration in samples of the output, the first sample that came is at 0; borrowed
     /// for the call.
     enum avsp_code (*on_packet)(void *ctx, AVPacket *pkt, struct avsp_err *err);

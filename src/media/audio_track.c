@@ -55,6 +55,11 @@ const struct avsp_audio_format *avsp_audio_track_format(const struct avsp_audio_
     return has_begun(track) ? &track->convert.out : NULL;
 }
 
+bool avsp_audio_track_is_mixed(const struct avsp_audio_track *track)
+{
+    return track->convert.is_mixed;
+}
+
 struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_audio_track *track)
 {
     return track->repairs;

@@ -67,6 +67,8 @@ enum avsp_code avsp_audio_track_end(struct avsp_audio_track *track,
 
 /// The form of the samples: NULL before the track has begun.
 const struct avsp_audio_format *avsp_audio_track_format(const struct avsp_audio_track *track);
+/// Was it mixed down? Peaks may be over full scale then.
+bool avsp_audio_track_is_mixed(const struct avsp_audio_track *track);
 struct avsp_audio_track_repairs avsp_audio_track_get_repairs(const struct avsp_audio_track *track);
 
 /// AAC frames' worth of samples that were given, and that will have been at the end (0 before the track has begun).

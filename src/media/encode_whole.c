@@ -311,7 +311,13 @@ static enum avsp_code open_sound(struct whole *w, struct avsp_err *err)
         return rc;
     const struct avsp_audio_format *format = avsp_audio_track_format(w->sound);
     const struct avsp_audio_encoder_options aac = {
-        .codec = AVSP_AUDIO_AAC, .in = *format, .out = *format, .on_packet = on_sound, .ctx = w};
+        .codec = AVSP_AUDIO_AAC,
+        .in = *format,
+        .out = *format,
+        .is_mixed = audio->codecpar->ch_layout.nb_channels > format->n_channels,
+        .on_packet = on_sound,
+        .ctx = w,
+    };
     return avsp_audio_encoder_new(&aac, &w->sound_encoder, err);
 }
 

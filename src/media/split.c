@@ -1,5 +1,6 @@
 #include "media/steps.h"
 
+#include "core/picture_options.h"
 #include "core/plan.h"
 #include "media/extent.h"
 #include "media/fields.h"
@@ -422,6 +423,17 @@ static enum avsp_code find_end(struct split *split, struct avsp_err *err)
                            split->step->segment_seconds, split->ctl, err);
 }
 
+/// What is asked of a picture has no effect where there is none.
+static enum avsp_code warn_of_no_picture(struct split *split, struct avsp_err *err)
+{
+    char asked[AVSP_PICTURE_TEXT_BYTES];
+    avsp_picture_options_write(&split->step->picture, asked);
+    if (split->reader.tracks.video != NULL || asked[0] == '\0')
+        return AVSP_OK;
+    return avsp_control_warn(split->ctl, err,
+                             "there is no picture: what is asked of it has no effect (%s)", asked);
+}
+
 /// Nothing is dropped in silence.
 static enum avsp_code warn_of_left_out(struct split *split, struct avsp_err *err)
 {
@@ -512,6 +524,8 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
         rc = warn_count(split, findings[i].n, findings[i].what, err);
     if (rc == AVSP_OK)
         rc = warn_of_pictures(split, err);
+    if (rc == AVSP_OK)
+        rc = warn_of_no_picture(split, err);
     return rc == AVSP_OK ? warn_of_left_out(split, err) : rc;
 }
 
