@@ -116,7 +116,7 @@ void avsp_s3_lane_give(struct avsp_s3 *s3, struct avsp_s3_lane *lane)
     s3->n_used--;
     if (lane != NULL)
         s3->idle[s3->n_idle++] = lane;
-    pthread_cond_signal(&s3->changed);
+    pthread_cond_broadcast(&s3->changed); // others sleep on it, too
     pthread_mutex_unlock(&s3->lock);
 }
 

@@ -3,9 +3,12 @@
 
 #include "s3_stub.h"
 #include "storage/storage.h"
+#include "util/time.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct avsp_storage *store;
 static struct s3_stub *stub;
@@ -112,6 +115,87 @@ static void a_size_that_no_object_has_is_refused(void **state)
     assert_non_null(strstr(err.text, "unlikely length"));
 }
 
+// --- more callers than may transfer at once
+
+#define LANES 16 ///< transfers of one storage (s3_private.h)
+
+static atomic_uint n_slow, n_held, n_let_go;
+
+#define EMPTY "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+
+/// One key is to be asked for later, others have no answer until they are let go.
+static const char *busy(void *opaque, const char *method, const char *target)
+{
+    (void)opaque, (void)method;
+    if (strstr(target, "/slow") != NULL) {
+        atomic_fetch_add(&n_slow, 1);
+        return "HTTP/1.1 503 Slow Down\r\nRetry-After: 15\r\nContent-Length: 0\r\n\r\n";
+    }
+    if (strstr(target, "/held") != NULL)
+        for (unsigned i = atomic_fetch_add(&n_held, 1); atomic_load(&n_let_go) <= i;)
+            usleep(1000);
+    return EMPTY;
+}
+
+struct caller {
+    pthread_t thread;
+    const char *key;
+    atomic_bool is_done;
+};
+
+static void *look(void *opaque)
+{
+    struct caller *caller = opaque;
+    const struct avsp_location file = s3_stub_location(stub, caller->key);
+    struct avsp_stat stat;
+    struct avsp_err err = {0};
+    (void)!avsp_storage_stat(store, &file, &stat, &err);
+    atomic_store(&caller->is_done, true);
+    return NULL;
+}
+
+static void begin(struct caller *caller, const char *key)
+{
+    caller->key = key;
+    assert_int_equal(pthread_create(&caller->thread, NULL, look, caller), 0);
+}
+
+static void wait_for(atomic_uint *count, unsigned n)
+{
+    for (struct avsp_mono end = avsp_mono_in_ms(10000); atomic_load(count) < n; usleep(1000))
+        assert_false(avsp_mono_passed(end));
+}
+
+/// Who waits for a transfer's place gets the next one that comes free, whoever else sleeps until a store wants to be asked again.
+static void a_place_goes_to_who_waits_for_one(void **state)
+{
+    (void)state;
+    static struct caller callers[LANES + 1];
+    struct avsp_err err = {0};
+    avsp_storage_free(store);
+    store = avsp_storage_new(&(struct avsp_storage_options){.s3_patience_ms = 20000}, &err);
+    assert_non_null(store);
+    stub = s3_stub_start(busy, NULL);
+    begin(&callers[0], "slow");
+    wait_for(&n_slow, 1);
+    usleep(100000); // it sleeps
+    for (size_t i = 1; i < LANES; i++)
+        begin(&callers[i], "held");
+    wait_for(&n_held, LANES - 1);
+    begin(&callers[LANES], "quick");
+    usleep(100000); // it waits
+    atomic_store(&n_let_go, 1);
+    struct avsp_mono end = avsp_mono_in_ms(5000);
+    while (!atomic_load(&callers[LANES].is_done) && !avsp_mono_passed(end))
+        usleep(1000);
+    const bool is_done = atomic_load(&callers[LANES].is_done);
+    atomic_store(&n_let_go, LANES);
+    avsp_storage_stop(store);
+    for (size_t i = 0; i <= LANES; i++)
+        pthread_join(callers[i].thread, NULL);
+    assert_true(is_done);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -119,6 +203,7 @@ int main(void)
         TEST(a_list_without_an_end_is_refused),
         TEST(unfinished_uploads_are_looked_through_once),
         TEST(a_size_that_no_object_has_is_refused),
+        TEST(a_place_goes_to_who_waits_for_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
