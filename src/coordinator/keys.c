@@ -53,6 +53,15 @@ static enum avsp_code take_variable(struct avsp_keys *keys, bool *ret_found, str
     return rc == AVSP_OK ? rc : avsp_err_wrap(err, VARIABLE);
 }
 
+/// A power cut must not take the name of a keyring that something was sealed with.
+static enum avsp_code sync_folder_of(const char *path, struct avsp_err *err)
+{
+    char folder[PATH_MAX];
+    snprintf(folder, sizeof folder, "%.*s", (int)(strrchr(path, '/') - path) + 1, path);
+    int AVSP_CLEANUP(avsp_fd_cleanup) fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd >= 0 && fsync(fd) == 0 ? AVSP_OK : avsp_err_set_errno(err, errno, "%.300s", folder);
+}
+
 /// Writes a new keyring under a name of its own, so that nobody sees half of it; whoever comes second finds the first one's.
 static enum avsp_code write_new(const char *path, const char *text, struct avsp_err *err)
 {
@@ -68,7 +77,7 @@ static enum avsp_code write_new(const char *path, const char *text, struct avsp_
     if (rc == AVSP_OK && (fsync(fd) != 0 || (link(temporary, path) != 0 && errno != EEXIST)))
         rc = avsp_err_set_errno(err, errno, "%.300s", path);
     unlink(temporary);
-    return rc;
+    return rc == AVSP_OK ? sync_folder_of(path, err) : rc;
 }
 
 static enum avsp_code make_file(const char *path, struct avsp_err *err)
