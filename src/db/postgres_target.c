@@ -143,6 +143,9 @@ enum avsp_code avsp_pg_target_init(struct avsp_pg_target *target, const char *ur
 
 void avsp_pg_target_deinit(struct avsp_pg_target *target)
 {
+    for (PQconninfoOption *o = target->parsed; o != NULL && o->keyword != NULL; o++)
+        if (o->val != NULL) // the password among them
+            explicit_bzero(o->val, strlen(o->val));
     PQconninfoFree(target->parsed); // NULL is fine
     free(target->options);
     *target = (struct avsp_pg_target){0};

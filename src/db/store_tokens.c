@@ -120,12 +120,10 @@ static enum avsp_code owner_once(struct avsp_store *store, const char *job_id,
 {
     static const char sql[] = "SELECT owner FROM jobs WHERE id = $1 AND state <> 6";
     struct avsp_tx AVSP_CLEANUP(avsp_tx_end) tx = {0};
-    bool more = false;
-    enum avsp_code rc = avsp_tx_begin(store, AVSP_DB_READ, &tx, err);
-    if (rc != AVSP_OK)
-        return rc;
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
-    rc = avsp_db_query(tx.db, sql, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
+    bool more = false;
+    enum avsp_code rc =
+        avsp_tx_begin_single(store, sql, AVSP_DB_ARGS(avsp_text(job_id)), &tx, &rows, err);
     if (rc == AVSP_OK)
         rc = avsp_db_next(&rows, &more, err);
     if (rc == AVSP_OK && !more)
