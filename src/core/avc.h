@@ -1,6 +1,6 @@
 /// What an H.264 stream says of itself, its codec string, and which level pictures of a size and rate need.
 ///
-/// Source: ISO/IEC 14496-15 5.3.3.1 (avcC); RFC 6381 3.3 (codecs parameter); ITU-T H.264 A.3 (levels). Any input is safe. Any thread.
+/// Source: ISO/IEC 14496-15 5.3.3.1 (avcC); RFC 6381 3.3 (codecs parameter); ITU-T H.264 A.3 (levels), 7.3.2.1.1 (sequence parameter sets). Any input is safe. Any thread.
 #ifndef AVSP_CORE_AVC_H
 #define AVSP_CORE_AVC_H
 
@@ -17,6 +17,11 @@
 enum avsp_code avsp_avc_codecs(const char *entry, const uint8_t *avcc, size_t len,
                                char ret_codecs[AVSP_AVC_CODECS_BYTES],
                                struct avsp_err *err) AVSP_CHECKED;
+
+/// The size of the pictures, without what is cropped, of the first sequence parameter set.
+/// @return false: there is none, or it cannot be read.
+bool avsp_avc_size(const uint8_t *avcc, size_t len, uint32_t *ret_width_px,
+                   uint32_t *ret_height_px);
 
 /// A level and what it allows in High profile.
 struct avsp_avc_level {

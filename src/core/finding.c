@@ -144,6 +144,18 @@ static const struct avsp_rule_info rules[AVSP_N_RULES] = {
                                    "Where one variant says CLOSED-CAPTIONS=NONE, all have to."},
     [AVSP_RULE_AAC_MISSING] = {"hls.aac-missing", AVSP_WARNING, APPLE("2.3"),
                                "Add a group of the same sound as AAC, which all players take."},
+    [AVSP_RULE_STEREO_MISSING] = {"hls.stereo-missing", AVSP_WARNING, APPLE("2.2"),
+                                  "Add a group in which the same sound is stereo: there are "
+                                  "players that mix nothing down."},
+    [AVSP_RULE_AUTOSELECT_MISSING] = {"hls.autoselect-missing", AVSP_WARNING, RFC("4.3.4.1"),
+                                      "Give one sound of each group AUTOSELECT=YES: else players "
+                                      "play none unless people choose."},
+    [AVSP_RULE_SUBTITLES_MISSING] = {"hls.subtitles-missing", AVSP_WARNING, RFC("4.3.4.2"),
+                                     "Give all variants the same SUBTITLES: else they vanish when "
+                                     "a player goes to another."},
+    [AVSP_RULE_GROUP_UNUSED] = {"hls.group-unused", AVSP_WARNING, RFC("4.3.4.1.1"),
+                                "Name the group in EXT-X-STREAM-INF, or take it out: nobody gets "
+                                "to see or hear it."},
     [AVSP_RULE_CUE] = {"text.cue", AVSP_ERROR, "WebVTT 4.1",
                        "Write each cue's times as WebVTT has them, in the order of their begin."},
     [AVSP_RULE_CUE_TIME] = {"text.cue-time", AVSP_ERROR, RFC("3.5"),
@@ -191,6 +203,8 @@ static const struct avsp_rule_info rules[AVSP_N_RULES] = {
                                 "init segment: pair them as they were made."},
     [AVSP_RULE_AV1_SIZE] = {"av1.size", AVSP_ERROR, AV1_ISOBMFF("2.2.1"),
                             "The sample entry has the sequence header's size."},
+    [AVSP_RULE_AVC_SIZE] = {"avc.size", AVSP_ERROR, "ISO/IEC 14496-15 5.4.2",
+                            "The sample entry has the sequence parameter set's size."},
     [AVSP_RULE_AV1_DATA] = {"av1.data", AVSP_ERROR, AV1_ISOBMFF("2.4"),
                             "The pictures are damaged: make the segment again."},
     [AVSP_RULE_COLOR] = {"mp4.color", AVSP_ERROR, BMFF("12.1.5"),

@@ -58,6 +58,9 @@ struct avsp_mp4_track {
     char codecs[AVSP_MP4_CODECS_BYTES]; ///< RFC 6381; "" = not known here
     uint32_t width_px;                  ///< of the sample entry
     uint32_t height_px;
+    uint32_t
+        coded_width_px; ///< of the pictures, as AV1's or H.264's own headers say; 0 = not known
+    uint32_t coded_height_px;
     uint32_t shown_width_px; ///< of the track header: with the pixels' aspect ratio
     uint32_t shown_height_px;
     uint32_t channels; ///< 0 = not known

@@ -17,9 +17,12 @@ static enum avsp_code read_av1c(struct avsp_bytes box, struct avsp_mp4_track *tr
     if (rc == AVSP_OK)
         rc = avsp_av1_codecs(box.data, box.len, track->codecs, err);
     track->has_av1 = rc == AVSP_OK;
-    if (track->has_av1)
-        track->transfer = track->av1.transfer;
-    return rc;
+    if (!track->has_av1)
+        return rc;
+    track->transfer = track->av1.transfer;
+    track->coded_width_px = track->av1.width_px;
+    track->coded_height_px = track->av1.height_px;
+    return AVSP_OK;
 }
 
 static enum avsp_code read_avcc(struct avsp_bytes box, struct avsp_mp4_track *track,
@@ -29,6 +32,8 @@ static enum avsp_code read_avcc(struct avsp_bytes box, struct avsp_mp4_track *tr
     enum avsp_code rc = avsp_avc_codecs(track->entry, box.data, box.len, codecs, err);
     if (rc == AVSP_OK)
         snprintf(track->codecs, sizeof track->codecs, "%s", codecs);
+    if (rc == AVSP_OK)
+        (void)avsp_avc_size(box.data, box.len, &track->coded_width_px, &track->coded_height_px);
     return rc;
 }
 

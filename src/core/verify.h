@@ -91,7 +91,8 @@ struct avsp_verify_rendition {
     int64_t duration_us; ///< the sum of EXTINFs
     int64_t peak_bps;
     int64_t average_bps;
-    bool has_text_map; ///< the next is known: what its first X-TIMESTAMP-MAP adds to cue times
+    bool has_text_map;      ///< there is an X-TIMESTAMP-MAP in its first segment
+    bool text_map_is_known; ///< the next is: what is added to cue times
     int64_t text_map_ms;
     bool has_times; ///< the next two are known
     int64_t begin_us;

@@ -237,10 +237,13 @@ static void compare_media(const struct pair *p)
             track->channels);
     if (track->kind != AVSP_MEDIA_VIDEO)
         return;
-    if (rep->width_px != track->width_px || rep->height_px != track->height_px)
+    bool is_coded = track->coded_width_px > 0;
+    uint32_t width = is_coded ? track->coded_width_px : track->width_px;
+    uint32_t height = is_coded ? track->coded_height_px : track->height_px;
+    if (rep->width_px != width || rep->height_px != height)
         say(p->v, AVSP_RULE_DASH_SIZE, rep,
             "it says %" PRIu32 "x%" PRIu32 ", and the pictures have %" PRIu32 "x%" PRIu32,
-            rep->width_px, rep->height_px, track->width_px, track->height_px);
+            rep->width_px, rep->height_px, width, height);
     enum { PQ = 16, HLG = 18 };
     bool hdr = track->transfer == PQ || track->transfer == HLG;
     if (hdr ? rep->transfer != track->transfer : rep->transfer == PQ || rep->transfer == HLG)

@@ -96,7 +96,8 @@ bool avsp_verify_same_codec(const char *given, const char *wanted);
 /// What a multivariant playlist should say and need not by RFC 8216: what players and Apple's specification ask for.
 void avsp_verify_authoring(struct avsp_verify *v, const char *path,
                            const struct avsp_hls_playlist *p,
-                           struct avsp_verify_rendition *const *of_variants);
+                           struct avsp_verify_rendition *const *of_variants,
+                           struct avsp_verify_rendition *const *of_media);
 
 /// Reads segment @p i, which is WebVTT.
 enum avsp_code avsp_verify_text(struct avsp_verify_work *w, size_t i, struct avsp_err *err);

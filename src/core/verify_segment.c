@@ -133,11 +133,13 @@ static void check_init(struct avsp_verify_work *w)
     if (init->config.code != AVSP_OK)
         init_fault(w, AVSP_RULE_CODEC_CONFIG, init->config.text);
     const struct avsp_mp4_track *t = &init->tracks[w->primary];
-    if (t->has_av1 && (t->av1.width_px != t->width_px || t->av1.height_px != t->height_px))
-        avsp_findings_add(w->v->found, AVSP_RULE_AV1_SIZE, w->init_part.path, 0,
-                          "the sample entry says %" PRIu32 "x%" PRIu32
-                          ", the sequence header %" PRIu32 "x%" PRIu32,
-                          t->width_px, t->height_px, t->av1.width_px, t->av1.height_px);
+    if (t->coded_width_px > 0 &&
+        (t->coded_width_px != t->width_px || t->coded_height_px != t->height_px))
+        avsp_findings_add(
+            w->v->found, t->has_av1 ? AVSP_RULE_AV1_SIZE : AVSP_RULE_AVC_SIZE, w->init_part.path, 0,
+            "the sample entry says %" PRIu32 "x%" PRIu32 ", the %s %" PRIu32 "x%" PRIu32,
+            t->width_px, t->height_px, t->has_av1 ? "sequence header" : "sequence parameter set",
+            t->coded_width_px, t->coded_height_px);
     if (t->kind == AVSP_MEDIA_VIDEO)
         avsp_verify_color(w, t);
     bool has_expected = w->r->expected == 0;

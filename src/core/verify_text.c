@@ -63,7 +63,8 @@ enum avsp_code avsp_verify_text(struct avsp_verify_work *w, size_t i, struct avs
                           "X-TIMESTAMP-MAP cannot be read");
     // The first one is compared with the media, once that is known.
     if (i == 0) {
-        w->r->has_text_map = facts.has_map && !facts.map_is_bad;
+        w->r->has_text_map = facts.has_map;
+        w->r->text_map_is_known = !facts.map_is_bad;
         w->r->text_map_ms = facts.map_ms;
     }
     return AVSP_OK;

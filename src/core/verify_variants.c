@@ -88,14 +88,64 @@ static void check_languages(const struct multi *m)
     }
 }
 
-static size_t count_group(const struct multi *m, const char *type, const char *group,
-                          const char *name)
+static size_t count_group(const struct multi *m, const char *type, const char *group)
 {
     size_t n = 0;
     for (size_t i = 0; i < m->p->n_media; i++)
-        n += strcmp(m->p->media[i].type, type) == 0 && strcmp(m->p->media[i].group, group) == 0 &&
-             (name == NULL || strcmp(m->p->media[i].name, name) == 0);
+        n += strcmp(m->p->media[i].type, type) == 0 && strcmp(m->p->media[i].group, group) == 0;
     return n;
+}
+
+/// Are all attributes the same but those that may differ between groups (RFC 8216 4.3.4.1.1)? A LANGUAGE that is missing is said anyway.
+static bool is_same_member(const struct avsp_hls_media *a, const struct avsp_hls_media *b)
+{
+    bool says_languages = a->language[0] != '\0' && b->language[0] != '\0';
+    return a->is_default == b->is_default && a->autoselect == b->autoselect &&
+           a->forced == b->forced && (!says_languages || strcmp(a->language, b->language) == 0) &&
+           strcmp(a->assoc_language, b->assoc_language) == 0 &&
+           strcmp(a->characteristics, b->characteristics) == 0;
+}
+
+static const struct avsp_hls_media *find_member(const struct multi *m,
+                                                const struct avsp_hls_media *of, const char *name)
+{
+    for (size_t i = 0; i < m->p->n_media; i++)
+        if (same_group(&m->p->media[i], of) && strcmp(m->p->media[i].name, name) == 0)
+            return &m->p->media[i];
+    return NULL;
+}
+
+/// The first member of a group that differs from that of the first group of its type; NULL = none, or they have other members.
+static const struct avsp_hls_media *find_other(const struct multi *m,
+                                               const struct avsp_hls_media *group,
+                                               const struct avsp_hls_media *first)
+{
+    for (size_t i = 0; i < m->p->n_media; i++) {
+        const struct avsp_hls_media *a = &m->p->media[i];
+        const struct avsp_hls_media *b = find_member(m, first, a->name);
+        if (same_group(a, group) && b != NULL && !is_same_member(a, b))
+            return a;
+    }
+    return NULL;
+}
+
+static void compare_groups(const struct multi *m, const struct avsp_hls_media *group,
+                           const struct avsp_hls_media *first)
+{
+    bool equal =
+        count_group(m, group->type, group->group) == count_group(m, first->type, first->group);
+    for (size_t i = 0; equal && i < m->p->n_media; i++)
+        if (same_group(&m->p->media[i], group))
+            equal = find_member(m, first, m->p->media[i].name) != NULL;
+    const struct avsp_hls_media *other = equal ? find_other(m, group, first) : NULL;
+    if (!equal)
+        avsp_findings_add(m->v->found, AVSP_RULE_GROUP_MEMBERS, m->path, group->line,
+                          "the groups \"%.60s\" and \"%.60s\" have other members", first->group,
+                          group->group);
+    if (other != NULL)
+        avsp_findings_add(m->v->found, AVSP_RULE_GROUP_MEMBERS, m->path, other->line,
+                          "\"%.60s\" has other attributes in the groups \"%.60s\" and \"%.60s\"",
+                          other->name, first->group, other->group);
 }
 
 /// Each group is compared with the first one of its type.
@@ -109,24 +159,15 @@ static void check_groups(const struct multi *m)
                 first = &m->p->media[j];
             is_new &= !same_group(&m->p->media[j], a);
         }
-        if (!is_new || first == a)
-            continue;
-        bool equal = count_group(m, a->type, a->group, NULL) ==
-                     count_group(m, first->type, first->group, NULL);
-        for (size_t j = i; equal && j < m->p->n_media; j++)
-            if (same_group(&m->p->media[j], a))
-                equal = count_group(m, first->type, first->group, m->p->media[j].name) > 0;
-        if (!equal)
-            avsp_findings_add(m->v->found, AVSP_RULE_GROUP_MEMBERS, m->path, a->line,
-                              "the groups \"%.60s\" and \"%.60s\" have other members", first->group,
-                              a->group);
+        if (is_new && first != a)
+            compare_groups(m, a, first);
     }
 }
 
 static void check_reference(const struct multi *m, const struct avsp_hls_variant *variant,
                             const char *type, const char *group)
 {
-    if (group[0] != '\0' && count_group(m, type, group, NULL) == 0)
+    if (group[0] != '\0' && count_group(m, type, group) == 0)
         avsp_findings_add(m->v->found, AVSP_RULE_GROUP_MISSING, m->path, variant->line,
                           "there is no %s group \"%.60s\"", type, group);
 }
@@ -159,12 +200,12 @@ static void check_resolution(const struct multi *m, const struct avsp_hls_varian
                              const struct avsp_verify_rendition *r)
 {
     const struct avsp_mp4_track *track = avsp_verify_video(r);
-    uint32_t width = track == NULL    ? r->width_px
-                     : track->has_av1 ? track->av1.width_px
-                                      : track->width_px;
-    uint32_t height = track == NULL    ? r->height_px
-                      : track->has_av1 ? track->av1.height_px
-                                       : track->height_px;
+    uint32_t width = track == NULL               ? r->width_px
+                     : track->coded_width_px > 0 ? track->coded_width_px
+                                                 : track->width_px;
+    uint32_t height = track == NULL                ? r->height_px
+                      : track->coded_height_px > 0 ? track->coded_height_px
+                                                   : track->height_px;
     if (variant->width_px == 0 || width == 0)
         return;
     bool is_shown_size = track != NULL && variant->width_px == track->shown_width_px &&
@@ -251,7 +292,7 @@ static void check_variant(const struct multi *m, size_t i)
     size_t n = 1;
     int64_t peak = 0, average = 0;
     bool measured = !r->unmeasured;
-    bool whole = variant->audio[0] == '\0' || count_group(m, "AUDIO", variant->audio, NULL) > 0;
+    bool whole = variant->audio[0] == '\0' || count_group(m, "AUDIO", variant->audio) > 0;
     for (size_t k = 0; k < m->p->n_media; k++) {
         const struct avsp_hls_media *media = &m->p->media[k];
         const struct avsp_verify_rendition *other = m->of_media[k];
@@ -336,10 +377,12 @@ static void check_texts(const struct multi *m)
                                  r->path, 0, "it ends %.3f s earlier than %s",
                                  (double)missing / 1e6, first->path);
         int64_t off = first->has_times ? r->text_map_ms - first->begin_us / 1000 : 0;
-        if (r->has_text_map && (off > APART_WARN_US / 1000 || off < -APART_WARN_US / 1000))
-            avsp_findings_add(m->v->found, AVSP_RULE_TIMESTAMP_MAP, r->path, 0,
-                              "its cues are shown %.3f s %s than they say",
-                              (double)llabs(off) / 1e3, off > 0 ? "later" : "earlier");
+        // Without a map it is as if there were one to 0 (RFC 8216 3.5), but not all players do it so.
+        if (r->text_map_is_known && (off > APART_WARN_US / 1000 || off < -APART_WARN_US / 1000))
+            avsp_findings_add_as(m->v->found, AVSP_RULE_TIMESTAMP_MAP,
+                                 r->has_text_map ? AVSP_ERROR : AVSP_WARNING, r->path, 0,
+                                 "its cues are shown %.3f s %s than they say",
+                                 (double)llabs(off) / 1e3, off > 0 ? "later" : "earlier");
     }
 }
 
@@ -374,5 +417,5 @@ void avsp_verify_variants(struct avsp_verify *v, const char *path,
     check_pairs(&m);
     check_texts(&m);
     avsp_verify_hdr_pairs(v);
-    avsp_verify_authoring(v, path, p, of_variants);
+    avsp_verify_authoring(v, path, p, of_variants, of_media);
 }

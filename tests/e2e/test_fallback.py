@@ -4,9 +4,10 @@ import re
 import xml.etree.ElementTree as ET
 
 import pytest
-from harness import clips, media, mp4, playlists
+from harness import clips, damage, media, mp4, playlists
 from harness.browser import Browser, Server
 from harness.programs import fingerprint, started_by, wait_for_end_of, wait_until
+from harness.verified import said, verify
 
 OPTIONS = ("--preset", 13, "--segment-seconds", 1, "--ladder", "auto", "--fallback", "h264", "--dash")
 
@@ -55,6 +56,25 @@ def test_every_rendition_is_there_twice(build, cinema, clip):
     assert verified["findings"] == [], verified
     assert [s["plan"] for s in json.loads(build.run("probe", "--json", *OPTIONS[4:8], clip("cinema").path).stdout)["streams"]][0] == (
         "→ AV1, v0 640x360, v1 426x240; H.264 beside it, v2 640x360, v3 426x240")
+
+
+def other_height(data):
+    """One row of macroblocks less, as a sample entry says it."""
+    at = damage.offset_of(data, b"avc1") + 26
+    data[at : at + 2] = (int.from_bytes(data[at : at + 2], "big") - 16).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("change, rules", [
+    (lambda c: c.patch("v2/init.mp4", other_height), {"avc.size"}),
+    (lambda c: c.edit("manifest.m3u8", r"(avc1.*RESOLUTION=)640x360", r"\g<1>640x352", 0), {"hls.resolution"}),
+    (lambda c: c.edit("manifest.m3u8", r"^#EXT-X-I-FRAME-STREAM-INF.*avc1.*\n", "", 0), {"hls.iframe-missing"}),
+    (lambda c: c.edit("manifest.m3u8", r"(^#EXT-X-I-FRAME-STREAM-INF.*),RESOLUTION=[0-9x]+", r"\1"), {"hls.resolution-missing"}),
+])
+def test_damage_is_called_by_its_name(build, cinema, tmp_path, change, rules):
+    copy = damage.Copy(cinema, tmp_path / "copy", iframes=True)
+    change(copy)
+    result = verify(build, copy.folder, "--fast")
+    assert {f["rule"] for f in result["findings"]} == rules, said(result)
 
 
 def test_every_frame_has_the_same_time_everywhere(cinema, clip):

@@ -339,9 +339,31 @@ TRACK_DAMAGE = {
     "second-sound-shorter": (lambda c: c.remove_entry("a2/p.m3u8", 2), {"hls.range"}),
     "second-sound-shifted": (lambda c: damage.shift_tfdt(0.5)(c, "a4", 1), {"cmaf.tfdt-gap", "cmaf.tfdt-overlap"}),
 }
+def all_later_without_a_map(copy):
+    copy.edit(T, "^X-TIMESTAMP-MAP.*\n", "")
+    copy.edit("s1/0.vtt", "^X-TIMESTAMP-MAP.*\n", "")
+    for rendition in [f.name for f in copy.folder.iterdir() if f.name[0] in "va"]:
+        for i in range(copy.last(rendition) + 1):
+            damage.shift_tfdt(10)(copy, rendition, i)
+
+
+def group_left_out(copy):
+    """Sound in stereo is nowhere, where the source is not."""
+    copy.edit(M, r'^#EXT-X-MEDIA.*"audio-stereo".*\n', "", 0)
+    copy.edit(M, r'^#EXT-X-STREAM-INF.*"audio-stereo".*\n.*\n', "", 0)
+
+
 TRACK_WARNINGS = {
+    "no-map": (all_later_without_a_map, {"text.timestamp-map"}),
+    "no-stereo": (group_left_out, {"hls.stereo-missing"}),
+    "groups-differ": (edit(M, r'(GROUP-ID="audio-stereo".*)LANGUAGE="de"', r'\1LANGUAGE="fr"'), {"hls.group-members"}),
+    "no-choice": (edit(M, r"(TYPE=AUDIO.*)DEFAULT=YES", r"\1DEFAULT=NO", 0), set()),
+    "no-choice-at-all": (lambda c: [c.edit(M, rf"(TYPE=AUDIO.*){name}=YES", rf"\1{name}=NO", 0) for name in ("DEFAULT", "AUTOSELECT")],
+                         {"hls.autoselect-missing"}),
+    "text-of-one": (edit(M, ',SUBTITLES="subtitles"', ""), {"hls.subtitles-missing"}),
+    "text-of-none": (edit(M, ',SUBTITLES="subtitles"', "", 0), {"hls.group-unused"}),
     "no-language": (edit(M, ',LANGUAGE="fr"', ""), {"hls.language"}),
-    "alike": (edit(M, r'(NAME="en".*)AUTOSELECT=NO', r"\1AUTOSELECT=YES"), {"hls.autoselect"}),
+    "alike": (edit(M, r'(NAME="en".*)AUTOSELECT=NO', r"\1AUTOSELECT=YES", 0), {"hls.autoselect"}),
 }
 
 
