@@ -1,14 +1,14 @@
-/// Decodes the video of a piece and prints each picture's own time and MD5, as test_split.py compares them with the
-/// source's: `pts md5`, in the order in which the decoder gives them. Command line tools guess times that grow instead.
-/// With --window the pictures of its window, as an encode gets them: `ticks md5`.
+/// Decodes the video of a piece and prints each picture's own time and hash (child.HASHES), as test_split.py compares them with the
+/// source's: `pts hash`, in the order in which the decoder gives them. Command line tools guess times that grow instead.
+/// With --window the pictures of its window, as an encode gets them: `ticks hash`.
 #include "media/window.h"
 #include "util/fd.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libavcodec/avcodec.h>
+#include <libavutil/hash.h>
 #include <libavutil/imgutils.h>
-#include <libavutil/md5.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,20 +20,23 @@ static void die(const char *what)
 
 static void print_frame(const AVFrame *frame)
 {
+    static uint8_t *bytes; // for the largest yet; as long as the program
+    static int most;
+    static struct AVHashContext *hash;
     int size = av_image_get_buffer_size(frame->format, frame->width, frame->height, 1);
-    uint8_t *bytes = size > 0 ? malloc((size_t)size) : NULL;
-    if (bytes == NULL)
+    if (size <= 0 || (hash == NULL && av_hash_alloc(&hash, "MURMUR3") < 0))
+        die("cannot take the hash of a picture");
+    if (size > most && (bytes = realloc(bytes, (size_t)size)) == NULL)
         die("no memory");
+    most = AVSP_MAX(most, size);
     if (av_image_copy_to_buffer(bytes, size, (const uint8_t *const *)frame->data, frame->linesize,
                                 frame->format, frame->width, frame->height, 1) < 0)
         die("cannot copy a picture");
-    uint8_t md5[16];
-    av_md5_sum(md5, bytes, (size_t)size);
-    free(bytes);
-    printf("%" PRId64 " ", frame->pts);
-    for (size_t i = 0; i < sizeof md5; i++)
-        printf("%02x", md5[i]);
-    printf("\n");
+    char text[2 * AV_HASH_MAX_SIZE + 4];
+    av_hash_init(hash);
+    av_hash_update(hash, bytes, (size_t)size);
+    av_hash_final_hex(hash, (uint8_t *)text, sizeof text);
+    printf("%" PRId64 " %s\n", frame->pts, text);
 }
 
 static void print_all(AVCodecContext *decoder, AVFrame *frame)

@@ -82,27 +82,27 @@ MADE = {
 
 def one_pass(path, mode):
     """What the command line tool's filter makes of the whole file: the pictures' MD5s, and how many are unlike the decoded ones."""
-    md5s = []
+    hashes = []
     for graph in (["-vf", FILTER.format(mode=mode)], []):
         command = ["ffmpeg", "-nostdin", "-v", "quiet", "-threads", "1", "-noautorotate", "-i", f"file:{path}", "-map", "0:V:0",
-                   *graph, "-fps_mode", "passthrough", "-f", "framemd5", "-"]
+                   *graph, "-fps_mode", "passthrough", *child.HASHES, "-"]
         out = subprocess.run(command, stdout=subprocess.PIPE, timeout=child.DEADLINE_S, check=False).stdout.decode()
-        md5s.append([line.split(",")[5].strip() for line in out.splitlines() if not line.startswith("#")])
-    return md5s[0], len(set(md5s[0]) - set(md5s[1]))
+        hashes.append([line.split(",")[5].strip() for line in out.splitlines() if not line.startswith("#")])
+    return hashes[0], len(set(hashes[0]) - set(hashes[1]))
 
 
 def of_pieces(result, folder):
     """The pictures of all pieces in order; and their times in seconds."""
-    md5s, times = [], []
+    hashes, times = [], []
     for piece in pieces_of(result):
         head = child.header(folder / piece["file"])
         out = subprocess.run([child.PIECE_FRAMES, "--window", folder / piece["file"]], stdout=subprocess.PIPE, check=True,
                              timeout=child.DEADLINE_S).stdout.decode()
         for line in out.splitlines():
-            ticks, md5 = line.split()
-            md5s.append(md5)
+            ticks, digest = line.split()
+            hashes.append(digest)
             times.append(Fraction(int(ticks), int(head["timescale"])))
-    return md5s, times
+    return hashes, times
 
 
 @pytest.mark.parametrize("name", MADE)
@@ -135,7 +135,7 @@ def test_off_leaves_them(tmp_path):
     make_aligned(source)
     result = child.run(source, tmp_path, picture="deinterlace%3Doff")
     found, _ = of_pieces(result, tmp_path)
-    assert found == [md5 for _, md5 in child.source_frames(source)]
+    assert found == [digest for _, digest in child.source_frames(source)]
 
 
 @pytest.mark.skipif(not MEDIA, reason="AVSPL1T_TEST_MEDIA names no folder")

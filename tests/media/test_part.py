@@ -126,9 +126,9 @@ def frames_of(result, folder):
 def part_of(frames, start, end):
     """What should come out of a whole source's frames, counted from its first one and from the part's first one."""
     origin = frames[0][0]
-    inside = [(t - origin, md5) for t, md5 in frames
+    inside = [(t - origin, digest) for t, digest in frames
               if t - origin >= Fraction(str(start)) and (end is None or t - origin < Fraction(str(end)))]
-    return inside, [(t - inside[0][0], md5) for t, md5 in inside]
+    return inside, [(t - inside[0][0], digest) for t, digest in inside]
 
 
 # The others tell no more than these, most of the time.
@@ -301,5 +301,5 @@ def test_real_clips(clip, tmp_path):
         return
     _, wanted = part_of(whole, start, end)
     found, _ = frames_of(split(clip, tmp_path / "part", start, end), tmp_path / "part")
-    assert [md5 for _, md5 in found] == [md5 for _, md5 in wanted]
+    assert [digest for _, digest in found] == [digest for _, digest in wanted]
     assert all(abs(a - b) < Fraction(1, 1000000) for (a, _), (b, _) in zip(found, wanted))

@@ -159,7 +159,7 @@ def test_untimed(name, tmp_path):
     folder.mkdir()
     result = child.run(source, folder, seconds=1)
     times, digests = zip(*(frame for p in pieces_of(result) for frame in child.window_frames(folder / p["file"])))
-    assert list(digests) == [md5 for _, md5 in child.source_frames(source)]
+    assert list(digests) == [digest for _, digest in child.source_frames(source)]
     assert list(times) == [Fraction(i, 25) for i in range(75)]
 
 
@@ -242,7 +242,7 @@ def test_joined_recordings(suffix, codec, first, second, tmp_path):
     source, n = joined(tmp_path, suffix, first, second, *codec)
     result = child.run(source, tmp_path, seconds=2)
     times, digests = zip(*(frame for piece in pieces_of(result) for frame in child.window_frames(tmp_path / piece["file"])))
-    assert list(digests) == [md5 for _, md5 in child.source_frames(source)]
+    assert list(digests) == [digest for _, digest in child.source_frames(source)]
     assert list(times) == [Fraction(i, 25) for i in range(2 * n)]
     assert any("jumps of the file's clock" in w["text"] for w in result.of("warning"))
     # The sound goes along.
@@ -347,7 +347,7 @@ def test_damaged_times(name, tmp_path):
     source.write_bytes(mp4)
     result = child.run(source, tmp_path, seconds=2)
     frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
-    assert [md5 for _, md5 in frames] == [md5 for _, md5 in child.source_frames(whole)]
+    assert [digest for _, digest in frames] == [digest for _, digest in child.source_frames(whole)]
     assert max(abs(time - Fraction(i, 25)) for i, (time, _) in enumerate(frames)) < Fraction(1, 25)
     said = " ".join(w["text"] for w in result.of("warning"))
     assert "out of their order" in said and f"{len(DAMAGED_TIMES[name])} pictures have times that cannot be" in said
@@ -391,12 +391,12 @@ def test_times_that_are_lost(tmp_path):
     source.write_bytes(whole.read_bytes().replace(b"ctts", b"free"))
     result = child.run(source, tmp_path, seconds=2)
     frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
-    assert [md5 for _, md5 in frames] == [md5 for _, md5 in child.source_frames(whole)]
+    assert [digest for _, digest in frames] == [digest for _, digest in child.source_frames(whole)]
     assert max(abs(time - Fraction(i, 25)) for i, (time, _) in enumerate(frames)) < Fraction(4, 25)
 
 
 def rgb_frames(source, **how):
-    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", source, "-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-f", "framemd5", "-"]
+    command = ["ffmpeg", "-nostdin", "-v", "error", "-i", source, "-fps_mode", "passthrough", "-pix_fmt", "rgb24", *child.HASHES, "-"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60, **how).stdout.splitlines()
     return [line.split(",")[-1] for line in lines if not line.startswith("#")]
 

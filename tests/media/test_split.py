@@ -18,6 +18,8 @@ import child
 
 MEDIA = os.environ.get("AVSPL1T_TEST_MEDIA")
 CLIPS = sorted(Path(MEDIA, "dev").iterdir()) if MEDIA else []
+if not os.environ.get("AVSPL1T_FULL"):  # the longest takes as long as many others
+    CLIPS = [c for c in CLIPS if c.stat().st_size < 4 << 20]
 BAD_CLIPS = sorted(Path(MEDIA, "bad-dev").iterdir()) if MEDIA else []
 
 
