@@ -18,7 +18,7 @@ def test_every_track_of_a_part(build, clip, tmp_path):
     assert build.run("verify", tmp_path / "out").returncode == 0
     assert sum(found.video.extinf) == 2.75
     # 30 frames a second, in Matroska's milliseconds.
-    times = [round((t - media.times(source)[0]) * 1000) for t in media.times(source)]
+    times = [round(t * 1000) for t in media.relative_times(source)]
     inside = [t for t in times if 1500 <= t < 4250]
     assert [round(t * 1000) for t in media.times(tmp_path / "out/manifest.m3u8")] == [t - 1500 for t in inside]
     for i, sound in enumerate(found.audio):

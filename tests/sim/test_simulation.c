@@ -342,6 +342,8 @@ int main(int argc, char **argv)
         if (!avsp_parse_i64(argv[i + 1], 1, INT64_MAX / 2, value))
             return 2;
     }
+    if (getenv("AVSPL1T_FULL") != NULL)
+        n_seeds *= 4;
     struct sim sim = {0};
     char folder[64], template[80];
     make_folder(folder);
