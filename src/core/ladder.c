@@ -35,13 +35,16 @@ static struct avsp_ladder choose(uint32_t source)
     return ladder;
 }
 
+static uint64_t pixels(const struct avsp_ladder_rung *rung)
+{
+    return (uint64_t)rung->width_px * rung->height_px;
+}
+
 static int by_size(const void *a, const void *b)
 {
-    const struct avsp_ladder_rung *x = a;
-    const struct avsp_ladder_rung *y = b;
-    uint64_t x_px = (uint64_t)x->width_px * x->height_px;
-    uint64_t y_px = (uint64_t)y->width_px * y->height_px;
-    return (x_px < y_px) - (x_px > y_px);
+    uint64_t x = pixels(a);
+    uint64_t y = pixels(b);
+    return (x < y) - (x > y);
 }
 
 /// Adds a rung unless there is one of that size, or it would be smaller than encoders take.
@@ -110,4 +113,16 @@ size_t avsp_ladder_plan(const struct avsp_picture_options *options, bool is_hdr,
     for (size_t i = 0; i < n; i++)
         snprintf(ret_rungs[i].name, sizeof ret_rungs[i].name, "v%u", (unsigned)i % 100);
     return n;
+}
+
+void avsp_ladder_share(const struct avsp_ladder_rung *rungs, size_t n, unsigned threads,
+                       unsigned ret_threads[AVSP_PICTURES_MAX])
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < n; i++)
+        all += pixels(&rungs[i]);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t share = all > 0 ? (threads * pixels(&rungs[i]) + all / 2) / all : 0;
+        ret_threads[i] = (unsigned)AVSP_MAX(share, (uint64_t)1);
+    }
 }

@@ -35,4 +35,9 @@ size_t avsp_ladder_plan(const struct avsp_picture_options *options, bool is_hdr,
                         uint32_t height_px, int32_t crf, int32_t preset,
                         struct avsp_ladder_rung ret_rungs[AVSP_PICTURES_MAX]);
 
+/// Shares threads among the encoders of all rungs, by their sizes: one each is the least, and what costs least processor time.
+/// @param threads  1..
+void avsp_ladder_share(const struct avsp_ladder_rung *rungs, size_t n, unsigned threads,
+                       unsigned ret_threads[AVSP_PICTURES_MAX]);
+
 #endif

@@ -84,6 +84,17 @@ static void put_codec(struct avsp_buf *buf, const struct avsp_piece_codec *codec
     avsp_record_put_i64(buf, "channels", codec->channels);
 }
 
+/// Of transfer functions, ISO/IEC 23091-2 table 3.
+enum {
+    TRANSFER_PQ = 16,
+    TRANSFER_HLG = 18,
+};
+
+bool avsp_piece_is_hdr(const struct avsp_piece_header *header)
+{
+    return header->color_transfer == TRANSFER_PQ || header->color_transfer == TRANSFER_HLG;
+}
+
 enum avsp_code avsp_piece_header_write(const struct avsp_piece_header *header,
                                        char ret_block[AVSP_PIECE_HEADER_BYTES],
                                        struct avsp_err *err)

@@ -96,6 +96,9 @@ struct avsp_piece_header {
     uint32_t purposes; ///< bits of avsp_purpose
 };
 
+/// Is its picture PQ or HLG?
+bool avsp_piece_is_hdr(const struct avsp_piece_header *header);
+
 /// Writes the header, AVSP_PIECE_HEADER_BYTES bytes in all. @return OK; LIMIT a title or language too long.
 enum avsp_code avsp_piece_header_write(const struct avsp_piece_header *header,
                                        char ret_block[AVSP_PIECE_HEADER_BYTES],

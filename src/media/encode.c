@@ -118,39 +118,24 @@ static void pair_rungs(struct run *run)
                               avsp_encode_rung_pair(&run->rungs[j], &run->rungs[i]);
 }
 
-static uint64_t pixels(const struct avsp_encode_rung *rung)
-{
-    return (uint64_t)rung->plan.width_px * rung->plan.height_px;
-}
-
-/// The step's threads are shared by all its encoders, by their sizes: one each is the least, and what costs least processor time.
-static void share_threads(struct run *run)
-{
-    uint64_t all = 0;
-    for (size_t i = 0; i < run->n_rungs; i++)
-        all += pixels(&run->rungs[i]);
-    for (size_t i = 0; i < run->n_rungs; i++) {
-        uint64_t share = (run->step->threads * pixels(&run->rungs[i]) + all / 2) / all;
-        run->rungs[i].threads = (unsigned)AVSP_MAX(share, (uint64_t)1);
-    }
-}
-
 static enum avsp_code open_rungs(struct run *run, struct avsp_err *err)
 {
     const struct avsp_step *step = run->step;
     struct avsp_picture_size own = avsp_picture_own_size(run->header);
     struct avsp_ladder_rung plans[AVSP_PICTURES_MAX];
-    size_t n = avsp_ladder_plan(&step->picture, avsp_picture_is_hdr(run->header), own.width_px,
+    size_t n = avsp_ladder_plan(&step->picture, avsp_piece_is_hdr(run->header), own.width_px,
                                 own.height_px, step->crf, step->preset, plans);
+    unsigned threads[AVSP_PICTURES_MAX];
+    avsp_ladder_share(plans, n, step->threads, threads);
     enum avsp_code rc = AVSP_OK;
-    for (size_t i = 0; i < n && rc == AVSP_OK; i++)
+    for (size_t i = 0; i < n && rc == AVSP_OK; i++) {
         rc = avsp_encode_rung_open(&run->rungs[run->n_rungs++], run->header, &plans[i], step,
                                    run->ctl, err);
-    if (rc != AVSP_OK)
-        return rc;
-    pair_rungs(run);
-    share_threads(run);
-    return AVSP_OK;
+        run->rungs[i].threads = threads[i];
+    }
+    if (rc == AVSP_OK)
+        pair_rungs(run);
+    return rc;
 }
 
 static enum avsp_code run_open(struct run *run, int input_fd, struct avsp_arena *arena,

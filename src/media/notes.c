@@ -75,7 +75,7 @@ static void note_rungs(const struct avsp_piece_header *header, const struct avsp
 static void note_hdr(const struct avsp_piece_header *header,
                      const struct avsp_picture_options *options, struct avsp_notes *notes)
 {
-    if (!avsp_picture_is_hdr(header))
+    if (!avsp_piece_is_hdr(header))
         return;
     if (options->hdr != AVSP_HDR_KEEP)
         add(notes, options->hdr == AVSP_HDR_SDR ? "HDR is tone mapped to SDR"

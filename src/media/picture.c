@@ -66,13 +66,6 @@ static bool is_hdr(enum AVColorTransferCharacteristic transfer)
     return transfer == AVCOL_TRC_SMPTE2084 || transfer == AVCOL_TRC_ARIB_STD_B67;
 }
 
-bool avsp_picture_is_hdr(const struct avsp_piece_header *header)
-{
-    struct avsp_picture_format format;
-    avsp_picture_colours(header, &format);
-    return is_hdr(format.transfer);
-}
-
 static void set_format(struct avsp_picture *pic, const struct avsp_piece_header *header)
 {
     struct avsp_picture_format *fmt = &pic->format;
@@ -130,7 +123,7 @@ enum avsp_code avsp_picture_new(const struct avsp_piece_header *header,
     pic->rotation = header->rotation;
     pic->hflip = header->hflip;
     set_format(pic, header);
-    pic->maps_tones = kind != AVSP_PICTURE_AS_IS && avsp_picture_is_hdr(header);
+    pic->maps_tones = kind != AVSP_PICTURE_AS_IS && avsp_piece_is_hdr(header);
     if (kind == AVSP_PICTURE_SDR_8 && !pic->maps_tones)
         pic->format.pix_fmt = AV_PIX_FMT_YUV420P;
     pic->plain = pic->format;

@@ -44,9 +44,6 @@ struct avsp_picture_size {
 /// The source's own size, upright, without the row or column that 4:2:0 has no place for.
 struct avsp_picture_size avsp_picture_own_size(const struct avsp_piece_header *header);
 
-/// Is it PQ or HLG?
-bool avsp_picture_is_hdr(const struct avsp_piece_header *header);
-
 /// What is made of tones and depth.
 enum avsp_picture_kind {
     AVSP_PICTURE_AS_IS, ///< 8 or 10 bits, whatever the source has

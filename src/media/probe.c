@@ -189,7 +189,7 @@ static void plan_picture(const struct probe *probe, struct avsp_buf *buf)
     const struct avsp_ladder *ladder = &probe->step->picture.ladder;
     struct avsp_picture_size own = avsp_picture_own_size(&probe->facts);
     struct avsp_ladder_rung rungs[AVSP_PICTURES_MAX];
-    bool is_hdr = avsp_picture_is_hdr(&probe->facts);
+    bool is_hdr = avsp_piece_is_hdr(&probe->facts);
     size_t n =
         avsp_ladder_plan(&probe->step->picture, is_hdr, own.width_px, own.height_px, 0, 0, rungs);
     avsp_buf_puts(buf, "→ AV1");

@@ -28,7 +28,8 @@ static const struct avsp_cli_option options[] = {
      "Temporary storage to fill at most, as in 20G; work waits rather than exceeds it. Default: no "
      "limit."},
     {"memory-limit", "BYTES", "AVSPL1T_MEMORY_LIMIT", NULL,
-     "Memory that one media step may use. Default: its share of this machine's."},
+     "Memory that one slot stands for. An encode that needs more, as of a ladder of 4K, takes "
+     "several slots. Default: its share of this machine's."},
     {"task-seconds", "N", "AVSPL1T_TASK_SECONDS", "21600", "How long one media step may take."},
     {"stall-seconds", "N", "AVSPL1T_STALL_SECONDS", "600",
      "Give a task up that makes no progress for so long, in a media step or in storage that does "

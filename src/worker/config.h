@@ -21,7 +21,7 @@ struct avsp_worker_config {
     unsigned all_threads;  ///< of all encodes together
     const char *work_dir;  ///< NULL = the default
     uint64_t work_bytes;   ///< 0 = no limit
-    uint64_t memory_bytes; ///< resident, of one media step
+    uint64_t memory_bytes; ///< resident, of one media step for each slot that it has
     int64_t task_ms;       ///< wall time of one media step
     int64_t stall_ms;      ///< what does not get on for so long is given up
     int64_t drain_ms;

@@ -65,9 +65,9 @@ enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err
 
 void avsp_run_nearly_done(struct avsp_run *run)
 {
-    if (run->is_loaded)
-        avsp_slots_unload(&run->worker->slots);
-    run->is_loaded = false;
+    if (run->n_loads > 0)
+        avsp_slots_unload(&run->worker->slots, run->n_loads);
+    run->n_loads = 0;
 }
 
 /// What a step may write before we look again, so that it is stopped below the limit. Nothing where there is none.
@@ -215,7 +215,7 @@ enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step,
         .limits = {.wall_ms = config->task_ms,
                    .silence_ms = config->stall_ms,
                    .end_ms = END_MS,
-                   .memory_bytes = config->memory_bytes,
+                   .memory_bytes = config->memory_bytes * AVSP_MAX(run->n_slots, 1u),
                    .file_bytes = config->work_bytes > 0 ? config->work_bytes : FILE_MAX_BYTES},
         .should_stop = avsp_run_should_stop,
         .report = report,

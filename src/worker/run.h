@@ -27,7 +27,8 @@ struct avsp_run {
     bool is_handed_back;           ///< it is ended at no cost, for another time
     uint64_t copied_bytes;         ///< of the input, to the attempt's folder, by avsp_input_fetch
     bool is_input_gone;            ///< the piece that it is to encode is not there
-    bool is_loaded;                ///< counts as a load (worker/slots.h)
+    unsigned n_loads;              ///< it counts as so many (worker/slots.h)
+    unsigned n_slots;              ///< that its step holds; 0 = it needs none
     int64_t encoders;              ///< that its claim told of, as avsp_step_encoders says
     char log_tail[AVSP_LOG_TAIL_MAX_BYTES + 1];
 };

@@ -241,7 +241,7 @@ static void run_task(const struct avsp_runner *runner, struct avsp_arena *arena,
                  .token = task->token,
                  .lease_ms = task->lease_ms > 0 ? task->lease_ms : BASE_LEASE_MS},
         .attempt = {.step_fd = -1},
-        .is_loaded = is_loaded,
+        .n_loads = is_loaded,
         .encoders = runner->encoders,
     };
     avsp_run_log(&run, AVSP_LOG_INFO, "task.claimed", "%s", "");
@@ -303,7 +303,7 @@ void *avsp_runner_main(void *opaque)
             run_task(runner, &arena, &task, has_load);
             avsp_slots_task_end(&worker->slots);
         } else if (has_load) {
-            avsp_slots_unload(&worker->slots);
+            avsp_slots_unload(&worker->slots, 1);
         }
         if (runner->kinds == AVSP_KINDS_LIGHT)
             avsp_slots_light_give(&worker->slots);

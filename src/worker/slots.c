@@ -69,18 +69,25 @@ bool avsp_slots_load(struct avsp_slots *slots)
 }
 
 /// Counts one of the numbers down and wakes whoever waits for that.
-static void count_down(struct avsp_slots *slots, unsigned *number)
+static void count_down(struct avsp_slots *slots, unsigned *number, unsigned n)
 {
     pthread_mutex_lock(&slots->lock);
-    AVSP_ASSERT(*number > 0);
-    --*number;
+    AVSP_ASSERT(*number >= n);
+    *number -= n;
     pthread_cond_broadcast(&slots->changed);
     pthread_mutex_unlock(&slots->lock);
 }
 
-void avsp_slots_unload(struct avsp_slots *slots)
+void avsp_slots_load_more(struct avsp_slots *slots, unsigned n)
 {
-    count_down(slots, &slots->n_load);
+    pthread_mutex_lock(&slots->lock);
+    slots->n_load += n;
+    pthread_mutex_unlock(&slots->lock);
+}
+
+void avsp_slots_unload(struct avsp_slots *slots, unsigned n)
+{
+    count_down(slots, &slots->n_load, n);
 }
 
 bool avsp_slots_light_take(struct avsp_slots *slots)
@@ -96,7 +103,7 @@ bool avsp_slots_light_take(struct avsp_slots *slots)
 
 void avsp_slots_light_give(struct avsp_slots *slots)
 {
-    count_down(slots, &slots->n_light);
+    count_down(slots, &slots->n_light, 1);
 }
 
 void avsp_slots_light_again(struct avsp_slots *slots)
@@ -140,21 +147,33 @@ static bool wait_tick(struct avsp_slots *slots, struct avsp_slots_waiter waiter)
     return !stop;
 }
 
-bool avsp_slots_take(struct avsp_slots *slots, struct avsp_slots_waiter waiter)
+/// May @p who take @p n slots now? It is next, unless somebody else is: those who want few would pass those who want many by for ever.
+static bool may_take(struct avsp_slots *slots, unsigned n, const void *who)
 {
+    if (slots->next_up == NULL)
+        slots->next_up = who;
+    return slots->next_up == who && n <= slots->n_slots - slots->n_taken;
+}
+
+bool avsp_slots_take(struct avsp_slots *slots, unsigned n, struct avsp_slots_waiter waiter)
+{
+    AVSP_ASSERT(n > 0 && n <= slots->n_slots && waiter.opaque != NULL);
     pthread_mutex_lock(&slots->lock);
     bool wanted = true;
-    while (wanted && slots->n_steps >= slots->n_slots)
+    while (wanted && !may_take(slots, n, waiter.opaque))
         wanted = wait_tick(slots, waiter);
     if (wanted)
-        slots->n_steps++;
+        slots->n_taken += n;
+    if (slots->next_up == waiter.opaque)
+        slots->next_up = NULL;
+    pthread_cond_broadcast(&slots->changed);
     pthread_mutex_unlock(&slots->lock);
     return wanted;
 }
 
-void avsp_slots_give(struct avsp_slots *slots)
+void avsp_slots_give(struct avsp_slots *slots, unsigned n)
 {
-    count_down(slots, &slots->n_steps);
+    count_down(slots, &slots->n_taken, n);
 }
 
 /// What a task that asks for so much gets. What waiting tasks keep is not there for as long as it waits for it.

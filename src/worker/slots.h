@@ -2,7 +2,8 @@
 /// and whether the worker goes on at all.
 ///
 /// A *load* is a task that needs an encoder for a good while yet: claims stop where there are as many as slots. A task that
-/// is nearly done gives its load back early, so that the next one is claimed and fetched before the slot is free. Any thread.
+/// is nearly done gives its load back early, so that the next one is claimed and fetched before the slot is free. A task that needs the
+/// memory of several slots takes them all, and counts as that many loads. Any thread.
 #ifndef AVSP_WORKER_SLOTS_H
 #define AVSP_WORKER_SLOTS_H
 
@@ -23,9 +24,10 @@ struct avsp_slots {
     enum avsp_phase phase;
     unsigned n_slots;
     unsigned n_load;
-    unsigned n_light; ///< runners of tasks without a slot that claim or work
-    unsigned n_steps; ///< media steps that hold a slot
-    unsigned n_tasks; ///< claimed and not over
+    unsigned n_light;    ///< runners of tasks without a slot that claim or work
+    unsigned n_taken;    ///< slots that media steps hold
+    const void *next_up; ///< whoever waits for slots longest; NULL = nobody
+    unsigned n_tasks;    ///< claimed and not over
     struct avsp_mono idle_since;
     uint64_t limit_bytes; ///< 0 = none
     uint64_t used_bytes;
@@ -52,7 +54,9 @@ bool avsp_slots_sleep(struct avsp_slots *slots, int64_t ms, enum avsp_phase unti
 
 /// Waits until a task that needs a slot may be claimed, and counts it. @return false: no more claims.
 bool avsp_slots_load(struct avsp_slots *slots) AVSP_CHECKED;
-void avsp_slots_unload(struct avsp_slots *slots);
+/// A task that was counted turns out to be @p n more; does not wait.
+void avsp_slots_load_more(struct avsp_slots *slots, unsigned n);
+void avsp_slots_unload(struct avsp_slots *slots, unsigned n);
 
 /// Waits until a task that needs no slot may be claimed: AVSP_SLOTS_LIGHT at once. A split that waits for encoders is not one of
 /// them meanwhile (give), and counts again without waiting (again). @return false: no more claims.
@@ -67,9 +71,11 @@ void avsp_slots_task_end(struct avsp_slots *slots);
 /// How long there has been no task, in milliseconds; 0 while there is one.
 int64_t avsp_slots_idle_ms(struct avsp_slots *slots);
 
-/// Waits for a free slot. @return false: stopped.
-bool avsp_slots_take(struct avsp_slots *slots, struct avsp_slots_waiter waiter) AVSP_CHECKED;
-void avsp_slots_give(struct avsp_slots *slots);
+/// Waits for @p n free slots, 1 up to all that there are. Nobody who comes later and wants fewer is let in before.
+/// @param waiter  its `opaque` is another one for each that waits. @return false: stopped.
+bool avsp_slots_take(struct avsp_slots *slots, unsigned n,
+                     struct avsp_slots_waiter waiter) AVSP_CHECKED;
+void avsp_slots_give(struct avsp_slots *slots, unsigned n);
 
 /// Temporary storage. A task takes what it expects to need before it begins, and while it has nothing, so that no two tasks wait for
 /// each other. Who finds that it needs more grows; where that has to wait, nobody else takes any meanwhile, and a second one that

@@ -2,11 +2,14 @@
 #include "core/naming.h"
 #include "core/sound_options.h"
 #include "util/log.h"
+#include "worker/need.h"
 #include "worker/publish.h"
 #include "worker/run.h"
 #include "worker/upstream.h"
 
+#include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 /// Files that may be reported ahead of our answer: they stay in the attempt's folder until the step has ended, when
 /// nobody can change them any more.
@@ -134,12 +137,58 @@ static void look_again(struct avsp_worker *worker)
         avsp_log(AVSP_LOG_WARN, "worker.encoders", "error=%s", AVSP_LOG_Q(err.text));
 }
 
+/// What the piece says of itself. @return false: it is none of ours, or damaged, of which the step will tell.
+static bool read_header(const struct avsp_run *run, const struct avsp_input *input,
+                        struct avsp_piece_header *ret_header)
+{
+    char block[AVSP_PIECE_HEADER_BYTES];
+    struct avsp_err err = {0};
+    return run->task->kind == AVSP_TASK_ENCODE && run->task->described &&
+           pread(input->fd, block, sizeof block, 0) == (ssize_t)sizeof block &&
+           avsp_piece_header_parse(run->arena, block, ret_header, &err) == AVSP_OK;
+}
+
+/// Finds how many slots the encode is to have, by the memory that it needs, and how many threads.
+static unsigned size_up(struct avsp_run *run, const struct avsp_input *input)
+{
+    const struct avsp_worker_config *config = run->worker->config;
+    struct avsp_piece_header header;
+    unsigned threads = threads_for(config, run->task);
+    run->n_slots = 1;
+    if (!read_header(run, input, &header))
+        return threads;
+    // With more slots come more threads, and with those comes more memory.
+    uint64_t bytes = 0;
+    for (unsigned n = 0; n != run->n_slots;) {
+        n = run->n_slots;
+        threads = AVSP_MAX(threads, AVSP_MIN(n * config->threads, config->all_threads));
+        bytes = avsp_need_bytes(&header, &run->task->picture, run->task->preset, threads);
+        run->n_slots = AVSP_MAX(n, avsp_need_slots(bytes, config->memory_bytes, config->slots));
+    }
+    if (run->n_slots > 1)
+        avsp_run_log(run, AVSP_LOG_INFO, "task.large", " memory_mib=%" PRIu64 " slots=%u",
+                     bytes >> 20, run->n_slots);
+    return threads;
+}
+
+/// Takes the slots. Where these are several, the task counts as as many loads: no more are claimed than can run.
+static bool take_slots(struct avsp_run *run)
+{
+    struct avsp_slots *slots = &run->worker->slots;
+    if (run->n_loads > 0) {
+        avsp_slots_load_more(slots, run->n_slots - run->n_loads);
+        run->n_loads = run->n_slots;
+    }
+    return avsp_slots_take(slots, run->n_slots,
+                           (struct avsp_slots_waiter){avsp_run_should_stop, run});
+}
+
 /// The part that needs a slot.
 static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *input,
                              struct avsp_err *err)
 {
-    struct avsp_slots *slots = &run->worker->slots;
-    if (!avsp_slots_take(slots, (struct avsp_slots_waiter){avsp_run_should_stop, run}))
+    unsigned threads = size_up(run, input);
+    if (!take_slots(run))
         return avsp_run_stopped(run, err);
     struct avsp_step step = {
         .kind = run->task->kind == AVSP_TASK_AUDIO ? AVSP_STEP_AUDIO : AVSP_STEP_ENCODE,
@@ -149,13 +198,13 @@ static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *inpu
         .preset = run->task->preset,
         .picture = run->task->picture,
         .sound = run->task->sound,
-        .threads = threads_for(run->worker->config, run->task),
+        .threads = threads,
         .described = run->task->described,
         .idx = run->task->idx,
         .encoders = run->encoders,
     };
     enum avsp_code rc = avsp_run_step(run, &step, input->fd, take_report, err);
-    avsp_slots_give(slots);
+    avsp_slots_give(&run->worker->slots, run->n_slots);
     if (rc == AVSP_UNAVAILABLE)
         look_again(run->worker);
     // From here on only storage is busy: the next piece may be encoded meanwhile.

@@ -95,6 +95,32 @@ static void automatic_ladders(void **state)
     expect("auto", 320, 180, "v0 320x180 30 8");
 }
 
+/// The threads of 720, 480 and 240 lines.
+static void expect_shares(unsigned threads, unsigned a, unsigned b, unsigned c)
+{
+    static const struct avsp_ladder_rung rungs[] = {{.width_px = 1280, .height_px = 720},
+                                                    {.width_px = 854, .height_px = 480},
+                                                    {.width_px = 426, .height_px = 240}};
+    unsigned shares[AVSP_PICTURES_MAX];
+    avsp_ladder_share(rungs, AVSP_ARRAY_LEN(rungs), threads, shares);
+    assert_int_equal(shares[0], a);
+    assert_int_equal(shares[1], b);
+    assert_int_equal(shares[2], c);
+}
+
+static void threads_are_shared_by_size(void **state)
+{
+    (void)state;
+    expect_shares(1, 1, 1, 1);
+    expect_shares(2, 1, 1, 1);
+    expect_shares(4, 3, 1, 1);
+    expect_shares(16, 10, 5, 1);
+    const struct avsp_ladder_rung nothing = {0};
+    unsigned shares[AVSP_PICTURES_MAX];
+    avsp_ladder_share(&nothing, 1, 8, shares);
+    assert_int_equal(shares[0], 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +129,7 @@ int main(void)
         cmocka_unit_test(automatic_ladders),
         cmocka_unit_test(tones_are_mapped_where_asked),
         cmocka_unit_test(a_fallback_has_all_sizes_once_more),
+        cmocka_unit_test(threads_are_shared_by_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,13 @@ def test_the_plan_says_it(build, clip):
     assert "v0 320x180, v1 214x120, v2 160x90" in plan and "would be larger than the source's 180 lines" in plan
 
 
+def test_an_encode_that_needs_more_memory_than_a_slot_s_takes_several(build, clip, tmp_path):
+    # Three encoders take some 150 MiB; with one slot's they would be ended.
+    done = build.run("encode", clip("open-gop").path, tmp_path / "out", *OPTIONS, "--ladder", "180,120,90",
+                     env={"AVSPL1T_SLOTS": "4", "AVSPL1T_MEMORY_LIMIT": "100M"})
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize("rungs", ["720p", "720,720", "60", "720:99", "auto,720"])
 def test_ladders_that_make_no_sense(build, clip, tmp_path, rungs):
     done = build.run("encode", clip("open-gop").path, tmp_path / "out", "--ladder", rungs)

@@ -91,6 +91,38 @@ static void who_waits_for_others_keeps_what_it_uses(void **state)
     avsp_slots_release(&slots, &a, a);
 }
 
+static void who_wants_several_slots_is_not_passed_by(void **state)
+{
+    (void)state;
+    int large = 0, small = 0;
+    const struct avsp_slots_waiter first = {at_once, &large}, late = {at_once, &small},
+                                   calm = {never, &small}, again = {never, &large};
+    assert_true(avsp_slots_take(&slots, 1, calm));
+    // One is free: not enough for the first, and it is first.
+    assert_false(avsp_slots_take(&slots, 2, first));
+    assert_true(avsp_slots_take(&slots, 1, calm));
+    avsp_slots_give(&slots, 1);
+    slots.next_up = &large; // as long as it waits
+    assert_false(avsp_slots_take(&slots, 1, late));
+    avsp_slots_give(&slots, 1);
+    assert_true(avsp_slots_take(&slots, 2, again));
+    assert_null(slots.next_up);
+    assert_false(avsp_slots_take(&slots, 1, late));
+    avsp_slots_give(&slots, 2);
+    assert_int_equal(slots.n_taken, 0);
+}
+
+static void a_large_task_is_several_loads(void **state)
+{
+    (void)state;
+    assert_true(avsp_slots_load(&slots));
+    avsp_slots_load_more(&slots, 1);
+    assert_int_equal(slots.n_load, slots.n_slots);
+    avsp_slots_unload(&slots, 2);
+    assert_true(avsp_slots_load(&slots));
+    avsp_slots_unload(&slots, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +130,8 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(of_two_that_need_more_one_gives_way, setup, teardown),
         cmocka_unit_test_setup_teardown(who_waits_for_others_keeps_what_it_uses, setup, teardown),
+        cmocka_unit_test_setup_teardown(who_wants_several_slots_is_not_passed_by, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_large_task_is_several_loads, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
