@@ -10,6 +10,8 @@
 #define FAILURES_MAX 1000
 /// Without a keyframe among so many packets there is none to rely on: 17 s at 60 a second.
 #define BEFORE_KEY_MAX 1024
+/// Of 32 pictures, so many may be shown on the wrong side of the one before: each of them would be left out.
+#define CONTRADICTED_MAX 3
 /// So many B-pictures in a row are not shown behind all that were decoded before them.
 #define B_BEHIND_MAX 8
 
@@ -216,11 +218,28 @@ static bool has_palette(const AVPacket *packet)
     return av_packet_get_side_data(packet, AV_PKT_DATA_PALETTE, NULL) != NULL;
 }
 
+/// Does the codec say otherwise of many of the last pictures whether they are shown before or after the one in front of them?
+static bool contradicts_codec(struct avsp_reader *reader, int64_t pts)
+{
+    const struct avsp_watch *watch = &reader->watch;
+    bool wrong = false;
+    if (reader->has_last_order && watch->has_order && !watch->restarts)
+        wrong = (watch->order > reader->last_order && pts < reader->last_pts) ||
+                (watch->order < reader->last_order && pts > reader->last_pts);
+    reader->contradicted = reader->contradicted << 1 | wrong;
+    reader->has_last_order = watch->has_order;
+    reader->last_order = watch->order;
+    reader->last_pts = pts;
+    return __builtin_popcount(reader->contradicted) >= CONTRADICTED_MAX;
+}
+
 /// Takes note of when a picture is shown, or would be. @return what is wrong with it; NULL: nothing
 static const char *doubt_of_time(struct avsp_reader *reader, AVPacket *packet, bool shown)
 {
     int64_t pts = packet->pts;
-    if (is_out_of_order(reader, pts, shown) || (shown && denies_reordering(reader, pts)))
+    bool contradicts = contradicts_codec(reader, pts);
+    if (is_out_of_order(reader, pts, shown) ||
+        (shown && (contradicts || denies_reordering(reader, pts))))
         return "it says that pictures are shown out of their order";
     if (shown && !has_its_own_time(reader, packet))
         return "it says of several pictures that they are shown at the same time";

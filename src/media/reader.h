@@ -38,6 +38,11 @@ struct avsp_reader {
     size_t n_given; ///< of these
     int64_t recent[AVSP_READER_RECENT];
     uint64_t n_recent;
+    int64_t last_pts;    ///< of the last picture in order of decoding, …
+    int last_order;      ///< … its order as its codec tells it, …
+    bool has_last_order; ///< … if it does
+    uint32_t
+        contradicted; ///< a bit for each of the last pictures: it is shown on the wrong side of the one before
     uint64_t n_b_behind;    ///< B-pictures in a row that would be shown behind all others …
     bool reorders;          ///< … and there was one that would not
     bool began;             ///< a key of the video was seen

@@ -1,5 +1,7 @@
 #include "media/watch.h"
 
+#include <limits.h>
+
 enum avsp_code avsp_watch_init(struct avsp_watch *watch, const AVCodecParameters *par,
                                struct avsp_err *err)
 {
@@ -46,10 +48,16 @@ bool avsp_watch_packet(struct avsp_watch *watch, const AVPacket *packet)
     watch->parser->height = 0;
     watch->parser->picture_structure = AV_PICTURE_STRUCTURE_UNKNOWN;
     watch->parser->pict_type = AV_PICTURE_TYPE_NONE;
+    watch->parser->output_picture_number = INT_MIN;
+    watch->parser->key_frame = 0;
     (void)av_parser_parse2(watch->parser, watch->ctx, &data, &size, packet->data, packet->size,
                            packet->pts, packet->dts, packet->pos);
     if ((packet->flags & AV_PKT_FLAG_KEY) != 0)
         note_size(watch, watch->parser->width, watch->parser->height);
+    watch->order = watch->parser->output_picture_number;
+    watch->has_order = watch->order != INT_MIN && (watch->ctx->codec_id == AV_CODEC_ID_H264 ||
+                                                   watch->ctx->codec_id == AV_CODEC_ID_HEVC);
+    watch->restarts = watch->parser->key_frame == 1 || (packet->flags & AV_PKT_FLAG_KEY) != 0;
     watch->is_b = watch->parser->pict_type == AV_PICTURE_TYPE_B;
     return watch->parser->picture_structure == AV_PICTURE_STRUCTURE_TOP_FIELD ||
            watch->parser->picture_structure == AV_PICTURE_STRUCTURE_BOTTOM_FIELD;

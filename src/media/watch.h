@@ -1,5 +1,5 @@
-/// Looks into the headers of pictures that are copied, for what the container does not say: whether their size changes, and
-/// whether each packet is a whole picture. Any bytes are safe. One thread at a time.
+/// Looks into the headers of pictures that are copied, for what the container does not say: whether their size changes,
+/// whether each packet is a whole picture, and in which order they are shown. Any bytes are safe. One thread at a time.
 #ifndef AVSP_MEDIA_WATCH_H
 #define AVSP_MEDIA_WATCH_H
 
@@ -15,6 +15,9 @@ struct avsp_watch {
     int first_width_px;
     int first_height_px;
     uint64_t n_changes; ///< of the size
+    bool restarts;      ///< at the last picture orders are counted anew, or may be
+    bool has_order;     ///< the next is known: of H.264 and HEVC
+    int order; ///< of the last picture: those that are shown later have higher ones (picture order count)
     bool is_b; ///< the last picture leans on others on both sides, as far as its header tells
 };
 

@@ -353,6 +353,26 @@ def test_damaged_times(name, tmp_path):
     assert "out of their order" in said and f"{len(DAMAGED_TIMES[name])} pictures have times that cannot be" in said
 
 
+def test_times_that_were_exchanged(tmp_path):
+    """Each has a time that could be, and no other has it; but the pictures themselves say that they are shown the other way round."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
+    ffmpeg(*clip(*x264("keyint=50", "bframes=3", "b-pyramid=normal"), seconds=4), whole)
+    mp4 = bytearray(whole.read_bytes())
+    entries, frame, n = mp4.index(b"ctts") + 12, 512, 0
+    for at in range(entries + 8 * 20, entries + 8 * 60, 16):
+        counts_and_ticks = [int.from_bytes(mp4[at + i:at + i + 4], "big") for i in (0, 4, 8, 12)]
+        if counts_and_ticks[::2] == [1, 1] and counts_and_ticks[1] >= frame:
+            _, first, _, second = counts_and_ticks
+            mp4[at + 4:at + 8], mp4[at + 12:at + 16] = ((ticks).to_bytes(4, "big") for ticks in (second + frame, first - frame))
+            n += 1
+    assert n > 8
+    source.write_bytes(mp4)
+    result = child.run(source, tmp_path, seconds=2)
+    frames = [md5 for p in pieces_of(result) for _, md5 in child.window_frames(tmp_path / p["file"])]
+    assert frames == [md5 for _, md5 in child.source_frames(whole)]
+    assert any("out of their order" in text for text in result.doubts)
+
+
 def test_a_hole_that_is_too_long(tmp_path):
     """One picture cannot be shown for 40 hours: what follows comes at once."""
     whole, source = tmp_path / "whole.mkv", tmp_path / "hole.mkv"
