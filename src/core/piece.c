@@ -69,6 +69,7 @@ static void put_audio(struct avsp_buf *buf, const struct avsp_piece_header *h)
     avsp_record_put_i64(buf, "out", h->out_pts);
     avsp_record_put_i64(buf, "alone", h->alone);
     avsp_record_put_i64(buf, "named", h->named);
+    avsp_record_put_i64(buf, "drift", h->drift_ppb);
     avsp_record_put_str(buf, "language", h->language);
     avsp_record_put_str(buf, "title", h->title);
     avsp_record_put_i64(buf, "purposes", h->purposes);
@@ -175,6 +176,8 @@ static void take_audio(struct avsp_record *rec, struct avsp_piece_header *h)
     h->out_pts = avsp_record_i64(rec, "out", INT64_MIN, INT64_MAX);
     h->alone = avsp_record_i64(rec, "alone", 0, 1) != 0;
     h->named = avsp_record_i64(rec, "named", 0, 1) != 0;
+    h->drift_ppb =
+        avsp_record_i64_or(rec, "drift", -AVSP_PIECE_DRIFT_MAX_PPB, AVSP_PIECE_DRIFT_MAX_PPB, 0);
     h->language = avsp_record_str(rec, "language");
     h->title = avsp_record_str(rec, "title");
     h->purposes = (uint32_t)avsp_record_i64(rec, "purposes", 0, AVSP_PURPOSES_ALL);

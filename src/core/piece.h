@@ -39,6 +39,8 @@ struct avsp_hdr {
     uint32_t max_fall; ///< … and, on average, of the brightest frame; 0 = not known
 };
 
+#define AVSP_PIECE_DRIFT_MAX_PPB 5000000 ///< more is another rate
+
 /// Which frames of a video are two fields of different times.
 enum avsp_fields {
     AVSP_FIELDS_NONE = 0,     ///< none, or they are left as they are
@@ -91,6 +93,8 @@ struct avsp_piece_header {
         end_pts; ///< presentation end, in origin_time_base: sound is cut or padded with silence to it
     bool alone; ///< the presentation has no picture
     bool named; ///< it was asked for by name: without it the job fails
+    int64_t
+        drift_ppb; ///< by how many parts in 10^9 its samples last longer, by their times, than the rate says
     const char *language;
     const char *title;
     uint32_t purposes; ///< bits of avsp_purpose

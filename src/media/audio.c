@@ -2,6 +2,7 @@
 #include "media/audio_copy.h"
 #include "media/audio_encoder.h"
 #include "media/audio_rendition.h"
+#include "media/audio_stretch.h"
 #include "media/audio_track.h"
 #include "media/averr.h"
 #include "media/decoder.h"
@@ -42,10 +43,12 @@ struct run {
     struct avsp_source source;
     struct avsp_decoder decoder;
     struct avsp_audio_track *track;
-    bool opened; ///< the forms are
+    struct avsp_audio_stretch *stretch; ///< NULL: nothing drifts
+    bool opened;                        ///< the forms are
     struct form forms[AVSP_SOUND_N_FORMS];
     AVPacket *pkt;
     AVFrame *frame;
+    AVFrame *stretched;
     uint64_t n_decoded;          ///< frames
     uint64_t n_refused;          ///< of these, in a form that cannot be converted
     struct avsp_err undecodable; ///< why nothing can be decoded; all zeros where that is not so
@@ -54,6 +57,7 @@ struct run {
 static void end_pass(struct run *run)
 {
     avsp_audio_track_free(&run->track);
+    avsp_audio_stretch_free(&run->stretch);
     avsp_decoder_close(&run->decoder);
     avsp_source_close(&run->source);
     avsp_loudness_free(&run->meter);
@@ -71,6 +75,7 @@ static void run_deinit(struct run *run)
     }
     av_packet_free(&run->pkt);
     av_frame_free(&run->frame);
+    av_frame_free(&run->stretched);
 }
 
 static enum avsp_code on_packet(void *ctx, AVPacket *pkt, struct avsp_err *err)
@@ -193,13 +198,25 @@ static void tell_progress(struct run *run)
     avsp_control_progress(run->ctl, done, total);
 }
 
+/// Adds decoded sound (NULL: there is no more) to the track, without its drift.
+static enum avsp_code add_to_track(struct run *run, const AVFrame *frame, bool lost,
+                                   struct avsp_err *err)
+{
+    if (run->stretch == NULL)
+        return frame != NULL ? avsp_audio_track_add(run->track, frame, lost, err) : AVSP_OK;
+    enum avsp_code rc = avsp_audio_stretch_frame(run->stretch, frame, run->stretched, err);
+    if (rc == AVSP_OK && run->stretched->nb_samples > 0)
+        rc = avsp_audio_track_add(run->track, run->stretched, lost, err);
+    return rc;
+}
+
 /// Adds the frame that was decoded. What cannot be converted is as lost as what cannot be decoded.
 static enum avsp_code take_frame(struct run *run, struct avsp_err *err)
 {
     bool lost = run->decoder.damaged;
     run->decoder.damaged = false;
     run->n_decoded++;
-    enum avsp_code rc = avsp_audio_track_add(run->track, run->frame, lost, err);
+    enum avsp_code rc = add_to_track(run, run->frame, lost, err);
     av_frame_unref(run->frame);
     if (rc != AVSP_UNSUPPORTED)
         return rc;
@@ -226,6 +243,8 @@ static enum avsp_code decode_all(struct run *run, struct avsp_err *err)
 static enum avsp_code read_track(struct run *run, struct avsp_err *err)
 {
     enum avsp_code rc = decode_all(run, err);
+    if (rc == AVSP_OK)
+        rc = add_to_track(run, NULL, false, err);
     // A picture is worth showing without its sound; sound that is nothing but silence is not a presentation.
     bool needed = run->header.alone || run->header.named;
     if (rc == AVSP_OK && needed && run->n_decoded == run->n_refused)
@@ -250,6 +269,12 @@ static enum avsp_code warn_of_repairs(struct run *run, struct avsp_err *err)
     if (rc == AVSP_OK && run->decoder.n_damaged > 0)
         rc = avsp_control_warn(run->ctl, err, "sound: %" PRIu64 " damaged packets became silence",
                                run->decoder.n_damaged);
+    if (rc == AVSP_OK && run->header.drift_ppb != 0)
+        rc = avsp_control_warn(run->ctl, err,
+                               "sound a%" PRIu32
+                               ": its clock drifts by %.1f ms an hour against its times: it is "
+                               "stretched to them",
+                               run->header.track, (double)run->header.drift_ppb * 3600 / 1e6);
     if (rc == AVSP_OK && r.n_holes > 0)
         rc = avsp_control_warn(run->ctl, err,
                                "sound: %" PRIu64 " holes, %" PRId64
@@ -290,6 +315,8 @@ static enum avsp_code begin_pass(struct run *run, struct avsp_err *err)
         run->undecodable = *err;
         rc = AVSP_OK;
     }
+    if (rc == AVSP_OK && run->header.drift_ppb != 0)
+        rc = avsp_audio_stretch_new(run->header.drift_ppb, st->time_base, &run->stretch, err);
     if (rc == AVSP_OK)
         rc = avsp_audio_track_new(&options, &run->track, err);
     return rc;
@@ -365,8 +392,9 @@ enum avsp_code avsp_audio_run(int input_fd, const struct avsp_step *step, struct
         run = {.step = step, .input_fd = input_fd, .ctl = ctl, .arena = &arena};
     run.pkt = av_packet_alloc();
     run.frame = av_frame_alloc();
+    run.stretched = av_frame_alloc();
     run.copied.form = AVSP_SOUND_N_FORMS;
-    enum avsp_code rc = run.pkt != NULL && run.frame != NULL
+    enum avsp_code rc = run.pkt != NULL && run.frame != NULL && run.stretched != NULL
                             ? AVSP_OK
                             : avsp_err_set(err, AVSP_NO_MEMORY, "no memory for sound");
     if (rc == AVSP_OK && step->sound.copy)

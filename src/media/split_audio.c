@@ -142,6 +142,9 @@ enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPack
     if (rc != AVSP_OK)
         return rc;
     audio->n_packets++;
+    AVCodecParameters *par = audio->stream->codecpar;
+    avsp_drift_add(&audio->drift, packet->pts, audio->stream->time_base, par->sample_rate,
+                   av_get_audio_frame_duration2(par, packet->size));
     if (is_heard)
         note_heard(audio, &heard);
     return AVSP_OK;
@@ -234,6 +237,7 @@ enum avsp_code avsp_split_audio_finish(struct avsp_split_audio *audio, struct av
         .out_pts = INT64_MAX,
         .alone = alone,
         .named = audio->named,
+        .drift_ppb = avsp_drift_ppb(&audio->drift),
         .language = avsp_tracks_language(audio->stream),
         .title = avsp_tracks_title(audio->stream),
         .purposes = avsp_tracks_purposes(audio->stream),

@@ -3,6 +3,7 @@
 #define AVSP_MEDIA_SPLIT_AUDIO_H
 
 #include "media/control.h"
+#include "media/drift.h"
 #include "media/extent.h"
 #include "media/heard.h"
 #include "media/piece_writer.h"
@@ -30,6 +31,7 @@ struct avsp_split_audio {
         leap;           ///< sound behind a leap that is not believed yet; from == to: there is none
     int64_t leap_heard; ///< how much of it came
     uint64_t n_dropped; ///< packets whose time is not usable
+    struct avsp_drift drift;
 };
 
 /// @param track  names the piece "aN.piece".

@@ -63,6 +63,7 @@ static const struct avsp_piece_header audio = {
     .in_pts = -20,
     .out_pts = INT64_MAX,
     .alone = true,
+    .drift_ppb = -4999999,
     .codec = {"pcm_s16le", 1, 6, 16, 2116800, 7},
     .language = "deu",
     .title = "Ton = \"laut\"\nund mehr",
@@ -82,6 +83,7 @@ static void round_trip_of(const struct avsp_piece_header *header)
     assert_memory_equal(block, again, sizeof block);
     assert_int_equal(back.in_pts, header->in_pts);
     assert_int_equal(back.end_pts, header->end_pts);
+    assert_int_equal(back.drift_ppb, header->drift_ppb);
     assert_memory_equal(&back.hdr, &header->hdr, sizeof back.hdr);
     assert_string_equal(back.title, header->title);
 }

@@ -3,7 +3,7 @@ import fractions
 import subprocess
 
 import pytest
-from harness import media, playlists
+from harness import clips, media, playlists
 
 MS = fractions.Fraction(1, 1000)
 
@@ -35,6 +35,20 @@ def test_what_a_decoder_drops_at_the_start(codec, suffix, farm, clip, tmp_path):
     after = media.onsets(*media.samples(tmp_path / "out/manifest.m3u8"))
     assert len(before) == len(after) > 1
     assert all(abs(a - b) < MS for a, b in zip(before, after)), [float(a - b) for a, b in zip(before, after)]
+
+
+@pytest.mark.parametrize("codec, rate", [("aac", 44100), ("pcm_s16le", 48000)])
+def test_a_clock_that_drifts(codec, rate, build, tmp_path):
+    """Samples that last 0.03 % longer than they say: each click is at its time, the last like the first, and not only within 20 ms."""
+    source, out = tmp_path / "drift.mkv", tmp_path / "out"
+    click = f"aevalsrc='if(lt(mod(t,1),0.01),0.9*sin(2*PI*1500*mod(t,1)),0)':sample_rate={rate}:duration=30.5"
+    clips.ffmpeg("-f", "lavfi", "-i", click, "-c:a", codec, "-bsf:a", "setts=ts=TS*1.0003", source)
+    done = build.encode(source, out)
+    assert "its clock drifts by 10" in done.stderr and "holes" not in done.stderr, done.stderr
+    onsets = media.onsets(*media.samples(out / "manifest.m3u8"))
+    assert len(onsets) == 31
+    wanted = [onsets[0] + i * fractions.Fraction("1.0003") for i in range(31)]
+    assert all(abs(o - w) < MS for o, w in zip(onsets, wanted)), [float(o - w) for o, w in zip(onsets, wanted)]
 
 
 # name: when the presentation's time 0 is in the source, and its end

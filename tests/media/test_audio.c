@@ -512,6 +512,41 @@ static void test_a_change_of_channels_is_brought_to_the_first_form(void **state)
     assert_true(loudest(3 * RATE, RATE, &at) > 2000);
 }
 
+/// Samples that last longer or shorter than their rate says are where their times are, at the end as at the begin.
+static void test_drift_is_taken_out(void **state)
+{
+    (void)state;
+    static const int64_t drifts[] = {499998, -400217}; // parts in 10^9
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(drifts); i++) {
+        make_clicks("clicks.wav", 30, 2, RATE);
+        kit_tool(NULL,
+                 "ffmpeg -v error -y -i clicks.wav -c:a pcm_s16le -bsf:a "
+                 "setts=ts=TS*(1+%" PRId64 "/1000000000) sound.nut",
+                 drifts[i]);
+        struct kit_clip clip;
+        kit_clip_load("sound.nut", false, &clip);
+        struct avsp_piece_header h = audio_header(&clip, 0, 30000);
+        h.drift_ppb = drifts[i];
+        kit_piece("piece", &h, "sound.nut");
+        struct kit_run AVSP_CLEANUP(kit_run_deinit) run;
+        kit_run(&run, &audio_step, "piece", "out");
+        must_be_done(&run);
+        look_at(&run, "a0");
+        check_segments(&run, RATE, 30LL * RATE);
+        assert_non_null(strstr(kit_warning(&run, 0), "its clock drifts by"));
+        assert_null(kit_warning(&run, 1));
+        for (int64_t s = 1; s < 30; s += 14) {
+            int64_t wanted = s * RATE + s * RATE * drifts[i] / 1000000000;
+            int64_t found = -1;
+            int level = loudest(wanted, RATE, &found);
+            if (level < 4000 || llabs(found - wanted) > 2)
+                fail_msg("the click of sample %" PRId64 " is at sample %" PRId64 ", level %d",
+                         wanted, found, level);
+        }
+        kit_tool(NULL, "rm -r out");
+    }
+}
+
 static void test_the_same_sound_gives_the_same_bytes(void **state)
 {
     (void)state;
@@ -543,6 +578,7 @@ int main(void)
         CASE(test_other_rates),
         CASE(test_damaged_packets_do_not_move_what_follows),
         CASE(test_a_change_of_channels_is_brought_to_the_first_form),
+        CASE(test_drift_is_taken_out),
         CASE(test_the_same_sound_gives_the_same_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
