@@ -163,7 +163,7 @@ static const struct {
 static bool is_among(struct line word, const char *words)
 {
     for (const char *at = words; word.len > 0 && (at = strchr(at, '|')) != NULL; at++)
-        if (strncmp(at + 1, word.text, word.len) == 0 && at[1 + word.len] == '|')
+        if (strcspn(at + 1, "|") == word.len && memcmp(at + 1, word.text, word.len) == 0)
             return true;
     return false;
 }

@@ -108,6 +108,10 @@ static void settings_that_are_valid_stay(void **state)
                     "");
     expect_settings("line:-5% line:--1 line:1. size:.5% line:99999 align:start|end :start align",
                     "");
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, 4096);
+    avsp_webvtt_settings("align:\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 33, &buf);
+    assert_int_equal(buf.len, 0);
     expect_settings("line:1\nalign:start line:1-->2 xline:1", "");
 }
 
