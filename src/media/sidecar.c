@@ -5,7 +5,9 @@
 #include "media/text_track.h"
 #include "util/fd.h"
 #include "util/parse.h"
+#include "util/ranges.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -20,13 +22,30 @@ struct content {
     size_t len;
 };
 
+/// All that a server has of it, up to the ceiling.
+static enum avsp_code read_by_range(int fd, struct content *content, struct avsp_err *err)
+{
+    while (content->len <= FILE_MAX_BYTES) {
+        ssize_t n = avsp_ranges_read(fd, content->bytes + content->len,
+                                     FILE_MAX_BYTES + 1 - content->len, content->len);
+        if (n < 0)
+            return avsp_err_set_errno(err, errno, "read subtitles");
+        if (n == 0)
+            break;
+        content->len += (size_t)n;
+    }
+    return AVSP_OK;
+}
+
 static enum avsp_code read_whole(int fd, struct content *content, struct avsp_err *err)
 {
     content->bytes = malloc(FILE_MAX_BYTES + 2);
     if (content->bytes == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "no memory for subtitles");
     enum avsp_code rc =
-        avsp_fd_pread_all(fd, content->bytes, FILE_MAX_BYTES + 1, 0, &content->len, err);
+        avsp_ranges_is(fd)
+            ? read_by_range(fd, content, err)
+            : avsp_fd_pread_all(fd, content->bytes, FILE_MAX_BYTES + 1, 0, &content->len, err);
     if (rc == AVSP_OK && content->len > FILE_MAX_BYTES)
         return avsp_err_set(err, AVSP_LIMIT,
                             "the file has over %zu MiB: that is more than subtitles",

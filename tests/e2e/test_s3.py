@@ -409,9 +409,19 @@ def test_encode_probe_and_verify_take_s3_too(build, s3, bucket, film, wanted, tm
 
 def test_verify_reads_text_and_the_mpd_from_s3(build, bucket, clip, tmp_path):
     env = bucket.env | {"XDG_STATE_HOME": str(tmp_path / "state")}
-    build.encode(clip("tracks").path, bucket.url("out"), "--preset", 13, "--segment-seconds", 2, "--dash", env=env)
+    # A file of subtitles beside the source is there, too.
+    words = tmp_path / "beside.srt"
+    words.write_text(clips.srt([(1234, 2345, "beside")]))
+    bucket.put("beside.srt", words)
+    beside = ("--subtitle", bucket.url("beside.srt") + ":pt-BR:Legendas")
+    (shown,) = json.loads(build.run("probe", "--json", clip("tracks").path, *beside, env=env).stdout)["subtitles"]
+    assert (shown["file"], shown["language"], shown["plan"]) == (bucket.url("beside.srt"), "pt-BR", "→ WebVTT")
+    build.encode(clip("tracks").path, bucket.url("out"), "--preset", 13, "--segment-seconds", 2, "--dash", *beside, env=env)
     done = build.run("verify", "--fast", "--json", bucket.url("out"), env=env)
     assert done.returncode == 0 and json.loads(done.stdout)["findings"] == [], done.stdout
+    assert b'NAME="Legendas",LANGUAGE="pt-BR"' in bucket.client.get(bucket.name, "out/manifest.m3u8")
+    (written,) = [k for k in bucket.keys("out/s2/") if k.endswith(".vtt")]
+    assert b"00:00:01.234 --> 00:00:02.345\nbeside\n" in bucket.client.get(bucket.name, written)
     mpd = bucket.client.get(bucket.name, "out/manifest.mpd")
     bucket.client.put(bucket.name, "out/manifest.mpd", mpd.replace(b'lang="de"', b'lang="en"', 1))
     text = next(k for k in bucket.keys("out/s0/") if k.endswith(".vtt"))
