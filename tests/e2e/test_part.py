@@ -29,6 +29,17 @@ def test_every_track_of_a_part(build, clip, tmp_path):
     assert [(a, b) for a, b, _, _ in german] == [(0, 750), (2600, 2750)]
 
 
+def test_captions_of_a_part(build, clip, tmp_path):
+    """What is on the screen where the part begins was said before it."""
+    build.encode(clip("captions").path, tmp_path / "out", "--preset", 13, "--start", "1.5", "--end", "2.75")
+    found = playlists.read(tmp_path / "out/manifest.m3u8")
+    playlists.check(found)
+    assert build.run("verify", tmp_path / "out").returncode == 0
+    first, last = [round(t - 45 * 1001 / 30 + 1e-6) for t in (60 * 1001 / 30, 2750)]  # it begins with the 45th frame
+    assert [playlists.cues(found.media[s["URI"]]) for s in found.subtitles] == [
+        [(0, first, "", "Good evening."), (first, last, "", "&gt;&gt; ANN: And now\nthe &lt;news&gt;")], [(0, last, "", "Buenas noches.")]]
+
+
 def test_sound_that_has_nothing_in_the_part_is_silence(build, clip, tmp_path):
     """Also where it was asked for by name: elsewhere there is some."""
     options = ["--video-track", "none", "--audio-tracks", "1,2", "--end", "0.4", "--audio-copy"]

@@ -121,6 +121,25 @@ def test_after_an_interrupt(runs, film, wanted, tmp_path):
     goes_on(runs, film, output, wanted)
 
 
+@pytest.mark.full
+def test_a_part_with_subtitles_beside_it(runs, film, tmp_path):
+    """Of another part, or with other subtitles, nothing goes on."""
+    words = tmp_path / "words.srt"
+    words.write_text("1\n00:00:01,000 --> 00:00:03,000\nacross the begin\n\n2\n00:00:04,000 --> 00:00:05,000\nwithin\n")
+    options = ("--start", "2", "--end", "9.5", "--subtitle", f"{words}:en")
+    assert runs.run(film, tmp_path / "whole", *options).returncode == 0
+    output = tmp_path / "out"
+    encode = runs.start(film, output, *options)
+    wait_for_encodes(runs, 2)
+    encode.process.send_signal(signal.SIGINT)
+    assert encode.process.wait(30) == 1, encode.text()
+    for other, said in (((*options[:3], "9", *options[4:]), "another part (--start 2 --end 9.5)"), (options[:4], "--subtitle")):
+        refused = runs.run(film, output, *other)
+        assert refused.returncode == 2 and said in refused.stderr, refused.stderr
+    goes_on(runs, film, output, fingerprint(tmp_path / "whole"), *options)
+    assert "00:00:00.000 --> 00:00:01.000\nacross the begin\n" in next((output / "s0").glob("*.vtt")).read_text()
+
+
 def test_after_a_crash_of_all(runs, film, wanted, tmp_path):
     output = tmp_path / "out"
     encode = runs.start(film, output)

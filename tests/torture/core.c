@@ -1,6 +1,7 @@
 /// The pure parts: texts that our programs write for each other, playlists, locations. Only memory can fail here.
 #include "torture.h"
 
+#include "core/cea708.h"
 #include "core/piece.h"
 #include "core/playlist.h"
 #include "core/record.h"
@@ -159,6 +160,34 @@ static enum avsp_code run_playlist(void *fixture, struct avsp_err *err)
     return rc;
 }
 
+static enum avsp_code count_caption(void *opaque, const struct avsp_caption *caption,
+                                    struct avsp_err *err)
+{
+    unsigned *n = opaque;
+    AVSP_ASSERT(caption->text.len > 0);
+    (void)err;
+    ++*n;
+    return AVSP_OK;
+}
+
+/// Two services of CEA-708 that begin in one packet.
+static enum avsp_code run_captions(void *fixture, struct avsp_err *err)
+{
+    (void)fixture;
+    static const uint8_t packet[] = {10,   0x28, 0x98, 0x20, 0, 0, 0,    0x1f, 0,   'a',
+                                     0x48, 0x98, 0x20, 0,    0, 0, 0x1f, 0,    'b', 0};
+    unsigned n = 0;
+    struct avsp_cea708 AVSP_CLEANUP(avsp_cea708_deinit)
+        captions = {.take = count_caption, .opaque = &n};
+    enum avsp_code rc = AVSP_OK;
+    for (size_t i = 0; i < sizeof packet && rc == AVSP_OK; i += 2)
+        rc = avsp_cea708_put(&captions, i == 0, packet + i, 0, err);
+    if (rc == AVSP_OK)
+        rc = avsp_cea708_end(&captions, 1, err);
+    AVSP_ASSERT(rc != AVSP_OK || n == 2);
+    return rc;
+}
+
 int main(void)
 {
     static const struct torture_case cases[] = {
@@ -167,6 +196,7 @@ int main(void)
         {"reports", make, run_reports, NULL, drop},
         {"spec and locations", make, run_spec, NULL, drop},
         {"playlists", make, run_playlist, NULL, drop},
+        {"captions", make, run_captions, NULL, drop},
     };
     return torture_run("torture/core", cases, AVSP_ARRAY_LEN(cases));
 }
