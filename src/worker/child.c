@@ -1,5 +1,6 @@
 #include "worker/child.h"
 
+#include "core/ladder.h"
 #include "core/record.h"
 #include "core/report_stream.h"
 #include "util/fd.h"
@@ -71,8 +72,9 @@ static void running_deinit(struct running *run)
 static unsigned set_limits(const struct avsp_child *child, struct avsp_spawn_limit *limits)
 {
     unsigned n = 0;
-    uint64_t cpu_s =
-        (uint64_t)child->limits.wall_ms / 1000 * AVSP_MAX(child->step->threads, 1u) + 60;
+    // Each encoder of a ladder has a thread at least, whatever the step was given.
+    uint64_t n_threads = child->step->threads + AVSP_PICTURES_MAX;
+    uint64_t cpu_s = (uint64_t)child->limits.wall_ms / 1000 * n_threads + 60;
     limits[n++] = (struct avsp_spawn_limit){RLIMIT_CPU, cpu_s};
     limits[n++] = (struct avsp_spawn_limit){RLIMIT_FSIZE, child->limits.file_bytes};
     limits[n++] = (struct avsp_spawn_limit){RLIMIT_NOFILE, FILES_MAX};
