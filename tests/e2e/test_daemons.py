@@ -6,7 +6,7 @@ import pytest
 from harness import playlists, programs
 from harness.programs import alive, children, fingerprint, started_by, wait_for_end_of, wait_until
 
-OPTIONS = ("--preset", 8, "--segment-seconds", 1)
+OPTIONS = ("--preset", 11, "--segment-seconds", 1)
 
 
 @pytest.fixture(scope="module")
