@@ -7,8 +7,28 @@
 /// Room for the line's end.
 #define LIST_MAX_BYTES (AVSP_TEXT_MAX_BYTES - 64)
 
+/// Text in forms of MP4 and QuickTime that libavformat takes for data. @return why it is left out; NULL = it is something else
+static const char *why_data_is_text(const AVStream *stream)
+{
+    static const struct {
+        char tag[5];
+        const char *why;
+    } forms[] = {
+        {"wvtt", "subtitles within MP4 (WebVTT) are not read: give them as a file (--subtitle)"},
+        {"stpp", "subtitles within MP4 (TTML) are not read: give them as a file (--subtitle)"},
+        {"c708", "a track of CEA-708 is not read; captions within the picture are"},
+    };
+    uint32_t tag = stream->codecpar->codec_tag;
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(forms); i++)
+        if (tag == MKTAG(forms[i].tag[0], forms[i].tag[1], forms[i].tag[2], forms[i].tag[3]))
+            return forms[i].why;
+    return NULL;
+}
+
 const char *avsp_left_out_type(const AVStream *stream)
 {
+    if (stream->codecpar->codec_type == AVMEDIA_TYPE_DATA && why_data_is_text(stream) != NULL)
+        return "subtitle";
     switch (stream->codecpar->codec_type) {
     case AVMEDIA_TYPE_VIDEO:
         return avsp_tracks_is_still(stream) ? "picture" : "video";
@@ -82,9 +102,10 @@ const char *avsp_left_out_why(const AVFormatContext *ctx, const struct avsp_trac
         return "it was not chosen";
     if (type == AVMEDIA_TYPE_SUBTITLE)
         return why_unread(ctx, tracks, stream);
-    return type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO
-               ? why_unused(ctx, tracks, stream)
-               : "data, which HLS has no place for";
+    if (type == AVMEDIA_TYPE_VIDEO || type == AVMEDIA_TYPE_AUDIO)
+        return why_unused(ctx, tracks, stream);
+    const char *why = type == AVMEDIA_TYPE_DATA ? why_data_is_text(stream) : NULL;
+    return why != NULL ? why : "data, which HLS has no place for";
 }
 
 static void put_stream(const AVFormatContext *ctx, const struct avsp_tracks *tracks,

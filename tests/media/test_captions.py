@@ -351,3 +351,15 @@ def test_teletext_and_pictures_are_said_to_be_left_out(tmp_path):
                      ("dvb_subtitle", "fr", "left out: subtitles that are pictures have no place in HLS")]
     (said,) = [w for w in warnings(child.run(source, tmp_path)) if "left out of" in w]
     assert "teletext, de (pages" in said and "dvb_subtitle, fr (subtitles that are pictures" in said, said
+
+
+def test_text_that_mp4_hides_is_called_text(tmp_path):
+    """libavformat has no reader for these, and says that they are data."""
+    words, plain, source = tmp_path / "words.srt", tmp_path / "plain.mp4", tmp_path / "source.mp4"
+    words.write_text("1\n00:00:00,000 --> 00:00:01,000\nHello\n")
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64", "-i", words, "-frames:v", 10, "-c:v", "libx264", "-preset", "ultrafast", "-c:s", "mov_text", plain)
+    for tag, why in [(b"wvtt", "subtitles within MP4 (WebVTT) are not read"), (b"stpp", "subtitles within MP4 (TTML) are not read"),
+                     (b"c708", "a track of CEA-708 is not read")]:
+        source.write_bytes(plain.read_bytes().replace(b"tx3g", tag))
+        text = child.run(source, tmp_path, kind="probe").of("stream")[1]
+        assert text["type"] == "subtitle" and f"left out: {why}" in text["plan"], text
