@@ -361,7 +361,7 @@ static void test_a_hanging_server_keeps_nobody_from_stopping(void **state)
     assert_int_equal(kill((pid_t)strtol(pid, NULL, 10), SIGSTOP), 0);
     (void)submit(fx, "a"); // which is told of
     usleep(100000);
-    const struct avsp_mono end = avsp_mono_in_ms(5000);
+    const struct avsp_mono end = avsp_mono_in_ms(20000);
     assert_int_equal(pthread_create(&thread, NULL, close_store, fx), 0);
     while (fx->n_changes > 0 && !avsp_mono_passed(end))
         usleep(1000);

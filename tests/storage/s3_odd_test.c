@@ -185,7 +185,7 @@ static void a_place_goes_to_who_waits_for_one(void **state)
     begin(&callers[LANES], "quick");
     usleep(100000); // it waits
     atomic_store(&n_let_go, 1);
-    struct avsp_mono end = avsp_mono_in_ms(5000);
+    struct avsp_mono end = avsp_mono_in_ms(10000);
     while (!atomic_load(&callers[LANES].is_done) && !avsp_mono_passed(end))
         usleep(1000);
     const bool is_done = atomic_load(&callers[LANES].is_done);
