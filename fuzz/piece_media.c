@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                             .threads = 1,
                                             .described = true};
     static const struct avsp_step audio = {
-        .kind = AVSP_STEP_AUDIO, .segment_seconds = 1, .max_pending = 2};
+        .kind = AVSP_STEP_AUDIO, .segment_seconds = 1, .max_pending = 2, .sound = {.copy = true}};
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
     struct avsp_piece_header header;
     struct avsp_err err = {0};

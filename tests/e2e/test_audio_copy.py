@@ -4,6 +4,7 @@ import json
 
 import pytest
 from harness import clips, media, playlists
+from harness.programs import fingerprint, wait_until
 
 MS = fractions.Fraction(1, 1000)
 # What each track is in the source, and what it clicks with, on each second.
@@ -77,3 +78,19 @@ def test_it_is_the_source_s_sound(track, name, channels, source, copied):
     onsets = media.onsets(*media.samples(playlist))
     assert len(onsets) == 5 and all(abs(onset - i) < MS for i, onset in enumerate(onsets)), [float(o) for o in onsets]
     assert media.warnings(playlist) == ""
+
+
+@pytest.mark.full
+def test_a_killed_worker_changes_no_byte(farm, build, tmp_path):
+    source, wanted, out = tmp_path / "long.mkv", tmp_path / "wanted", tmp_path / "out"
+    film(source, seconds=60)
+    build.encode(source, wanted, *OPTIONS)
+    coordinator = farm.coordinator("--lease-seconds", 3)
+    victim = farm.worker(coordinator.address, name="victim")
+    job = farm.submit(coordinator.address, source, out, *OPTIONS)
+    wait_until(lambda: list(out.glob("*/*.m4s")), "a segment", 60)
+    victim.kill()
+    assert not (out / "manifest.m3u8").exists(), "nothing was left to be killed"
+    farm.worker(coordinator.address, name="heir")
+    assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
+    assert fingerprint(out) == fingerprint(wanted)

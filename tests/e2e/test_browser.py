@@ -166,3 +166,43 @@ def test_plays_sound_alone(presentation, browser):
     finally:
         browser.open("about:blank")
         server.close()
+
+
+@pytest.fixture(scope="module")
+def forms(build, clip, tmp_path_factory):
+    """A presentation with AAC as the source has it, and with Opus."""
+    out = tmp_path_factory.mktemp("forms") / "out"
+    build.encode(clip("open-gop").path, out, "--preset", 13, "--segment-seconds", 2, "--audio-copy", "--opus")
+    return out
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("player", ["hls.js", "shaka"])
+@pytest.mark.parametrize("group", ["audio", "audio-opus"])
+def test_plays_each_form_of_sound(player, group, forms, browser):
+    """Each with a multivariant playlist that has nothing else."""
+    found = playlists.read(forms / "manifest.m3u8")
+    end = float(sum(found.video.extinf))
+    kept, lines = True, (forms / "manifest.m3u8").read_text().splitlines(True)
+    chosen = []
+    for line in lines:
+        if line.startswith(("#EXT-X-MEDIA:", "#EXT-X-STREAM-INF")):
+            kept = f'GROUP-ID="{group}"' in line or f'AUDIO="{group}"' in line
+        if kept:
+            chosen.append(line)
+        kept |= not line.startswith("#")
+    (forms / f"{group}.m3u8").write_text("".join(chosen))
+    assert {v["AUDIO"] for v in playlists.read(forms / f"{group}.m3u8").variants} == {group}
+    server = Server(forms)
+    try:
+        browser.open(f"{server.url}/.test/player.html")
+        load = "load" if player == "hls.js" else "loadShaka"
+        state = browser.evaluate(f"await {load}(args[0]); return await bufferAll()", f"{server.url}/{group}.m3u8")
+        assert len(state["ranges"]) == 1 and state["ranges"][0][0] == 0, state
+        assert abs(state["ranges"][0][1] - end) < 0.05 and abs(state["duration"] - end) < 0.05, f"{state} for {end}"
+        played = browser.evaluate("return await playThrough(args[0])", 3 * end + 20)
+        assert abs(played["ended"] - end) < 0.05, played
+        assert browser.evaluate("return errors") == []
+    finally:
+        browser.open("about:blank")
+        server.close()
