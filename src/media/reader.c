@@ -218,7 +218,7 @@ static bool has_palette(const AVPacket *packet)
     return av_packet_get_side_data(packet, AV_PKT_DATA_PALETTE, NULL) != NULL;
 }
 
-/// Does the codec say otherwise of many of the last pictures whether they are shown before or after the one in front of them?
+/// Does the codec say otherwise of many of the last shown pictures whether they come before or after the one in front of them?
 static bool contradicts_codec(struct avsp_reader *reader, int64_t pts)
 {
     const struct avsp_watch *watch = &reader->watch;
@@ -237,9 +237,9 @@ static bool contradicts_codec(struct avsp_reader *reader, int64_t pts)
 static const char *doubt_of_time(struct avsp_reader *reader, AVPacket *packet, bool shown)
 {
     int64_t pts = packet->pts;
-    bool contradicts = contradicts_codec(reader, pts);
-    if (is_out_of_order(reader, pts, shown) ||
-        (shown && (contradicts || denies_reordering(reader, pts))))
+    bool contradicts = shown && contradicts_codec(reader, pts);
+    if (contradicts || is_out_of_order(reader, pts, shown) ||
+        (shown && denies_reordering(reader, pts)))
         return "it says that pictures are shown out of their order";
     if (shown && !has_its_own_time(reader, packet))
         return "it says of several pictures that they are shown at the same time";

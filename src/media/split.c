@@ -11,6 +11,7 @@
 #include "media/split_audio.h"
 #include "media/split_text.h"
 #include "media/split_video.h"
+#include "media/split_warn.h"
 
 #include <inttypes.h>
 
@@ -434,7 +435,6 @@ static enum avsp_code warn_of_no_picture(struct split *split, struct avsp_err *e
                              "there is no picture: what is asked of it has no effect (%s)", asked);
 }
 
-/// Nothing is dropped in silence.
 static enum avsp_code warn_of_left_out(struct split *split, struct avsp_err *err)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
@@ -446,84 +446,20 @@ static enum avsp_code warn_of_left_out(struct split *split, struct avsp_err *err
                : rc;
 }
 
-static enum avsp_code warn_count(struct split *split, uint64_t n, const char *what,
-                                 struct avsp_err *err)
-{
-    return n == 0 ? AVSP_OK : avsp_control_warn(split->ctl, err, "%" PRIu64 " %s", n, what);
-}
-
-/// What only a decoder or a look into the pictures tells.
-static enum avsp_code warn_of_pictures(struct split *split, struct avsp_err *err)
-{
-    const struct avsp_reader *reader = &split->reader;
-    enum avsp_code rc = AVSP_OK;
-    if (reader->lossless != NULL) {
-        struct avsp_lossless_counts counts = avsp_lossless_counts(reader->lossless);
-        rc = warn_count(split, counts.n_damaged, "errors in damaged pictures, which are concealed",
-                        err);
-        if (rc == AVSP_OK)
-            rc = warn_count(
-                split, counts.n_fitted,
-                "pictures have another size than the first one: they are fitted into it", err);
-        if (rc == AVSP_OK)
-            rc = warn_count(split, counts.n_retimed,
-                            "pictures have times that cannot be: they are shown between the others",
-                            err);
-    }
-    if (rc == AVSP_OK && reader->watch.n_changes > 0)
-        rc = avsp_control_warn(split->ctl, err,
-                               "the picture's size changes in the middle, %" PRIu64
-                               " times: all is fitted into the first one, %dx%d",
-                               reader->watch.n_changes, reader->watch.first_width_px,
-                               reader->watch.first_height_px);
-    return rc;
-}
-
 /// Tells of everything that was met and passed over.
 static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
 {
-    uint64_t n_sound_dropped = 0;
-    bool from_start = !avsp_part_has_start(&split->part);
-    bool all = from_start && !split->at_part_end;
-    bool is_damaged = split->reader.n_damaged + split->reader.n_complaints > 0;
-    for (size_t i = 0; i < split->n_audio; i++)
-        n_sound_dropped += split->audio[i].n_dropped;
-    const struct {
-        uint64_t n;
-        const char *what;
-    } findings[] = {
-        {split->reader.joins.n_jumps, "jumps of the file's clock, as where recordings were put "
-                                      "together: the times go on without "
-                                      "them"},
-        {split->reader.n_behind_join,
-         "frames behind a jump of the clock lean on pictures that are not in the file: left out"},
-        {split->reader.n_damaged,
-         "places of the file are damaged or cut off: it goes on behind them"},
-        {split->reader.n_complaints,
-         "errors in the structure of the file: what lies there cannot be found, and is left out"},
-        {is_damaged || avsp_reader_hides_damage(&split->reader)
-             ? avsp_gaps_n_missing(&split->video.gaps)
-             : 0,
-         "frames or so are missing between the others: the ones before them are shown longer"},
-        {all ? avsp_reader_n_missing(&split->reader) : 0,
-         "frames that the file promises are not there: it is cut off"},
-        {all ? avsp_reader_n_missing_sound(&split->reader) : 0,
-         "packets of sound that the file promises are not there: it is cut off"},
-        {from_start ? split->reader.n_before_key : 0,
-         "frames before the first keyframe cannot be decoded: left out"},
-        {from_start ? split->ahead.n_leading : 0,
-         "frames at the start lean on pictures that are not in the file: left out"},
-        {split->reader.n_untimed, "frames have impossible times: left out"},
-        {split->reader.n_void,
-         "frames hold nothing that can be decoded: the ones before them are shown longer"},
-        {split->video.n_late, "frames come far out of order: left out"},
-        {n_sound_dropped, "packets of sound have no usable time: left out"},
+    struct avsp_split_seen seen = {
+        .reader = &split->reader,
+        .gaps = &split->video.gaps,
+        .n_leading = split->ahead.n_leading,
+        .n_late = split->video.n_late,
+        .from_start = !avsp_part_has_start(&split->part),
+        .to_end = !split->at_part_end,
     };
-    enum avsp_code rc = AVSP_OK;
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(findings) && rc == AVSP_OK; i++)
-        rc = warn_count(split, findings[i].n, findings[i].what, err);
-    if (rc == AVSP_OK)
-        rc = warn_of_pictures(split, err);
+    for (size_t i = 0; i < split->n_audio; i++)
+        seen.n_sound_dropped += split->audio[i].n_dropped;
+    enum avsp_code rc = avsp_split_warn(split->ctl, &seen, err);
     if (rc == AVSP_OK)
         rc = warn_of_no_picture(split, err);
     return rc == AVSP_OK ? warn_of_left_out(split, err) : rc;
