@@ -11,7 +11,7 @@ import pytest
 from harness import playlists, programs
 from harness.programs import children, fingerprint, wait_until
 
-OPTIONS = ("--preset", 11, "--segment-seconds", 1)
+OPTIONS = ("--preset", 12, "--segment-seconds", 1)
 
 
 @pytest.fixture(scope="module")
@@ -20,10 +20,8 @@ def film(clip):
 
 
 @pytest.fixture(scope="module")
-def wanted(build, film, tmp_path_factory):
-    output = tmp_path_factory.mktemp("wanted") / "out"
-    build.encode(film, output, *OPTIONS)
-    return fingerprint(output)
+def wanted(presentation):
+    return fingerprint(presentation("film"))
 
 
 @pytest.fixture
