@@ -208,6 +208,8 @@ class Server:
 
 
 def main():
+    # Whoever takes too long is told to end: its server goes with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         server = Server()
     except NotInstalled as e:

@@ -22,6 +22,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -317,6 +318,8 @@ class Client:
 
 
 def main():
+    # Whoever takes too long is told to end: its server goes with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         server = Server()
     except NotInstalled as e:
