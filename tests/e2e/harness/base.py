@@ -77,7 +77,7 @@ class Client:
 
 
 def ffmpeg(*args):
-    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, args)], check=True, timeout=120)
+    subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, args)], check=True, timeout=600)
 
 
 KINDS = {"split_video_task": "split", "encode_video_task": "encode", "generate_manifest_task": "manifest"}

@@ -16,7 +16,7 @@ def fixed_gop(n):
     return [f"keyint={n}", f"min-keyint={n}", "scenecut=0"]
 
 
-def ffmpeg(*args, timeout=120):
+def ffmpeg(*args, timeout=600):
     done = subprocess.run(["ffmpeg", "-nostdin", "-v", "error", "-y", *map(str, args)], capture_output=True, text=True,
                           timeout=timeout)
     assert done.returncode == 0, f"ffmpeg {' '.join(map(str, args))}\n{done.stderr}"
