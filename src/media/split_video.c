@@ -373,12 +373,19 @@ enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t or
     return rc == AVSP_OK ? pass_boundaries(video, held_back(video), err) : rc;
 }
 
+/// Takes note of a frame's distance to the others; behind a part's end not all of them come.
+static void note_gap(struct avsp_split_video *video, int64_t pts)
+{
+    if (pts < video->limit_pts)
+        avsp_gaps_put(&video->gaps, pts);
+}
+
 /// Notes the latest frame of all, and how long it is shown.
 static void note_frame(struct avsp_split_video *video, const AVPacket *packet)
 {
     video->frames += !video->waits;
-    if (video->frames > 1) // the first one may have been moved to the origin
-        avsp_gaps_put(&video->gaps, packet->pts);
+    if (!video->waits && packet->pts > video->origin_pts) // the first one may have been moved there
+        note_gap(video, packet->pts);
     video->has_beyond = video->has_beyond || packet->pts >= video->limit_pts;
     if (packet->pts < video->last_pts || packet->pts >= video->limit_pts)
         return;
@@ -449,6 +456,7 @@ static enum avsp_code hold(struct avsp_split_video *video, AVPacket *packet,
     if (facts->shown && facts->pts >= video->start_pts) {
         video->n_waiting++;
         video->first_pts = AVSP_MIN(video->first_pts, facts->pts);
+        note_gap(video, facts->pts);
     }
     if (facts->key)
         avsp_spool_drop_before(&video->spool, start_for(video, video->start_pts));
