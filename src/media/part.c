@@ -131,12 +131,19 @@ static const char *words(int64_t us, char ret_text[WORDS_BYTES])
     return ret_text;
 }
 
+/// How long the source is; 0 where nothing of it was seen.
+static int64_t length_us(const struct avsp_part *part, int64_t source_end)
+{
+    if (source_end <= part->source_pts)
+        return 0;
+    return av_rescale_q(source_end - part->source_pts, part->time_base, microsecond);
+}
+
 static const char *length_words(const struct avsp_part *part, int64_t source_end,
                                 char ret_text[WORDS_BYTES])
 {
-    int64_t us = av_rescale_q(source_end - part->source_pts, part->time_base, microsecond);
     // To the millisecond, which is what people say.
-    return words((AVSP_MAX(us, (int64_t)0) + 500) / 1000 * 1000, ret_text);
+    return words((length_us(part, source_end) + 500) / 1000 * 1000, ret_text);
 }
 
 enum avsp_code avsp_part_is_empty(const struct avsp_part *part, int64_t source_end,
@@ -145,7 +152,7 @@ enum avsp_code avsp_part_is_empty(const struct avsp_part *part, int64_t source_e
     char start[WORDS_BYTES];
     char other[WORDS_BYTES];
     words(part->range.start_us, start);
-    if (source_end <= part->start_pts)
+    if (length_us(part, source_end) <= part->range.start_us)
         return avsp_err_set(err, AVSP_INVALID,
                             "the part would begin at %s, but the source is only %s long: choose an "
                             "earlier --start",
