@@ -23,6 +23,13 @@ enum avsp_code avsp_avc_codecs(const char *entry, const uint8_t *avcc, size_t le
 bool avsp_avc_size(const uint8_t *avcc, size_t len, uint32_t *ret_width_px,
                    uint32_t *ret_height_px);
 
+/// Is frame_mbs_only_flag 0 (7.4.2.1.1)? Then pictures may be fields, or frames of them.
+/// @param sps  the NAL unit; empty: there is none
+bool avsp_avc_may_have_fields(const uint8_t *sps, size_t len);
+
+/// Copies a NAL unit, or what is left of one, without the emulation prevention bytes (7.3.1; HEVC's are the same). @return the length.
+size_t avsp_nal_unescape(const uint8_t *nal, size_t len, uint8_t *ret_bytes, size_t cap);
+
 /// A level and what it allows in High profile.
 struct avsp_avc_level {
     int32_t idc; ///< ten times the level

@@ -18,22 +18,6 @@ struct bits {
     bool past;
 };
 
-/// Without the bytes that keep start codes away (ITU-T H.264, 7.4.1).
-static void unescape(const uint8_t *data, size_t len, struct bits *b)
-{
-    size_t n = 0;
-    unsigned zeros = 0;
-    for (size_t i = 0; i < len && n < sizeof b->data; i++) {
-        if (zeros >= 2 && data[i] == 3) {
-            zeros = 0;
-            continue;
-        }
-        zeros = data[i] == 0 ? zeros + 1 : 0;
-        b->data[n++] = data[i];
-    }
-    b->n_bits = 8 * n;
-}
-
 static uint32_t take(struct bits *b, unsigned n)
 {
     uint32_t value = 0;
@@ -129,28 +113,44 @@ static bool crop(struct bits *b, uint32_t unit_x, uint32_t unit_y, uint32_t *wid
     return true;
 }
 
-/// 7.3.2.1.1, behind the type of the unit.
-static bool read_size(struct bits *b, uint32_t *ret_width_px, uint32_t *ret_height_px)
+/// The first half of a sequence parameter set.
+struct head {
+    unsigned chroma; ///< ChromaArrayType
+    uint32_t width;  ///< in macroblocks …
+    uint32_t height; ///< … of a frame, or of one of two fields
+    uint32_t fields; ///< 1, or 2: frame_mbs_only_flag is 0
+};
+
+/// 7.3.2.1.1, behind the type of the unit, up to frame_mbs_only_flag. @return false: it is cut off before.
+static bool read_head(struct bits *b, struct head *ret)
 {
     unsigned profile = take(b, 8);
     take(b, 16);
     take_golomb(b);
-    unsigned chroma = has_chroma_format(profile) ? take_chroma(b) : CHROMA_420;
+    ret->chroma = has_chroma_format(profile) ? take_chroma(b) : CHROMA_420;
     take_golomb(b);
     skip_order(b);
     take_golomb(b);
     take(b, 1);
-    uint32_t width = take_golomb(b), height = take_golomb(b);
-    if (b->past || width >= SIDE_MAX_BLOCKS || height >= SIDE_MAX_BLOCKS)
+    ret->width = take_golomb(b);
+    ret->height = take_golomb(b);
+    ret->fields = take(b, 1) != 0 ? 1 : 2;
+    return !b->past;
+}
+
+/// What follows. @return false: it cannot be read.
+static bool read_size(struct bits *b, const struct head *head, uint32_t *ret_width_px,
+                      uint32_t *ret_height_px)
+{
+    if (head->width >= SIDE_MAX_BLOCKS || head->height >= SIDE_MAX_BLOCKS)
         return false;
-    uint32_t fields = take(b, 1) != 0 ? 1 : 2;
-    if (fields == 2)
+    if (head->fields == 2)
         take(b, 1);
     take(b, 1);
-    width = (width + 1) * MACROBLOCK_PX;
-    height = (height + 1) * MACROBLOCK_PX * fields;
-    uint32_t unit_x = chroma == CHROMA_420 || chroma == CHROMA_422 ? 2 : 1;
-    uint32_t unit_y = (chroma == CHROMA_420 ? 2 : 1) * fields;
+    uint32_t width = (head->width + 1) * MACROBLOCK_PX;
+    uint32_t height = (head->height + 1) * MACROBLOCK_PX * head->fields;
+    uint32_t unit_x = head->chroma == CHROMA_420 || head->chroma == CHROMA_422 ? 2 : 1;
+    uint32_t unit_y = (head->chroma == CHROMA_420 ? 2 : 1) * head->fields;
     if (take(b, 1) != 0 && !crop(b, unit_x, unit_y, &width, &height))
         return false;
     *ret_width_px = width;
@@ -158,12 +158,42 @@ static bool read_size(struct bits *b, uint32_t *ret_width_px, uint32_t *ret_heig
     return !b->past;
 }
 
+static void begin(struct bits *b, const uint8_t *sps, size_t len)
+{
+    b->n_bits = 8 * avsp_nal_unescape(sps, len, b->data, sizeof b->data);
+    b->pos = 8; // the unit's type
+}
+
 bool avsp_avc_size(const uint8_t *avcc, size_t len, uint32_t *ret_width_px, uint32_t *ret_height_px)
 {
     if (len <= RECORD_HEAD || (avcc[5] & 0x1f) == 0)
         return false;
     size_t sps = (size_t)avcc[6] << 8 | avcc[7];
-    struct bits b = {.pos = 8};
-    unescape(avcc + RECORD_HEAD, AVSP_MIN(sps, len - RECORD_HEAD), &b);
-    return read_size(&b, ret_width_px, ret_height_px);
+    struct bits b = {.n_bits = 0};
+    struct head head;
+    begin(&b, avcc + RECORD_HEAD, AVSP_MIN(sps, len - RECORD_HEAD));
+    return read_head(&b, &head) && read_size(&b, &head, ret_width_px, ret_height_px);
+}
+
+bool avsp_avc_may_have_fields(const uint8_t *sps, size_t len)
+{
+    struct bits b = {.n_bits = 0};
+    struct head head;
+    begin(&b, sps, len);
+    return read_head(&b, &head) && head.fields == 2;
+}
+
+size_t avsp_nal_unescape(const uint8_t *nal, size_t len, uint8_t *ret_bytes, size_t cap)
+{
+    size_t n = 0;
+    unsigned zeros = 0;
+    for (size_t i = 0; i < len && n < cap; i++) {
+        if (zeros >= 2 && nal[i] == 3) {
+            zeros = 0;
+            continue;
+        }
+        zeros = nal[i] == 0 ? zeros + 1 : 0;
+        ret_bytes[n++] = nal[i];
+    }
+    return n;
 }

@@ -1,5 +1,6 @@
 #include "media/caption_data.h"
 
+#include "core/avc.h"
 #include "media/nal.h"
 
 #include <string.h>
@@ -92,7 +93,7 @@ static void take_obus(struct avsp_view v, struct found *found)
 static void take_sei(struct avsp_view nal, struct found *found)
 {
     uint8_t bytes[SEI_MAX_BYTES];
-    struct avsp_view v = {bytes, avsp_nal_unescape(nal, bytes, sizeof bytes)};
+    struct avsp_view v = {bytes, avsp_nal_unescape(nal.data, nal.len, bytes, sizeof bytes)};
     struct avsp_sei sei;
     while (avsp_nal_next_sei(&v, &sei))
         if (sei.type == SEI_T35)

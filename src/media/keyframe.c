@@ -1,5 +1,6 @@
 #include "media/keyframe.h"
 
+#include "core/avc.h"
 #include "media/nal.h"
 
 #include <libavcodec/codec_desc.h>
@@ -23,7 +24,8 @@
 static bool sei_is_gradual(struct avsp_view nal)
 {
     uint8_t bytes[SEI_SCAN_MAX_BYTES];
-    struct avsp_view v = {bytes, avsp_nal_unescape(avsp_view_from(nal, 1), bytes, sizeof bytes)};
+    nal = avsp_view_from(nal, 1);
+    struct avsp_view v = {bytes, avsp_nal_unescape(nal.data, nal.len, bytes, sizeof bytes)};
     struct avsp_sei sei;
     while (avsp_nal_next_sei(&v, &sei))
         if (sei.type == SEI_RECOVERY_POINT)

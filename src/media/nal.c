@@ -83,21 +83,6 @@ bool avsp_nal_next_sei(struct avsp_view *v, struct avsp_sei *ret_sei)
     return true;
 }
 
-size_t avsp_nal_unescape(struct avsp_view nal, uint8_t *ret_bytes, size_t cap)
-{
-    size_t len = 0;
-    unsigned zeros = 0;
-    for (size_t i = 0; i < nal.len && len < cap; i++) {
-        if (zeros >= 2 && nal.data[i] == 3) {
-            zeros = 0;
-            continue;
-        }
-        zeros = nal.data[i] == 0 ? zeros + 1 : 0;
-        ret_bytes[len++] = nal.data[i];
-    }
-    return len;
-}
-
 struct avsp_view avsp_nal_sps(const AVCodecParameters *par)
 {
     const struct avsp_view none = {NULL, 0};

@@ -33,9 +33,6 @@ struct avsp_sei {
 /// Takes the next message of an SEI NAL unit. @param v  unescaped, behind the unit's header. @return false at the end.
 bool avsp_nal_next_sei(struct avsp_view *v, struct avsp_sei *ret_sei);
 
-/// Copies without the emulation prevention bytes (H.264, 7.3.1). @return the length.
-size_t avsp_nal_unescape(struct avsp_view nal, uint8_t *ret_bytes, size_t cap);
-
 /// The first sequence parameter set of H.264's extradata, in either form; empty where there is none. Borrowed from @p par.
 struct avsp_view avsp_nal_sps(const AVCodecParameters *par);
 

@@ -51,16 +51,18 @@ static void sizes_are_those_of_the_pictures(void **state)
     (void)state;
     static const struct {
         uint32_t width, height;
+        bool may_have_fields;
         const char *avcc;
     } table[] = {
-        {64, 64, "0164000affe100186764000aacd94426c044000003000400000300c83c489658"},
-        {1920, 1080, "01640028ffe1001b67640028acd940780227e5c044000003000400000300c83c60c658"},
-        {1920, 1080, "01640028ffe1001a67640028acd94078044fde0220000003002000000643e2c5b2c0"},
-        {854, 482, "017a001fffe1001b677a001fbcd940d83fe68fc044000003000400000300c83c60c658"},
-        {854, 482, "017a001fffe1001a677a001fbcd940d820f34218088000000300800000190f8b16cb"},
-        {322, 242, "01f4000dffe1001a67f4000d919b282a10f1f1f808800000030080000019078a14cb"},
-        {66, 66, "0164000affe100196764000af36514be3e3f016c800000030080000019078912cb"},
-        {130, 98, "016e000bffe1001b676e000ba6cd9424fe2223011000000300100000030320f1429960"},
+        {64, 64, false, "0164000affe100186764000aacd94426c044000003000400000300c83c489658"},
+        {1920, 1080, false,
+         "01640028ffe1001b67640028acd940780227e5c044000003000400000300c83c60c658"},
+        {1920, 1080, true, "01640028ffe1001a67640028acd94078044fde0220000003002000000643e2c5b2c0"},
+        {854, 482, false, "017a001fffe1001b677a001fbcd940d83fe68fc044000003000400000300c83c60c658"},
+        {854, 482, true, "017a001fffe1001a677a001fbcd940d820f34218088000000300800000190f8b16cb"},
+        {322, 242, false, "01f4000dffe1001a67f4000d919b282a10f1f1f808800000030080000019078a14cb"},
+        {66, 66, false, "0164000affe100196764000af36514be3e3f016c800000030080000019078912cb"},
+        {130, 98, false, "016e000bffe1001b676e000ba6cd9424fe2223011000000300100000030320f1429960"},
     };
     for (size_t i = 0; i < AVSP_ARRAY_LEN(table); i++) {
         size_t len = strlen(table[i].avcc) / 2;
@@ -74,8 +76,11 @@ static void sizes_are_those_of_the_pictures(void **state)
         assert_true(avsp_avc_size(bytes, len, &width, &height));
         assert_int_equal(width, table[i].width);
         assert_int_equal(height, table[i].height);
-        for (size_t cut = 0; cut < 14; cut++)
+        assert_int_equal(avsp_avc_may_have_fields(bytes + 8, len - 8), table[i].may_have_fields);
+        for (size_t cut = 0; cut < 14; cut++) {
             assert_false(avsp_avc_size(bytes, cut, &width, &height));
+            assert_false(avsp_avc_may_have_fields(bytes + 8, cut > 8 ? cut - 8 : 0));
+        }
     }
 }
 
