@@ -1,9 +1,9 @@
 /// Transfers with an S3 store: whatever fails, an object is there as a whole or not at all, what was fetched is all of it, and no
 /// upload stays unfinished.
+#include "stored.h"
 #include "torture.h"
 
 #include "../storage/s3_stub.h"
-#include "storage/storage.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -120,17 +120,7 @@ static enum avsp_code run_read(void *opaque, struct avsp_err *err)
 {
     struct fixture *fx = opaque;
     const struct avsp_location file = s3_stub_location(fx->stub, "out/name");
-    char bytes[64];
-    size_t n = 0;
-    struct avsp_stat st;
-    enum avsp_code rc = avsp_storage_stat(fx->store, &file, &st, err);
-    struct avsp_reader *reader = rc == AVSP_OK ? avsp_storage_open(fx->store, &file, err) : NULL;
-    if (reader == NULL)
-        return err->code;
-    rc = avsp_reader_read(reader, 0, bytes, sizeof bytes, &n, err);
-    AVSP_ASSERT(rc != AVSP_OK || (n == strlen(OLD) && memcmp(bytes, OLD, n) == 0));
-    avsp_reader_close(reader);
-    return rc;
+    return stored_read(fx->store, &file, OLD, err);
 }
 
 static enum avsp_code run_fetch(void *opaque, struct avsp_err *err)
@@ -157,21 +147,10 @@ static void check_fetched(void *opaque, enum avsp_code rc)
     AVSP_ASSERT(rc != AVSP_OK || torture_file_is(fx->folder, "fetched", OLD));
 }
 
-static bool count_one(void *opaque, const char *name, const struct avsp_stat *st)
-{
-    unsigned *n = opaque;
-    AVSP_ASSERT(strcmp(name, "name") == 0 && st->bytes == strlen(OLD));
-    (*n)++;
-    return true;
-}
-
 static enum avsp_code run_list(void *opaque, struct avsp_err *err)
 {
     struct fixture *fx = opaque;
-    unsigned n = 0;
-    enum avsp_code rc = avsp_storage_list(fx->store, &fx->out, count_one, &n, err);
-    AVSP_ASSERT(rc != AVSP_OK || n == 1);
-    return rc;
+    return stored_list(fx->store, &fx->out, "name", OLD, err);
 }
 
 static enum avsp_code run_remove(void *opaque, struct avsp_err *err)

@@ -1,7 +1,6 @@
 /// Local storage: whatever fails, a file is published as a whole or not at all, and no temporary one stays.
+#include "stored.h"
 #include "torture.h"
-
-#include "storage/storage.h"
 
 #include <string.h>
 
@@ -142,37 +141,16 @@ static void check_put_bytes(void *opaque, enum avsp_code rc)
 static enum avsp_code run_read(void *opaque, struct avsp_err *err)
 {
     struct fixture *fx = opaque;
-    char path[512], bytes[64];
+    char path[512];
     snprintf(path, sizeof path, "%s/v0/name", fx->path);
     const struct avsp_location file = avsp_location_fs(path);
-    struct avsp_stat st;
-    enum avsp_code rc = avsp_storage_stat(fx->store, &file, &st, err);
-    struct avsp_reader *reader = rc == AVSP_OK ? avsp_storage_open(fx->store, &file, err) : NULL;
-    if (reader == NULL)
-        return err->code;
-    size_t n = 0;
-    rc = avsp_reader_read(reader, 0, bytes, sizeof bytes, &n, err);
-    AVSP_ASSERT(rc != AVSP_OK || (n == strlen(OLD) && memcmp(bytes, OLD, n) == 0));
-    avsp_reader_close(reader);
-    return rc;
+    return stored_read(fx->store, &file, OLD, err);
 }
 
-static bool count_one(void *opaque, const char *name, const struct avsp_stat *st)
-{
-    unsigned *n = opaque;
-    AVSP_ASSERT(strcmp(name, "v0/name") == 0 && st->bytes == strlen(OLD));
-    (*n)++;
-    return true;
-}
-
-/// A listing that leaves out what is there is worse than none.
 static enum avsp_code run_list(void *opaque, struct avsp_err *err)
 {
     struct fixture *fx = opaque;
-    unsigned n = 0;
-    enum avsp_code rc = avsp_storage_list(fx->store, &fx->out, count_one, &n, err);
-    AVSP_ASSERT(rc != AVSP_OK || n == 1);
-    return rc;
+    return stored_list(fx->store, &fx->out, "v0/name", OLD, err);
 }
 
 static enum avsp_code run_remove(void *opaque, struct avsp_err *err)
