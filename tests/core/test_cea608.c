@@ -1,11 +1,8 @@
-#include "../cmocka_all.h"
+#include "caption_note.h"
 
-#include "core/ass_text.h"
 #include "core/cea608.h"
 
 #include <string.h>
-
-#define FRAME_US 33367
 
 /// A field that is spoken to, a pair a frame, and what came of it: "from-to text" in frames, a line for each caption.
 struct said {
@@ -13,22 +10,6 @@ struct said {
     int64_t frame;
     struct avsp_buf out;
 };
-
-static void note(struct said *said, const struct avsp_caption *caption)
-{
-    unsigned place = AVSP_CUE_PLACE_DEFAULT;
-    assert_int_equal(strlen(caption->text.bytes), caption->text.len);
-    avsp_buf_printf(&said->out, "%u: %d-%d ", caption->channel, (int)(caption->start_us / FRAME_US),
-                    (int)(caption->end_us / FRAME_US));
-    size_t from = said->out.len;
-    avsp_ass_text_convert(caption->text.bytes, caption->text.len, &said->out, &place);
-    for (size_t i = from; i < said->out.len; i++)
-        if (said->out.data[i] == '\n')
-            said->out.data[i] = '/';
-    if (place != AVSP_CUE_PLACE_DEFAULT)
-        avsp_buf_printf(&said->out, " @%u", place);
-    avsp_buf_puts(&said->out, "\n");
-}
 
 static uint8_t odd(unsigned byte)
 {
@@ -40,7 +21,7 @@ static void pair(struct said *said, unsigned hi, unsigned lo)
     uint8_t bytes[2] = {odd(hi), odd(lo)};
     struct avsp_caption caption;
     if (avsp_cea608_put(&said->field, bytes, said->frame * FRAME_US, &caption))
-        note(said, &caption);
+        caption_note(&said->out, &caption);
     said->frame++;
 }
 
@@ -80,7 +61,7 @@ static void expect(struct said *said, const char *expected)
     struct avsp_caption caption;
     for (unsigned i = 0; i < AVSP_CEA608_CHANNELS; i++)
         if (avsp_cea608_end(&said->field, i, said->frame * FRAME_US, &caption))
-            note(said, &caption);
+            caption_note(&said->out, &caption);
     assert_string_equal(avsp_buf_text(&said->out), expected);
 }
 

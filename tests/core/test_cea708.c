@@ -1,11 +1,8 @@
-#include "../cmocka_all.h"
+#include "caption_note.h"
 
-#include "core/ass_text.h"
 #include "core/cea708.h"
 
 #include <string.h>
-
-#define FRAME_US 33367
 
 /// A channel that is spoken to, and what came of it: "service: from-to text" in frames, a line for each caption.
 struct said {
@@ -18,19 +15,8 @@ struct said {
 static enum avsp_code note(void *opaque, const struct avsp_caption *caption, struct avsp_err *err)
 {
     struct said *said = opaque;
-    unsigned place = AVSP_CUE_PLACE_DEFAULT;
     (void)err;
-    assert_int_equal(strlen(caption->text.bytes), caption->text.len);
-    avsp_buf_printf(&said->out, "%u: %d-%d ", caption->channel, (int)(caption->start_us / FRAME_US),
-                    (int)(caption->end_us / FRAME_US));
-    size_t from = said->out.len;
-    avsp_ass_text_convert(caption->text.bytes, caption->text.len, &said->out, &place);
-    for (size_t i = from; i < said->out.len; i++)
-        if (said->out.data[i] == '\n')
-            said->out.data[i] = '/';
-    if (place != AVSP_CUE_PLACE_DEFAULT)
-        avsp_buf_printf(&said->out, " @%u", place);
-    avsp_buf_puts(&said->out, "\n");
+    caption_note(&said->out, caption);
     return AVSP_OK;
 }
 
