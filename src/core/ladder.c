@@ -4,6 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/// Where SVT-AV1 (1.4.1, EbEncHandle.c) takes pictures for 4K, from 0x535200 pixels on, it looks ahead less when it is to have one
+/// processor than with two and more, and other bytes come out. Its sizes are rounded up to eights: this is somewhat below.
+#define AV1_LARGE_PX ((uint64_t)5 << 20)
+#define AV1_LARGE_THREADS_MIN 2u
+
 /// Heights that players and people expect. Each rung is at most three quarters of the one above: less would hardly show.
 static const int32_t usual[] = {4320, 2160, 1440, 1080, 720, 540, 360, 240};
 #define STEP_NUM 3
@@ -125,4 +130,9 @@ void avsp_ladder_share(const struct avsp_ladder_rung *rungs, size_t n, unsigned 
         uint64_t share = all > 0 ? (threads * pixels(&rungs[i]) + all / 2) / all : 0;
         ret_threads[i] = (unsigned)AVSP_MAX(share, (uint64_t)1);
     }
+}
+
+unsigned avsp_ladder_av1_threads(uint64_t pixels, unsigned threads)
+{
+    return pixels >= AV1_LARGE_PX ? AVSP_MAX(threads, AV1_LARGE_THREADS_MIN) : threads;
 }

@@ -40,4 +40,8 @@ size_t avsp_ladder_plan(const struct avsp_picture_options *options, bool is_hdr,
 void avsp_ladder_share(const struct avsp_ladder_rung *rungs, size_t n, unsigned threads,
                        unsigned ret_threads[AVSP_PICTURES_MAX]);
 
+/// The threads that an AV1 encoder is given, of those that it may have: its bytes must not depend on them.
+/// @param threads  1..
+unsigned avsp_ladder_av1_threads(uint64_t pixels, unsigned threads);
+
 #endif

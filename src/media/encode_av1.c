@@ -1,23 +1,18 @@
 #include "media/encode_av1.h"
 
+#include "core/ladder.h"
 #include "media/hdr.h"
 
 #include <libavutil/opt.h>
 
 #define PARAMS_MAX_BYTES 512
-/// Where SVT-AV1 (1.4.1, EbEncHandle.c) takes pictures for 4K, from 0x535200 pixels on, it looks ahead less when it is to have one
-/// processor than with two and more, and other bytes come out. Its sizes are rounded up to eights: this is somewhat below.
-#define LARGE_PX (5 << 20)
-#define LARGE_THREADS_MIN 2
 
 int avsp_av1_set(AVCodecContext *enc, const struct avsp_encoder_options *options)
 {
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) params;
     avsp_buf_init(&params, PARAMS_MAX_BYTES);
-    unsigned threads = options->threads;
-    if ((int64_t)enc->width * enc->height >= LARGE_PX)
-        threads = AVSP_MAX(threads, LARGE_THREADS_MIN);
-    avsp_buf_printf(&params, "lp=%u", threads);
+    uint64_t pixels = (uint64_t)enc->width * (uint64_t)enc->height;
+    avsp_buf_printf(&params, "lp=%u", avsp_ladder_av1_threads(pixels, options->threads));
     avsp_hdr_put_params(&options->format->hdr, &params);
     if (options->film_grain > 0)
         avsp_buf_printf(&params, ":film-grain=%d", options->film_grain);

@@ -14,8 +14,6 @@
 #define AV1_PIXEL_BYTES 200
 #define AV1_THREADS_BYTES (120 * MIB)
 #define AV1_THREADS_PIXEL_BYTES 230
-/// Pictures of this size never have a single thread (media/encode_av1.c).
-#define LARGE_PX (5 << 20)
 /// Of x264, likewise: it looks 40 to 60 pictures ahead.
 #define H264_BYTES (30 * MIB)
 #define H264_PIXEL_BYTES 150
@@ -32,7 +30,7 @@ static uint64_t encoder_bytes(const struct avsp_ladder_rung *rung, bool is_deep,
     uint64_t px = (uint64_t)rung->width_px * rung->height_px;
     if (rung->codec == AVSP_CODEC_H264)
         return H264_BYTES + px * H264_PIXEL_BYTES;
-    bool has_one = threads == 1 && px < LARGE_PX;
+    bool has_one = avsp_ladder_av1_threads(px, threads) == 1;
     uint64_t px_bytes = px * (has_one ? AV1_PIXEL_BYTES : AV1_THREADS_PIXEL_BYTES);
     if (is_deep && !rung->sdr)
         px_bytes = px_bytes * 8 / 5;

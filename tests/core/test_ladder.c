@@ -121,6 +121,16 @@ static void threads_are_shared_by_size(void **state)
     assert_int_equal(shares[0], 1);
 }
 
+/// One thread would look ahead less than two.
+static void av1_of_large_pictures_never_has_one_thread(void **state)
+{
+    (void)state;
+    assert_int_equal(avsp_ladder_av1_threads(UINT64_C(2560) * 1440, 1), 1);
+    assert_int_equal(avsp_ladder_av1_threads(UINT64_C(3840) * 2160, 1), 2);
+    assert_int_equal(avsp_ladder_av1_threads(UINT64_C(2848) * 1920, 1), 2);
+    assert_int_equal(avsp_ladder_av1_threads(UINT64_C(3840) * 2160, 6), 6);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -130,6 +140,7 @@ int main(void)
         cmocka_unit_test(tones_are_mapped_where_asked),
         cmocka_unit_test(a_fallback_has_all_sizes_once_more),
         cmocka_unit_test(threads_are_shared_by_size),
+        cmocka_unit_test(av1_of_large_pictures_never_has_one_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
