@@ -35,6 +35,8 @@
 /// of which 1.4 GB are stacks of 650 threads. Too little would not fail but hang: see media/main.c.
 #define DATA_FACTOR 3
 #define DATA_MORE_BYTES ((uint64_t)512 << 20)
+/// Threads that only look now and then whether there is something to do take less of a processor than this part.
+#define IDLE_SHARE 1000
 
 struct running {
     const struct avsp_child *child;
@@ -46,6 +48,8 @@ struct running {
     struct avsp_child_log tail;
     struct avsp_mono wall;   ///< deadline
     struct avsp_mono silent; ///< deadline, moved on by each report
+    struct avsp_mono idle;   ///< when it is looked at next whether it did anything
+    uint64_t cpu_ticks;      ///< processor time that it had used when that was looked at last
     bool is_over;            ///< DONE or FAILED came
     bool stands_still;       ///< until there is room
     struct avsp_err failed;
@@ -94,6 +98,13 @@ static void stand_still(const struct running *run, bool still)
 {
     if (run->child->room != NULL)
         kill(-run->pid, still ? SIGSTOP : SIGCONT);
+}
+
+/// What it does from now on counts.
+static void note_life(struct running *run)
+{
+    run->silent = avsp_mono_in_ms(run->child->limits.silence_ms);
+    run->idle = avsp_mono_in_ms(run->child->limits.idle_ms);
 }
 
 /// Starts the child with its ends of the two channels, which are closed here afterwards.
@@ -167,7 +178,7 @@ static enum avsp_code take_report(struct running *run, const struct avsp_report 
     stand_still(run, run->stands_still);
     // The time that we took ourselves is not the child's: a split may wait for its encoders for days.
     run->wall.us += avsp_mono_now().us - began.us;
-    run->silent = avsp_mono_in_ms(run->child->limits.silence_ms);
+    note_life(run);
     if (rc == AVSP_OK && (report->kind == AVSP_REPORT_PIECE || report->kind == AVSP_REPORT_SEGMENT))
         rc = say(run, "ack\n", 4, err);
     return rc;
@@ -234,6 +245,8 @@ static enum avsp_code read_rest(struct running *run, struct avsp_err *err)
 
 /// What a child uses now.
 struct usage {
+    char state; ///< of its first thread: 'D' = it waits for a disk or a network file system
+    uint64_t cpu_ticks;
     uint64_t resident_bytes;
     uint64_t n_threads;
 };
@@ -248,10 +261,15 @@ static struct usage usage_of(pid_t pid)
     if (n <= 0)
         return usage;
     text[n] = '\0';
-    // Field 3 stands behind the name's last parenthesis; 20 is the number of threads, 24 the resident pages: proc(5).
+    // Field 3, the state, stands behind the name's last parenthesis; 14 and 15 are the time in user and in kernel mode, 20 the number of
+    // threads, 24 the resident pages: proc(5).
     const char *at = strrchr(text, ')');
     for (unsigned field = 3; at != NULL && field <= 24; field++) {
         at = strchr(at + 1, ' ');
+        if (at != NULL && field == 3)
+            usage.state = at[1];
+        if (at != NULL && (field == 14 || field == 15))
+            usage.cpu_ticks += strtoull(at, NULL, 10);
         if (at != NULL && field == 20)
             usage.n_threads = strtoull(at, NULL, 10);
         if (at != NULL && field == 24)
@@ -260,7 +278,20 @@ static struct usage usage_of(pid_t pid)
     return usage;
 }
 
-static enum avsp_code check_limits(const struct running *run, struct avsp_err *err)
+/// Has it done nothing at all, for no reason that we know, since we looked last?
+static bool is_idle(struct running *run, const struct usage *usage)
+{
+    int64_t idle_ms = run->child->limits.idle_ms;
+    if (idle_ms == 0 || !avsp_mono_passed(run->idle))
+        return false;
+    uint64_t used = usage->cpu_ticks - run->cpu_ticks;
+    run->cpu_ticks = usage->cpu_ticks;
+    run->idle = avsp_mono_in_ms(idle_ms);
+    uint64_t ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
+    return usage->state == 'S' && used * 1000 <= (uint64_t)idle_ms * ticks_per_s / IDLE_SHARE;
+}
+
+static enum avsp_code check_limits(struct running *run, struct avsp_err *err)
 {
     const struct avsp_child *child = run->child;
     if (child->should_stop(child->opaque))
@@ -273,6 +304,10 @@ static enum avsp_code check_limits(const struct running *run, struct avsp_err *e
                             : avsp_err_set(err, AVSP_TIMEOUT, "no progress for %" PRId64 " seconds",
                                            child->limits.silence_ms / 1000);
     struct usage usage = usage_of(run->pid);
+    if (is_idle(run, &usage))
+        return avsp_err_set(err, AVSP_TIMEOUT,
+                            "it hangs: it did nothing at all for %" PRId64 " seconds",
+                            child->limits.idle_ms / 1000);
     if (usage.n_threads > THREADS_MAX)
         return avsp_err_set(err, AVSP_INTERNAL, "the media step started more than %d threads",
                             THREADS_MAX);
@@ -296,7 +331,7 @@ static enum avsp_code check_room(struct running *run, struct avsp_err *err)
         rc = child->room(child->opaque, used_bytes, &run->stands_still, err);
     if (waited) {
         run->wall.us += (int64_t)TICK_MS * 1000;
-        run->silent = avsp_mono_in_ms(child->limits.silence_ms);
+        note_life(run);
     }
     stand_still(run, run->stands_still);
     return rc;
@@ -361,8 +396,8 @@ enum avsp_code avsp_child_run(const struct avsp_child *child,
         .control = -1,
         .log = -1,
         .wall = avsp_mono_in_ms(child->limits.wall_ms),
-        .silent = avsp_mono_in_ms(child->limits.silence_ms),
     };
+    note_life(&run);
     avsp_report_stream_init(&run.in, LINES_MAX);
     avsp_arena_init(&run.arena, REPORT_ARENA_BYTES);
     enum avsp_code rc = start(&run, err);

@@ -12,8 +12,10 @@
 #include "core/step.h"
 
 struct avsp_child_limits {
-    int64_t wall_ms;       ///< how long it may run, without the time that `report` takes
-    int64_t silence_ms;    ///< how long it may go without a report
+    int64_t wall_ms;    ///< how long it may run, without the time that `report` takes
+    int64_t silence_ms; ///< how long it may go without a report
+    int64_t
+        idle_ms; ///< how long it may do nothing at all (found after up to twice that); 0 = it may wait for its input
     int64_t end_ms;        ///< from its last report to its end
     uint64_t memory_bytes; ///< resident
     uint64_t file_bytes;   ///< of one file that it writes

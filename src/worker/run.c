@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /// A smaller input is copied: it is there at once, and checked.
@@ -16,6 +17,9 @@
 #define WRITE_BYTES_PER_MS 1000
 /// A step that said its last word has only memory to give back; a machine that does too much at once takes its time for that.
 #define END_MS 60000
+/// A step whose input is a file has nobody to wait for. SVT-AV1 (1.4.1) waits for itself for ever where it gets no memory or no thread, and
+/// once it did for no reason that was found.
+#define IDLE_MS 60000
 /// Without a limit on temporary storage: larger than any sane piece or segment.
 #define FILE_MAX_BYTES ((uint64_t)64 << 30)
 /// Of a limit on temporary storage, what a task has in hand. Steps are looked at five times a second.
@@ -200,6 +204,12 @@ void avsp_input_close(struct avsp_input *input)
     input->reader = NULL;
 }
 
+static bool input_is_file(int input_fd)
+{
+    struct stat st;
+    return fstat(input_fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step, int input_fd,
                              enum avsp_code (*report)(void *opaque,
                                                       const struct avsp_report *report,
@@ -214,6 +224,7 @@ enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step,
         .step = step,
         .limits = {.wall_ms = config->task_ms,
                    .silence_ms = config->stall_ms,
+                   .idle_ms = input_is_file(input_fd) ? AVSP_MIN(IDLE_MS, config->stall_ms) : 0,
                    .end_ms = END_MS,
                    .memory_bytes = config->memory_bytes * AVSP_MAX(run->n_slots, 1u),
                    .file_bytes = config->work_bytes > 0 ? config->work_bytes : FILE_MAX_BYTES},

@@ -175,6 +175,11 @@ static void a_step_that_hangs_is_ended(void **state)
     f->limits.wall_ms = 300;
     expect(f, "hang", AVSP_TIMEOUT, "not done within");
     f->limits.wall_ms = PATIENCE_MS;
+    f->limits.idle_ms = 300;
+    expect(f, "hang", AVSP_TIMEOUT, "did nothing at all");
+    f->limits.idle_ms = 1000;
+    assert_int_equal(run(f, "think"), AVSP_OK);
+    f->limits.idle_ms = 0;
     f->limits.end_ms = 300;
     expect(f, "no-end", AVSP_INTERNAL, "does not end");
 }

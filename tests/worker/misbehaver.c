@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define HASH "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -184,6 +185,16 @@ static void die(int sig)
     kill(getpid(), sig);
 }
 
+/// Says nothing for a good while, but does something.
+static void think(void)
+{
+    struct timespec used;
+    do
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    while (used.tv_sec < 2);
+    say_kind(AVSP_REPORT_DONE);
+}
+
 /// What needs only one thing said or done before the end. @return exit status, -1: not one of these.
 static int simple(const char *what)
 {
@@ -211,6 +222,8 @@ static int simple(const char *what)
         die(SIGSYS);
     else if (strcmp(what, "hang") == 0)
         pause();
+    else if (strcmp(what, "think") == 0)
+        think();
     else if (strcmp(what, "memory") == 0)
         eat_memory();
     else if (strcmp(what, "file") == 0)

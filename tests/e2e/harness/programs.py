@@ -1,4 +1,5 @@
 """Starts, watches and ends the project's programs."""
+import collections
 import contextlib
 import hashlib
 import json
@@ -34,9 +35,20 @@ class Build:
         self.media = self.folder / "src/media/avspl1t-media"
 
     def run(self, *args, timeout=120, env=None, cwd=None):
-        """Runs the client to its end."""
-        return subprocess.run([str(self.client), *map(str, args)], capture_output=True, text=True, timeout=timeout, cwd=cwd,
-                              stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+        """Runs the client to its end. Where that does not come, the failure says who waits for what."""
+        command = [str(self.client), *map(str, args)]
+        with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=cwd,
+                              env={**os.environ, **(env or {})}) as process:
+            try:
+                out, err = process.communicate(timeout=timeout)
+            except subprocess.TimeoutExpired as late:
+                found = whereabouts(process.pid)
+                process.kill()
+                raise AssertionError(f"not done within {timeout} s: {command}\n{(late.stderr or b'').decode()}\n{found}") from None
+            except BaseException:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def encode(self, source, output, *options, timeout=300, **kw):
         """`avspl1t encode`, which must succeed."""
@@ -217,6 +229,23 @@ def children(pid):
         below += found
         todo += found
     return below
+
+
+def whereabouts(pid):
+    """What a process and those below it are doing: how many threads of which name and state wait where in the kernel, and the end of
+    their log."""
+    lines = []
+    for each in (pid, *children(pid)):
+        threads = collections.Counter()
+        for thread in pathlib.Path(f"/proc/{each}/task").glob("*"):
+            with contextlib.suppress(OSError):
+                state = (thread / "stat").read_text().rpartition(")")[2].split()[0]
+                threads[f"{(thread / 'comm').read_text().strip()} {state} {(thread / 'wchan').read_text()}"] += 1
+        with contextlib.suppress(OSError):
+            lines.append(f"{each}: {pathlib.Path(f'/proc/{each}/cmdline').read_bytes().decode().split(chr(0))}")
+        lines += [f"    {n} x {what}" for what, n in threads.items()]
+    logs = {os.path.realpath(fd) for fd in pathlib.Path(f"/proc/{pid}/fd").glob("*") if os.path.realpath(fd).endswith("log")}
+    return "\n".join(lines + [pathlib.Path(log).read_text(errors="replace")[-8000:] for log in logs])
 
 
 def started_by(daemon, n=1):
