@@ -42,6 +42,10 @@ static size_t find_verb(const char *const *verbs, size_t n, const char *verb)
     return 0;
 }
 
+/// More threads or pending files than any machine makes use of.
+#define THREADS_MAX 256
+#define PENDING_MAX 1024
+
 void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
 {
     char picture[AVSP_PICTURE_TEXT_BYTES];
@@ -69,10 +73,6 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
     avsp_record_put_i64(buf, "encoders", step->encoders);
     avsp_record_end(buf);
 }
-
-/// More threads or pending files than any machine makes use of.
-#define THREADS_MAX 256
-#define PENDING_MAX 1024
 
 int64_t avsp_step_encoders(const char *text)
 {
@@ -113,6 +113,26 @@ enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
     return rc == AVSP_OK ? avsp_sound_options_parse(avsp_record_str_or(&rec, "sound", ""),
                                                     &ret_step->sound, err)
                          : rc;
+}
+
+void avsp_ack_write(struct avsp_buf *buf, uint32_t threads)
+{
+    avsp_record_begin(buf, "ack");
+    if (threads > 0)
+        avsp_record_put_i64(buf, "threads", AVSP_MIN(threads, (uint32_t)THREADS_MAX));
+    avsp_record_end(buf);
+}
+
+enum avsp_code avsp_ack_parse(struct avsp_arena *arena, const char *line, uint32_t *ret_threads,
+                              struct avsp_err *err)
+{
+    struct avsp_record rec;
+    if (avsp_record_parse(arena, line, &rec, err) != AVSP_OK)
+        return avsp_err_wrap(err, "answer");
+    if (strcmp(rec.verb, "ack") != 0)
+        return avsp_err_set(err, AVSP_INVALID, "answer: \"%.40s\" is not \"ack\"", rec.verb);
+    *ret_threads = (uint32_t)avsp_record_i64_or(&rec, "threads", 1, THREADS_MAX, 0);
+    return avsp_record_check(&rec, err);
 }
 
 static void put_piece(struct avsp_buf *buf, const struct avsp_piece *p)

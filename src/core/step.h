@@ -9,7 +9,7 @@
 /// Sequence: the request line; then reports in any number; then exactly one DONE or FAILED, and exit status 0 or 1.
 /// A child that ends without one of them has crashed or was killed. For flow control the child may have at most
 /// `max_pending` reported PIECE or SEGMENT files that are not acknowledged: the parent sends one line "ack" for each,
-/// once it has moved the file away. A CHECKED report waits for its "ack" in the same way: it means that the input file now
+/// once it has moved the file away, and may say with it how many threads an ENCODE is to have from there on. A CHECKED report waits for its "ack" in the same way: it means that the input file now
 /// holds the next segment (its init segment in front). The parent treats every report as hostile: ranges are checked here, names by
 /// avsp_name_is_safe (core/naming.h), text has no control characters, and FAILED has only codes that speak of the file or of
 /// this machine (INVALID, LIMIT, NO_SPACE, UNAVAILABLE, TIMEOUT, CORRUPT, UNSUPPORTED, NO_MEMORY; else INTERNAL).
@@ -134,6 +134,9 @@ struct avsp_report {
 void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step);
 void avsp_report_write(struct avsp_buf *buf, const struct avsp_report *report);
 
+/// Writes what acknowledges a file. @param threads  that the step is to have from now on; 0 = as many as before
+void avsp_ack_write(struct avsp_buf *buf, uint32_t threads);
+
 /// What stands for a set of encoders in a request. @param text  as avspl1t-media --encoders prints it. @return 1..
 int64_t avsp_step_encoders(const char *text);
 
@@ -141,6 +144,8 @@ int64_t avsp_step_encoders(const char *text);
 /// @return OK; INVALID for a line that is not one; NO_MEMORY.
 enum avsp_code avsp_step_parse(struct avsp_arena *arena, const char *line,
                                struct avsp_step *ret_step, struct avsp_err *err) AVSP_CHECKED;
+enum avsp_code avsp_ack_parse(struct avsp_arena *arena, const char *line, uint32_t *ret_threads,
+                              struct avsp_err *err) AVSP_CHECKED;
 enum avsp_code avsp_report_parse(struct avsp_arena *arena, const char *line,
                                  struct avsp_report *ret_report, struct avsp_err *err) AVSP_CHECKED;
 

@@ -140,36 +140,13 @@ static enum avsp_code take_all(struct avsp_claim_work *work, struct avsp_err *er
 
 // --- handing out
 
-/// While a split runs more encodes are about to wait: at least one for each other slot of who asks.
-static enum avsp_code count_waiting(struct avsp_claim_work *work,
-                                    const struct avsp_claim_answer *answer, int64_t *n_splits,
-                                    uint32_t *ret_n, struct avsp_err *err)
-{
-    static const char sql[] = "SELECT count(*) FROM (SELECT 1 FROM tasks WHERE state = 2"
-                              " AND kind = 1 ORDER BY id LIMIT 1) AS splits";
-    const uint32_t slots = AVSP_MIN(answer->item->claim->worker.slots, (uint32_t)AVSP_WAITING_MAX);
-    const uint32_t n = (uint32_t)AVSP_MIN(work->n_encodes, (size_t)AVSP_WAITING_MAX);
-    enum avsp_code rc = AVSP_OK;
-    *ret_n = n;
-    if (answer->handout.row.kind != AVSP_TASK_ENCODE || slots < 2 || n >= slots - 1)
-        return AVSP_OK;
-    if (*n_splits < 0)
-        rc = avsp_tx_i64(work->tx, sql, AVSP_DB_NO_ARGS, n_splits, err);
-    *ret_n = *n_splits > 0 ? slots - 1 : n;
-    return rc;
-}
-
 static enum avsp_code hand_out(struct avsp_claim_work *work, struct avsp_err *err)
 {
-    int64_t n_splits = -1; // not counted yet
+    const uint32_t n_waiting = (uint32_t)AVSP_MIN(work->n_encodes, (size_t)AVSP_WAITING_MAX);
     enum avsp_code rc = AVSP_OK;
     for (size_t i = 0; rc == AVSP_OK && i < work->group->n; i++) {
         struct avsp_claim_answer *answer = &work->answers[i];
-        uint32_t n_waiting = 0;
-        if (!answer->found)
-            continue;
-        rc = count_waiting(work, answer, &n_splits, &n_waiting, err);
-        if (rc == AVSP_OK)
+        if (answer->found)
             rc = avsp_handout_make(work->tx, &answer->handout, n_waiting, answer->item->arena,
                                    &answer->task, err);
     }

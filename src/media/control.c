@@ -11,6 +11,7 @@
 
 #define PROGRESS_INTERVAL_US 200000
 #define REQUEST_ARENA_BYTES 65536
+#define ACK_ARENA_BYTES 65536
 
 struct avsp_control {
     int fd;                  ///< borrowed
@@ -19,6 +20,7 @@ struct avsp_control {
     struct avsp_buf out;
     unsigned n_pending; ///< reported files that are not acknowledged
     unsigned max_pending;
+    unsigned threads; ///< that the step is to have
     unsigned n_warnings;
     struct avsp_mono progress_sent;
     enum avsp_code
@@ -93,6 +95,7 @@ struct avsp_control *avsp_control_open(int fd, struct avsp_step *ret_step, struc
         return NULL;
     }
     ctl->max_pending = AVSP_MAX(step.max_pending, 1u);
+    ctl->threads = step.threads;
     *ret_step = step;
     return ctl;
 }
@@ -107,17 +110,32 @@ void avsp_control_close(struct avsp_control *ctl)
     free(ctl);
 }
 
+/// Takes the answer at the front of ctl->in, of @p len bytes.
+static enum avsp_code take_ack(struct avsp_control *ctl, size_t len, struct avsp_err *err)
+{
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, ACK_ARENA_BYTES);
+    const char *line = avsp_arena_strndup(&arena, ctl->in.data, len);
+    if (line == NULL)
+        return avsp_arena_failed(&arena, err);
+    avsp_buf_consume(&ctl->in, len);
+    uint32_t threads = 0;
+    enum avsp_code rc = avsp_ack_parse(&arena, line, &threads, err);
+    if (rc == AVSP_OK && threads > 0)
+        ctl->threads = threads;
+    return rc;
+}
+
 /// Waits until at most @p n_allowed reported files are not acknowledged.
 static enum avsp_code await_acks(struct avsp_control *ctl, unsigned n_allowed, struct avsp_err *err)
 {
     while (ctl->n_pending > n_allowed) {
         size_t len = 0;
         enum avsp_code rc = await_line(ctl, &len, err);
+        if (rc == AVSP_OK)
+            rc = take_ack(ctl, len, err);
         if (rc != AVSP_OK)
             return rc;
-        if (len != 4 || memcmp(ctl->in.data, "ack\n", 4) != 0)
-            return avsp_err_set(err, AVSP_INVALID, "expected \"ack\" on the control socket");
-        avsp_buf_consume(&ctl->in, len);
         ctl->n_pending--;
     }
     return AVSP_OK;
@@ -190,4 +208,9 @@ enum avsp_code avsp_control_warn(struct avsp_control *ctl, struct avsp_err *err,
 enum avsp_code avsp_control_drain(struct avsp_control *ctl, struct avsp_err *err)
 {
     return await_acks(ctl, 0, err);
+}
+
+unsigned avsp_control_threads(const struct avsp_control *ctl)
+{
+    return ctl->threads;
 }

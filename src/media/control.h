@@ -31,4 +31,7 @@ enum avsp_code avsp_control_warn(struct avsp_control *ctl, struct avsp_err *err,
 /// Waits until every reported file is acknowledged (before DONE).
 enum avsp_code avsp_control_drain(struct avsp_control *ctl, struct avsp_err *err) AVSP_CHECKED;
 
+/// How many threads the step is to have, as far as the answers that were read say.
+unsigned avsp_control_threads(const struct avsp_control *ctl);
+
 #endif

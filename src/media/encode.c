@@ -42,9 +42,25 @@ static enum avsp_code end_segments(struct run *run, int64_t end_ticks, struct av
     return rc;
 }
 
+/// Gives the encoders of the next segments the threads that the step is to have now, which the answer to the last ones says.
+static enum avsp_code share_threads(struct run *run, struct avsp_err *err)
+{
+    enum avsp_code rc = avsp_control_drain(run->ctl, err);
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_ladder_rung plans[AVSP_PICTURES_MAX];
+    for (size_t i = 0; i < run->n_rungs; i++)
+        plans[i] = run->rungs[i].plan;
+    unsigned threads[AVSP_PICTURES_MAX];
+    avsp_ladder_share(plans, run->n_rungs, avsp_control_threads(run->ctl), threads);
+    for (size_t i = 0; i < run->n_rungs; i++)
+        run->rungs[i].threads = threads[i];
+    return AVSP_OK;
+}
+
 static enum avsp_code begin_segments(struct run *run, int64_t place, struct avsp_err *err)
 {
-    enum avsp_code rc = AVSP_OK;
+    enum avsp_code rc = share_threads(run, err);
     for (size_t i = 0; i < run->n_rungs && rc == AVSP_OK; i++)
         rc = avsp_encode_rung_begin(&run->rungs[i], (uint32_t)place, err);
     run->place = place;
@@ -125,14 +141,10 @@ static enum avsp_code open_rungs(struct run *run, struct avsp_err *err)
     struct avsp_ladder_rung plans[AVSP_PICTURES_MAX];
     size_t n = avsp_ladder_plan(&step->picture, avsp_piece_is_hdr(run->header), own.width_px,
                                 own.height_px, step->crf, step->preset, plans);
-    unsigned threads[AVSP_PICTURES_MAX];
-    avsp_ladder_share(plans, n, step->threads, threads);
     enum avsp_code rc = AVSP_OK;
-    for (size_t i = 0; i < n && rc == AVSP_OK; i++) {
+    for (size_t i = 0; i < n && rc == AVSP_OK; i++)
         rc = avsp_encode_rung_open(&run->rungs[run->n_rungs++], run->header, &plans[i], step,
                                    run->ctl, err);
-        run->rungs[i].threads = threads[i];
-    }
     if (rc == AVSP_OK)
         pair_rungs(run);
     return rc;

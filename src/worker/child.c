@@ -160,6 +160,16 @@ static enum avsp_code request(struct running *run, struct avsp_err *err)
     return rc == AVSP_OK ? say(run, buf.data, buf.len, err) : rc;
 }
 
+static enum avsp_code acknowledge(struct running *run, struct avsp_err *err)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, AVSP_RECORD_MAX_BYTES);
+    const struct avsp_child *child = run->child;
+    avsp_ack_write(&buf, child->threads != NULL ? child->threads(child->opaque) : 0);
+    enum avsp_code rc = avsp_buf_check(&buf, err);
+    return rc == AVSP_OK ? say(run, buf.data, buf.len, err) : rc;
+}
+
 static enum avsp_code take_report(struct running *run, const struct avsp_report *report,
                                   struct avsp_err *err)
 {
@@ -180,7 +190,7 @@ static enum avsp_code take_report(struct running *run, const struct avsp_report 
     run->wall.us += avsp_mono_now().us - began.us;
     note_life(run);
     if (rc == AVSP_OK && (report->kind == AVSP_REPORT_PIECE || report->kind == AVSP_REPORT_SEGMENT))
-        rc = say(run, "ack\n", 4, err);
+        rc = acknowledge(run, err);
     return rc;
 }
 

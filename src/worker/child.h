@@ -32,6 +32,8 @@ struct avsp_child {
     /// Gets every report but DONE and FAILED, which is valid during the call only. PIECE and SEGMENT are acknowledged
     /// when it returns; an error kills the child and is the result.
     enum avsp_code (*report)(void *opaque, const struct avsp_report *report, struct avsp_err *err);
+    /// How many threads the step is to have from here on; asked when a SEGMENT is acknowledged. NULL = as many as the request says.
+    uint32_t (*threads)(void *opaque);
     /// NULL = its working folder may grow. Else it is told a few times a second how much of the disk the folder takes: with
     /// @p ret_wait the child stands still until the next time; an error ends it. The child stands still while it is asked and while `report` runs.
     enum avsp_code (*room)(void *opaque, uint64_t used_bytes, bool *ret_wait, struct avsp_err *err);

@@ -2,6 +2,7 @@
 
 #include "util/fd.h"
 #include "worker/piece_batch.h"
+#include "worker/sizing.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +18,8 @@
 #define WRITE_BYTES_PER_MS 1000
 /// A step that said its last word has only memory to give back; a machine that does too much at once takes its time for that.
 #define END_MS 60000
-/// A step whose input is a file has nobody to wait for. SVT-AV1 (1.4.1) waits for itself for ever where it gets no memory or no thread, and
-/// once it did for no reason that was found.
+/// A step whose input is a file has nobody to wait for. SVT-AV1 1.4.1 waits for itself for ever where it gets no memory or no thread, and with
+/// two threads or more, rarely, where a picture is used again before it was looked at for the last time (mended in 1.6.0, FIX_DEADLOCK).
 #define IDLE_MS 60000
 /// Without a limit on temporary storage: larger than any sane piece or segment.
 #define FILE_MAX_BYTES ((uint64_t)64 << 30)
@@ -72,6 +73,17 @@ void avsp_run_nearly_done(struct avsp_run *run)
     if (run->n_loads > 0)
         avsp_slots_unload(&run->worker->slots, run->n_loads);
     run->n_loads = 0;
+}
+
+uint32_t avsp_run_threads(void *opaque)
+{
+    const struct avsp_run *run = opaque;
+    struct avsp_worker *worker = run->worker;
+    const struct avsp_worker_config *config = worker->config;
+    unsigned own = AVSP_MIN(run->n_slots * config->threads, config->all_threads);
+    unsigned share = avsp_machine_threads(config->all_threads, atomic_load(&worker->n_waiting),
+                                          avsp_slots_taken(&worker->slots));
+    return AVSP_MAX(own, share);
 }
 
 /// What a step may write before we look again, so that it is stopped below the limit. Nothing where there is none.
@@ -230,6 +242,7 @@ enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step,
                    .file_bytes = config->work_bytes > 0 ? config->work_bytes : FILE_MAX_BYTES},
         .should_stop = avsp_run_should_stop,
         .report = report,
+        .threads = step->kind == AVSP_STEP_ENCODE ? avsp_run_threads : NULL,
         .room = config->work_bytes > 0 ? take_room : NULL,
         .opaque = run,
     };

@@ -245,6 +245,8 @@ static void run_task(const struct avsp_runner *runner, struct avsp_arena *arena,
         .encoders = runner->encoders,
     };
     avsp_run_log(&run, AVSP_LOG_INFO, "task.claimed", "%s", "");
+    if (task->kind == AVSP_TASK_ENCODE)
+        atomic_store(&worker->n_waiting, task->n_waiting);
     avsp_beats_add(&worker->beats, &run.beat);
     struct avsp_err err = {0};
     enum avsp_code rc = avsp_attempt_open(&worker->workdir, &run.attempt, &err);

@@ -126,3 +126,9 @@ uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned 
     uint64_t share = machine->total_bytes / 10 * 9 / AVSP_MAX(n_slots, 1u);
     return AVSP_MAX(share, STEP_MIN_BYTES);
 }
+
+unsigned avsp_machine_threads(unsigned all_threads, unsigned n_waiting, unsigned n_taken)
+{
+    unsigned twice = 2 * all_threads / AVSP_MAX(n_waiting + 2, n_taken);
+    return AVSP_MAX(AVSP_MIN(twice, all_threads), 1u);
+}

@@ -176,6 +176,14 @@ void avsp_slots_give(struct avsp_slots *slots, unsigned n)
     count_down(slots, &slots->n_taken, n);
 }
 
+unsigned avsp_slots_taken(struct avsp_slots *slots)
+{
+    pthread_mutex_lock(&slots->lock);
+    unsigned n = slots->n_taken;
+    pthread_mutex_unlock(&slots->lock);
+    return n;
+}
+
 /// What a task that asks for so much gets. What waiting tasks keep is not there for as long as it waits for it.
 static uint64_t share(const struct avsp_slots *slots, uint64_t bytes)
 {

@@ -76,6 +76,8 @@ int64_t avsp_slots_idle_ms(struct avsp_slots *slots);
 bool avsp_slots_take(struct avsp_slots *slots, unsigned n,
                      struct avsp_slots_waiter waiter) AVSP_CHECKED;
 void avsp_slots_give(struct avsp_slots *slots, unsigned n);
+/// How many are taken now.
+unsigned avsp_slots_taken(struct avsp_slots *slots);
 
 /// Temporary storage. A task takes what it expects to need before it begins, and while it has nothing, so that no two tasks wait for
 /// each other. Who finds that it needs more grows; where that has to wait, nobody else takes any meanwhile, and a second one that

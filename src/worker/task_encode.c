@@ -120,15 +120,6 @@ static enum avsp_code check_made(const struct avsp_run *run, struct avsp_err *er
     return AVSP_OK;
 }
 
-/// The last encodes of all get the threads that those behind them would have had: the end of a job comes sooner, and the
-/// bytes do not depend on it. Twice as many, for those beside them end sooner or later: two encoders that share the processors
-/// lose less (4 %, measured with SVT-AV1 1.4.1 on two of them) than one that leaves some idle.
-static unsigned threads_for(const struct avsp_worker_config *config, const struct avsp_task *task)
-{
-    unsigned share = AVSP_MIN(2 * config->all_threads / (task->n_waiting + 1), config->all_threads);
-    return AVSP_MAX(config->threads, share);
-}
-
 /// The step may have found other libraries than it was told of: from here on claims tell of those.
 static void look_again(struct avsp_worker *worker)
 {
@@ -148,27 +139,20 @@ static bool read_header(const struct avsp_run *run, const struct avsp_input *inp
            avsp_piece_header_parse(run->arena, block, ret_header, &err) == AVSP_OK;
 }
 
-/// Finds how many slots the encode is to have, by the memory that it needs, and how many threads.
-static unsigned size_up(struct avsp_run *run, const struct avsp_input *input)
+/// Finds how many slots the encode is to have, by the memory that it needs with all the threads that it may get.
+static void size_up(struct avsp_run *run, const struct avsp_input *input)
 {
     const struct avsp_worker_config *config = run->worker->config;
     struct avsp_piece_header header;
-    unsigned threads = threads_for(config, run->task);
     run->n_slots = 1;
     if (!read_header(run, input, &header))
-        return threads;
-    // With more slots come more threads, and with those comes more memory.
-    uint64_t bytes = 0;
-    for (unsigned n = 0; n != run->n_slots;) {
-        n = run->n_slots;
-        threads = AVSP_MAX(threads, AVSP_MIN(n * config->threads, config->all_threads));
-        bytes = avsp_need_bytes(&header, &run->task->picture, run->task->preset, threads);
-        run->n_slots = AVSP_MAX(n, avsp_need_slots(bytes, config->memory_bytes, config->slots));
-    }
+        return;
+    uint64_t bytes =
+        avsp_need_bytes(&header, &run->task->picture, run->task->preset, config->all_threads);
+    run->n_slots = avsp_need_slots(bytes, config->memory_bytes, config->slots);
     if (run->n_slots > 1)
         avsp_run_log(run, AVSP_LOG_INFO, "task.large", " memory_mib=%" PRIu64 " slots=%u",
                      bytes >> 20, run->n_slots);
-    return threads;
 }
 
 /// Takes the slots. Where these are several, the task counts as as many loads: no more are claimed than can run.
@@ -187,7 +171,7 @@ static bool take_slots(struct avsp_run *run)
 static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *input,
                              struct avsp_err *err)
 {
-    unsigned threads = size_up(run, input);
+    size_up(run, input);
     if (!take_slots(run))
         return avsp_run_stopped(run, err);
     struct avsp_step step = {
@@ -198,7 +182,7 @@ static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *inpu
         .preset = run->task->preset,
         .picture = run->task->picture,
         .sound = run->task->sound,
-        .threads = threads,
+        .threads = avsp_run_threads(run),
         .described = run->task->described,
         .idx = run->task->idx,
         .encoders = run->encoders,

@@ -48,6 +48,26 @@ static void a_request_comes_back(void **state)
     assert_int_equal(back.idx, 17);
 }
 
+static void an_acknowledgement_comes_back(void **state)
+{
+    (void)state;
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_arena_init(&arena, 1 << 16);
+    avsp_buf_init(&buf, 4096);
+    struct avsp_err err = {0};
+    uint32_t threads = 9;
+    avsp_ack_write(&buf, 0);
+    assert_int_equal(avsp_ack_parse(&arena, buf.data, &threads, &err), AVSP_OK);
+    assert_int_equal(threads, 0);
+    avsp_buf_clear(&buf);
+    avsp_ack_write(&buf, 3);
+    assert_int_equal(avsp_ack_parse(&arena, buf.data, &threads, &err), AVSP_OK);
+    assert_int_equal(threads, 3);
+    assert_int_equal(avsp_ack_parse(&arena, "ack threads=0\n", &threads, &err), AVSP_INVALID);
+    assert_int_equal(avsp_ack_parse(&arena, "nack\n", &threads, &err), AVSP_INVALID);
+}
+
 static const struct avsp_report reports[] = {
     {.kind = AVSP_REPORT_PROGRESS, .progress = {5, 100, 23976}},
     {.kind = AVSP_REPORT_PIECE,
@@ -195,6 +215,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_request_comes_back),
+        cmocka_unit_test(an_acknowledgement_comes_back),
         cmocka_unit_test(reports_come_back),
         cmocka_unit_test(hostile_reports_are_refused),
         cmocka_unit_test(a_failure_is_never_ok_nor_acts_as_something_else),

@@ -477,7 +477,7 @@ static struct avsp_control *open_control(struct pair pair, unsigned max_pending)
     struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) line;
     avsp_buf_init(&line, 4096);
     struct avsp_step step = {
-        .kind = AVSP_STEP_SPLIT, .segment_seconds = 4, .max_pending = max_pending};
+        .kind = AVSP_STEP_SPLIT, .segment_seconds = 4, .max_pending = max_pending, .threads = 1};
     avsp_step_write(&line, &step);
     say(pair.theirs, avsp_buf_text(&line));
     struct avsp_err err = {0};
@@ -510,9 +510,11 @@ static void acknowledgements_are_counted(void **state)
     assert_int_equal(avsp_control_report(ctl, &a_piece, &err), AVSP_OK);
     say(pair.theirs, "ack\n"); // without it the third would wait for ever
     assert_int_equal(avsp_control_report(ctl, &a_piece, &err), AVSP_OK);
+    assert_int_equal(avsp_control_threads(ctl), 1);
     say(pair.theirs, "ac");
-    say(pair.theirs, "k\nack\n");
+    say(pair.theirs, "k\nack threads=3\n");
     assert_int_equal(avsp_control_drain(ctl, &err), AVSP_OK);
+    assert_int_equal(avsp_control_threads(ctl), 3);
     avsp_control_close(ctl);
     close(pair.ours);
     close(pair.theirs);

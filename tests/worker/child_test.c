@@ -73,6 +73,12 @@ static enum avsp_code take(void *opaque, const struct avsp_report *report, struc
     return f->answer == AVSP_OK ? AVSP_OK : avsp_err_set(err, f->answer, "told so");
 }
 
+static uint32_t seven_threads(void *opaque)
+{
+    (void)opaque;
+    return 7;
+}
+
 static unsigned n_descriptors(void)
 {
     unsigned n = 0;
@@ -100,6 +106,7 @@ static enum avsp_code run(struct fixture *f, const char *what)
                                .limits = f->limits,
                                .should_stop = should_stop,
                                .report = take,
+                               .threads = seven_threads,
                                .opaque = f};
     unsigned before = n_descriptors();
     // What an earlier call left in it must not count.
@@ -128,6 +135,11 @@ static void a_step_that_ends_well(void **state)
     assert_int_equal(run(f, "done"), AVSP_OK);
     assert_int_equal(run(f, "encode0"), AVSP_OK);
     assert_int_equal(f->n_segments, 1);
+}
+
+static void a_step_is_told_how_many_threads_it_may_have(void **state)
+{
+    assert_int_equal(run(*state, "threads-of-encoders"), AVSP_OK);
 }
 
 static void nothing_leaks_into_the_child(void **state)
@@ -259,6 +271,8 @@ int main(int argc, char **argv)
     misbehaver = argv[1];
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_step_that_ends_well, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_step_is_told_how_many_threads_it_may_have, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(nothing_leaks_into_the_child, setup, teardown),
         cmocka_unit_test_setup_teardown(what_the_step_says_of_its_failure_counts, setup, teardown),
         cmocka_unit_test_setup_teardown(an_end_without_a_word_is_a_failure, setup, teardown),

@@ -185,6 +185,18 @@ static void die(int sig)
     kill(getpid(), sig);
 }
 
+/// Goes on only where it is told how many threads it may have.
+static void ask_for_threads(void)
+{
+    static const char wanted[] = "ack threads=7\n";
+    char answer[sizeof wanted] = {0};
+    say_rendition();
+    say_segment(0, "seg.m4s", 7);
+    if (recv(AVSP_STEP_CONTROL_FD, answer, sizeof wanted - 1, MSG_WAITALL) > 0 &&
+        strcmp(answer, wanted) == 0)
+        say_kind(AVSP_REPORT_DONE);
+}
+
 /// Says nothing for a good while, but does something.
 static void think(void)
 {
@@ -224,6 +236,8 @@ static int simple(const char *what)
         pause();
     else if (strcmp(what, "think") == 0)
         think();
+    else if (strcmp(what, "threads-of-encoders") == 0)
+        ask_for_threads();
     else if (strcmp(what, "memory") == 0)
         eat_memory();
     else if (strcmp(what, "file") == 0)

@@ -24,10 +24,23 @@ static void one_slot_a_processor_where_memory_allows_it(void **state)
     assert_int_equal(avsp_machine_slots(&tiny), 1);
 }
 
+static void the_last_encodes_get_the_threads_of_those_that_are_over(void **state)
+{
+    (void)state;
+    static const unsigned table[][4] = {
+        // all, waiting, taken, threads
+        {2, 64, 2, 1},   {2, 1, 2, 1},   {2, 0, 2, 2},  {2, 0, 1, 2},   {1, 0, 1, 1},
+        {16, 30, 16, 1}, {16, 0, 16, 2}, {16, 0, 8, 4}, {16, 0, 1, 16},
+    };
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(table); i++)
+        assert_int_equal(avsp_machine_threads(table[i][0], table[i][1], table[i][2]), table[i][3]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_slot_a_processor_where_memory_allows_it),
+        cmocka_unit_test(the_last_encodes_get_the_threads_of_those_that_are_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,7 +31,7 @@ def split(build, source, folder, data_bytes):
         theirs.close()
         ours.settimeout(60)
         ours.sendall(REQUEST)
-        said = b""
+        said, n_answered = b"", 0
         while True:
             try:
                 more = ours.recv(65536)
@@ -40,8 +40,9 @@ def split(build, source, folder, data_bytes):
             if not more:
                 break
             said += more
-            if said.endswith(b"\n") and said.splitlines()[-1].split(b" ")[0] in (b"piece", b"segment"):
-                ours.sendall(b"ack\n")
+            n_files = sum(line.split(b" ")[0] in (b"piece", b"segment") for line in said.split(b"\n")[:-1])
+            ours.sendall(b"ack\n" * (n_files - n_answered))
+            n_answered = n_files
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     return Result(said, child.returncode, usage)
