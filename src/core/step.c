@@ -42,10 +42,6 @@ static size_t find_verb(const char *const *verbs, size_t n, const char *verb)
     return 0;
 }
 
-/// More threads or pending files than any machine makes use of.
-#define THREADS_MAX 256
-#define PENDING_MAX 1024
-
 void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
 {
     char picture[AVSP_PICTURE_TEXT_BYTES];
@@ -73,6 +69,10 @@ void avsp_step_write(struct avsp_buf *buf, const struct avsp_step *step)
     avsp_record_put_i64(buf, "encoders", step->encoders);
     avsp_record_end(buf);
 }
+
+/// More threads or pending files than any machine makes use of.
+#define THREADS_MAX 256
+#define PENDING_MAX 1024
 
 int64_t avsp_step_encoders(const char *text)
 {

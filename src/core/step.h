@@ -9,8 +9,8 @@
 /// Sequence: the request line; then reports in any number; then exactly one DONE or FAILED, and exit status 0 or 1.
 /// A child that ends without one of them has crashed or was killed. For flow control the child may have at most
 /// `max_pending` reported PIECE or SEGMENT files that are not acknowledged: the parent sends one line "ack" for each,
-/// once it has moved the file away, and may say with it how many threads an ENCODE is to have from there on. A CHECKED report waits for its "ack" in the same way: it means that the input file now
-/// holds the next segment (its init segment in front). The parent treats every report as hostile: ranges are checked here, names by
+/// once it has moved the file away, and may say with it how many threads an ENCODE is to have from there on. A CHECKED
+/// report waits for its "ack" in the same way: it means that the input file now holds the next segment (its init segment in front). The parent treats every report as hostile: ranges are checked here, names by
 /// avsp_name_is_safe (core/naming.h), text has no control characters, and FAILED has only codes that speak of the file or of
 /// this machine (INVALID, LIMIT, NO_SPACE, UNAVAILABLE, TIMEOUT, CORRUPT, UNSUPPORTED, NO_MEMORY; else INTERNAL).
 #ifndef AVSP_CORE_STEP_H
@@ -42,8 +42,8 @@ struct avsp_step {
     int32_t preset;                      ///< ENCODE
     struct avsp_picture_options picture; ///< PROBE, SPLIT, ENCODE
     struct avsp_sound_options sound;     ///< PROBE, AUDIO
-    uint32_t
-        threads; ///< ENCODE: of all encoders, which have one each at least; CHECK: of decoders; 1..
+    /// ENCODE: of all encoders, which have one each at least, until an acknowledgement says otherwise; CHECK: of decoders; 1..
+    uint32_t threads;
     bool
         described; ///< ENCODE: false = a base split's piece, encoded whole (see src/media/encode.h)
     uint32_t idx;  ///< ENCODE with !described: the segment's place; TEXT: the rendition's number

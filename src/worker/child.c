@@ -8,6 +8,7 @@
 #include "util/time.h"
 #include "worker/attempt.h"
 #include "worker/child_log.h"
+#include "worker/usage.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -49,7 +50,7 @@ struct running {
     struct avsp_mono wall;   ///< deadline
     struct avsp_mono silent; ///< deadline, moved on by each report
     struct avsp_mono idle;   ///< when it is looked at next whether it did anything
-    uint64_t cpu_ticks;      ///< processor time that it had used when that was looked at last
+    int64_t cpu_ms;          ///< processor time that it had used when that was looked at last
     bool is_over;            ///< DONE or FAILED came
     bool stands_still;       ///< until there is room
     struct avsp_err failed;
@@ -253,52 +254,16 @@ static enum avsp_code read_rest(struct running *run, struct avsp_err *err)
     return AVSP_OK;
 }
 
-/// What a child uses now.
-struct usage {
-    char state; ///< of its first thread: 'D' = it waits for a disk or a network file system
-    uint64_t cpu_ticks;
-    uint64_t resident_bytes;
-    uint64_t n_threads;
-};
-
-static struct usage usage_of(pid_t pid)
-{
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int AVSP_CLEANUP(avsp_fd_cleanup) fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
-    struct usage usage = {0};
-    if (n <= 0)
-        return usage;
-    text[n] = '\0';
-    // Field 3, the state, stands behind the name's last parenthesis; 14 and 15 are the time in user and in kernel mode, 20 the number of
-    // threads, 24 the resident pages: proc(5).
-    const char *at = strrchr(text, ')');
-    for (unsigned field = 3; at != NULL && field <= 24; field++) {
-        at = strchr(at + 1, ' ');
-        if (at != NULL && field == 3)
-            usage.state = at[1];
-        if (at != NULL && (field == 14 || field == 15))
-            usage.cpu_ticks += strtoull(at, NULL, 10);
-        if (at != NULL && field == 20)
-            usage.n_threads = strtoull(at, NULL, 10);
-        if (at != NULL && field == 24)
-            usage.resident_bytes = strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
-    }
-    return usage;
-}
-
 /// Has it done nothing at all, for no reason that we know, since we looked last?
-static bool is_idle(struct running *run, const struct usage *usage)
+static bool is_idle(struct running *run, const struct avsp_usage *usage)
 {
     int64_t idle_ms = run->child->limits.idle_ms;
-    if (idle_ms == 0 || !avsp_mono_passed(run->idle))
+    if (idle_ms == 0 || run->is_over || !avsp_mono_passed(run->idle))
         return false;
-    uint64_t used = usage->cpu_ticks - run->cpu_ticks;
-    run->cpu_ticks = usage->cpu_ticks;
+    int64_t used_ms = usage->cpu_ms - run->cpu_ms;
+    run->cpu_ms = usage->cpu_ms;
     run->idle = avsp_mono_in_ms(idle_ms);
-    uint64_t ticks_per_s = (uint64_t)sysconf(_SC_CLK_TCK);
-    return usage->state == 'S' && used * 1000 <= (uint64_t)idle_ms * ticks_per_s / IDLE_SHARE;
+    return used_ms <= idle_ms / IDLE_SHARE && avsp_usage_sleeps(run->pid);
 }
 
 static enum avsp_code check_limits(struct running *run, struct avsp_err *err)
@@ -313,7 +278,8 @@ static enum avsp_code check_limits(struct running *run, struct avsp_err *err)
         return run->is_over ? avsp_err_set(err, AVSP_INTERNAL, "the media step does not end")
                             : avsp_err_set(err, AVSP_TIMEOUT, "no progress for %" PRId64 " seconds",
                                            child->limits.silence_ms / 1000);
-    struct usage usage = usage_of(run->pid);
+    struct avsp_usage usage;
+    avsp_usage_look(run->pid, &usage);
     if (is_idle(run, &usage))
         return avsp_err_set(err, AVSP_TIMEOUT,
                             "it hangs: it did nothing at all for %" PRId64 " seconds",

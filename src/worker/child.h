@@ -12,10 +12,9 @@
 #include "core/step.h"
 
 struct avsp_child_limits {
-    int64_t wall_ms;    ///< how long it may run, without the time that `report` takes
-    int64_t silence_ms; ///< how long it may go without a report
-    int64_t
-        idle_ms; ///< how long it may do nothing at all (found after up to twice that); 0 = it may wait for its input
+    int64_t wall_ms;       ///< how long it may run, without the time that `report` takes
+    int64_t silence_ms;    ///< how long it may go without a report
+    int64_t idle_ms;       ///< how long it may do nothing at all; 0 = for ever
     int64_t end_ms;        ///< from its last report to its end
     uint64_t memory_bytes; ///< resident
     uint64_t file_bytes;   ///< of one file that it writes
@@ -32,7 +31,7 @@ struct avsp_child {
     /// Gets every report but DONE and FAILED, which is valid during the call only. PIECE and SEGMENT are acknowledged
     /// when it returns; an error kills the child and is the result.
     enum avsp_code (*report)(void *opaque, const struct avsp_report *report, struct avsp_err *err);
-    /// How many threads the step is to have from here on; asked when a SEGMENT is acknowledged. NULL = as many as the request says.
+    /// How many threads the step is to have from here on; asked whenever a file is acknowledged. NULL = as many as the request says.
     uint32_t (*threads)(void *opaque);
     /// NULL = its working folder may grow. Else it is told a few times a second how much of the disk the folder takes: with
     /// @p ret_wait the child stands still until the next time; an error ends it. The child stands still while it is asked and while `report` runs.

@@ -1,6 +1,7 @@
 #include "worker/run.h"
 
 #include "util/fd.h"
+#include "util/folders.h"
 #include "worker/piece_batch.h"
 #include "worker/sizing.h"
 
@@ -9,7 +10,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /// A smaller input is copied: it is there at once, and checked.
@@ -18,7 +19,7 @@
 #define WRITE_BYTES_PER_MS 1000
 /// A step that said its last word has only memory to give back; a machine that does too much at once takes its time for that.
 #define END_MS 60000
-/// A step whose input is a file has nobody to wait for. SVT-AV1 1.4.1 waits for itself for ever where it gets no memory or no thread, and with
+/// An encode whose input is a file of this machine has nobody to wait for. SVT-AV1 1.4.1 waits for itself for ever where it gets no memory or no thread, and with
 /// two threads or more, rarely, where a picture is used again before it was looked at for the last time (mended in 1.6.0, FIX_DEADLOCK).
 #define IDLE_MS 60000
 /// Without a limit on temporary storage: larger than any sane piece or segment.
@@ -80,10 +81,11 @@ uint32_t avsp_run_threads(void *opaque)
     const struct avsp_run *run = opaque;
     struct avsp_worker *worker = run->worker;
     const struct avsp_worker_config *config = worker->config;
-    unsigned own = AVSP_MIN(run->n_slots * config->threads, config->all_threads);
-    unsigned share = avsp_machine_threads(config->all_threads, atomic_load(&worker->n_waiting),
-                                          avsp_slots_taken(&worker->slots));
-    return AVSP_MAX(own, share);
+    unsigned n_here = 0;
+    unsigned n_taken = avsp_slots_taken(&worker->slots, &n_here);
+    unsigned share = avsp_machine_threads(config->all_threads,
+                                          atomic_load(&worker->n_waiting) + n_here, n_taken);
+    return AVSP_MIN(run->n_slots * AVSP_MAX(share, config->threads), config->all_threads);
 }
 
 /// What a step may write before we look again, so that it is stopped below the limit. Nothing where there is none.
@@ -216,10 +218,11 @@ void avsp_input_close(struct avsp_input *input)
     input->reader = NULL;
 }
 
-static bool input_is_file(int input_fd)
+static bool waits_for_nobody(const struct avsp_step *step, int input_fd)
 {
-    struct stat st;
-    return fstat(input_fd, &st) == 0 && S_ISREG(st.st_mode);
+    struct statfs fs;
+    return step->kind == AVSP_STEP_ENCODE && fstatfs(input_fd, &fs) == 0 &&
+           avsp_folder_network_fs((unsigned long)fs.f_type) == NULL;
 }
 
 enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step, int input_fd,
@@ -236,7 +239,7 @@ enum avsp_code avsp_run_step(struct avsp_run *run, const struct avsp_step *step,
         .step = step,
         .limits = {.wall_ms = config->task_ms,
                    .silence_ms = config->stall_ms,
-                   .idle_ms = input_is_file(input_fd) ? AVSP_MIN(IDLE_MS, config->stall_ms) : 0,
+                   .idle_ms = waits_for_nobody(step, input_fd) ? IDLE_MS : 0,
                    .end_ms = END_MS,
                    .memory_bytes = config->memory_bytes * AVSP_MAX(run->n_slots, 1u),
                    .file_bytes = config->work_bytes > 0 ? config->work_bytes : FILE_MAX_BYTES},

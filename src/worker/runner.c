@@ -110,6 +110,8 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
             return false;
         }
         note_claim(worker, rc == AVSP_OK, &err);
+        if (rc == AVSP_OK && ret_task->kind == AVSP_TASK_NONE && runner->kinds & AVSP_KINDS_SLOT)
+            atomic_store(&worker->n_waiting, 0);
         if (rc == AVSP_OK && ret_task->kind == AVSP_TASK_NONE && ret_task->drain)
             atomic_store(&worker->beats.is_drain_asked, true);
         if (rc == AVSP_OK && ret_task->kind == AVSP_TASK_NONE && !avsp_mono_passed(soon))

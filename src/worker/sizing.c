@@ -129,6 +129,6 @@ uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned 
 
 unsigned avsp_machine_threads(unsigned all_threads, unsigned n_waiting, unsigned n_taken)
 {
-    unsigned twice = 2 * all_threads / AVSP_MAX(n_waiting + 2, n_taken);
+    unsigned twice = 2 * all_threads / (n_waiting + AVSP_MAX(n_taken, 2u));
     return AVSP_MAX(AVSP_MIN(twice, all_threads), 1u);
 }

@@ -18,11 +18,11 @@ unsigned avsp_machine_slots(const struct avsp_machine *machine);
 /// Resident memory that one media step may use with @p n_slots of them.
 uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned n_slots);
 
-/// Threads for one of the encodes that hold @p n_taken slots together, where @p n_waiting more wait; 1..all_threads.
+/// Threads for each slot that an encode holds, where @p n_taken slots are taken and @p n_waiting more encodes wait; 1..all_threads.
 ///
-/// While others wait, all slots stay taken, and one thread each is the cheapest. At the end, slots come free one after another, so
-/// whoever is left gets twice its share. Two encoders of two threads on two processors lose 4 % (SVT-AV1 1.4.1); one that leaves a processor idle
-/// at the end loses more.
+/// Those that wait take the place of those that end, and one thread each is the cheapest. Once none waits, slots come free one after
+/// another, so whoever is left gets twice its share. Two encoders of two threads on two processors lose 4 % (SVT-AV1 1.4.1); one that
+/// leaves a processor idle at the end loses more.
 unsigned avsp_machine_threads(unsigned all_threads, unsigned n_waiting, unsigned n_taken);
 
 #endif

@@ -160,8 +160,10 @@ bool avsp_slots_take(struct avsp_slots *slots, unsigned n, struct avsp_slots_wai
     AVSP_ASSERT(n > 0 && n <= slots->n_slots && waiter.opaque != NULL);
     pthread_mutex_lock(&slots->lock);
     bool wanted = true;
+    slots->n_waiting++;
     while (wanted && !may_take(slots, n, waiter.opaque))
         wanted = wait_tick(slots, waiter);
+    slots->n_waiting--;
     if (wanted)
         slots->n_taken += n;
     if (slots->next_up == waiter.opaque)
@@ -176,10 +178,11 @@ void avsp_slots_give(struct avsp_slots *slots, unsigned n)
     count_down(slots, &slots->n_taken, n);
 }
 
-unsigned avsp_slots_taken(struct avsp_slots *slots)
+unsigned avsp_slots_taken(struct avsp_slots *slots, unsigned *ret_waiting)
 {
     pthread_mutex_lock(&slots->lock);
     unsigned n = slots->n_taken;
+    *ret_waiting = slots->n_waiting;
     pthread_mutex_unlock(&slots->lock);
     return n;
 }

@@ -26,6 +26,7 @@ struct avsp_slots {
     unsigned n_load;
     unsigned n_light;    ///< runners of tasks without a slot that claim or work
     unsigned n_taken;    ///< slots that media steps hold
+    unsigned n_waiting;  ///< media steps that wait for slots
     const void *next_up; ///< whoever waits for slots longest; NULL = nobody
     unsigned n_tasks;    ///< claimed and not over
     struct avsp_mono idle_since;
@@ -76,8 +77,8 @@ int64_t avsp_slots_idle_ms(struct avsp_slots *slots);
 bool avsp_slots_take(struct avsp_slots *slots, unsigned n,
                      struct avsp_slots_waiter waiter) AVSP_CHECKED;
 void avsp_slots_give(struct avsp_slots *slots, unsigned n);
-/// How many are taken now.
-unsigned avsp_slots_taken(struct avsp_slots *slots);
+/// How many are taken now, and how many tasks wait for some.
+unsigned avsp_slots_taken(struct avsp_slots *slots, unsigned *ret_waiting);
 
 /// Temporary storage. A task takes what it expects to need before it begins, and while it has nothing, so that no two tasks wait for
 /// each other. Who finds that it needs more grows; where that has to wait, nobody else takes any meanwhile, and a second one that

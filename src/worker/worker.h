@@ -27,7 +27,7 @@ struct avsp_worker {
     pthread_mutex_t lock;
     struct avsp_mono away_since; ///< since when claims do not get through; us = 0: they do
     struct avsp_mono away_logged;
-    atomic_uint n_waiting;  ///< encodes that waited when one was claimed last
+    atomic_uint n_waiting;  ///< encodes that wait, as the last answer to a claim said
     unsigned n_runners;     ///< threads that go on
     bool is_light_claiming; ///< one of those that take no slot asks for a task
     pthread_cond_t light_claimed;

@@ -139,7 +139,7 @@ static void a_step_that_ends_well(void **state)
 
 static void a_step_is_told_how_many_threads_it_may_have(void **state)
 {
-    assert_int_equal(run(*state, "threads-of-encoders"), AVSP_OK);
+    assert_int_equal(run(*state, "share7"), AVSP_OK);
 }
 
 static void nothing_leaks_into_the_child(void **state)

@@ -185,26 +185,38 @@ static void die(int sig)
     kill(getpid(), sig);
 }
 
-/// Goes on only where it is told how many threads it may have.
-static void ask_for_threads(void)
+/// An encode that goes on only where it is told so many threads.
+static void ask_for_threads(const char *number)
 {
-    static const char wanted[] = "ack threads=7\n";
-    char answer[sizeof wanted] = {0};
+    char wanted[32], answer[32] = {0};
+    int n = snprintf(wanted, sizeof wanted, "ack threads=%s\n", number);
+    make_file("init.mp4", "init");
+    make_file("seg.m4s", "segment");
     say_rendition();
     say_segment(0, "seg.m4s", 7);
-    if (recv(AVSP_STEP_CONTROL_FD, answer, sizeof wanted - 1, MSG_WAITALL) > 0 &&
+    if (recv(AVSP_STEP_CONTROL_FD, answer, (size_t)n, MSG_WAITALL) == n &&
         strcmp(answer, wanted) == 0)
         say_kind(AVSP_REPORT_DONE);
 }
 
-/// Says nothing for a good while, but does something.
+static void *compute(void *opaque)
+{
+    for (unsigned i = 1; i <= 25; i++) {
+        struct timespec used;
+        do
+            clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+        while (used.tv_sec == 0 && used.tv_nsec < (long)i * 10000000);
+        usleep(90000);
+    }
+    return opaque;
+}
+
+/// Says nothing for a good while, but one of its threads does something now and then.
 static void think(void)
 {
-    struct timespec used;
-    do
-        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    while (used.tv_sec < 2);
-    say_kind(AVSP_REPORT_DONE);
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, compute, NULL) == 0 && pthread_join(thread, NULL) == 0)
+        say_kind(AVSP_REPORT_DONE);
 }
 
 /// What needs only one thing said or done before the end. @return exit status, -1: not one of these.
@@ -236,8 +248,8 @@ static int simple(const char *what)
         pause();
     else if (strcmp(what, "think") == 0)
         think();
-    else if (strcmp(what, "threads-of-encoders") == 0)
-        ask_for_threads();
+    else if (strncmp(what, "share", 5) == 0)
+        ask_for_threads(what + 5);
     else if (strcmp(what, "memory") == 0)
         eat_memory();
     else if (strcmp(what, "file") == 0)

@@ -85,6 +85,7 @@ static void make_task(struct avsp_arena *arena, unsigned i, struct avsp_task *re
         .crf = 30,
         .preset = 8,
         .described = true,
+        .n_waiting = co.n_waiting,
     };
 }
 
@@ -277,6 +278,7 @@ void configure(struct avsp_worker_config *config, char target[32], char work[96]
                                           .host = "host",
                                           .slots = 1,
                                           .threads = 1,
+                                          .all_threads = 16,
                                           .work_dir = work,
                                           .memory_bytes = UINT64_C(4) << 30,
                                           .task_ms = 60000,

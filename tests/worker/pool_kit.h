@@ -17,6 +17,7 @@ struct coordinator {
     char root[64];
     const char *what; ///< input of every task; "encode" and "grow" get the task's number behind it
     unsigned n_tasks;
+    unsigned n_waiting; ///< what each claim is told
     unsigned n_claimed;
     unsigned n_finished;
     unsigned n_succeeded;

@@ -121,6 +121,15 @@ static void refuses(const char *what)
     assert_false(exists("out/v0/900000-0123456789abcdef.m4s"));
 }
 
+static void a_step_gets_its_share_of_the_threads(void **state)
+{
+    (void)state;
+    co.what = "share4"; // twice 16, of which each that runs or waits gets as many
+    co.n_waiting = 6;
+    work(5000, 0, 1);
+    assert_int_equal(co.n_succeeded, 1);
+}
+
 static void a_link_is_not_published(void **state)
 {
     (void)state;
@@ -323,6 +332,7 @@ int main(int argc, char **argv)
         TEST(a_pipe_is_not_published),
         TEST(a_segment_out_of_place_is_not_published),
         TEST(a_step_cannot_hand_its_task_back),
+        TEST(a_step_gets_its_share_of_the_threads),
         TEST(a_task_that_hangs_in_storage_is_given_up),
         TEST(a_stop_hands_back_at_once),
         TEST(a_drain_ends_and_then_hands_back),

@@ -29,8 +29,9 @@ static void the_last_encodes_get_the_threads_of_those_that_are_over(void **state
     (void)state;
     static const unsigned table[][4] = {
         // all, waiting, taken, threads
-        {2, 64, 2, 1},   {2, 1, 2, 1},   {2, 0, 2, 2},  {2, 0, 1, 2},   {1, 0, 1, 1},
-        {16, 30, 16, 1}, {16, 0, 16, 2}, {16, 0, 8, 4}, {16, 0, 1, 16},
+        {2, 64, 2, 1},  {2, 1, 2, 1},    {2, 0, 2, 2},   {2, 0, 1, 2},
+        {1, 0, 1, 1},   {16, 30, 16, 1}, {16, 0, 16, 2}, {16, 0, 8, 4},
+        {16, 0, 1, 16}, {16, 1, 16, 1},  {2, 1, 1, 1},
     };
     for (size_t i = 0; i < AVSP_ARRAY_LEN(table); i++)
         assert_int_equal(avsp_machine_threads(table[i][0], table[i][1], table[i][2]), table[i][3]);

@@ -42,12 +42,10 @@ class Build:
             try:
                 out, err = process.communicate(timeout=timeout)
             except subprocess.TimeoutExpired as late:
-                found = whereabouts(process.pid)
-                process.kill()
-                raise AssertionError(f"not done within {timeout} s: {command}\n{(late.stderr or b'').decode()}\n{found}") from None
-            except BaseException:
-                process.kill()
-                raise
+                said = (late.stderr or b"").decode(errors="replace")
+                raise AssertionError(f"not done within {timeout} s: {command}\n{said}\n{whereabouts(process.pid)}") from None
+            finally:
+                process.kill()  # nothing, where it has ended
         return subprocess.CompletedProcess(command, process.returncode, out, err)
 
     def encode(self, source, output, *options, timeout=300, **kw):

@@ -1,4 +1,5 @@
 """One media step by hand: avspl1t-media with limits of the test's own."""
+import contextlib
 import os
 import socket
 import subprocess
@@ -31,18 +32,15 @@ def split(build, source, folder, data_bytes):
         theirs.close()
         ours.settimeout(60)
         ours.sendall(REQUEST)
-        said, n_answered = b"", 0
-        while True:
-            try:
-                more = ours.recv(65536)
-            except ConnectionResetError:
-                more = b""
-            if not more:
-                break
-            said += more
-            n_files = sum(line.split(b" ")[0] in (b"piece", b"segment") for line in said.split(b"\n")[:-1])
-            ours.sendall(b"ack\n" * (n_files - n_answered))
-            n_answered = n_files
+        said = rest = b""
+        with contextlib.suppress(ConnectionResetError):  # it has ended
+            while more := ours.recv(65536):
+                said += more
+                *lines, rest = (rest + more).split(b"\n")
+                for line in lines:
+                    if line.split(b" ")[0] in (b"piece", b"segment"):
+                        with contextlib.suppress(BrokenPipeError):
+                            ours.sendall(b"ack\n")
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     return Result(said, child.returncode, usage)
