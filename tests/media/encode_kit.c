@@ -252,10 +252,10 @@ void kit_run(struct kit_run *run, const struct avsp_step *step, const char *piec
     avsp_step_write(&request, step);
     assert_int_equal(write(ends[0], request.data, request.len), request.len);
     struct avsp_step asked = {0};
-    // The threads change from one segment to the next, which must not show.
+    // With several threads their number changes from one segment to the next.
     for (unsigned i = 0; i < step->max_pending; i++) {
         avsp_buf_clear(&request);
-        avsp_ack_write(&request, 1 + i % 2);
+        avsp_ack_write(&request, 1 + (i + 1) % AVSP_MAX(step->threads, 1u));
         assert_int_equal(write(ends[0], request.data, request.len), request.len);
     }
     struct avsp_control *ctl = avsp_control_open(ends[1], &asked, &run->err);
