@@ -21,7 +21,7 @@
 #define END_MS 60000
 /// An encode whose input is a file of this machine has nobody to wait for. SVT-AV1 1.4.1 waits for itself for ever where it gets no memory or no thread, and with
 /// two threads or more, rarely, where a picture is used again before it was looked at for the last time (mended in 1.6.0, FIX_DEADLOCK).
-#define IDLE_MS 60000
+#define IDLE_MS 20000
 /// Without a limit on temporary storage: larger than any sane piece or segment.
 #define FILE_MAX_BYTES ((uint64_t)64 << 30)
 /// Of a limit on temporary storage, what a task has in hand. Steps are looked at five times a second.
