@@ -81,6 +81,9 @@ uint32_t avsp_run_threads(void *opaque)
     const struct avsp_run *run = opaque;
     struct avsp_worker *worker = run->worker;
     const struct avsp_worker_config *config = worker->config;
+    // What went wrong before may have been an encoder that waited for itself, which with one thread it does not (IDLE_MS).
+    if (run->task->token.attempt > 1)
+        return 1;
     unsigned n_here = 0;
     unsigned n_taken = avsp_slots_taken(&worker->slots, &n_here);
     unsigned share = avsp_machine_threads(config->all_threads,

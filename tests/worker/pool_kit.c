@@ -75,7 +75,7 @@ static void make_task(struct avsp_arena *arena, unsigned i, struct avsp_task *re
         .id = id,
         .job_id = "job",
         .kind = AVSP_TASK_ENCODE,
-        .token = {1, 5},
+        .token = {co.attempt, 5},
         .lease_ms = 2000,
         .input = input,
         .work = fs(arena, "work", ""),
@@ -248,7 +248,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 int pool_setup(void **state)
 {
     (void)state;
-    co = (struct coordinator){.what = "encode", .n_tasks = 1, .done_after = 1};
+    co = (struct coordinator){.what = "encode", .n_tasks = 1, .attempt = 1, .done_after = 1};
     pthread_mutex_init(&co.lock, NULL);
     snprintf(co.root, sizeof co.root, "/tmp/avspl1t-test-XXXXXX");
     assert_non_null(mkdtemp(co.root));
