@@ -87,8 +87,10 @@ def kill_coordinator(stage, jobs, random):
 def stop_coordinator(stage, jobs, random):
     victim = random.choice(stage.coordinators)
     stage.say(f"SIGTERM {victim.log.stem}")
+    is_young = time.monotonic() - victim.started < 3
     code = victim.stop()
-    assert code == 0, f"{victim.log.stem} ended with {code}:\n{victim.text()[-3000:]}"
+    # One that is still being loaded ends as the system does it.
+    assert code == 0 or (is_young and code == -signal.SIGTERM), f"{victim.log.stem} ended with {code}:\n{victim.text()[-3000:]}"
     victim.start()
 
 

@@ -70,6 +70,7 @@ class Daemon:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.args, stdin=subprocess.DEVNULL, stdout=stdout, stderr=log, env=self.env,
                                             start_new_session=True)
+        self.started = time.monotonic()
 
     @property
     def pid(self):
