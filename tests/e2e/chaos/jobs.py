@@ -68,8 +68,10 @@ class Jobs:
             self.faults.append(f"the watch over the jobs ended: {e!r}")
 
     def submit(self):
-        """One more job. It is submitted twice now and then, as by a client that heard no answer."""
+        """One more job. It is submitted twice now and then, as by a client that heard no answer. @return None: there are enough."""
         with self.lock:
+            if self.is_enough:
+                return None
             job = Job(len(self.all), self.random.choice(self.references), self.folder)
             self.all.append(job)
             n_times = self.random.choice([1, 1, 2])
@@ -79,8 +81,8 @@ class Jobs:
             assert done.returncode == 0, f"submit: exit {done.returncode}: {done.stderr}"
             ids.add(done.stdout.strip())
         assert len(ids) == 1, f"one idempotency key gave the jobs {ids}"
-        job.id = ids.pop()
         with self.lock:
+            job.id = ids.pop()
             self.open.append(job)
         return job
 
@@ -140,11 +142,17 @@ class Jobs:
         self.faults.append(f"{job.name} ({job.id}, {job.source.name}): {what}")
         self.stage.say(self.faults[-1])
 
+    def is_busy(self):
+        """Is a job not over yet, or being submitted?"""
+        with self.lock:
+            return bool(self.open) or not all(job.id for job in self.all)
+
     def finish(self, seconds):
         """No more jobs; those that there are must end."""
-        self.is_enough = True
+        with self.lock:
+            self.is_enough = True
         deadline = time.monotonic() + seconds
-        while self.open and self.thread.is_alive() and time.monotonic() < deadline:
+        while self.is_busy() and self.thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.1)
         self.is_over = True
         self.thread.join()
