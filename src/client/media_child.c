@@ -109,7 +109,11 @@ static enum avsp_code say(struct avsp_media_child *child, const char *text, size
 
 enum avsp_code avsp_media_child_ack(struct avsp_media_child *child, struct avsp_err *err)
 {
-    return say(child, "ack\n", 4, err);
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) line;
+    avsp_buf_init(&line, AVSP_RECORD_MAX_BYTES);
+    avsp_ack_write(&line, 0);
+    enum avsp_code rc = avsp_buf_check(&line, err);
+    return rc == AVSP_OK ? say(child, line.data, line.len, err) : rc;
 }
 
 enum avsp_code avsp_media_child_start(struct avsp_media_child *child, int input_fd,
