@@ -10,9 +10,9 @@
 /// A child that ends without one of them has crashed or was killed. For flow control the child may have at most
 /// `max_pending` reported PIECE or SEGMENT files that are not acknowledged: the parent sends one line "ack" for each,
 /// once it has moved the file away, and may say with it how many threads an ENCODE is to have from there on. A CHECKED
-/// report waits for its "ack" in the same way: it means that the input file now holds the next segment (its init segment in front). The parent treats every report as hostile: ranges are checked here, names by
-/// avsp_name_is_safe (core/naming.h), text has no control characters, and FAILED has only codes that speak of the file or of
-/// this machine (INVALID, LIMIT, NO_SPACE, UNAVAILABLE, TIMEOUT, CORRUPT, UNSUPPORTED, NO_MEMORY; else INTERNAL).
+/// report waits for its "ack" in the same way: it means that the input file now holds the next segment (its init segment
+/// in front). The parent treats every report as hostile: ranges are checked here, names by avsp_name_is_safe
+/// (core/naming.h), text has no control characters, and FAILED has only codes that speak of the file or of this machine (INVALID, LIMIT, NO_SPACE, UNAVAILABLE, TIMEOUT, CORRUPT, UNSUPPORTED, NO_MEMORY; else INTERNAL).
 #ifndef AVSP_CORE_STEP_H
 #define AVSP_CORE_STEP_H
 

@@ -33,8 +33,8 @@ static const struct avsp_cli_option options[] = {
     {"task-seconds", "N", "AVSPL1T_TASK_SECONDS", "21600", "How long one media step may take."},
     {"stall-seconds", "N", "AVSPL1T_STALL_SECONDS", "600",
      "Give a task up that makes no progress for so long, in a media step or in storage that does "
-     "not answer: the attempt has failed, and another worker may have it. An encode that does "
-     "nothing at all is given up after 20 to 40 seconds."},
+     "not answer: the attempt has failed, and another worker may have it. An encode of a "
+     "local file that does nothing at all is given up after 20 to 40 seconds."},
     {"id", "NAME", "AVSPL1T_WORKER_ID", NULL,
      "The worker's name, one of its own. Default: the host's with a random ending."},
     {"once", NULL, "AVSPL1T_ONCE", NULL, "Do one task and end."},

@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,15 +31,14 @@ void avsp_usage_look(pid_t pid, struct avsp_usage *ret_usage)
     *ret_usage = (struct avsp_usage){0};
     const char *at = read_stat(path, text);
     // 14 and 15 are ticks in user and in kernel mode, 20 the number of threads, 24 the resident pages.
-    for (unsigned field = 4; at != NULL && field <= 24; field++) {
-        at = strchr(at, ' ');
-        at += at != NULL;
-        if (at != NULL && (field == 14 || field == 15))
-            ticks += strtoull(at, NULL, 10);
-        if (at != NULL && field == 20)
-            ret_usage->n_threads = strtoull(at, NULL, 10);
-        if (at != NULL && field == 24)
-            ret_usage->resident_bytes = strtoull(at, NULL, 10) * (uint64_t)sysconf(_SC_PAGESIZE);
+    for (unsigned field = 4; at != NULL && (at = strchr(at, ' ')) != NULL && field <= 24; field++) {
+        uint64_t value = strtoull(++at, NULL, 10);
+        if (field == 14 || field == 15)
+            ticks += value;
+        else if (field == 20)
+            ret_usage->n_threads = value;
+        else if (field == 24)
+            ret_usage->resident_bytes = value * (uint64_t)sysconf(_SC_PAGESIZE);
     }
     ret_usage->cpu_ms = (int64_t)(ticks * 1000 / (uint64_t)sysconf(_SC_CLK_TCK));
 }

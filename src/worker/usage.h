@@ -15,8 +15,8 @@ struct avsp_usage {
 /// @param ret_usage  all zeros where nothing is known
 void avsp_usage_look(pid_t pid, struct avsp_usage *ret_usage);
 
-/// Does each of its threads wait for something that may never come? One that waits for a disk or a network file system does not, nor one that waits for
-/// a processor, or that was stopped. @return false also where nothing is known.
+/// Does each of its threads wait for something that may never come? One that waits for a disk or a processor does not, nor one that was
+/// stopped. @return false also where nothing is known.
 bool avsp_usage_sleeps(pid_t pid);
 
 #endif
