@@ -64,7 +64,8 @@ def test_a_job_is_tried_again_after_its_files_are_gone(farm, clip, wanted, tmp_p
     output = tmp_path / "out"
     coordinator, worker, job = begin(farm, clip, output)
     control(farm, coordinator.address, "cancel", job)
-    wait_until(lambda: not files_below(output), "an empty output folder")
+    worker.wait_for(f"task.done .*kind=cleanup job={job}")  # until then the coordinator refuses
+    assert not files_below(output)
     control(farm, coordinator.address, "retry", job)
     assert farm.wait_over(coordinator.address, job)["state"] == "finished", farm.logs()
     assert fingerprint(output) == wanted
