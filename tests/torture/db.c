@@ -70,22 +70,31 @@ static void *make_manifest(void)
     return scene;
 }
 
-static enum avsp_code run_open(void *opaque, struct avsp_err *err)
+static void *make_folder(void)
 {
-    struct scene *scene = opaque;
-    char folder[128];
-    snprintf(folder, sizeof folder, "sqlite://%s/new", scene->fx->folder);
+    return torture_folder();
+}
+
+static void drop_folder(void *folder)
+{
+    torture_folder_remove(folder);
+}
+
+static enum avsp_code run_open(void *folder, struct avsp_err *err)
+{
+    char url[128];
+    snprintf(url, sizeof url, "sqlite://%s/new", (const char *)folder);
     const struct avsp_store_options options = {.lease_ms = LEASE_MS, .max_attempts = MAX_ATTEMPTS};
-    struct avsp_store *store = avsp_store_open(folder, &options, err);
+    struct avsp_store *store = avsp_store_open(url, &options, err);
     avsp_store_close(store);
     return store != NULL ? AVSP_OK : err->code;
 }
 
-static void check_open(void *opaque, enum avsp_code rc)
+static void check_open(void *folder, enum avsp_code rc)
 {
     struct avsp_err err = {0};
     (void)rc;
-    enum avsp_code again = run_open(opaque, &err);
+    enum avsp_code again = run_open(folder, &err);
     if (again != AVSP_OK)
         fprintf(stderr, "a second time: %s\n", err.text);
     AVSP_ASSERT(again == AVSP_OK);
@@ -293,7 +302,7 @@ static void check_sweep(void *opaque, enum avsp_code rc)
 int main(void)
 {
     static const struct torture_case cases[] = {
-        {"open a new database", make, run_open, check_open, drop},
+        {"open a new database", make_folder, run_open, check_open, drop_folder},
         {"submit", make, run_submit, check_submit, drop},
         {"claim", make_submitted, run_claim, check_claim, drop},
         {"heartbeat", make_claimed, run_heartbeat, check_heartbeat, drop},
