@@ -9,7 +9,7 @@ or, in Python:
     with radosgw.Server() as server:
         server.http, server.https, server.ca, server.user("name")
 
-Both speak HTTP and HTTPS. Ports come from the kernel; any number of them run beside each other. Nothing that it holds is worth
+Both speak HTTP and HTTPS. Any number of them run beside each other. Nothing that it holds is worth
 keeping. It takes three seconds on a machine with nothing else to do.
 """
 import contextlib
@@ -32,6 +32,7 @@ import urllib.parse
 import uuid
 
 import faulty_s3
+from ports import free_ports
 
 SECONDS = 90  # for the start
 PROGRAMS = ["ceph", "ceph-authtool", "ceph-mon", "ceph-osd", "monmaptool", "radosgw", "radosgw-admin"]
@@ -107,15 +108,6 @@ class NotInstalled(Exception):
     pass
 
 
-def free_ports(n):
-    """So many ports that nobody uses now. Held together, so that they differ."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-
-
 class Server:
     def __init__(self, store="memstore", gib=4):
         missing = [p for p in PROGRAMS if shutil.which(p) is None]
@@ -138,7 +130,6 @@ class Server:
         self.http, self.https = f"http://127.0.0.1:{http}", f"https://127.0.0.1:{https}"
         self.http_port, self.https_port = http, https
         self.ca = self.folder / "ca.pem"
-        osd = min(osd, 65000)
         (self.folder / "ceph.conf").write_text(CONF.format(
             fsid=self.fsid, folder=self.folder, store=store, bytes=gib << 30, mon=mon, http=http, https=https, osd_min=osd,
             osd_max=osd + 400))

@@ -29,6 +29,7 @@ static enum avsp_code follow(const struct avsp_cli_parsed *args, struct avsp_mon
         return err->code;
     struct avsp_display AVSP_CLEANUP(avsp_display_end) display = {.workers = true};
     avsp_display_begin(&display);
+    avsp_display_show(&display, ret_job);
     return avsp_cmd_follow(cli, args->args[0], &display, deadline, arena, ret_job, err);
 }
 

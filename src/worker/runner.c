@@ -19,8 +19,9 @@
 #define BASE_POLL_MS 1000
 #define BASE_LEASE_MS 20000
 #define BASE_ANSWER_MS 5000 ///< an answer "none" before this was not waited for
-/// Of each call that gives a broken-off claim back.
-#define GIVE_BACK_MS 500
+/// Of each call that gives a broken-off claim back: while tasks are being finished, and while all ends at once.
+#define GIVE_BACK_MS 5000
+#define GIVE_BACK_STOP_MS 500
 #define AWAY_LOG_US 10000000
 /// What one attempt keeps in memory: a ceiling, for a million segments; a usual one takes a few kilobytes.
 #define RUN_ARENA_BYTES ((size_t)1 << 30)
@@ -62,14 +63,16 @@ static void give_back(struct avsp_worker *worker, const struct avsp_claim *broke
 {
     struct avsp_claim question = *broken_off;
     question.wait_ms = 0;
+    const int64_t ms =
+        avsp_slots_phase(&worker->slots) == AVSP_PHASE_STOP ? GIVE_BACK_STOP_MS : GIVE_BACK_MS;
     avsp_arena_clear(arena);
     struct avsp_task task = {0};
     struct avsp_err err = {0};
-    enum avsp_code rc = avsp_client_claim(worker->reports, &question, arena, &task,
-                                          avsp_mono_in_ms(GIVE_BACK_MS), &err);
+    enum avsp_code rc =
+        avsp_client_claim(worker->reports, &question, arena, &task, avsp_mono_in_ms(ms), &err);
     if (rc == AVSP_OK && task.kind != AVSP_TASK_NONE)
         rc = avsp_client_release(worker->reports, worker->config->id, task.id, task.token,
-                                 avsp_mono_in_ms(GIVE_BACK_MS), &err);
+                                 avsp_mono_in_ms(ms), &err);
     if (rc != AVSP_OK)
         avsp_log(AVSP_LOG_DEBUG, "claim.give_back", "error=%s", AVSP_LOG_Q(err.text));
 }

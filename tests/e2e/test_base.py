@@ -26,7 +26,7 @@ def refused(call, *args, **kw):
 
 @pytest.fixture
 def coordinator(farm):
-    return farm.coordinator("--lease-seconds", 2)
+    return farm.coordinator()
 
 
 @pytest.fixture
@@ -161,19 +161,26 @@ def test_a_finish_twice_changes_nothing(client, clip, tmp_path):
     assert not client.job(job).finished
 
 
-def test_an_expired_lease_gives_the_same_task_to_the_next(client, clip, tmp_path):
-    client.submit(encode_job(clip("silent").path, tmp_path / "out"))
-    first = client.task("base-1")
-    client.heartbeat("base-1", first.id)
-    second = wait_until(lambda: client.task("base-2").id, "the task of a worker that went silent", 15, every=0.1)
+@pytest.fixture
+def hasty(farm):
+    """A client of a coordinator whose leases end soon."""
+    with base.Client(farm.coordinator("--lease-seconds", 2).address) as found:
+        yield found
+
+
+def test_an_expired_lease_gives_the_same_task_to_the_next(hasty, clip, tmp_path):
+    hasty.submit(encode_job(clip("silent").path, tmp_path / "out"))
+    first = hasty.task("base-1")
+    hasty.heartbeat("base-1", first.id)
+    second = wait_until(lambda: hasty.task("base-2").id, "the task of a worker that went silent", 15, every=0.1)
     assert second == first.id
     # The zombie's late finish is answered OK and changes nothing.
-    client.finish("base-1", first.id,
+    hasty.finish("base-1", first.id,
                   split_video_finish_message=pb.SplitVideoFinishMessage(generated_files=[fs_file("/late")]))
-    client.heartbeat("base-2", second)
-    client.finish("base-2", second,
+    hasty.heartbeat("base-2", second)
+    hasty.finish("base-2", second,
                   split_video_finish_message=pb.SplitVideoFinishMessage(generated_files=[fs_file("/winner")]))
-    assert client.task("base-2").encode_video_task.input_file.fsfile.path == "/winner"
+    assert hasty.task("base-2").encode_video_task.input_file.fsfile.path == "/winner"
 
 
 def test_a_failure_spends_an_attempt(farm, clip, tmp_path):

@@ -172,10 +172,10 @@ def test_interrupt_ends_encode_at_once(build, film, tmp_path, whole_group):
             os.kill(encode.pid, signal.SIGINT)
         # In two seconds, says src/client/stack.c; that is for a machine with nothing else to do.
         assert encode.process.wait(30) in (1, 130), encode.text()
-        assert not any(map(alive, below))
+        wait_for_end_of(below)
         # What is done stays for the next run (test_resume.py), and is no presentation.
         assert not (output / "manifest.m3u8").exists()
-        assert playlists.all_files(temporary) == set()
+        wait_until(lambda: playlists.all_files(temporary) == set(), "no temporary file")
     finally:
         for pid in [encode.pid, *children(encode.pid)]:
             if alive(pid):

@@ -95,7 +95,7 @@ def test_an_mpd_that_is_in_the_way_stops_all_of_it(farm, clip, tmp_path):
     out.mkdir()
     (out / "manifest.mpd").write_text("somebody's")
     job = farm.submit(coordinator.address, clip("silent").path, out, "--preset", 13, "--dash")
-    status = farm.wait_over(coordinator.address, job, 60)
+    status = farm.wait_over(coordinator.address, job)
     assert status["state"] == "failed" and "manifest.mpd" in status["error"], status
     assert not (out / "manifest.m3u8").exists()
     assert (out / "manifest.mpd").read_text() == "somebody's"

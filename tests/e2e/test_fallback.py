@@ -110,7 +110,7 @@ def test_dash_keeps_the_codecs_apart(cinema):
 
 def test_a_killed_worker_changes_no_byte(farm, clip, cinema, tmp_path):
     coordinator = farm.coordinator("--lease-seconds", 3)
-    victim = farm.worker(coordinator.address, name="victim", slots=2)
+    victim = farm.worker(coordinator.address, name="victim", slots=1)
     output = tmp_path / "out"
     job = farm.submit(coordinator.address, clip("cinema").path, output, *OPTIONS)
     wait_until(lambda: len(list(output.glob("v3/*.m4s"))) >= 2, "two segments", 60)

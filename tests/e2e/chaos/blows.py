@@ -131,7 +131,7 @@ def exhaust_connections(stage, jobs, random):
             if i % 100 == 99:
                 killer.cursor().execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {OURS}")
             try:
-                held.enter_context(contextlib.closing(stage.connect()))
+                held.enter_context(contextlib.closing(stage.connect(5)))
             except psycopg2.OperationalError:
                 n_refused += 1
         assert n_refused > 0, "the server had enough for all: nothing was exhausted"

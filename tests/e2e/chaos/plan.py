@@ -7,7 +7,7 @@ from chaos import blows
 from chaos.jobs import Jobs
 from chaos.stage import Stage
 
-SETTLE_S = 300
+SETTLE_S = 900
 
 
 class Outcome:

@@ -58,9 +58,9 @@ class Stage:
             assert time.monotonic() < deadline, f"not within {seconds} s: {args}: {done.stderr}"
             time.sleep(0.2)
 
-    def connect(self):
+    def connect(self, seconds=60):
         """Somebody else's connection to the database."""
-        return psycopg2.connect(self.primary.url, connect_timeout=5)
+        return psycopg2.connect(self.primary.url, connect_timeout=seconds)
 
     def media(self):
         """Media steps that run: process, its worker, and the files that it has open. Not what a worker asks before it begins, which

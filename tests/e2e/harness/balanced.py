@@ -1,21 +1,15 @@
 """Two coordinators behind haproxy, as deploy/haproxy configures it."""
 import pathlib
 import re
-import socket
 import subprocess
+import sys
 
 from harness.programs import Daemon, wait_until
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
+from ports import free_ports  # noqa: E402
+
 CONFIG = pathlib.Path(__file__).resolve().parents[3] / "deploy/haproxy/haproxy.cfg"
-
-
-def free_ports(n):
-    """Ports that nobody has now."""
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(n)]
-    ports = [s.getsockname()[1] for s in held]
-    for s in held:
-        s.close()
-    return ports
 
 
 class Balanced:

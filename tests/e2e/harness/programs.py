@@ -191,16 +191,19 @@ class Farm:
         assert re.fullmatch(r"\S+\n", done.stdout), f"not an id alone: {done.stdout!r}"
         return done.stdout.strip()
 
-    def status(self, address, job):
+    def status(self, address, job, or_none=False):
+        """With or_none, None where the coordinator did not answer in time."""
         done = self.build.run("status", job, "--json", "--coordinator", address)
+        if or_none and done.returncode == 3:
+            return None
         assert done.stdout, f"status: exit {done.returncode}\n{done.stderr}"
         return json.loads(done.stdout)
 
     def wait_over(self, address, job, seconds=240):
         """The job once it is over."""
         def look():
-            status = self.status(address, job)
-            return status if status["state"] not in ("running", "pending", "queued") else None
+            status = self.status(address, job, or_none=True)
+            return status if status and status["state"] not in ("running", "pending", "queued") else None
         return wait_until(look, f"the end of job {job}", seconds, every=0.2)
 
     def close(self):
