@@ -152,7 +152,8 @@ enum avsp_code avsp_part_is_empty(const struct avsp_part *part, int64_t source_e
     char start[WORDS_BYTES];
     char other[WORDS_BYTES];
     words(part->range.start_us, start);
-    if (length_us(part, source_end) <= part->range.start_us)
+    int64_t length = length_us(part, source_end);
+    if (length > 0 && length <= part->range.start_us)
         return avsp_err_set(err, AVSP_INVALID,
                             "the part would begin at %s, but the source is only %s long: choose an "
                             "earlier --start",

@@ -518,6 +518,8 @@ static enum avsp_code finish(struct split *split, struct avsp_err *err)
 {
     bool alone = split->reader.tracks.video == NULL;
     enum avsp_code rc = begin_late(split, err);
+    if (rc == AVSP_OK && !alone)
+        rc = avsp_split_video_check(&split->video, err);
     if (rc == AVSP_OK)
         rc = find_end(split, err);
     if (rc == AVSP_OK)

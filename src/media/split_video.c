@@ -493,6 +493,16 @@ enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *pa
     return add(video, packet, &facts, err);
 }
 
+enum avsp_code avsp_split_video_check(const struct avsp_split_video *video, struct avsp_err *err)
+{
+    if (video->is_over || video->run.writer != NULL)
+        return AVSP_OK;
+    return avsp_err_set(err, AVSP_CORRUPT,
+                        "the video cannot be decoded from %" PRIu64
+                        " s on: repair the file, or choose a part of it that ends before (--end)",
+                        (uint64_t)video->run.idx * (uint64_t)video->step->segment_seconds);
+}
+
 int64_t avsp_split_video_end(const struct avsp_split_video *video)
 {
     if (video->has_beyond)
@@ -517,9 +527,6 @@ enum avsp_code avsp_split_video_finish(struct avsp_split_video *video, int64_t e
 {
     if (video->is_over)
         return AVSP_OK;
-    if (video->run.writer == NULL)
-        return avsp_err_set(err, AVSP_CORRUPT, "the video cannot be decoded from %" PRIu64 " s on",
-                            (uint64_t)video->run.idx * (uint64_t)video->step->segment_seconds);
     enum avsp_code rc = pass_boundaries(video, 0, err);
     if (rc != AVSP_OK || video->is_over)
         return rc;

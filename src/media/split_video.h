@@ -3,6 +3,7 @@
 ///     avsp_split_video_init(&video, ctl, step, stream, &facts);
 ///     avsp_split_video_begin(&video, origin_pts, err);
 ///     while (…) avsp_split_video_put(&video, packet, shown, err);   // pieces are reported on the way
+///     avsp_split_video_check(&video, err);
 ///     avsp_split_video_finish(&video, end_pts, err);
 ///     avsp_split_video_deinit(&video);
 ///
@@ -115,6 +116,11 @@ enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *pa
 /// piece are passed over. `stream` must be set to what describes them before that.
 /// @return the number of the source packet, as they were put, with which the piece began.
 uint64_t avsp_split_video_restart(struct avsp_split_video *video);
+
+/// Once all has been put: can the video be finished? What follows asks for that.
+/// @return OK; CORRUPT not one picture came behind a restart.
+enum avsp_code avsp_split_video_check(const struct avsp_split_video *video,
+                                      struct avsp_err *err) AVSP_CHECKED;
 
 /// Where the last frame ends, in the stream's time base: its own duration, or one frame of the standard rate.
 int64_t avsp_split_video_end(const struct avsp_split_video *video);

@@ -4,6 +4,7 @@ tool decodes from the source, picture by picture; where that guesses times, they
 
 from fractions import Fraction
 import random
+import struct
 import subprocess
 
 import pytest
@@ -335,22 +336,55 @@ DAMAGED_TIMES = {
 }
 
 
+def with_times(mp4, damaged):
+    """An MP4 of which each picture has an entry in that table, with others there."""
+    spoilt = bytearray(mp4)
+    for i, ticks in damaged.items():
+        at = mp4.index(b"ctts") + 12 + 8 * i + 4
+        spoilt[at:at + 4] = ticks.to_bytes(4, "big")
+    return spoilt
+
+
 @pytest.mark.parametrize("name", DAMAGED_TIMES)
 def test_damaged_times(name, tmp_path):
     """Each picture is there, in its place; those whose times cannot be have some between their neighbours'."""
     whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
     ffmpeg(*clip(*x264("keyint=50", "bframes=3", "b-pyramid=normal"), seconds=8), whole)
-    mp4 = bytearray(whole.read_bytes())
-    for i, ticks in DAMAGED_TIMES[name].items():
-        at = mp4.index(b"ctts") + 12 + 8 * i + 4
-        mp4[at:at + 4] = ticks.to_bytes(4, "big")
-    source.write_bytes(mp4)
+    source.write_bytes(with_times(whole.read_bytes(), DAMAGED_TIMES[name]))
     result = child.run(source, tmp_path, seconds=2)
     frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
     assert [digest for _, digest in frames] == [digest for _, digest in child.source_frames(whole)]
     assert max(abs(time - Fraction(i, 25)) for i, (time, _) in enumerate(frames)) < Fraction(1, 25)
     said = " ".join(w["text"] for w in result.of("warning"))
     assert "out of their order" in said and f"{len(DAMAGED_TIMES[name])} pictures have times that cannot be" in said
+
+
+def without_pictures(mp4, first):
+    """An MP4 of one track in which nothing is left of the pictures from that one on, in order of decoding, but where they lie."""
+    spoilt, at = bytearray(mp4), mp4.index(b"mdat") + 4
+    for i, (size,) in enumerate(struct.iter_unpack(">I", mp4_join.body(bytes(mp4), *mp4_join.TABLES, b"stsz")[12:])):
+        if i >= first:
+            spoilt[at + 5:at + size] = bytes(size - 5)  # behind the length of a NAL unit and its kind
+        at += size
+    return spoilt
+
+
+# Behind what the split looks at before it begins.
+LATE_DOUBT = {350: DAMAGED_TIMES["earlier"][60]}
+
+
+@pytest.mark.parametrize("start, code, words", [
+    (0, "corrupt", "the video cannot be decoded from 12 s on"), (20, "invalid", "no picture begins at or after 20 s"),
+])
+def test_nothing_can_be_decoded_behind_a_switch(start, code, words, tmp_path):
+    """Where pieces were reported, and where the part has not begun: it is said, and no use to try again."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
+    ffmpeg(*clip(*x264("keyint=50", "bframes=3", "b-pyramid=normal"), seconds=24, size="64x48"), whole)
+    source.write_bytes(with_times(without_pictures(whole.read_bytes(), 300), LATE_DOUBT))
+    result = child.run(source, tmp_path, seconds=2, start_us=start * 10 ** 6)
+    assert any("without loss" in w["text"] for w in result.of("warning")), "it did switch"
+    assert len(result.of("piece")) == (0 if start else 6)
+    assert (result.failure["code"], result.failure["retry"]) == (code, "0") and words in result.failure["text"]
 
 
 def test_times_that_were_exchanged(tmp_path):
