@@ -365,10 +365,12 @@ static enum avsp_code copy_packets(struct split *split, struct avsp_err *err)
         bool end = false;
         enum avsp_code rc = copy_one(split, &end, err);
         const char *doubt = split->video.too_long ? TOO_LONG : split->reader.doubt;
-        if (rc == AVSP_OK && doubt != NULL && !split->at_part_end && (end || split->video.too_long))
-            rc = go_lossless(split, doubt, err);
-        else if (end)
+        if (rc != AVSP_OK || split->at_part_end || (end && doubt == NULL))
             return rc;
+        if (split->video.is_over)
+            split->reader.doubt = NULL; // only sound is still wanted: the packet is passed over
+        else if (doubt != NULL)
+            rc = go_lossless(split, doubt, err);
         if (rc != AVSP_OK)
             return rc;
     }

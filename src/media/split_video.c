@@ -295,6 +295,7 @@ static enum avsp_code close_part(struct avsp_split_video *video, struct avsp_err
 {
     enum avsp_code rc = add_tail(video, err);
     video->is_over = true;
+    video->too_long = false;
     return rc == AVSP_OK ? close_run(video, video->limit_pts, video->limit_pts, err) : rc;
 }
 

@@ -387,6 +387,18 @@ def test_nothing_can_be_decoded_behind_a_switch(start, code, words, tmp_path):
     assert (result.failure["code"], result.failure["retry"]) == (code, "0") and words in result.failure["text"]
 
 
+def test_doubts_behind_a_part(tmp_path):
+    """Its pictures are all there, and its sound is waited for: what cannot be copied then is nobody's business."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
+    ffmpeg(*picture(25, 16, "64x48"), *sound(5), *x264("keyint=50", "bframes=3", "b-pyramid=normal"), "-c:a", "aac", whole)
+    source.write_bytes(with_times(whole.read_bytes(), LATE_DOUBT))
+    result = child.run(source, tmp_path, seconds=2, end_us=11 * 10 ** 6)
+    assert sum(int(p["frames"]) for p in pieces_of(result)) == 275
+    (extent,) = result.of("extent")
+    assert int(extent["end_us"]) == 11 * 10 ** 6
+    assert result.doubts == []
+
+
 def test_times_that_were_exchanged(tmp_path):
     """Each has a time that could be, and no other has it; but the pictures themselves say that they are shown the other way round."""
     whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
