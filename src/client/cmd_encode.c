@@ -31,6 +31,8 @@
 
 #define SLOTS_MAX 1024
 #define SUBMIT_MS 5000
+/// An interrupt ends all within two seconds (client/stack.h).
+#define LOOK_ONCE_MORE_MS 300
 #define FOREVER_MS (365LL * 24 * 3600 * 1000)
 #define LOG_SHOWN_BYTES 8192
 
@@ -96,14 +98,20 @@ static void *follow(void *opaque)
     return NULL;
 }
 
-/// The coordinator takes calls: the job can begin.
-static enum avsp_code begin_job(struct encode *encode, struct avsp_err *err)
+/// @return NULL on error.
+static struct avsp_client *connect_own(const struct encode *encode, struct avsp_err *err)
 {
     char target[64];
     // Short, whatever OUTPUT is: a socket's path has 107 bytes at most.
     snprintf(target, sizeof target, "unix:/proc/self/fd/%d/%s", encode->place.priv.state_fd,
              AVSP_STACK_SOCKET);
-    encode->cli = avsp_client_new(target, false, NULL, err);
+    return avsp_client_new(target, false, NULL, err);
+}
+
+/// The coordinator takes calls: the job can begin.
+static enum avsp_code begin_job(struct encode *encode, struct avsp_err *err)
+{
+    encode->cli = connect_own(encode, err);
     if (encode->cli == NULL)
         return err->code;
     int errnum = pthread_create(&encode->follower, NULL, follow, encode);
@@ -190,6 +198,20 @@ static void stop_following(struct encode *encode)
     encode->following = false;
     avsp_client_free(encode->cli);
     encode->cli = NULL;
+}
+
+/// What is done was perhaps stored a moment ago, and nobody has told us yet.
+static void look_once_more(struct encode *encode)
+{
+    struct avsp_err ignored = {0};
+    struct avsp_job job = {0};
+    if (encode->display.tasks_done > 0 || encode->job_id[0] == '\0')
+        return;
+    struct avsp_client *cli = connect_own(encode, &ignored);
+    if (cli != NULL && avsp_client_get_job(cli, encode->job_id, &encode->arena, &job,
+                                           avsp_mono_in_ms(LOOK_ONCE_MORE_MS), &ignored) == AVSP_OK)
+        encode->display.tasks_done = job.tasks_done;
+    avsp_client_free(cli);
 }
 
 static bool finished(const struct encode *encode, enum outcome outcome)
@@ -374,6 +396,8 @@ static int encode_in_place(struct encode *encode)
         avsp_cmd_say("going on with what was interrupted");
     enum outcome outcome = run(encode, &err);
     stop_following(encode);
+    if (outcome != OVER)
+        look_once_more(encode);
     avsp_stack_close(&encode->stack);
     bool keep = is_worth_keeping(encode, outcome);
     leave(encode, keep, finished(encode, outcome));

@@ -454,13 +454,13 @@ static void note_sweep(struct avsp_service *service, enum avsp_code rc, const st
     service->is_unfit = unfit || (unfit_before && rc != AVSP_OK);
     pthread_mutex_unlock(&service->lock);
     if (unfit && !unfit_before) {
-        set_fit(service, false);
         avsp_log(AVSP_LOG_ERROR, "coordinator.unfit", "why=%s", AVSP_LOG_Q(err->text));
+        set_fit(service, false);
     } else if (rc != AVSP_OK && !failed_before) {
         avsp_log(AVSP_LOG_WARN, "coordinator.sweep_failed", "why=%s", AVSP_LOG_Q(err->text));
     } else if (rc == AVSP_OK && failed_before) {
-        set_fit(service, true);
         avsp_log(AVSP_LOG_INFO, "coordinator.sweep_works_again", "n=1");
+        set_fit(service, true);
     }
 }
 

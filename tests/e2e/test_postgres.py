@@ -52,6 +52,8 @@ def test_two_coordinators_do_one_job(farm, database, film, wanted, tmp_path):
     two = farm.coordinator(name="c2", db=database)
     # The workers wait already: the second coordinator's must hear of work that the first one was given.
     workers = [farm.worker(one.address, name="w1"), farm.worker(two.address, name="w2")]
+    for worker in workers:
+        worker.wait_for("event=worker.started")
     output = tmp_path / "out"
     job = farm.submit(one.address, film, output, *OPTIONS)
     watch = farm.build.run("watch", job, "--coordinator", two.address, timeout=240)

@@ -28,10 +28,11 @@ def listing(build, address, *options):
 def test_a_job_runs_over_mutual_tls(farm, clip, ca, server, tmp_path):
     us = [*ca.trusted(), *ca.issue("machine", "URI:avspl1t:worker:rack7").client()]
     coordinator = farm.coordinator(*server.server(), "--tls-client-ca", ca.cert)
-    farm.worker(coordinator.address, *us, "--once")
+    first = farm.worker(coordinator.address, *us, "--once")
     ann = ["--coordinator", coordinator.address, *ca.trusted(), *ca.issue("ann", "URI:avspl1t:client:ann").client()]
     done = farm.build.run("submit", clip("silent").path, tmp_path / "out", "--preset", "13", *ann)
     assert done.returncode == 0, done.stderr
+    assert first.process.wait(60) == 0
     worker = farm.worker(coordinator.address, *us, "--exit-when-idle", "4", name="second")
     watched = farm.build.run("watch", done.stdout.strip(), *ann)
     assert watched.returncode == 0, watched.stderr

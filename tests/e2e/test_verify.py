@@ -446,7 +446,7 @@ def test_a_job_whose_output_is_not_sound_fails_and_says_why(farm, clip, tmp_path
     for at in damage.offsets_of(data, b"tfdt"):
         data[at + 4 + (7 if data[at] == 1 else 3) - 1] ^= 0x40
     first.write_bytes(data)
-    status = farm.wait_over(coordinator.address, job, 120)
+    status = farm.wait_over(coordinator.address, job)
     assert status["state"] == "failed"
     assert "cmaf.tfdt-" in status["error"] and "v0/00001-" in status["error"]
     assert not (tmp_path / "out/manifest.m3u8").exists()
