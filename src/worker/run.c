@@ -100,6 +100,7 @@ static uint64_t ahead(uint64_t limit)
 /// Takes the temporary storage that a task is expected to need.
 static enum avsp_code reserve(struct avsp_run *run, uint64_t bytes, struct avsp_err *err)
 {
+    AVSP_ASSERT(run->reserved_bytes == 0);
     bytes += ahead(run->worker->config->work_bytes);
     return avsp_slots_reserve(&run->worker->slots, bytes,
                               (struct avsp_slots_waiter){avsp_run_should_stop, run},

@@ -19,6 +19,7 @@ void avsp_slots_init(struct avsp_slots *slots, unsigned n_slots, uint64_t limit_
 
 void avsp_slots_deinit(struct avsp_slots *slots)
 {
+    AVSP_ASSERT(slots->used_bytes == 0);
     pthread_cond_destroy(&slots->changed);
     pthread_mutex_destroy(&slots->lock);
 }

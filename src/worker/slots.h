@@ -44,6 +44,7 @@ struct avsp_slots_waiter {
 };
 
 void avsp_slots_init(struct avsp_slots *slots, unsigned n_slots, uint64_t limit_bytes);
+/// All temporary storage was given back.
 void avsp_slots_deinit(struct avsp_slots *slots);
 
 /// Phases only go forward.

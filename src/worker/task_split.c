@@ -169,9 +169,11 @@ static uint32_t next_number(const struct avsp_outputs *made)
     return next;
 }
 
+/// The input before this one, the source or another file, is closed.
 static enum avsp_code make_sidecar(struct avsp_run *run, const struct avsp_sidecar *sidecar,
                                    uint32_t number, struct avsp_err *err)
 {
+    avsp_run_release(run);
     struct avsp_input AVSP_CLEANUP(avsp_input_close) input = {.serving = {.fd = -1}, .own_fd = -1};
     const struct avsp_step step = {
         .kind = AVSP_STEP_TEXT,
@@ -182,9 +184,13 @@ static enum avsp_code make_sidecar(struct avsp_run *run, const struct avsp_sidec
         .max_pending = 1,
         .threads = 1,
     };
-    enum avsp_code rc = avsp_input_open(run, &sidecar->file, &input, err);
+    // The text that was made so far lies there until it is published.
+    uint64_t made_bytes = 0;
+    enum avsp_code rc = avsp_attempt_used(run->attempt.step_fd, &made_bytes, err);
     if (rc == AVSP_OK)
-        rc = avsp_input_fetch(run, &input, 0, err);
+        rc = avsp_input_open(run, &sidecar->file, &input, err);
+    if (rc == AVSP_OK)
+        rc = avsp_input_fetch(run, &input, made_bytes, err);
     return rc == AVSP_OK ? avsp_run_step(run, &step, input.fd, take_text_report, err) : rc;
 }
 
@@ -241,6 +247,7 @@ static enum avsp_code split(struct avsp_run *run, struct avsp_input *input,
     if (rc == AVSP_OK)
         rc = avsp_piece_batch_flush(&batch, run, err);
     run->batch = NULL;
+    avsp_input_close(input);
     if (rc == AVSP_OK)
         rc = make_sidecars(run, err);
     if (rc == AVSP_OK)

@@ -81,3 +81,14 @@ def test_no_worker_reads_what_it_may_not(farm, clip, files, tmp_path):
     job = farm.submit(coordinator.address, clip("silent").path, tmp_path / "out", "--subtitle", f"{files}/a.srt:en")
     over = farm.wait_over(coordinator.address, job)
     assert over["state"] == "failed" and "a.srt" in over["error"] and "outside of the folders that are allowed here" in over["error"], over
+
+
+def test_within_little_temporary_storage(farm, clip, files, tmp_path):
+    """The encodes need all of it for themselves, one after another: the split has to give all back that it took, for its source and for each file."""
+    coordinator = farm.coordinator()
+    farm.worker(coordinator.address, "--work-limit", "4M")
+    job = farm.submit(coordinator.address, clip("silent").path, tmp_path / "out", *OPTIONS[:4], "--subtitle", f"{files}/a.srt:en",
+                      "--subtitle", f"{files}/c.ass:de")
+    over = farm.wait_over(coordinator.address, job)
+    assert over["state"] == "finished", over
+    assert [language for _, language, _ in cues_of(tmp_path / "out")[0]] == ["en", "de"]
