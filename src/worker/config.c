@@ -11,8 +11,6 @@
 
 #define SLOTS_MAX 256
 #define SECONDS_MAX (7 * 86400)
-/// Encoders of one piece gain little from more.
-#define THREADS_MAX 16
 
 static const struct avsp_cli_option options[] = {
     {"coordinator", "TARGET", "AVSPL1T_COORDINATOR", "127.0.0.1:50051",
@@ -157,12 +155,12 @@ static enum avsp_code read_sizes(const struct avsp_cli_parsed *args,
         avsp_cli_i64(args, "slots", 1, SLOTS_MAX, &slots, err) != AVSP_OK)
         return err->code;
     config->slots = (unsigned)slots;
-    int64_t threads = AVSP_MIN(AVSP_MAX(machine.n_cpus / config->slots, 1u), THREADS_MAX);
+    int64_t threads =
+        AVSP_MIN(AVSP_MAX(machine.n_cpus / config->slots, 1u), AVSP_MACHINE_THREADS_MAX);
     if (avsp_cli_str(args, "threads") != NULL &&
-        avsp_cli_i64(args, "threads", 1, THREADS_MAX, &threads, err) != AVSP_OK)
+        avsp_cli_i64(args, "threads", 1, AVSP_MACHINE_THREADS_MAX, &threads, err) != AVSP_OK)
         return err->code;
     config->threads = (unsigned)threads;
-    config->all_threads = (unsigned)AVSP_MIN(threads * slots, (int64_t)THREADS_MAX);
     config->memory_bytes = avsp_machine_memory_limit(&machine, config->slots);
     enum avsp_code rc =
         read_bytes(args, "memory-limit", (uint64_t)64 << 20, &config->memory_bytes, err);

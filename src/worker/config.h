@@ -17,8 +17,7 @@ struct avsp_worker_config {
     char id[65];
     char host[65];
     unsigned slots;
-    unsigned threads;      ///< of one encode, at least
-    unsigned all_threads;  ///< of all encodes together
+    unsigned threads;      ///< of one encode, for each slot that it has, at least
     const char *work_dir;  ///< NULL = the default
     uint64_t work_bytes;   ///< 0 = no limit
     uint64_t memory_bytes; ///< resident, of one media step for each slot that it has

@@ -76,19 +76,30 @@ void avsp_run_nearly_done(struct avsp_run *run)
     run->n_loads = 0;
 }
 
+/// There are so many for all encodes together.
+static uint32_t all_threads(const struct avsp_run *run)
+{
+    return run->worker->config->threads * run->worker->config->slots;
+}
+
+uint32_t avsp_run_most_threads(const struct avsp_run *run)
+{
+    // What went wrong before may have been an encoder that waited for itself, which with one thread it does not (IDLE_MS).
+    return run->task->token.attempt > 1
+               ? 1
+               : AVSP_MIN(all_threads(run), (uint32_t)AVSP_MACHINE_THREADS_MAX);
+}
+
 uint32_t avsp_run_threads(void *opaque)
 {
     const struct avsp_run *run = opaque;
     struct avsp_worker *worker = run->worker;
-    const struct avsp_worker_config *config = worker->config;
-    // What went wrong before may have been an encoder that waited for itself, which with one thread it does not (IDLE_MS).
-    if (run->task->token.attempt > 1)
-        return 1;
     unsigned n_here = 0;
     unsigned n_taken = avsp_slots_taken(&worker->slots, &n_here);
-    unsigned share = avsp_machine_threads(config->all_threads,
-                                          atomic_load(&worker->n_waiting) + n_here, n_taken);
-    return AVSP_MIN(run->n_slots * AVSP_MAX(share, config->threads), config->all_threads);
+    unsigned share =
+        avsp_machine_threads(all_threads(run), atomic_load(&worker->n_waiting) + n_here, n_taken);
+    return AVSP_MIN(run->n_slots * AVSP_MAX(share, worker->config->threads),
+                    avsp_run_most_threads(run));
 }
 
 /// What a step may write before we look again, so that it is stopped below the limit. Nothing where there is none.

@@ -78,8 +78,11 @@ void avsp_input_close(struct avsp_input *input);
 /// Gives back the temporary storage that was taken for an input, before that of the next one is taken, or at the end.
 void avsp_run_release(struct avsp_run *run);
 
-/// Threads for an encode that holds its slots, as things are now, and one where it is tried again: its bytes do not depend on
-/// them. Any thread. The signature fits avsp_child.
+/// Threads that an encode may get in the course of its step; one where it is tried again.
+uint32_t avsp_run_most_threads(const struct avsp_run *run);
+
+/// Threads for an encode that holds its slots, as things are now: its bytes do not depend on them. Any thread. The signature fits
+/// avsp_child.
 uint32_t avsp_run_threads(void *run);
 
 /// Runs a media step with the limits of the configuration. @param report as struct avsp_child's, `opaque` is the run.

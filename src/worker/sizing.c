@@ -130,5 +130,6 @@ uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned 
 unsigned avsp_machine_threads(unsigned all_threads, unsigned n_waiting, unsigned n_taken)
 {
     unsigned twice = 2 * all_threads / (n_waiting + AVSP_MAX(n_taken, 2u));
-    return AVSP_MAX(AVSP_MIN(twice, all_threads), 1u);
+    unsigned most = AVSP_MIN(all_threads, AVSP_MACHINE_THREADS_MAX);
+    return AVSP_MAX(AVSP_MIN(twice, most), 1u);
 }

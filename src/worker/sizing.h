@@ -18,7 +18,11 @@ unsigned avsp_machine_slots(const struct avsp_machine *machine);
 /// Resident memory that one media step may use with @p n_slots of them.
 uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned n_slots);
 
-/// Threads for each slot that an encode holds, where @p n_taken slots are taken and @p n_waiting more encodes wait; 1..all_threads.
+/// One encode gains little from more threads.
+#define AVSP_MACHINE_THREADS_MAX 16
+
+/// Threads for each slot that an encode holds, where @p n_taken slots are taken and @p n_waiting more encodes wait: a part of the
+/// @p all_threads that there are for all; 1..AVSP_MACHINE_THREADS_MAX.
 ///
 /// Those that wait take the place of those that end, and one thread each is the cheapest. Once none waits, slots come free one after
 /// another, so whoever is left gets twice its share. Two encoders of two threads on two processors lose 4 % (SVT-AV1 1.4.1); one that

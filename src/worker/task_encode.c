@@ -147,8 +147,8 @@ static void size_up(struct avsp_run *run, const struct avsp_input *input)
     run->n_slots = 1;
     if (!read_header(run, input, &header))
         return;
-    uint64_t bytes =
-        avsp_need_bytes(&header, &run->task->picture, run->task->preset, config->all_threads);
+    uint64_t bytes = avsp_need_bytes(&header, &run->task->picture, run->task->preset,
+                                     avsp_run_most_threads(run));
     run->n_slots = avsp_need_slots(bytes, config->memory_bytes, config->slots);
     if (run->n_slots > 1)
         avsp_run_log(run, AVSP_LOG_INFO, "task.large", " memory_mib=%" PRIu64 " slots=%u",

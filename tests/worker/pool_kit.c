@@ -278,7 +278,6 @@ void configure(struct avsp_worker_config *config, char target[32], char work[96]
                                           .host = "host",
                                           .slots = 1,
                                           .threads = 1,
-                                          .all_threads = 16,
                                           .work_dir = work,
                                           .memory_bytes = UINT64_C(4) << 30,
                                           .task_ms = 60000,

@@ -126,7 +126,15 @@ static void a_step_gets_its_share_of_the_threads(void **state)
     (void)state;
     co.what = "share4"; // twice 16, of which each that runs or waits gets as many
     co.n_waiting = 6;
-    work(5000, 0, 1);
+    work(5000, 0, 16);
+    assert_int_equal(co.n_succeeded, 1);
+}
+
+static void a_step_gets_no_more_threads_than_are_of_use(void **state)
+{
+    (void)state;
+    co.what = "share16";
+    work(5000, 0, 64);
     assert_int_equal(co.n_succeeded, 1);
 }
 
@@ -135,7 +143,7 @@ static void a_step_that_is_tried_again_gets_one_thread(void **state)
     (void)state;
     co.what = "share1";
     co.attempt = 2;
-    work(5000, 0, 1);
+    work(5000, 0, 16);
     assert_int_equal(co.n_succeeded, 1);
 }
 
@@ -342,6 +350,7 @@ int main(int argc, char **argv)
         TEST(a_segment_out_of_place_is_not_published),
         TEST(a_step_cannot_hand_its_task_back),
         TEST(a_step_gets_its_share_of_the_threads),
+        TEST(a_step_gets_no_more_threads_than_are_of_use),
         TEST(a_step_that_is_tried_again_gets_one_thread),
         TEST(a_task_that_hangs_in_storage_is_given_up),
         TEST(a_stop_hands_back_at_once),
