@@ -89,7 +89,7 @@ static enum avsp_code list_entry(struct listing *l, DIR *dir, const char *entry,
         return too_deep(l->top, err);
     DIR *below AVSP_CLEANUP(close_dir) = open_below(dirfd(dir), entry);
     if (below == NULL)
-        return errno == ENOENT ? AVSP_OK : avsp_local_failed(err, errno, l->top);
+        return errno == ENOENT ? AVSP_OK : avsp_err_set_errno(err, errno, "%s/%s", l->top, l->name);
     size_t end = used + (size_t)n;
     l->name[end++] = '/';
     return list_dir(l, below, end, depth + 1, err);
@@ -98,14 +98,19 @@ static enum avsp_code list_entry(struct listing *l, DIR *dir, const char *entry,
 static enum avsp_code list_dir(struct listing *l, DIR *dir, size_t used, int depth,
                                struct avsp_err *err)
 {
+    struct avsp_err first = {0};
     const char *entry;
     while (!l->stopped && (entry = next_name(dir)) != NULL) {
-        enum avsp_code rc = list_entry(l, dir, entry, used, depth, err);
-        if (rc != AVSP_OK)
-            return rc;
+        struct avsp_err each = {0};
+        if (list_entry(l, dir, entry, used, depth, &each) != AVSP_OK && first.code == AVSP_OK)
+            first = each;
         errno = 0;
     }
-    return l->stopped || errno == 0 ? AVSP_OK : avsp_local_failed(err, errno, l->top);
+    if (!l->stopped && errno != 0 && first.code == AVSP_OK)
+        avsp_local_failed(&first, errno, l->top);
+    if (first.code != AVSP_OK)
+        *err = first;
+    return first.code;
 }
 
 enum avsp_code avsp_local_list(struct avsp_storage *store, const struct avsp_location *folder,

@@ -132,7 +132,8 @@ enum avsp_code avsp_storage_delete(struct avsp_storage *store, const struct avsp
                                    struct avsp_err *err) AVSP_CHECKED;
 
 /// Calls @p each for every regular file below @p folder, in no order, with its name relative to the folder. A folder that
-/// is not there has no files. Links are not followed.
+/// is not there has no files. Links are not followed. A folder in there that cannot be looked into hides none beside it: its error
+/// comes at the end.
 /// @param each  returns false to stop.
 enum avsp_code avsp_storage_list(struct avsp_storage *store, const struct avsp_location *folder,
                                  bool (*each)(void *opaque, const char *name,

@@ -1,4 +1,5 @@
 #include "contract.h"
+#include "storage/local_path.h"
 
 #include <fcntl.h>
 #include <limits.h>
@@ -252,6 +253,31 @@ static void removal_does_not_follow_links(void **state)
     assert_int_equal(access(victim, F_OK), 0);
 }
 
+static bool count_file(void *opaque, const char *name, const struct avsp_stat *stat)
+{
+    (void)name, (void)stat;
+    ++*(int *)opaque;
+    return true;
+}
+
+static void what_cannot_be_looked_into_hides_no_file_beside_it(void **state)
+{
+    struct contract_fixture *f = *state;
+    struct avsp_err err = {0};
+    char path[600];
+    int n = 0;
+    // One file before it and one behind, in whatever order the folder gives them.
+    assert_int_equal(put(f->store, f->folder.path, "a/a", "a", &err), AVSP_OK);
+    int len = snprintf(path, sizeof path, "%s/deep", f->folder.path);
+    for (int i = 0; i <= AVSP_LOCAL_DEPTH_MAX; i++) {
+        assert_int_equal(mkdir(path, 0700), 0);
+        len += snprintf(path + len, sizeof path - (size_t)len, "/d");
+    }
+    assert_int_equal(put(f->store, f->folder.path, "z/z", "z", &err), AVSP_OK);
+    assert_int_equal(avsp_storage_list(f->store, &f->folder, count_file, &n, &err), AVSP_LIMIT);
+    assert_int_equal(n, 2);
+}
+
 static void a_put_never_replaces_a_folder(void **state)
 {
     struct contract_fixture *f = *state;
@@ -459,6 +485,8 @@ int main(void)
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(a_file_with_another_name_is_not_published, setup, teardown),
         cmocka_unit_test_setup_teardown(removal_does_not_follow_links, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_cannot_be_looked_into_hides_no_file_beside_it, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(a_put_never_replaces_a_folder, setup, teardown),
         cmocka_unit_test_setup_teardown(missing_rights_are_named, setup, teardown),
         cmocka_unit_test_setup_teardown(a_full_disk_leaves_nothing, setup, teardown),
