@@ -258,23 +258,23 @@ static enum avsp_code complete_upload(struct putting *p, struct avsp_s3_lane *la
 }
 
 /// Also when all else is to stop: parts that nobody completes cost money.
-static void abort_upload(struct avsp_s3 *s3, const struct avsp_location *at, const char *key,
-                         const char *upload_id)
+static enum avsp_code abort_upload(struct avsp_s3 *s3, const struct avsp_location *at,
+                                   const char *key, const char *upload_id, struct avsp_err *err)
 {
     struct avsp_s3_reply AVSP_CLEANUP(avsp_s3_reply_deinit) reply;
-    struct avsp_err ignored = {0};
     avsp_s3_reply_init(&reply);
     struct avsp_s3_lane *lane = avsp_s3_lane_new();
     if (lane == NULL)
-        return;
+        return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
     struct avsp_s3_call call = {.method = "DELETE",
                                 .at = at,
                                 .key = key,
                                 .params = {{"uploadId", upload_id}},
                                 .n_params = 1,
                                 .is_last_act = true};
-    (void)!avsp_s3_call(s3, lane, &call, &reply, &ignored);
+    enum avsp_code rc = avsp_s3_call(s3, lane, &call, &reply, err);
     avsp_s3_lane_free(lane);
+    return rc == AVSP_NOT_FOUND ? AVSP_OK : rc;
 }
 
 static enum avsp_code with_lane(struct putting *p,
@@ -310,8 +310,10 @@ static enum avsp_code put_in_parts(struct putting *p, struct avsp_err *err)
         rc = avsp_s3_parallel(p->s3, n, put_part, p, err);
         if (rc == AVSP_OK)
             rc = with_lane(p, complete_upload, n, err);
-        if (rc != AVSP_OK)
-            abort_upload(p->s3, &p->put->file, p->put->file.path, p->upload_id);
+        struct avsp_err ignored = {0};
+        if (rc != AVSP_OK && abort_upload(p->s3, &p->put->file, p->put->file.path, p->upload_id,
+                                          &ignored) != AVSP_OK)
+            avsp_err_wrap(err, "parts of it stay in the store");
     }
     free(p->etags);
     free(p->upload_id);
@@ -423,9 +425,11 @@ static enum avsp_code read_marker(struct avsp_arena *arena, struct avsp_s3_span 
 }
 
 /// Aborts what one page of unfinished uploads shows. @param marker  moved behind it. @param ret_more  there are others.
+/// @param failed  of the first that could not be aborted, which keeps no other from it
 static enum avsp_code drop_page(struct avsp_s3 *s3, const struct avsp_location *folder,
                                 const char *prefix, bool (*goes)(const char *name),
-                                struct marker *marker, bool *ret_more, struct avsp_err *err)
+                                struct marker *marker, bool *ret_more, struct avsp_err *failed,
+                                struct avsp_err *err)
 {
     struct avsp_s3_reply AVSP_CLEANUP(avsp_s3_reply_deinit) reply;
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
@@ -459,8 +463,10 @@ static enum avsp_code drop_page(struct avsp_s3 *s3, const struct avsp_location *
         if (key[0] != '\0')
             avsp_s3_decode(key);
         size_t n = strlen(prefix);
-        if (key[0] != '\0' && strncmp(key, prefix, n) == 0 && (goes == NULL || goes(key + n)))
-            abort_upload(s3, folder, key, id);
+        struct avsp_err each = {0};
+        if (key[0] != '\0' && strncmp(key, prefix, n) == 0 && (goes == NULL || goes(key + n)) &&
+            abort_upload(s3, folder, key, id, &each) != AVSP_OK && failed->code == AVSP_OK)
+            *failed = each;
     }
     return AVSP_OK;
 }
@@ -475,10 +481,15 @@ enum avsp_code avsp_s3_drop_unfinished(struct avsp_storage *store,
     if (prefix == NULL)
         return avsp_arena_failed(&arena, err);
     struct marker AVSP_CLEANUP(marker_clear) marker = {0};
+    struct avsp_err failed = {0};
     bool more = true;
     enum avsp_code rc = AVSP_OK;
     for (int i = 0; i < PAGE_LIMIT && more && rc == AVSP_OK; i++)
-        rc = drop_page(store->s3, folder, prefix, goes, &marker, &more, err);
+        rc = drop_page(store->s3, folder, prefix, goes, &marker, &more, &failed, err);
     // Whoever may not list them, or asks a store that cannot, has nothing to tidy with.
-    return rc == AVSP_DENIED || rc == AVSP_INVALID || rc == AVSP_NOT_FOUND ? AVSP_OK : rc;
+    if (rc != AVSP_OK && rc != AVSP_DENIED && rc != AVSP_INVALID && rc != AVSP_NOT_FOUND)
+        return rc;
+    if (failed.code != AVSP_OK)
+        *err = failed;
+    return failed.code;
 }

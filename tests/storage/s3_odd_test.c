@@ -97,6 +97,33 @@ static void unfinished_uploads_are_looked_through_once(void **state)
     assert_true(atomic_load(&was_aborted));
 }
 
+/// Two unfinished uploads, of which the first may not be aborted.
+static const char *one_is_forbidden(void *opaque, const char *method, const char *target)
+{
+    (void)opaque;
+    if (strcmp(method, "GET") == 0)
+        return "HTTP/1.1 200 OK\r\nContent-Length: 138\r\n\r\n"
+               "<IsTruncated>false</IsTruncated>"
+               "<Upload><Key>f/a</Key><UploadId>1</UploadId></Upload>"
+               "<Upload><Key>f/b</Key><UploadId>2</UploadId></Upload>";
+    if (strstr(target, "/f/a") != NULL)
+        return "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+    atomic_store(&was_aborted, true);
+    return "HTTP/1.1 204 No Content\r\n\r\n";
+}
+
+static void an_upload_that_cannot_be_aborted_is_named(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    atomic_store(&was_aborted, false);
+    stub = s3_stub_start(one_is_forbidden, NULL);
+    const struct avsp_location folder = s3_stub_location(stub, "f");
+    assert_int_equal(avsp_storage_drop_unfinished(store, &folder, NULL, &err), AVSP_DENIED);
+    assert_non_null(strstr(err.text, "s3://b/f/a: DELETE"));
+    assert_true(atomic_load(&was_aborted)); // the other one
+}
+
 static const char *enormous(void *opaque, const char *method, const char *target)
 {
     (void)opaque, (void)method, (void)target;
@@ -202,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_list_without_an_end_is_refused),
         TEST(unfinished_uploads_are_looked_through_once),
+        TEST(an_upload_that_cannot_be_aborted_is_named),
         TEST(a_size_that_no_object_has_is_refused),
         TEST(a_place_goes_to_who_waits_for_one),
     };
