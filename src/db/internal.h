@@ -547,6 +547,10 @@ enum avsp_code avsp_job_add_up(struct avsp_tx *tx, const char *job_id,
 
 // --- what tasks make (store_outputs.c)
 
+/// Stores a warning of a job, clipped to AVSP_TEXT_MAX_BYTES, once; those beyond AVSP_WARNINGS_MAX are dropped.
+enum avsp_code avsp_warning_store(struct avsp_tx *tx, const char *job_id, const char *text,
+                                  struct avsp_err *err) AVSP_CHECKED;
+
 /// Stores outputs of a task; equal facts are no change.
 /// @param ret_clash  "" or, in the transaction's arena, how they contradict what is stored: the job must fail.
 /// @return OK; INVALID outputs that this task cannot have.

@@ -241,8 +241,8 @@ static enum avsp_code store_segment(struct avsp_tx *tx, const struct avsp_task_r
 
 // --- all of them
 
-static enum avsp_code store_warning(struct avsp_tx *tx, const char *job_id, const char *text,
-                                    struct avsp_err *err)
+enum avsp_code avsp_warning_store(struct avsp_tx *tx, const char *job_id, const char *text,
+                                  struct avsp_err *err)
 {
     static const char sql[] =
         "INSERT INTO warnings (job_id, seq, text) SELECT $1, c.n + 1, $2 "
@@ -288,7 +288,7 @@ enum avsp_code avsp_outputs_store(struct avsp_tx *tx, const struct avsp_task_row
     for (size_t i = 0; rc == AVSP_OK && (*ret_clash)[0] == '\0' && i < o->n_segments; i++)
         rc = store_segment(tx, row, &o->segments[i], ret_clash, err);
     for (size_t i = 0; rc == AVSP_OK && i < o->n_warnings; i++)
-        rc = store_warning(tx, row->job_id, o->warnings[i], err);
+        rc = avsp_warning_store(tx, row->job_id, o->warnings[i], err);
     return rc;
 }
 

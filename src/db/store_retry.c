@@ -115,10 +115,11 @@ static enum avsp_code check_secrets(struct avsp_tx *tx, const char *job_id, stru
     int64_t n = 0;
     enum avsp_code rc = avsp_tx_i64(tx, sql, AVSP_DB_ARGS(avsp_text(job_id)), &n, err);
     if (rc == AVSP_OK && n > 0)
-        rc = avsp_err_set(err, AVSP_PRECONDITION,
-                          "the credentials of job %s were forgotten when what it left was removed: "
-                          "submit it again",
-                          job_id);
+        rc = avsp_err_set(
+            err, AVSP_PRECONDITION,
+            "the credentials of job %s were forgotten when what it left was removed, or "
+            "given up: submit it again",
+            job_id);
     return rc;
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 /// A job that failed or was canceled is cleaned up only after workers have had time to notice (see store_end.c); a cleanup
-/// that fails gives up after as many attempts as any task, but quietly.
+/// that fails gives up after as many attempts as any task, and the job gets a warning.
 static bool matters_to_job(enum avsp_task_kind kind)
 {
     return kind != AVSP_TASK_CLEANUP;
@@ -265,6 +265,18 @@ enum avsp_code avsp_attempt_store(struct avsp_tx *tx, const struct avsp_task_row
         &changed, err);
 }
 
+/// Nobody is going to remove what is left: people are told what that is, and the credentials are of no use any more.
+static enum avsp_code give_up_cleanup(struct avsp_tx *tx, const struct avsp_task_row *row,
+                                      const struct avsp_failure *failure, struct avsp_err *err)
+{
+    const char *text = avsp_arena_printf(
+        &tx->arena, "not all that the job left could be removed: %s", failure->message);
+    if (text == NULL)
+        return avsp_arena_failed(&tx->arena, err);
+    enum avsp_code rc = avsp_warning_store(tx, row->job_id, text, err);
+    return rc == AVSP_OK ? avsp_secrets_forget(tx, row->job_id, err) : rc;
+}
+
 /// Ends a task that has no attempt left, and its job with it.
 static enum avsp_code give_up(struct avsp_tx *tx, const struct avsp_task_row *row,
                               const struct avsp_failure *failure, struct avsp_err *err)
@@ -281,7 +293,7 @@ static enum avsp_code give_up(struct avsp_tx *tx, const struct avsp_task_row *ro
     if (rc != AVSP_OK || changed == 0)
         return rc;
     if (!matters_to_job(row->kind))
-        return avsp_secrets_forget(tx, row->job_id, err);
+        return give_up_cleanup(tx, row, failure, err);
     return avsp_job_end(tx, row->job_id, AVSP_JOB_FAILED, failure, NULL, err);
 }
 

@@ -152,6 +152,7 @@ static void *run(void *opaque)
         pthread_mutex_unlock(&beats->lock);
         struct avsp_attempt_status status = {0};
         struct avsp_err err = {0};
+        const struct avsp_mono asked = avsp_mono_now();
         bool there = stalled ? give_up(beats, &copy, &err) : beat_once(beats, &copy, &status, &err);
         note_contact(beats, there, &err);
         if (status.drain)
@@ -160,10 +161,12 @@ static void *run(void *opaque)
         beat = find(beats, copy.serial);
         if (beat == NULL)
             continue;
-        if (stalled)
+        if (stalled) {
             beat->is_told = there;
-        else if (there)
+        } else if (there) {
             avsp_beat_judge(beat, &status);
+            atomic_store(&beat->sure_us, asked.us + copy.lease_ms * 1000);
+        }
         const int64_t interval_ms = atomic_load(&beat->hold) ? HOLD_INTERVAL_MS : INTERVAL_MS;
         beat->due = avsp_mono_in_ms(AVSP_MIN(interval_ms, AVSP_MAX(copy.lease_ms / 4, 50)));
     }
@@ -247,4 +250,10 @@ void avsp_beat_alive(struct avsp_beat *beat, int64_t ahead_ms)
 enum avsp_verdict_kind avsp_beat_verdict(const struct avsp_beat *beat)
 {
     return (enum avsp_verdict_kind)atomic_load(&beat->verdict);
+}
+
+bool avsp_beat_is_sure(const struct avsp_beat *beat)
+{
+    return avsp_beat_verdict(beat) == AVSP_BEAT_GO_ON &&
+           avsp_mono_now().us < atomic_load(&beat->sure_us);
 }

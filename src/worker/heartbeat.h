@@ -34,6 +34,7 @@ struct avsp_beat {
     atomic_bool hand_back;
     bool is_told;             ///< that it was given up
     _Atomic int64_t alive_us; ///< monotonic: until then it is taken to get on
+    _Atomic int64_t sure_us;  ///< monotonic: so long the lease lasts at least
     struct avsp_progress progress;
     struct avsp_mono work_began; ///< when the first progress was noted
     struct avsp_mono due;
@@ -76,6 +77,10 @@ void avsp_beat_soon(struct avsp_beats *beats, struct avsp_beat *beat);
 void avsp_beat_alive(struct avsp_beat *beat, int64_t ahead_ms);
 
 enum avsp_verdict_kind avsp_beat_verdict(const struct avsp_beat *beat);
+
+/// Does the attempt hold its task for certain? Not while no beat has got through for as long as a lease lasts: then somebody else may
+/// have the task, and the job another end, without our having heard.
+bool avsp_beat_is_sure(const struct avsp_beat *beat);
 
 /// What an answer of the coordinator says about the attempt.
 void avsp_beat_judge(struct avsp_beat *beat, const struct avsp_attempt_status *status);

@@ -178,6 +178,7 @@ enum avsp_code avsp_task_manifest_base(struct avsp_run *run, struct avsp_err *er
         return rc;
     run->n_files = 1;
     run->files_kind = AVSP_TASK_MANIFEST;
-    avsp_tidy_work(run);
-    return AVSP_OK;
+    struct avsp_remains left = {0};
+    avsp_tidy_work(run, &left);
+    return avsp_tidy_warn(run, &left, err);
 }

@@ -333,9 +333,10 @@ enum avsp_code avsp_task_manifest(struct avsp_run *run, struct avsp_err *err)
         rc = write_playlists(run, p, err);
     // The facts are the coordinator's own: they are not sent back.
     run->made.n_segments = 0;
-    if (rc == AVSP_OK) {
-        avsp_tidy_work(run);
-        avsp_tidy_output(run, is_referenced, p);
-    }
-    return rc;
+    if (rc != AVSP_OK)
+        return rc;
+    struct avsp_remains left = {0};
+    avsp_tidy_work(run, &left);
+    avsp_tidy_output(run, is_referenced, p, &left);
+    return avsp_tidy_warn(run, &left, err);
 }

@@ -214,9 +214,14 @@ static void test_cleanup(void **state)
         finish_failed(fx, "w", &task, true, "storage is away");
         wait_ms(fx, 60000);
     }
-    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE); // given up, quietly
-    assert_int_equal(get_job(fx, job_id).state, AVSP_JOB_CANCELED);
+    assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE); // given up
+    struct avsp_job job = get_job(fx, job_id);
+    assert_int_equal(job.state, AVSP_JOB_CANCELED);
+    assert_int_equal(job.n_warnings, 1);
+    assert_string_equal(job.warnings[0], "not all that the job left could be removed: "
+                                         "storage is away");
     assert_int_equal(fx->n_over, 1);
+    ASSERT_CODE(avsp_store_retry(fx->store, job_id, false, &err), AVSP_PRECONDITION, err);
 }
 
 /// What a canceled job left is not removed under the feet of the next one, nor does a new one begin meanwhile.
