@@ -37,7 +37,7 @@ static const struct avsp_cli_option options[] = {
      "The worker's name, one of its own. Default: the host's with a random ending."},
     {"once", NULL, "AVSPL1T_ONCE", NULL, "Do one task and end."},
     {"exit-when-idle", "SECONDS", "AVSPL1T_EXIT_WHEN_IDLE", NULL,
-     "End when there has been nothing to do for so long."},
+     "End when the coordinator has had nothing to do for so long; 0 is taken as 1."},
     {"drain-seconds", "N", "AVSPL1T_DRAIN_SECONDS", "30",
      "How long SIGTERM lets running tasks finish before they are handed back; 0: at once."},
     {"allow-root", "FOLDER", NULL, NULL,
@@ -231,6 +231,8 @@ enum avsp_code avsp_worker_config_read(const struct avsp_cli_parsed *args,
         rc = read_seconds(args, "stall-seconds", 1, &ret_config->stall_ms, err);
     if (rc == AVSP_OK)
         rc = read_seconds(args, "exit-when-idle", 0, &ret_config->idle_ms, err);
+    if (ret_config->idle_ms == 0)
+        ret_config->idle_ms = 1000; // what follows from a task that ends takes a moment to come
     if (rc == AVSP_OK)
         rc = read_seconds(args, "drain-seconds", 0, &ret_config->drain_ms, err);
     if (rc == AVSP_OK)

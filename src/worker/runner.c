@@ -18,7 +18,7 @@
 /// A coordinator that knows the base alone answers "none" at once, and gives no lease: it is asked again after a while.
 #define BASE_POLL_MS 1000
 #define BASE_LEASE_MS 20000
-#define BASE_ANSWER_MS 5000 ///< an answer "none" before this was not waited for
+#define BASE_ANSWER_MS 5000 ///< "none" before this, or half of the wait, was not waited for
 /// Of each call that gives a broken-off claim back: while tasks are being finished, and while all ends at once.
 #define GIVE_BACK_MS 5000
 #define GIVE_BACK_STOP_MS 500
@@ -77,6 +77,13 @@ static void give_back(struct avsp_worker *worker, const struct avsp_claim *broke
         avsp_log(AVSP_LOG_DEBUG, "claim.give_back", "error=%s", AVSP_LOG_Q(err.text));
 }
 
+/// How long the coordinator may wait for a task to come. Whoever ends when there is none for a while wants to know by then.
+static uint32_t claim_wait_ms(const struct avsp_worker_config *config)
+{
+    int64_t wait_ms = (int64_t)(CLAIM_WAIT_MS - avsp_nonce_new() % CLAIM_JITTER_MS);
+    return (uint32_t)(config->idle_ms >= 0 ? AVSP_MIN(wait_ms, config->idle_ms) : wait_ms);
+}
+
 /// Asks until there is an answer. A question that was not answered is repeated with the same id: the coordinator may have
 /// given us a task already. @return false: no more claims.
 static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct avsp_task *ret_task)
@@ -94,7 +101,7 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
                    .encoders = avsp_encoders_text(&worker->encoders, encoders)},
         .own = true,
         .claim_id = claim_id,
-        .wait_ms = (uint32_t)(CLAIM_WAIT_MS - avsp_nonce_new() % CLAIM_JITTER_MS),
+        .wait_ms = claim_wait_ms(worker->config),
     };
     runner->encoders = avsp_step_encoders(encoders);
     for (int64_t backoff_ms = BACKOFF_FIRST_MS;;
@@ -104,7 +111,7 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
         avsp_arena_clear(arena);
         struct avsp_err err = {0};
         *ret_task = (struct avsp_task){0};
-        struct avsp_mono soon = avsp_mono_in_ms(BASE_ANSWER_MS);
+        struct avsp_mono soon = avsp_mono_in_ms(AVSP_MIN(BASE_ANSWER_MS, question.wait_ms / 2));
         enum avsp_code rc =
             avsp_client_claim(worker->claims, &question, arena, ret_task,
                               avsp_mono_in_ms(CLAIM_WAIT_MS + CLAIM_SLACK_MS), &err);
@@ -113,6 +120,8 @@ static bool claim(struct avsp_runner *runner, struct avsp_arena *arena, struct a
             return false;
         }
         note_claim(worker, rc == AVSP_OK, &err);
+        if (rc != AVSP_OK || ret_task->kind == AVSP_TASK_NONE)
+            avsp_slots_note_none(&worker->slots, rc == AVSP_OK ? runner->kinds : 0);
         if (rc == AVSP_OK && ret_task->kind == AVSP_TASK_NONE && runner->kinds & AVSP_KINDS_SLOT)
             atomic_store(&worker->n_waiting, 0);
         if (rc == AVSP_OK && ret_task->kind == AVSP_TASK_NONE && ret_task->drain)

@@ -127,13 +127,22 @@ void avsp_slots_task_end(struct avsp_slots *slots)
     AVSP_ASSERT(slots->n_tasks > 0);
     slots->n_tasks--;
     slots->idle_since = avsp_mono_now();
+    slots->none_of = 0;
     pthread_mutex_unlock(&slots->lock);
 }
 
-int64_t avsp_slots_idle_ms(struct avsp_slots *slots)
+void avsp_slots_note_none(struct avsp_slots *slots, uint32_t kinds)
 {
     pthread_mutex_lock(&slots->lock);
-    int64_t ms = slots->n_tasks > 0 ? 0 : (avsp_mono_now().us - slots->idle_since.us) / 1000;
+    slots->none_of = kinds == 0 ? 0 : slots->none_of | kinds;
+    pthread_mutex_unlock(&slots->lock);
+}
+
+int64_t avsp_slots_idle_ms(struct avsp_slots *slots, uint32_t kinds)
+{
+    pthread_mutex_lock(&slots->lock);
+    bool is_idle = slots->n_tasks == 0 && (kinds & ~slots->none_of) == 0;
+    int64_t ms = is_idle ? (avsp_mono_now().us - slots->idle_since.us) / 1000 : -1;
     pthread_mutex_unlock(&slots->lock);
     return ms;
 }

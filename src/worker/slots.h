@@ -30,6 +30,7 @@ struct avsp_slots {
     const void *next_up; ///< whoever waits for slots longest; NULL = nobody
     unsigned n_tasks;    ///< claimed and not over
     struct avsp_mono idle_since;
+    uint32_t none_of;     ///< kinds of which there was nothing since then
     uint64_t limit_bytes; ///< 0 = none
     uint64_t used_bytes;
     uint64_t kept_bytes; ///< of these: by tasks that wait for others to get on
@@ -70,8 +71,11 @@ void avsp_slots_light_again(struct avsp_slots *slots);
 /// Counts tasks that are claimed and not over.
 void avsp_slots_task_begin(struct avsp_slots *slots);
 void avsp_slots_task_end(struct avsp_slots *slots);
-/// How long there has been no task, in milliseconds; 0 while there is one.
-int64_t avsp_slots_idle_ms(struct avsp_slots *slots);
+/// The coordinator has answered that there is nothing of these kinds (AVSP_KIND_BIT); 0: it has not answered.
+void avsp_slots_note_none(struct avsp_slots *slots, uint32_t kinds);
+/// How long there has been no task, in milliseconds; -1: there is one, or the coordinator has not said of all @p kinds since then that
+/// there is none.
+int64_t avsp_slots_idle_ms(struct avsp_slots *slots, uint32_t kinds);
 
 /// Waits for @p n free slots, 1 up to all that there are. Nobody who comes later and wants fewer is let in before.
 /// @param waiter  its `opaque` is another one for each that waits. @return false: stopped.

@@ -56,8 +56,10 @@ static const char *batch_end(struct avsp_worker *worker, int *ret_status)
         *ret_status = EXIT_UNREACHABLE;
         return "unreachable";
     }
-    return config->idle_ms >= 0 && avsp_slots_idle_ms(&worker->slots) >= config->idle_ms ? "idle"
-                                                                                         : NULL;
+    bool is_idle =
+        config->idle_ms >= 0 &&
+        avsp_slots_idle_ms(&worker->slots, AVSP_KINDS_SLOT | AVSP_KINDS_LIGHT) >= config->idle_ms;
+    return is_idle ? "idle" : NULL;
 }
 
 /// Says once that files with certificates or the token were replaced by ones that are no good, and once that they are.

@@ -157,6 +157,13 @@ def test_a_batch_worker_ends_by_itself(farm, clip, tmp_path):
     assert farm.status(coordinator.address, job)["state"] == "finished"
 
 
+@pytest.mark.full
+def test_a_batch_worker_does_not_take_silence_for_idleness(farm, tmp_path):
+    nobody = f"unix:{tmp_path}/nobody"
+    workers = [farm.worker(nobody, "--exit-when-idle", seconds, name=f"idle-{seconds}") for seconds in (0, 1)]
+    assert [worker.process.wait(120) for worker in workers] == [3, 3]
+
+
 @pytest.mark.parametrize("whole_group", [True, False])
 def test_interrupt_ends_encode_at_once(build, film, tmp_path, whole_group):
     output, temporary = tmp_path / "out", tmp_path / "tmp"

@@ -326,6 +326,23 @@ static void a_batch_run_ends_by_itself(void **state)
     assert_int_equal(status, 0);
 }
 
+static void a_coordinator_that_does_not_answer_is_not_idle(void **state)
+{
+    (void)state;
+    co.refuse_claims = 3;
+    co.done_after = 0;
+    struct avsp_worker_config config;
+    char target[32], folder[96];
+    configure(&config, target, folder);
+    config.idle_ms = 100; // the worker asks again after 100, 200 and 400
+    int status = -1;
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_worker_run(&config, next_signal, &status, &err), AVSP_OK);
+    assert_int_equal(co.n_succeeded, 1);
+    assert_int_equal(status, 0);
+    assert_false(pool_is_late());
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, pool_setup, pool_teardown)
 
 int main(int argc, char **argv)
@@ -361,6 +378,7 @@ int main(int argc, char **argv)
         TEST(a_task_that_another_has_is_dropped),
         TEST(a_stale_result_keeps_the_piece),
         TEST(a_batch_run_ends_by_itself),
+        TEST(a_coordinator_that_does_not_answer_is_not_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
