@@ -248,6 +248,7 @@ struct avsp_task {
     int64_t lease_ms;   ///< a heartbeat must come within this; send one every quarter
     bool drain;         ///< kind NONE: the worker is asked to take no new task, and to end
     uint32_t n_waiting; ///< ENCODE: encodes that wait behind this one, at most AVSP_WAITING_MAX
+    uint32_t n_spent;   ///< attempts that failed, or fell silent after they began
 
     struct avsp_location input; ///< SPLIT: the source; ENCODE, AUDIO: the piece
     struct avsp_location work;  ///< SPLIT: where pieces go; CLEANUP: what is removed

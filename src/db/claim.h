@@ -91,9 +91,8 @@ struct avsp_claim_group {
 struct avsp_claim_answer {
     struct avsp_claim_item *item;
     bool found;
-    bool repeated; ///< it was given before
-    int64_t spent;
-    struct avsp_handout handout;
+    bool repeated;               ///< it was given before
+    struct avsp_handout handout; ///< its row with what is spent now
     struct avsp_task task;
 };
 

@@ -120,8 +120,8 @@ static enum avsp_code consider(struct avsp_claim_work *work, const struct avsp_h
     struct avsp_claim_answer *answer = next_answer(work);
     AVSP_ASSERT(answer != NULL);
     answer->found = true;
-    answer->spent = spent;
     answer->handout = *handout;
+    answer->handout.row.spent = spent;
     answer->handout.token = (struct avsp_token){row->token.attempt + 1, avsp_nonce_new()};
     work->n_found++;
     return AVSP_OK;

@@ -93,7 +93,7 @@ static enum avsp_code take(struct avsp_tx *tx, const struct avsp_claim_group *gr
         tx, sql,
         AVSP_DB_ARGS(avsp_text(row->id), avsp_i64(row->state), avsp_i64(row->token.attempt),
                      avsp_i64(avsp_task_next(row->state, AVSP_EVENT_CLAIM)),
-                     avsp_i64(answer->handout.token.nonce), avsp_i64(answer->spent),
+                     avsp_i64(answer->handout.token.nonce), avsp_i64(row->spent),
                      avsp_i64(claim->own), avsp_text(claim->own ? claim->claim_id : ""),
                      avsp_text(claim->worker.id), avsp_i64(tx->now_us), avsp_i64(lease_us),
                      avsp_i64(answer->handout.token.attempt), avsp_i64(pool)),

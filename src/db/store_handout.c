@@ -148,6 +148,7 @@ enum avsp_code avsp_handout_make(struct avsp_tx *tx, const struct avsp_handout *
         .keep_work = handout->keep_work,
         .described = ours,
         .n_waiting = row->kind == AVSP_TASK_ENCODE ? n_waiting : 0,
+        .n_spent = (uint32_t)row->spent,
     };
     if (task->id == NULL || task->job_id == NULL)
         return avsp_arena_failed(arena, err);

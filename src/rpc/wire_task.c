@@ -201,6 +201,7 @@ Com__Avspl1t__Task *avsp_wire_make_task(struct avsp_arena *arena, const struct a
     msg->job_id = (char *)task->job_id;
     msg->lease_ms = task->lease_ms;
     msg->waiting = task->n_waiting;
+    msg->spent = task->n_spent;
     msg->created_at = avsp_wire_make_time(arena, task->created_us);
     msg->token = avsp_wire_make_token(arena, task->token);
     if (msg->created_at == NULL || msg->token == NULL)
@@ -310,6 +311,7 @@ enum avsp_code avsp_wire_read_task(struct avsp_arena *arena, const Com__Avspl1t_
         .created_us = avsp_wire_read_time(msg->created_at),
         .lease_ms = msg->lease_ms,
         .n_waiting = AVSP_MIN(msg->waiting, (uint32_t)AVSP_WAITING_MAX),
+        .n_spent = msg->spent,
     };
     avsp_wire_read_file(NULL, &task.input);
     avsp_wire_read_folder(NULL, &task.work);

@@ -85,9 +85,8 @@ static uint32_t all_threads(const struct avsp_run *run)
 uint32_t avsp_run_most_threads(const struct avsp_run *run)
 {
     // What went wrong before may have been an encoder that waited for itself, which with one thread it does not (IDLE_MS).
-    return run->task->token.attempt > 1
-               ? 1
-               : AVSP_MIN(all_threads(run), (uint32_t)AVSP_MACHINE_THREADS_MAX);
+    return run->task->n_spent > 0 ? 1
+                                  : AVSP_MIN(all_threads(run), (uint32_t)AVSP_MACHINE_THREADS_MAX);
 }
 
 uint32_t avsp_run_threads(void *opaque)

@@ -78,7 +78,7 @@ void avsp_input_close(struct avsp_input *input);
 /// Gives back the temporary storage that was taken for an input, before that of the next one is taken, or at the end.
 void avsp_run_release(struct avsp_run *run);
 
-/// Threads that an encode may get in the course of its step; one where it is tried again.
+/// Threads that an encode may get in the course of its step; one where an attempt failed, or fell silent.
 uint32_t avsp_run_most_threads(const struct avsp_run *run);
 
 /// Threads for an encode that holds its slots, as things are now: its bytes do not depend on them. Any thread. The signature fits

@@ -184,6 +184,8 @@ static void test_expired_lease_is_claimed_again(void **state)
     struct avsp_task second = claim(fx, "w2");
     assert_string_equal(second.id, first.id);
     assert_int_equal(second.token.attempt, first.token.attempt + 1);
+    assert_int_equal(first.n_spent, 0);
+    assert_int_equal(second.n_spent, 1);
     assert_true(second.token.nonce != first.token.nonce);
     // The old holder is fenced off.
     struct avsp_err err = {0};
@@ -337,6 +339,7 @@ static void test_release_costs_nothing(void **state)
         struct avsp_task task = claim(fx, "w");
         assert_int_equal(task.kind, AVSP_TASK_ENCODE);
         assert_true(task.token.attempt > last);
+        assert_int_equal(task.n_spent, 0);
         last = task.token.attempt;
         if (i % 2 == 0)
             (void)heartbeat(fx, "w", &task);
@@ -357,6 +360,7 @@ static void test_release_costs_nothing(void **state)
     wait_ms(fx, LEASE_MS + 1000);
     struct avsp_task task = claim(fx, "w");
     assert_int_equal(task.kind, AVSP_TASK_ENCODE);
+    assert_int_equal(task.n_spent, 0);
     finish_ok(fx, "w", &task);
     assert_int_equal(get_job(fx, job_id).tasks_done, 2);
     ASSERT_CODE(

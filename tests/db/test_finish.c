@@ -82,6 +82,7 @@ static void test_retry_with_backoff(void **state)
         struct avsp_task task = claim(fx, "w");
         assert_int_equal(task.kind, AVSP_TASK_ENCODE);
         assert_int_equal(task.token.attempt, i);
+        assert_int_equal(task.n_spent, i - 1);
         finish_failed(fx, "w", &task, true, "the disk was full");
         finish_failed(fx, "w", &task, true, "the disk was full"); // repeated: spends nothing
         assert_int_equal(claim(fx, "w").kind, AVSP_TASK_NONE);    // waits

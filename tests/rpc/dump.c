@@ -133,9 +133,9 @@ void dump_claim(struct avsp_buf *buf, const struct avsp_claim *claim)
 
 void dump_task(struct avsp_buf *buf, const struct avsp_task *task)
 {
-    avsp_buf_printf(buf, "task %s %s %d %" PRId64 " %" PRId64 " %" PRIu32 "\n", task->id,
-                    task->job_id, (int)task->kind, task->created_us, task->lease_ms,
-                    task->n_waiting);
+    avsp_buf_printf(buf, "task %s %s %d %" PRId64 " %" PRId64 " %" PRIu32 " %" PRIu32 "\n",
+                    task->id, task->job_id, (int)task->kind, task->created_us, task->lease_ms,
+                    task->n_waiting, task->n_spent);
     dump_token(buf, task->token);
     dump_location(buf, &task->input);
     dump_location(buf, &task->work);

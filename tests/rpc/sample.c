@@ -301,6 +301,7 @@ struct avsp_task sample_task(struct sampler *s, enum avsp_task_kind kind)
         .created_us = (int64_t)sample_number(s, 4000000000000000),
         .lease_ms = (int64_t)sample_number(s, INT64_MAX),
         .n_waiting = (uint32_t)sample_number(s, AVSP_WAITING_MAX),
+        .n_spent = (uint32_t)sample_number(s, UINT32_MAX),
     };
     sample_task_places(s, &task);
     if (kind != AVSP_TASK_CLEANUP)

@@ -75,7 +75,7 @@ static void make_task(struct avsp_arena *arena, unsigned i, struct avsp_task *re
         .id = id,
         .job_id = "job",
         .kind = AVSP_TASK_ENCODE,
-        .token = {co.attempt, 5},
+        .token = {2, 5},
         .lease_ms = 2000,
         .input = input,
         .work = fs(arena, "work", ""),
@@ -86,6 +86,7 @@ static void make_task(struct avsp_arena *arena, unsigned i, struct avsp_task *re
         .preset = 8,
         .described = true,
         .n_waiting = co.n_waiting,
+        .n_spent = co.n_spent,
     };
 }
 
@@ -248,7 +249,7 @@ static int remove_one(const char *path, const struct stat *st, int type, struct 
 int pool_setup(void **state)
 {
     (void)state;
-    co = (struct coordinator){.what = "encode", .n_tasks = 1, .attempt = 1, .done_after = 1};
+    co = (struct coordinator){.what = "encode", .n_tasks = 1, .done_after = 1};
     pthread_mutex_init(&co.lock, NULL);
     snprintf(co.root, sizeof co.root, "/tmp/avspl1t-test-XXXXXX");
     assert_non_null(mkdtemp(co.root));

@@ -17,8 +17,8 @@ struct coordinator {
     char root[64];
     const char *what; ///< input of every task; "encode" and "grow" get the task's number behind it
     unsigned n_tasks;
-    unsigned n_waiting; ///< what each claim is told
-    int64_t attempt;    ///< of every task
+    unsigned n_waiting; ///< what each claim is told, like the next
+    unsigned n_spent;
     unsigned n_claimed;
     unsigned n_finished;
     unsigned n_succeeded;
