@@ -149,7 +149,7 @@ static enum avsp_code read_sizes(const struct avsp_cli_parsed *args,
                                  struct avsp_worker_config *config, struct avsp_err *err)
 {
     struct avsp_machine machine;
-    avsp_machine_look(&machine);
+    avsp_machine_look("", &machine);
     int64_t slots = avsp_machine_slots(&machine);
     if (avsp_cli_str(args, "slots") != NULL &&
         avsp_cli_i64(args, "slots", 1, SLOTS_MAX, &slots, err) != AVSP_OK)

@@ -1,4 +1,4 @@
-/// How much of this machine we may use: processors and memory, as the scheduler and control groups say. Any thread.
+/// How much of this machine we may use: processors and memory, as the scheduler and control groups (of version 2; memory also of 1) say. Any thread.
 #ifndef AVSP_WORKER_SIZING_H
 #define AVSP_WORKER_SIZING_H
 
@@ -10,7 +10,8 @@ struct avsp_machine {
     uint64_t available_bytes; ///< of it, now
 };
 
-void avsp_machine_look(struct avsp_machine *ret_machine);
+/// @param root  where proc and sys are: "".
+void avsp_machine_look(const char *root, struct avsp_machine *ret_machine);
 
 /// One slot a processor where memory allows it. 1..
 unsigned avsp_machine_slots(const struct avsp_machine *machine);
