@@ -144,12 +144,9 @@ struct avsp_verdict avsp_task_failed(int64_t spent, int64_t max_attempts, bool m
                                      backoff_ms / 2 + backoff_ms * (jitter % 1000) / 2000};
 }
 
-/// Lost answers are rare; this many for one task means that something eats them.
-#define UNDELIVERED_MAX 50
-
 bool avsp_task_undelivered_too_often(int64_t claims, int64_t spent)
 {
-    return claims - spent > UNDELIVERED_MAX;
+    return claims - spent > AVSP_UNDELIVERED_MAX;
 }
 
 int32_t avsp_job_percent(enum avsp_job_state state, bool split_done, uint64_t frames_done,

@@ -71,7 +71,9 @@ struct avsp_verdict {
 struct avsp_verdict avsp_task_failed(int64_t spent, int64_t max_attempts, bool may_retry,
                                      uint32_t jitter);
 
-/// A claim whose worker never sent a heartbeat costs no attempt, but not without end: is this the last?
+/// A claim whose worker never sent a heartbeat costs no attempt, but not without end: is this the last? Lost answers are rare; more
+/// than so many for one task mean that something eats them.
+#define AVSP_UNDELIVERED_MAX 50
 bool avsp_task_undelivered_too_often(int64_t claims, int64_t spent);
 
 /// Percentage for a base client: 0 until the split is done, 1..99 by frames (or by tasks where frames are not known),

@@ -26,6 +26,12 @@ void avsp_floors_sink(struct avsp_floors *floors, int64_t key, uint32_t prioriti
 /// Looks at all levels from the bottom, for what nobody told.
 enum avsp_code avsp_floors_check(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
 
+/// A condition on tasks t: cleaning up waits while another job writes to the same output.
+#define AVSP_NOT_IN_THE_WAY(t)                                                                     \
+    " (" t "kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                      \
+    " ON other.output_key = mine.output_key AND other.state IN (1, 5)"                             \
+    " WHERE mine.id = " t "job_id))"
+
 /// The first tasks of a level that are ready now.
 #define AVSP_LOOK_MAX (AVSP_WAITING_MAX + 1)
 struct avsp_look {
@@ -61,8 +67,11 @@ void avsp_expired_deinit(struct avsp_expired *expired);
 /// @return false: there is none.
 bool avsp_expired_take(struct avsp_expired *expired, const struct avsp_level *asked,
                        char ret_id[AVSP_ID_BYTES]);
-/// Reads the list anew; tells who waits of those that are new in it.
+/// Reads the list anew; tells who waits of those that are new in it. However many nobody can take: no sort of task, by pool and kind,
+/// is kept out by another.
 enum avsp_code avsp_expired_read(struct avsp_tx *tx, struct avsp_err *err) AVSP_CHECKED;
+/// After a transaction that was not committed: what was new in the list was not told.
+void avsp_expired_forget(struct avsp_expired *expired);
 /// Ends one of the list that has no attempt left, so that its job fails although nobody asks for work.
 /// @param ret_ended  false: there is none.
 enum avsp_code avsp_expired_end(struct avsp_tx *tx, bool *ret_ended,

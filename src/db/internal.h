@@ -48,14 +48,14 @@ struct avsp_floors {
     } of[AVSP_LEVELS_MAX];
 };
 
-/// Tasks whose leases had run out at the last sweep, best first; those that were claimed since are gone from it. Any thread.
+/// Tasks whose leases had run out at the last sweep, some of each sort; those that were claimed since are gone from it. Any thread.
 #define AVSP_EXPIRED_MAX 256
 struct avsp_expired {
     pthread_mutex_t lock;
-    int64_t told_us; ///< leases that ran out until then were told of; the sweep's alone
     size_t n;
     struct avsp_expired_task {
         char id[AVSP_ID_BYTES];
+        bool is_last;            ///< no attempt was left then
         struct avsp_level level; ///< of its own kind
     } of[AVSP_EXPIRED_MAX];
 };

@@ -33,17 +33,11 @@ static bool floor_of(const struct avsp_claim_work *work, const struct avsp_level
 
 // --- one task
 
-/// Cleaning up waits while another job writes to the same output.
-#define NOT_IN_THE_WAY(t)                                                                          \
-    " (" t "kind <> 5 OR NOT EXISTS (SELECT 1 FROM jobs mine JOIN jobs other"                      \
-    " ON other.output_key = mine.output_key AND other.state IN (1, 5)"                             \
-    " WHERE mine.id = " t "job_id))"
-
 /// A job that was submitted while we waited for the lock was not seen by the look. Whoever submits one from here on sees us.
 static enum avsp_code is_in_the_way(struct avsp_tx *tx, const struct avsp_task_row *row,
                                     bool *ret_in_the_way, struct avsp_err *err)
 {
-    static const char sql[] = "SELECT 1 FROM tasks t WHERE t.id = $1 AND" NOT_IN_THE_WAY("t.");
+    static const char sql[] = "SELECT 1 FROM tasks t WHERE t.id = $1 AND" AVSP_NOT_IN_THE_WAY("t.");
     int64_t clear = 0;
     enum avsp_code rc = AVSP_OK;
     if (row->kind == AVSP_TASK_CLEANUP)
@@ -137,8 +131,8 @@ static enum avsp_code lock_ready(struct avsp_claim_work *work, const struct avsp
     static const char sql[] = AVSP_SELECT_HANDOUT
         "t.state = 1 AND t.pool = $1 AND t.priority = $2 AND t.fair_key >= $3"
         " AND t.not_before_us <= $4 AND t.kind IN ($5, $6, $7, $8, $9) "
-        "AND" NOT_IN_THE_WAY("t.") " ORDER BY t.fair_key, t.idx, t.created_us, t.id "
-                                   "LIMIT $10" AVSP_DB_LOCK_SKIP("t");
+        "AND" AVSP_NOT_IN_THE_WAY("t.") " ORDER BY t.fair_key, t.idx, t.created_us, t.id "
+                                        "LIMIT $10" AVSP_DB_LOCK_SKIP("t");
     struct avsp_tx *tx = work->tx;
     const struct avsp_kinds kinds = avsp_kinds_of(level->kinds);
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define LOOKED_AT_MAX 1000 ///< expired leases, and jobs, that one sweep looks at
+#define LOOKED_AT_MAX 1000 ///< jobs that one sweep looks at
 #define PURGED_MAX                                                                                 \
     10 ///< steps that one sweep removes deleted jobs in, each a transaction of its own
 #define FLOORS_EVERY_US 5000000
@@ -166,6 +166,8 @@ static enum avsp_code sweep_step(struct avsp_store *store, bool first, bool *ret
         rc = avsp_tx_commit(&tx, err);
     if (rc == AVSP_OK && first)
         store->last_sweep_us = tx.now_us;
+    if (rc != AVSP_OK)
+        avsp_expired_forget(&store->expired);
     return rc;
 }
 

@@ -248,6 +248,88 @@ static void repin_of_a_job_that_is_bound_to_nothing(void **state)
     assert_int_equal(work_off(fx, "new", "SVT 2", id), 3);
 }
 
+// --- workers that never come back
+
+#define N_LOST 300 ///< more than any list of them holds
+#define N_TOGETHER 30
+
+/// Claims so many tasks for somebody who is not heard of again.
+static void lose(struct fixture *fx, unsigned n, uint32_t kinds, const char *encoders)
+{
+    const struct avsp_claim ask = {
+        .worker = {.id = "dead", .host = "", .version = "", .kinds = kinds, .encoders = encoders},
+        .own = true,
+        .claim_id = ""};
+    while (n > 0) {
+        struct avsp_claim_item items[N_TOGETHER] = {0};
+        const size_t n_now = AVSP_MIN(n, (unsigned)N_TOGETHER);
+        for (size_t i = 0; i < n_now; i++)
+            items[i] = (struct avsp_claim_item){.claim = &ask, .arena = &fx->arena};
+        avsp_store_claim_many(fx->store, items, n_now);
+        for (size_t i = 0; i < n_now; i++)
+            assert_true(items[i].rc == AVSP_OK && items[i].task.kind != AVSP_TASK_NONE);
+        n -= (unsigned)n_now;
+    }
+}
+
+/// Time passes, with as few sweeps as count.
+static void let_leases_run_out(struct fixture *fx)
+{
+    for (int i = 0; i < 7; i++) {
+        advance_ms(fx, LEASE_MS / 3);
+        sweep(fx);
+    }
+}
+
+/// Nobody has their encoders any more, and what they had comes first by any order.
+static void what_nobody_can_take_hides_nothing_that_was_lost(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_err err = {0};
+    const char *poison = submit_and_split(fx, "poison", 1);
+    for (int i = 1; i < MAX_ATTEMPTS; i++) {
+        const struct avsp_task task = claim_as(fx, "dead", "SVT 1");
+        (void)heartbeat(fx, "dead", &task);
+        let_leases_run_out(fx);
+    }
+    const struct avsp_task last = claim_as(fx, "dead", "SVT 1");
+    (void)heartbeat(fx, "dead", &last);
+    const char *film = submit_and_split(fx, "film", N_LOST + 1);
+    ASSERT_OK(avsp_store_set_priority(fx->store, film, AVSP_PRIORITY_MAX, &err), err);
+    lose(fx, N_LOST, KINDS_ALL, "SVT 1");
+    (void)submit_and_split(fx, "clip", 1);
+    const struct avsp_task lost = claim_as(fx, "lost", "SVT 2");
+    let_leases_run_out(fx);
+    assert_string_equal(claim_as(fx, "new", "SVT 2").id, lost.id);
+    assert_int_equal(get_job(fx, poison).state, AVSP_JOB_FAILED); // whoever asks, or not
+    assert_int_equal(get_job(fx, film).state, AVSP_JOB_RUNNING);
+    // Who comes after all finds all of it, and is told of what there was no place for.
+    lose(fx, N_LOST * 2 / 3, KINDS_ALL, "SVT 1");
+    fx->n_ready = 0;
+    sweep(fx);
+    assert_in_range(fx->n_ready, 1, N_LOST / 3);
+    lose(fx, N_LOST / 3 + 1, KINDS_ALL, "SVT 1");
+}
+
+/// Of the same pool, but not for those who are left.
+static void a_kind_that_nobody_takes_hides_no_other_that_was_lost(void **state)
+{
+    struct fixture *fx = *state;
+    struct avsp_piece sounds[N_LOST];
+    (void)submit(fx, "a");
+    const struct avsp_task split = claim(fx, "s");
+    for (uint32_t i = 0; i < N_LOST; i++) {
+        sounds[i] = audio_piece(fx);
+        sounds[i].track = i;
+    }
+    (void)report(fx, "s", &split, (struct avsp_outputs){.pieces = sounds, .n_pieces = N_LOST});
+    lose(fx, N_LOST, KIND(AVSP_TASK_AUDIO), "SVT 1");
+    (void)report(fx, "s", &split, video_pieces(fx, 0, 1));
+    lose(fx, 1, KIND(AVSP_TASK_ENCODE), "SVT 1");
+    let_leases_run_out(fx);
+    lose(fx, 1, KIND(AVSP_TASK_ENCODE), "SVT 1");
+}
+
 // --- two sorts of workers at once
 
 #define N_THREADS 6
@@ -327,6 +409,8 @@ int main(void)
         TEST(repin_of_a_job_that_is_paused_while_it_is_split),
         TEST(repin_of_a_job_that_is_over),
         TEST(repin_of_a_job_that_is_bound_to_nothing),
+        TEST(what_nobody_can_take_hides_nothing_that_was_lost),
+        TEST(a_kind_that_nobody_takes_hides_no_other_that_was_lost),
         TEST(workers_that_race_for_a_job_do_not_share_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
