@@ -364,3 +364,17 @@ enum avsp_code avsp_location_copy(struct avsp_arena *arena, const struct avsp_lo
     *ret_copy = copy;
     return AVSP_OK;
 }
+
+enum avsp_code avsp_rendition_copy(struct avsp_arena *arena, const struct avsp_rendition *from,
+                                   struct avsp_rendition *ret_copy, struct avsp_err *err)
+{
+    struct avsp_rendition copy = *from;
+    const char **const texts[] = {&copy.name,   &copy.init_name,   &copy.init_sha256,
+                                  &copy.codecs, &copy.video_range, &copy.language,
+                                  &copy.title};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
+        if ((*texts[i] = avsp_arena_strdup(arena, *texts[i])) == NULL)
+            return avsp_arena_failed(arena, err);
+    *ret_copy = copy;
+    return AVSP_OK;
+}

@@ -596,4 +596,9 @@ enum avsp_code avsp_location_copy(struct avsp_arena *arena, const struct avsp_lo
                                   struct avsp_location *ret_copy,
                                   struct avsp_err *err) AVSP_CHECKED;
 
+/// The same of a rendition.
+enum avsp_code avsp_rendition_copy(struct avsp_arena *arena, const struct avsp_rendition *from,
+                                   struct avsp_rendition *ret_copy,
+                                   struct avsp_err *err) AVSP_CHECKED;
+
 #endif

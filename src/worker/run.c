@@ -324,14 +324,10 @@ enum avsp_code avsp_run_keep_rendition(struct avsp_run *run, const struct avsp_r
         return avsp_arena_failed(run->arena, err);
     if (made->n_renditions == AVSP_RUN_RENDITIONS_MAX)
         return avsp_err_set(err, AVSP_LIMIT, "more than %d renditions", AVSP_RUN_RENDITIONS_MAX);
-    struct avsp_rendition copy = *rendition;
-    const char **const texts[] = {&copy.name,     &copy.init_name, &copy.init_sha256, &copy.codecs,
-                                  &copy.language, &copy.title,     &copy.video_range};
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
-        if ((*texts[i] = avsp_arena_strdup(run->arena, *texts[i])) == NULL)
-            return avsp_arena_failed(run->arena, err);
-    made->renditions[made->n_renditions++] = copy;
-    return AVSP_OK;
+    struct avsp_rendition *copy = &made->renditions[made->n_renditions];
+    enum avsp_code rc = avsp_rendition_copy(run->arena, rendition, copy, err);
+    made->n_renditions += rc == AVSP_OK;
+    return rc;
 }
 
 enum avsp_code avsp_run_keep_segment(struct avsp_run *run, const struct avsp_segment *segment,

@@ -47,19 +47,11 @@ static int by_rendition_and_index(const void *a, const void *b)
 static enum avsp_code keep_rendition(struct avsp_run *run, struct presentation *p,
                                      const struct avsp_rendition *from, struct avsp_err *err)
 {
-    struct avsp_rendition *r = &p->renditions[p->n];
-    const char **const texts[] = {&r->name,        &r->init_name, &r->init_sha256, &r->codecs,
-                                  &r->video_range, &r->language,  &r->title};
     if (p->n == RENDITIONS_MAX)
         return avsp_err_set(err, AVSP_LIMIT, "more than %d renditions", RENDITIONS_MAX);
-    *r = *from;
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++) {
-        *texts[i] = avsp_arena_strdup(run->arena, *texts[i]);
-        if (*texts[i] == NULL)
-            return avsp_arena_failed(run->arena, err);
-    }
-    p->n++;
-    return AVSP_OK;
+    enum avsp_code rc = avsp_rendition_copy(run->arena, from, &p->renditions[p->n], err);
+    p->n += rc == AVSP_OK;
+    return rc;
 }
 
 static enum avsp_code add_page(struct avsp_run *run, struct presentation *p,

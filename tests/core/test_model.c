@@ -149,12 +149,44 @@ static void join_stays_inside(void **state)
         assert_int_equal(avsp_location_join(&arena, &folder, bad[i], &file, &err), AVSP_INVALID);
 }
 
+static void a_copy_of_a_rendition_outlives_what_it_was_made_of(void **state)
+{
+    (void)state;
+    struct avsp_arena page;
+    avsp_arena_init(&page, 1 << 20);
+    struct avsp_err err = {0};
+    struct avsp_rendition *from = avsp_arena_alloc(&page, sizeof *from), copy;
+    assert_non_null(from);
+    *from = (struct avsp_rendition){
+        .name = avsp_arena_strdup(&page, "v0"),
+        .init_name = avsp_arena_strdup(&page, "init.mp4"),
+        .init_sha256 = avsp_arena_strdup(&page, "abcd"),
+        .codecs = avsp_arena_strdup(&page, "av01"),
+        .width_px = 640,
+        .video_range = avsp_arena_strdup(&page, "PQ"),
+        .language = avsp_arena_strdup(&page, "de"),
+        .title = avsp_arena_strdup(&page, "title"),
+    };
+    assert_int_equal(avsp_rendition_copy(&arena, from, &copy, &err), AVSP_OK);
+    avsp_arena_deinit(&page);
+    assert_int_equal(copy.width_px, 640);
+    const char *const texts[][2] = {
+        {copy.name, "v0"},     {copy.init_name, "init.mp4"}, {copy.init_sha256, "abcd"},
+        {copy.codecs, "av01"}, {copy.video_range, "PQ"},     {copy.language, "de"},
+        {copy.title, "title"},
+    };
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(texts); i++)
+        assert_string_equal(texts[i][0], texts[i][1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(priority_and_labels_have_bounds, setup, teardown),
         cmocka_unit_test_setup_teardown(defaults_are_filled, setup, teardown),
         cmocka_unit_test_setup_teardown(bad_fields_are_named, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_copy_of_a_rendition_outlives_what_it_was_made_of, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(join_stays_inside, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
