@@ -52,7 +52,8 @@ struct running {
     struct avsp_mono idle;   ///< when it is looked at next whether it did anything
     int64_t cpu_ms;          ///< processor time that it had used when that was looked at last
     bool is_over;            ///< DONE or FAILED came
-    bool stands_still;       ///< until there is room
+    bool lacks_room;         ///< it stands still until there is some
+    struct avsp_mono still;  ///< from then on its time is not its own; us = 0: it is
     struct avsp_err failed;
 };
 
@@ -94,9 +95,16 @@ static unsigned set_limits(const struct avsp_child *child, struct avsp_spawn_lim
     return n;
 }
 
-/// Stops the child, or lets it go on. What it does not do meanwhile it is not blamed for.
-static void stand_still(const struct running *run, bool still)
+/// Stops the child, or lets it go on. What it does not do meanwhile it is not blamed for: a split may wait for its encoders for days.
+static void stand_still(struct running *run, bool still)
 {
+    const struct avsp_mono now = avsp_mono_now();
+    if (run->still.us != 0) {
+        run->wall.us += now.us - run->still.us;
+        run->silent.us += now.us - run->still.us;
+        run->idle.us += now.us - run->still.us;
+    }
+    run->still = still ? now : (struct avsp_mono){0};
     if (run->child->room != NULL)
         kill(-run->pid, still ? SIGSTOP : SIGCONT);
 }
@@ -183,12 +191,9 @@ static enum avsp_code take_report(struct running *run, const struct avsp_report 
             avsp_err_set(&run->failed, report->failure.code, "%s", report->failure.message);
         return AVSP_OK;
     }
-    const struct avsp_mono began = avsp_mono_now();
     stand_still(run, true);
     enum avsp_code rc = run->child->report(run->child->opaque, report, err);
-    stand_still(run, run->stands_still);
-    // The time that we took ourselves is not the child's: a split may wait for its encoders for days.
-    run->wall.us += avsp_mono_now().us - began.us;
+    stand_still(run, run->lacks_room);
     note_life(run);
     if (rc == AVSP_OK && (report->kind == AVSP_REPORT_PIECE || report->kind == AVSP_REPORT_SEGMENT))
         rc = acknowledge(run, err);
@@ -302,14 +307,9 @@ static enum avsp_code check_room(struct running *run, struct avsp_err *err)
     uint64_t used_bytes = 0;
     stand_still(run, true);
     enum avsp_code rc = avsp_attempt_used(child->folder_fd, &used_bytes, err);
-    bool waited = run->stands_still;
     if (rc == AVSP_OK)
-        rc = child->room(child->opaque, used_bytes, &run->stands_still, err);
-    if (waited) {
-        run->wall.us += (int64_t)TICK_MS * 1000;
-        note_life(run);
-    }
-    stand_still(run, run->stands_still);
+        rc = child->room(child->opaque, used_bytes, &run->lacks_room, err);
+    stand_still(run, run->lacks_room);
     return rc;
 }
 
@@ -339,9 +339,9 @@ static enum avsp_code converse(struct running *run, struct avsp_err *err)
         if (run->log >= 0 && fds[1].revents != 0)
             read_log(run);
         if (rc == AVSP_OK && avsp_mono_passed(next_check)) {
-            rc = check_limits(run, err);
+            rc = check_room(run, err);
             if (rc == AVSP_OK)
-                rc = check_room(run, err);
+                rc = check_limits(run, err);
             next_check = avsp_mono_in_ms(TICK_MS);
         }
     }

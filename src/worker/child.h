@@ -12,7 +12,7 @@
 #include "core/step.h"
 
 struct avsp_child_limits {
-    int64_t wall_ms;       ///< how long it may run, without the time that `report` takes
+    int64_t wall_ms;       ///< how long it may run, without what `report` and `room` take
     int64_t silence_ms;    ///< how long it may go without a report
     int64_t idle_ms;       ///< how long it may do nothing at all; 0 = for ever
     int64_t end_ms;        ///< from its last report to its end
