@@ -92,7 +92,8 @@ static enum avsp_code at_its_pace(struct avsp_tx *tx, struct avsp_pace *pace, in
 /// Lets go what is held although it should not be.
 static enum avsp_code refill(struct avsp_tx *tx, struct avsp_err *err)
 {
-    // The last: held beyond the window, and nothing within it, for places without a frame lie between.
+    // The last: held beyond the window, and nothing within it that a claim could move it on with, for places without a frame lie
+    // between. Whatever else of the job is open: a split that is ahead waits until what is held is taken.
     static const char sql[] =
         "SELECT j.id FROM jobs j WHERE j.state = 1 AND"
         " (EXISTS (SELECT 1 FROM tasks o WHERE" HELD(
@@ -100,14 +101,15 @@ static enum avsp_code refill(struct avsp_tx *tx, struct avsp_err *err)
                  " OR EXISTS (SELECT 1 FROM tasks w WHERE" HELD("w")
                      ENCODE("w") " AND w.idx < " AVSP_RELEASED(
                          "j.id") ")"
-                                 " OR EXISTS (SELECT 1 FROM tasks f WHERE" HELD("f")
-                                     ENCODE("f") " AND f.idx < $1)"
-                                                 " OR (EXISTS (SELECT 1 FROM tasks h WHERE" HELD(
-                                                     "h") " AND h.kind = 2)"
-                                                          " AND (SELECT u.idx FROM tasks u WHERE "
-                                                          "u.job_id = j.id AND u.state IN (1, 2)"
-                                                          " ORDER BY u.kind DESC, u.idx DESC LIMIT "
-                                                          "1) IS NULL)) LIMIT $2";
+                                 " OR EXISTS (SELECT 1 FROM tasks f WHERE" HELD("f") ENCODE(
+                                     "f") " AND f.idx < $1)"
+                                          " OR (EXISTS (SELECT 1 FROM tasks h WHERE" HELD(
+                                              "h") " AND h.kind = 2)"
+                                                   " AND (SELECT u.idx FROM tasks u WHERE u.job_id "
+                                                   "= j.id AND u.state IN (1, 2)"
+                                                   " AND u.state = 1 AND u.kind = 2 ORDER BY "
+                                                   "u.kind DESC, u.idx DESC LIMIT 1) IS NULL))"
+                                                   " LIMIT $2";
     struct ids held = {0};
     enum avsp_code rc =
         read_ids(tx, sql, AVSP_DB_ARGS(avsp_i64(avsp_window_end(0, 0, 0)), avsp_i64(LOOKED_AT_MAX)),

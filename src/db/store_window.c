@@ -142,12 +142,12 @@ enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_handout
 
 enum avsp_code avsp_window_refill(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
 {
-    static const char read_open[] =
-        "SELECT 1 FROM tasks WHERE job_id = $1 AND state IN (1, 2) AND kind = 2"
+    static const char read_ready[] =
+        "SELECT 1 FROM tasks WHERE job_id = $1 AND state IN (1, 2) AND state = 1 AND kind = 2"
         " ORDER BY idx DESC LIMIT 1";
     struct first first = {0};
     int64_t end = 0;
-    int64_t open = 0;
+    int64_t ready = 0;
     enum avsp_code rc = let_go_others(tx, job_id, err);
     if (rc == AVSP_OK)
         rc = avsp_window_read(tx, job_id, &end, err);
@@ -155,8 +155,8 @@ enum avsp_code avsp_window_refill(struct avsp_tx *tx, const char *job_id, struct
     if (rc == AVSP_OK)
         rc = let_go(tx, job_id, 0, end, err);
     if (rc == AVSP_OK)
-        rc = avsp_tx_i64(tx, read_open, AVSP_DB_ARGS(avsp_text(job_id)), &open, err);
-    if (rc == AVSP_OK && open == 0)
+        rc = avsp_tx_i64(tx, read_ready, AVSP_DB_ARGS(avsp_text(job_id)), &ready, err);
+    if (rc == AVSP_OK && ready == 0)
         rc = find_first(tx, job_id, 0, &first, err);
     if (rc != AVSP_OK || !first.found)
         return rc;

@@ -133,6 +133,22 @@ static void a_split_that_is_ahead_queues_behind_its_pieces(void **state)
     assert_int_equal(claim(fx, "once").kind, AVSP_TASK_SPLIT);
 }
 
+/// What lies beyond a hole in the timeline is beyond the window: it is let go once all that lies before is taken, for the split waits
+/// until it is.
+static void a_split_that_is_ahead_beyond_a_hole_does_not_wait_for_ever(void **state)
+{
+    struct fixture *fx = *state;
+    open_with(fx, 12000);
+    (void)submit(fx, "a");
+    struct avsp_task split = claim(fx, "s");
+    assert_false(report(fx, "s", &split, video_pieces(fx, 0, 1)).hold);
+    assert_true(report(fx, "s", &split, video_pieces(fx, 5000, 3)).hold);
+    assert_int_equal(claim_kind(fx, AVSP_TASK_ENCODE).kind, AVSP_TASK_ENCODE);
+    sweep(fx);
+    assert_int_equal(claim_kind(fx, AVSP_TASK_ENCODE).idx, 5000);
+    assert_false(heartbeat(fx, "s", &split).hold);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
@@ -144,6 +160,7 @@ int main(void)
         TEST(without_a_limit_nobody_waits),
         TEST(a_paused_jobs_split_is_handed_back),
         TEST(a_split_that_is_ahead_queues_behind_its_pieces),
+        TEST(a_split_that_is_ahead_beyond_a_hole_does_not_wait_for_ever),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
