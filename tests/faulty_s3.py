@@ -197,6 +197,11 @@ class Proxy:
         self.is_over.wait(30)
         return False
 
+    def do_silence(self, request, connection):
+        """Nothing is passed on, and no answer comes."""
+        self.is_over.wait(30)
+        return False
+
     def do_slow(self, request, connection):
         status, headers, body = self.forward(request)
         connection.sendall(head_of(status, headers, len(body)))

@@ -14,7 +14,7 @@
 
 enum avsp_exit {
     AVSP_EXIT_DONE = 0,
-    AVSP_EXIT_FAILED = 1,      ///< the job failed or was canceled
+    AVSP_EXIT_FAILED = 1,      ///< the job failed or was canceled, or it was interrupted
     AVSP_EXIT_USAGE = 2,       ///< a wrong option or input, found before anything was done
     AVSP_EXIT_UNREACHABLE = 3, ///< no coordinator
     AVSP_EXIT_NOT_YET = 4,     ///< watch: its --timeout came before the job's end

@@ -287,7 +287,8 @@ static const struct avsp_cli_program program = {
                    "(submit, with avspl1t-coordinator and avspl1t-worker).",
     .commands = commands,
     .n_commands = AVSP_ARRAY_LEN(commands),
-    .notes = "EXIT STATUS\n0 done; 1 the job failed or was canceled; 2 a wrong option or input, "
+    .notes = "EXIT STATUS\n0 done; 1 the job failed or was canceled, or encode or an upload was "
+             "interrupted; 2 a wrong option or input, "
              "found before anything was "
              "done; 3 no coordinator answers; 4 watch gave up waiting.\n"
              "\n"

@@ -6,49 +6,150 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DRAW_US 200000
+#define DRAW_MS 200
 #define PLAIN_STEP 10 ///< per cent between two lines where there is no terminal
 #define MIB (1024.0 * 1024.0)
 
 struct progress {
-    pthread_mutex_t lock;
-    bool is_terminal;
-    uint64_t bytes, total;
-    struct avsp_mono begun, drawn;
+    bool is_terminal, is_drawn;
+    struct avsp_mono begun;
     unsigned said; ///< per cent
 };
 
-static void draw(struct progress *p, unsigned percent)
+/// A thread that waits for the storage, while the one that began it minds signals and the terminal.
+struct transfer {
+    struct avsp_storage *store;
+    const struct avsp_location *folder;
+    struct avsp_put put;
+    struct avsp_arena *arena;
+    uint64_t total;
+    _Atomic uint64_t bytes; ///< that are there
+    int over_fd;            ///< an eventfd: it has ended
+    int signal_fd;
+    sigset_t before;          ///< signals that were blocked before
+    struct progress progress; ///< of whoever began it
+    enum avsp_code rc;        ///< the thread's, like the next, until it has ended
+    struct avsp_err err;
+};
+
+static struct progress progress_begin(void)
 {
-    char line[128];
-    double seconds = (double)(avsp_mono_now().us - p->begun.us + 1) / 1e6;
-    double mib = (double)p->bytes / MIB;
-    int n = snprintf(line, sizeof line, "\r\033[Kuploading: %3u %% of %.1f MiB, %.1f MiB a second",
-                     percent, (double)p->total / MIB, mib / seconds);
+    const char *term = getenv("TERM");
+    return (struct progress){.is_terminal =
+                                 isatty(STDERR_FILENO) && term != NULL && strcmp(term, "dumb") != 0,
+                             .begun = avsp_mono_now()};
+}
+
+/// A terminal that stands still (Ctrl-S), or a reader that hangs, would keep us from the signals.
+static bool is_taken(void)
+{
+    struct pollfd fd = {STDERR_FILENO, POLLOUT, 0};
+    return poll(&fd, 1, 0) > 0;
+}
+
+static void write_terminal(const char *text)
+{
     struct avsp_err ignored = {0};
-    (void)!avsp_fd_write_all(STDERR_FILENO, line, (size_t)n, &ignored);
+    (void)!avsp_fd_write_all(STDERR_FILENO, text, strlen(text), &ignored);
+}
+
+static void show(struct progress *p, uint64_t bytes, uint64_t total)
+{
+    unsigned percent = total > 0 ? (unsigned)(bytes * 100 / total) : 100;
+    if (!is_taken())
+        return;
+    if (p->is_terminal) {
+        char line[128];
+        double seconds = (double)(avsp_mono_now().us - p->begun.us + 1) / 1e6;
+        snprintf(line, sizeof line, "\r\033[Kuploading: %3u %% of %.1f MiB, %.1f MiB a second",
+                 percent, (double)total / MIB, (double)bytes / MIB / seconds);
+        write_terminal(line);
+        p->is_drawn = true;
+    } else if (percent >= p->said + PLAIN_STEP) {
+        p->said = percent / PLAIN_STEP * PLAIN_STEP;
+        avsp_cmd_say("uploading: %u %%", p->said);
+    }
 }
 
 static void moved(void *opaque, uint64_t bytes)
 {
-    struct progress *p = opaque;
-    pthread_mutex_lock(&p->lock);
-    p->bytes += bytes;
-    unsigned percent = p->total > 0 ? (unsigned)(p->bytes * 100 / p->total) : 100;
-    struct avsp_mono now = avsp_mono_now();
-    if (p->is_terminal && now.us - p->drawn.us >= DRAW_US) {
-        p->drawn = now;
-        draw(p, percent);
-    } else if (!p->is_terminal && percent >= p->said + PLAIN_STEP) {
-        p->said = percent / PLAIN_STEP * PLAIN_STEP;
-        avsp_cmd_say("uploading: %u %%", p->said);
+    struct transfer *t = opaque;
+    atomic_fetch_add(&t->bytes, bytes);
+}
+
+static void *transfer_main(void *opaque)
+{
+    struct transfer *t = opaque;
+    t->rc = avsp_storage_put_many(t->store, t->folder, &t->put, 1, t->arena, &t->err);
+    eventfd_write(t->over_fd, 1);
+    return NULL;
+}
+
+/// The signals that ask a program to end, but for those that it was started to ignore (nohup).
+static void find_ends(sigset_t *ret_ends)
+{
+    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
+    sigemptyset(ret_ends);
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(ends); i++) {
+        struct sigaction now;
+        if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            sigaddset(ret_ends, ends[i]);
     }
-    pthread_mutex_unlock(&p->lock);
+}
+
+/// Takes the signals that came. @return was there one?
+static bool take_signals(int signal_fd)
+{
+    struct signalfd_siginfo info;
+    bool is_any = false;
+    while (read(signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+        is_any = true;
+    return is_any;
+}
+
+/// Waits for the thread, and stops the storage where a signal comes. @return was it a signal?
+static bool await(struct transfer *t)
+{
+    struct pollfd fds[] = {{t->over_fd, POLLIN, 0}, {t->signal_fd, POLLIN, 0}};
+    bool is_interrupted = false;
+    while (fds[0].revents == 0) {
+        (void)poll(fds, AVSP_ARRAY_LEN(fds), DRAW_MS);
+        show(&t->progress, atomic_load(&t->bytes), t->total);
+        if (take_signals(t->signal_fd)) {
+            is_interrupted = true;
+            avsp_storage_stop(t->store);
+            pthread_sigmask(SIG_SETMASK, &t->before, NULL); // the next one ends the program
+        }
+    }
+    return is_interrupted;
+}
+
+/// Does it all while signals come by @p t's descriptors.
+static enum avsp_code run(struct transfer *t, struct avsp_err *err)
+{
+    pthread_t thread;
+    if (t->over_fd < 0 || t->signal_fd < 0)
+        return avsp_err_set_errno(err, errno, "signalfd");
+    int errnum = pthread_create(&thread, NULL, transfer_main, t);
+    if (errnum != 0)
+        return avsp_err_set_errno(err, errnum, "start a thread");
+    bool is_interrupted = await(t);
+    pthread_join(thread, NULL);
+    if (is_interrupted && t->rc == AVSP_OK)
+        return avsp_err_set(err, AVSP_CANCELED, "interrupted: %s is there, but no job",
+                            avsp_location_show(t->arena, &t->put.file));
+    *err = t->err;
+    return is_interrupted ? avsp_err_wrap(err, "interrupted") : t->rc;
 }
 
 static enum avsp_code transfer(struct avsp_storage *store, const struct avsp_location *folder,
@@ -56,22 +157,26 @@ static enum avsp_code transfer(struct avsp_storage *store, const struct avsp_loc
                                struct avsp_arena *arena, struct avsp_location *ret_file,
                                struct avsp_err *err)
 {
-    const char *term = getenv("TERM");
-    struct progress progress = {.is_terminal = isatty(STDERR_FILENO) && term != NULL &&
-                                               strcmp(term, "dumb") != 0,
-                                .total = total,
-                                .begun = avsp_mono_now()};
-    const struct avsp_watch watch = {.moved = moved, .opaque = &progress};
-    struct avsp_put put = {.path = path, .name = name, .keep = true, .watch = &watch};
-    AVSP_ASSERT(pthread_mutex_init(&progress.lock, NULL) == 0);
-    enum avsp_code rc = avsp_storage_put_many(store, folder, &put, 1, arena, err);
-    pthread_mutex_destroy(&progress.lock);
-    static const char erase[] = "\r\033[K";
-    struct avsp_err ignored = {0};
-    if (progress.is_terminal && progress.drawn.us != 0)
-        (void)!avsp_fd_write_all(STDERR_FILENO, erase, sizeof erase - 1, &ignored);
+    struct transfer t = {.store = store,
+                         .folder = folder,
+                         .arena = arena,
+                         .total = total,
+                         .progress = progress_begin()};
+    const struct avsp_watch watch = {.moved = moved, .opaque = &t};
+    sigset_t ends;
+    t.put = (struct avsp_put){.path = path, .name = name, .keep = true, .watch = &watch};
+    find_ends(&ends);
+    pthread_sigmask(SIG_BLOCK, &ends, &t.before);
+    t.over_fd = eventfd(0, EFD_CLOEXEC);
+    t.signal_fd = signalfd(-1, &ends, SFD_NONBLOCK | SFD_CLOEXEC);
+    enum avsp_code rc = run(&t, err);
+    avsp_fd_cleanup(&t.over_fd);
+    avsp_fd_cleanup(&t.signal_fd);
+    pthread_sigmask(SIG_SETMASK, &t.before, NULL);
+    if (t.progress.is_drawn)
+        write_terminal("\r\033[K");
     if (rc == AVSP_OK)
-        *ret_file = put.file;
+        *ret_file = t.put.file;
     return rc;
 }
 

@@ -345,6 +345,25 @@ def test_an_uploaded_film_is_encoded_and_plays_on_another_site(farm, s3, bucket,
         site.close()
 
 
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_an_upload_that_is_interrupted_leaves_nothing(build, s3, tmp_path, sent):
+    """No part that nobody sees, and that costs money: there is no job yet whose end would abort it."""
+    source = tmp_path / "in.mp4"
+    with open(source, "wb") as f:
+        f.truncate(48 << 20)
+    with faulty_s3.Proxy(s3.http_port, lambda request, _: "silence" if request.kind == "part" else None) as proxy:
+        bucket = Bucket(s3, endpoint=proxy.url)
+        process = subprocess.Popen([str(a) for a in (build.client, "submit", source, bucket.url("out"), "--no-check",
+                                                     "--upload", bucket.url("in"), "--coordinator", "127.0.0.1:1")],
+                                   env={**os.environ, **bucket.env}, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: proxy.spoilt["silence"], "a part that hangs")
+        assert len(bucket.uploads()) == 1
+        process.send_signal(sent)
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == 1 and "--upload: interrupted: s3://" in said, said
+        assert bucket.uploads() == [] and bucket.keys() == []
+
+
 @pytest.fixture(scope="module")
 def large(clip, tmp_path_factory):
     """More than is copied where that can be avoided; its index is at its end."""
