@@ -355,6 +355,7 @@ static enum avsp_code start_stack(struct encode *encode, struct avsp_err *err)
         .work_dir = work_dir,
         .slots = avsp_cli_str(encode->args, "slots"),
         .log_path = avsp_cli_str(encode->args, "log"),
+        .uploads = encode->spec.output.kind == AVSP_LOCATION_S3,
     };
     return avsp_stack_open(&encode->stack, &options, &encode->arena, err);
 }

@@ -23,8 +23,11 @@
 /// An empty database is made in well under a second; a machine that is busy beyond that is given up on.
 #define READY_MS 60000
 
-/// In all at most 1.5 s: an interrupted encode ends within two.
+/// In all at most 1.5 s: an interrupted encode ends within two, but where it uploads.
 #define WORKER_STOP_MS 700
+/// A second until an upload that stands still is broken off, and five for the store to take back its parts (storage/s3_call.c): they cost
+/// money, and nobody sees them.
+#define UPLOADER_STOP_MS 6500
 #define COORDINATOR_STOP_MS 400
 #define ORPHANS_MS 400
 
@@ -256,7 +259,7 @@ void avsp_stack_close(struct avsp_stack *stack)
 {
     if (stack->arena == NULL)
         return;
-    stop(&stack->worker, WORKER_STOP_MS);
+    stop(&stack->worker, stack->options.uploads ? UPLOADER_STOP_MS : WORKER_STOP_MS);
     stop(&stack->coordinator, COORDINATOR_STOP_MS);
     reap_orphans();
     avsp_fd_cleanup(&stack->ready_fd);

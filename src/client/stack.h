@@ -26,6 +26,7 @@ struct avsp_stack_options {
     const char *work_dir;   ///< the worker's temporary folder; exists
     const char *slots;      ///< NULL = as the worker thinks best
     const char *log_path;   ///< NULL = in the state folder
+    bool uploads;           ///< the worker may have parts in a store to take back when it is ended
 };
 
 struct avsp_stack_child {
@@ -71,7 +72,8 @@ int avsp_stack_left_ms(const struct avsp_stack *stack);
 /// The end of the log: of @p bytes at most, whole lines; in the arena, "" where there is none.
 const char *avsp_stack_log_tail(const struct avsp_stack *stack, size_t bytes);
 
-/// Ends both, and waits until nothing of them is left, within about 1.5 s. Safe on a zeroed value.
+/// Ends both, and waits until nothing of them is left, within about 1.5 s; where the worker uploads, within 7 s of a store that does not
+/// answer. Safe on a zeroed value.
 void avsp_stack_close(struct avsp_stack *stack);
 
 #endif

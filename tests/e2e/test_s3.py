@@ -450,6 +450,26 @@ def test_verify_reads_text_and_the_mpd_from_s3(build, bucket, clip, tmp_path):
 
 
 @pytest.mark.full
+def test_an_encode_that_is_interrupted_in_an_upload_aborts_it(build, s3, tmp_path):
+    """Of a segment that goes up in parts, while another one is done: the job is kept, the parts are not."""
+    source = tmp_path / "noise.mkv"
+    clips.ffmpeg("-f", "lavfi", "-i", "color=gray:size=64x64:rate=24:duration=1,scale=1920:1080", "-f", "lavfi", "-i",
+                 "nullsrc=size=1920x1080:rate=24:duration=1,geq=random(1)*255:128:128", "-filter_complex",
+                 "[0]setsar=1[a];[1]setsar=1[b];[a][b]concat", "-c:v", "ffv1", source)
+    with faulty_s3.Proxy(s3.http_port, lambda request, _: "silence" if request.kind == "part" else None) as proxy:
+        bucket = Bucket(s3, endpoint=proxy.url)
+        env = {**os.environ, **bucket.env, "XDG_STATE_HOME": str(tmp_path / "state")}
+        command = (build.client, "encode", source, bucket.url("out"), "--crf", 1, "--preset", 13, "--segment-seconds", 1)
+        process = subprocess.Popen([str(a) for a in command], env=env, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: proxy.spoilt["silence"], "a part that hangs", 240)
+        assert len(bucket.uploads()) == 1
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=60)[1]
+        assert process.returncode == 1 and "the same command goes on" in said, said
+        assert bucket.uploads() == []
+
+
+@pytest.mark.full
 def test_an_encode_into_s3_that_was_interrupted_goes_on(build, s3, bucket, clip, presentation, tmp_path):
     env = bucket.env | {"XDG_STATE_HOME": str(tmp_path / "state")}
     args = ("encode", clip("film").path, bucket.url("out"), "--preset", 12, "--segment-seconds", 1)
