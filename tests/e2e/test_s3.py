@@ -450,6 +450,46 @@ def test_verify_reads_text_and_the_mpd_from_s3(build, bucket, clip, tmp_path):
 
 
 @pytest.mark.full
+def test_what_a_cleanup_could_not_remove_is_removed_later_or_named(farm, s3, film):
+    fault = None
+
+    def rule(request, _):
+        if request.kind == "put" and request.path.endswith("/manifest.m3u8"):
+            return "503"  # no job ends before it is canceled
+        return fault if request.kind == "delete" else None
+
+    with faulty_s3.Proxy(s3.http_port, rule) as proxy:
+        bucket = Bucket(s3, endpoint=proxy.url)
+        coordinator = farm.coordinator()
+        worker = farm.worker(coordinator.address, "--s3-timeout", 1)
+
+        def cancel(output, meanwhile):
+            nonlocal fault
+            job = submit(farm, coordinator.address, film, bucket.url(output), *OPTIONS, env=bucket.env)
+            wait_until(lambda: any(k.endswith(".m4s") for k in bucket.keys(output)), "a segment")
+            fault = meanwhile
+            farm.build.run("cancel", job, "--coordinator", coordinator.address)
+            return job
+
+        def attempts(job):
+            told = farm.build.run("status", job, "--attempts", "--json", "--coordinator", coordinator.address).stdout
+            return [(a["outcome"], a.get("error", "")) for a in json.loads(told)["attempts"] if a["kind"] == "cleanup"]
+
+        job = cancel("later", "503")
+        outcome, error = wait_until(lambda: attempts(job), "a cleanup that failed")[0]
+        assert outcome == "failed" and "SlowDown" in error and f"s3://{bucket.name}/later/" in error, error
+        fault = None
+        worker.wait_for(f"task.done .*kind=cleanup job={job}")
+        assert [outcome for outcome, _ in attempts(job)][-1] == "done" and bucket.keys("later") == []
+        assert farm.status(coordinator.address, job)["warnings"] == []
+
+        job = cancel("named", "denied")
+        (warning,) = wait_until(lambda: farm.status(coordinator.address, job)["warnings"], "a warning")
+        assert "could be removed" in warning and f"s3://{bucket.name}/named/" in warning and "AccessDenied" in warning, warning
+        assert len(attempts(job)) == 1 and bucket.keys("named")
+
+
+@pytest.mark.full
 def test_an_encode_that_is_interrupted_in_an_upload_aborts_it(build, s3, tmp_path):
     """Of a segment that goes up in parts, while another one is done: the job is kept, the parts are not."""
     source = tmp_path / "noise.mkv"
