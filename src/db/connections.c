@@ -1,5 +1,6 @@
 #include "db/connections.h"
 
+#include "util/cond.h"
 #include "util/id.h"
 
 #include <string.h>
@@ -15,11 +16,7 @@ enum avsp_code avsp_connections_init(struct avsp_connections *all,
     AVSP_ASSERT(n_max >= 1 && n_max <= AVSP_DB_CONNECTIONS_MAX);
     *all = (struct avsp_connections){.driver = driver, .n_max = n_max, .url = strdup(url)};
     pthread_mutex_init(&all->mutex, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&all->freed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    avsp_cond_init(&all->freed);
     return all->url != NULL
                ? AVSP_OK
                : avsp_err_set(err, AVSP_NO_MEMORY, "open the database: memory ran out");
@@ -66,13 +63,6 @@ static enum avsp_code open_one(struct avsp_connections *all, struct avsp_db **re
     return rc;
 }
 
-static void wait_until(struct avsp_connections *all, struct avsp_mono deadline)
-{
-    const struct timespec at = {.tv_sec = deadline.us / 1000000,
-                                .tv_nsec = deadline.us % 1000000 * 1000};
-    pthread_cond_timedwait(&all->freed, &all->mutex, &at);
-}
-
 static enum avsp_code take_locked(struct avsp_connections *all, struct avsp_db **ret_db,
                                   struct avsp_err *err)
 {
@@ -97,7 +87,7 @@ static enum avsp_code take_locked(struct avsp_connections *all, struct avsp_db *
         } else {
             // Others have a connection where we may open none: theirs will do.
             bool later = all->n_open < all->n_max && all->open_after.us < deadline.us;
-            wait_until(all, later ? all->open_after : deadline);
+            avsp_cond_wait_until(&all->freed, &all->mutex, later ? all->open_after : deadline);
         }
     }
 }

@@ -1,6 +1,6 @@
 #include "rpc/serving.h"
 
-#include <time.h>
+#include "util/cond.h"
 
 struct avsp_ticker {
     struct avsp_server *srv;
@@ -11,22 +11,16 @@ struct avsp_ticker {
     pthread_t thread;
 };
 
-static struct timespec timespec_of(int64_t us)
-{
-    return (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
-}
-
 /// Sleeps until something is due. @return false: stop.
 static bool sleep_until_due(struct avsp_ticker *ticker)
 {
     pthread_mutex_lock(&ticker->lock);
     while (!ticker->is_stopping && ticker->due_us > avsp_mono_now().us) {
-        if (ticker->due_us == INT64_MAX) {
+        if (ticker->due_us == INT64_MAX)
             pthread_cond_wait(&ticker->changed, &ticker->lock);
-        } else {
-            struct timespec due = timespec_of(ticker->due_us);
-            pthread_cond_timedwait(&ticker->changed, &ticker->lock, &due);
-        }
+        else
+            avsp_cond_wait_until(&ticker->changed, &ticker->lock,
+                                 (struct avsp_mono){ticker->due_us});
     }
     ticker->due_us = INT64_MAX;
     bool go_on = !ticker->is_stopping;
@@ -65,11 +59,7 @@ struct avsp_ticker *avsp_ticker_new(struct avsp_server *srv, struct avsp_err *er
     ticker->srv = srv;
     ticker->due_us = INT64_MAX;
     pthread_mutex_init(&ticker->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&ticker->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    avsp_cond_init(&ticker->changed);
     if (pthread_create(&ticker->thread, NULL, run, ticker) == 0)
         return ticker;
     pthread_cond_destroy(&ticker->changed);

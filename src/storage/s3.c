@@ -1,10 +1,9 @@
 #include "storage/s3_private.h"
 #include "storage/s3_text.h"
+#include "util/cond.h"
 #include "util/id.h"
 
-#include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #define PATIENCE_MS 120000
 #define SILENCE_MS 60000
@@ -30,11 +29,7 @@ struct avsp_s3 *avsp_s3_new(const struct avsp_storage_options *options, struct a
         avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
         return NULL;
     }
-    pthread_condattr_t monotonic;
-    AVSP_ASSERT(pthread_condattr_init(&monotonic) == 0);
-    AVSP_ASSERT(pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC) == 0);
-    AVSP_ASSERT(pthread_cond_init(&s3->changed, &monotonic) == 0);
-    pthread_condattr_destroy(&monotonic);
+    avsp_cond_init(&s3->changed);
     AVSP_ASSERT(pthread_mutex_init(&s3->lock, NULL) == 0);
     AVSP_ASSERT(pthread_mutex_init(&s3->own_lock, NULL) == 0);
     const char *ca_file = getenv("AWS_CA_BUNDLE");
@@ -122,14 +117,10 @@ void avsp_s3_lane_give(struct avsp_s3 *s3, struct avsp_s3_lane *lane)
 
 bool avsp_s3_sleep(struct avsp_s3 *s3, int64_t ms)
 {
-    struct timespec until;
     struct avsp_mono end = avsp_mono_in_ms(ms);
-    until.tv_sec = end.us / 1000000;
-    until.tv_nsec = end.us % 1000000 * 1000;
     pthread_mutex_lock(&s3->lock);
-    int rc = 0;
-    while (!atomic_load(&s3->is_stopped) && rc != ETIMEDOUT)
-        rc = pthread_cond_timedwait(&s3->changed, &s3->lock, &until);
+    while (!atomic_load(&s3->is_stopped) && avsp_cond_wait_until(&s3->changed, &s3->lock, end))
+        ;
     pthread_mutex_unlock(&s3->lock);
     return !atomic_load(&s3->is_stopped);
 }

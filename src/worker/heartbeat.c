@@ -1,10 +1,10 @@
 #include "worker/heartbeat.h"
 
+#include "util/cond.h"
 #include "util/log.h"
 
 #include <inttypes.h>
 #include <string.h>
-#include <time.h>
 
 #define INTERVAL_MS 1000
 /// Of a split that waits for its encoders: what it waits for may be over the next moment.
@@ -131,9 +131,7 @@ static void wait_for(struct avsp_beats *beats, const struct avsp_beat *beat)
         pthread_cond_wait(&beats->changed, &beats->lock);
         return;
     }
-    struct timespec at = {.tv_sec = beat->due.us / 1000000,
-                          .tv_nsec = beat->due.us % 1000000 * 1000};
-    pthread_cond_timedwait(&beats->changed, &beats->lock, &at);
+    avsp_cond_wait_until(&beats->changed, &beats->lock, beat->due);
 }
 
 static void *run(void *opaque)
@@ -178,12 +176,8 @@ enum avsp_code avsp_beats_start(struct avsp_beats *beats, struct avsp_client *cl
                                 const char *worker_id, int64_t stall_ms, struct avsp_err *err)
 {
     *beats = (struct avsp_beats){.client = client, .worker_id = worker_id, .stall_ms = stall_ms};
-    pthread_condattr_t attr;
-    AVSP_ASSERT(pthread_condattr_init(&attr) == 0);
-    AVSP_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    AVSP_ASSERT(pthread_cond_init(&beats->changed, &attr) == 0);
+    avsp_cond_init(&beats->changed);
     AVSP_ASSERT(pthread_mutex_init(&beats->lock, NULL) == 0);
-    pthread_condattr_destroy(&attr);
     int rc = pthread_create(&beats->thread, NULL, run, beats);
     return rc == 0 ? AVSP_OK : avsp_err_set_errno(err, rc, "start a thread");
 }

@@ -1,6 +1,6 @@
 #include "worker/slots.h"
 
-#include <time.h>
+#include "util/cond.h"
 
 /// How often a waiter looks whether its task is still wanted.
 #define TICK_MS 200
@@ -9,12 +9,8 @@ void avsp_slots_init(struct avsp_slots *slots, unsigned n_slots, uint64_t limit_
 {
     *slots = (struct avsp_slots){
         .n_slots = n_slots, .limit_bytes = limit_bytes, .idle_since = avsp_mono_now()};
-    pthread_condattr_t attr;
-    AVSP_ASSERT(pthread_condattr_init(&attr) == 0);
-    AVSP_ASSERT(pthread_condattr_setclock(&attr, CLOCK_MONOTONIC) == 0);
-    AVSP_ASSERT(pthread_cond_init(&slots->changed, &attr) == 0);
+    avsp_cond_init(&slots->changed);
     AVSP_ASSERT(pthread_mutex_init(&slots->lock, NULL) == 0);
-    pthread_condattr_destroy(&attr);
 }
 
 void avsp_slots_deinit(struct avsp_slots *slots)
@@ -22,12 +18,6 @@ void avsp_slots_deinit(struct avsp_slots *slots)
     AVSP_ASSERT(slots->used_bytes == 0);
     pthread_cond_destroy(&slots->changed);
     pthread_mutex_destroy(&slots->lock);
-}
-
-static void wait_until(struct avsp_slots *slots, struct avsp_mono deadline)
-{
-    struct timespec at = {.tv_sec = deadline.us / 1000000, .tv_nsec = deadline.us % 1000000 * 1000};
-    pthread_cond_timedwait(&slots->changed, &slots->lock, &at);
 }
 
 void avsp_slots_set_phase(struct avsp_slots *slots, enum avsp_phase phase)
@@ -51,7 +41,7 @@ bool avsp_slots_sleep(struct avsp_slots *slots, int64_t ms, enum avsp_phase unti
     struct avsp_mono deadline = avsp_mono_in_ms(ms);
     pthread_mutex_lock(&slots->lock);
     while (slots->phase < until && !avsp_mono_passed(deadline))
-        wait_until(slots, deadline);
+        avsp_cond_wait_until(&slots->changed, &slots->lock, deadline);
     bool went_through = slots->phase < until;
     pthread_mutex_unlock(&slots->lock);
     return went_through;
@@ -150,7 +140,7 @@ int64_t avsp_slots_idle_ms(struct avsp_slots *slots, uint32_t kinds)
 /// One tick of a wait; false where it is in vain. The lock is held by the caller, and given up while the waiter is asked.
 static bool wait_tick(struct avsp_slots *slots, struct avsp_slots_waiter waiter)
 {
-    wait_until(slots, avsp_mono_in_ms(TICK_MS));
+    avsp_cond_wait_until(&slots->changed, &slots->lock, avsp_mono_in_ms(TICK_MS));
     pthread_mutex_unlock(&slots->lock);
     bool stop = waiter.should_stop(waiter.opaque);
     pthread_mutex_lock(&slots->lock);

@@ -2,9 +2,9 @@
 
 #include "dump.h"
 #include "one_by_one.h"
+#include "util/cond.h"
 
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct fake *begin(void *opaque)
@@ -308,11 +308,7 @@ void fake_start(struct fake *fake, const char *dir)
 {
     *fake = (struct fake){0};
     pthread_mutex_init(&fake->lock, NULL);
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&fake->changed, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    avsp_cond_init(&fake->changed);
     avsp_buf_init(&fake->seen, 8 << 20);
     fill(fake);
     struct avsp_err err = {0};
@@ -364,13 +360,10 @@ unsigned fake_count(struct fake *fake, const unsigned *counter)
 
 bool fake_wait(struct fake *fake, const unsigned *counter, unsigned n)
 {
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    deadline.tv_sec += 10;
-    int rc = 0;
+    struct avsp_mono deadline = avsp_mono_in_ms(10000);
     pthread_mutex_lock(&fake->lock);
-    while (*counter < n && rc == 0)
-        rc = pthread_cond_timedwait(&fake->changed, &fake->lock, &deadline);
+    while (*counter < n && avsp_cond_wait_until(&fake->changed, &fake->lock, deadline))
+        ;
     bool ok = *counter >= n;
     pthread_mutex_unlock(&fake->lock);
     return ok;
