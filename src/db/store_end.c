@@ -144,6 +144,21 @@ static enum avsp_code write_end(struct avsp_tx *tx, const char *job_id, enum avs
                         ret_changed, err);
 }
 
+/// What earlier jobs left in the output may be removed now: claims passed over it until here.
+static enum avsp_code let_cleanups_go(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
+{
+    static const char sql[] =
+        "SELECT t.fair_key, t.priority FROM tasks t WHERE t.kind = 5 AND t.state IN (1, 2)"
+        " AND t.state = 1 AND (SELECT j.output_key FROM jobs j WHERE j.id = t.job_id)"
+        " = (SELECT m.output_key FROM jobs m WHERE m.id = $1) ORDER BY t.job_id";
+    struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
+    bool more = false;
+    enum avsp_code rc = avsp_db_query(tx->db, sql, AVSP_DB_ARGS(avsp_text(job_id)), &rows, err);
+    while (rc == AVSP_OK && (rc = avsp_db_next(&rows, &more, err)) == AVSP_OK && more)
+        avsp_tx_ready(tx, 1, avsp_db_i64(&rows, 0), avsp_db_i64(&rows, 1));
+    return rc;
+}
+
 enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_job_state state,
                             const struct avsp_failure *failure,
                             const struct avsp_location *manifest, struct avsp_err *err)
@@ -164,6 +179,9 @@ enum avsp_code avsp_job_end(struct avsp_tx *tx, const char *job_id, enum avsp_jo
     tx->over.state = state;
     snprintf(tx->over.job_id, sizeof tx->over.job_id, "%s", job_id);
     snprintf(tx->over.why, sizeof tx->over.why, "%s", failure != NULL ? failure->message : "");
+    rc = let_cleanups_go(tx, job_id, err);
+    if (rc != AVSP_OK)
+        return rc;
     if (state == AVSP_JOB_FINISHED)
         return avsp_secrets_forget(tx, job_id, err);
     return clean_up(tx, job_id, err);

@@ -83,11 +83,12 @@ struct avsp_kinds avsp_kinds_of(uint32_t mask)
 enum avsp_code avsp_look(struct avsp_tx *tx, const struct avsp_level *level, int64_t from,
                          struct avsp_look *ret_look, struct avsp_err *err)
 {
-    // What waits for its time is passed over: the sweep says when that has come.
+    // What waits for its time, or for another job's end, is passed over: somebody says when that has come.
     static const char sql[] =
-        "SELECT fair_key, idx, created_us, kind FROM tasks WHERE state = 1 AND pool = $1"
-        " AND priority = $2 AND fair_key >= $3 AND not_before_us <= $4"
-        " AND kind IN ($5, $6, $7, $8, $9) ORDER BY fair_key, idx, created_us, id LIMIT $10";
+        "SELECT t.fair_key, t.idx, t.created_us, t.kind FROM tasks t WHERE t.state = 1"
+        " AND t.pool = $1 AND t.priority = $2 AND t.fair_key >= $3 AND t.not_before_us <= $4"
+        " AND t.kind IN ($5, $6, $7, $8, $9) AND" AVSP_NOT_IN_THE_WAY(
+            "t.") " ORDER BY t.fair_key, t.idx, t.created_us, t.id LIMIT $10";
     struct avsp_db_rows AVSP_CLEANUP(avsp_db_rows_end) rows = {0};
     const struct avsp_kinds kinds = avsp_kinds_of(level->kinds);
     bool more = false;

@@ -311,6 +311,27 @@ static void test_a_cleanup_does_not_hide_the_job_that_it_waits_for(void **state)
     assert_int_equal(claim(fx, "w").kind, AVSP_TASK_CLEANUP);
 }
 
+/// Those that wait stand in front of all, for as long as the others run: they are not taken for what there is to do.
+static void test_cleanups_that_wait_do_not_hide_what_waits_to_be_encoded(void **state)
+{
+    struct fixture *fx = *state;
+    const char *film = submit(fx, "film");
+    for (unsigned i = 0; i <= AVSP_WAITING_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "j%u", i);
+        cancel_job(fx, submit(fx, name));
+        (void)submit(fx, name);
+    }
+    struct avsp_claim ask = {
+        .worker = {.id = "w", .kinds = 1U << AVSP_TASK_SPLIT}, .own = true, .claim_id = ""};
+    struct avsp_task split = claim_with(fx, &ask);
+    assert_string_equal(split.job_id, film);
+    (void)report(fx, "w", &split, video_pieces(fx, 0, 10));
+    wait_ms(fx, 6000);
+    ask.worker.kinds = 1U << AVSP_TASK_ENCODE | 1U << AVSP_TASK_CLEANUP;
+    assert_int_equal(claim_with(fx, &ask).n_waiting, 9);
+}
+
 /// Claims whose answer was lost cost no attempt, but not without end.
 static void test_undelivered_claims(void **state)
 {
@@ -420,6 +441,7 @@ int main(void)
         TEST(test_silent_workers_spend_attempts),
         TEST(test_claim_passes_a_poisoned_job),
         TEST(test_a_cleanup_does_not_hide_the_job_that_it_waits_for),
+        TEST(test_cleanups_that_wait_do_not_hide_what_waits_to_be_encoded),
         TEST(test_undelivered_claims),
         TEST(test_release_costs_nothing),
         TEST(test_waiting_encodes_are_counted),
