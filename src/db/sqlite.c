@@ -11,7 +11,7 @@
 
 /// "AV1t", in the file's header: how we know a database of ours.
 #define APPLICATION_ID 0x41563174
-#define BUSY_TIMEOUT_MS 5000
+#define BUSY_TIMEOUT_MS 20000 ///< those of one program wait for each other as long, too
 #define URL_PREFIX "sqlite://"
 
 struct statement {
