@@ -16,6 +16,8 @@
 #include "db/testing.h"
 
 #define LEASE_MS 30000
+#define EXPIRED_MS                                                                                 \
+    (LEASE_MS + 10000) ///< a sweep has seen it by then, also where some were too busy to look
 #define MAX_ATTEMPTS 3
 #define SECRET "s3cr3t-0f-th3-t3st"
 #define KINDS_ALL 0xffffU
@@ -114,6 +116,7 @@ void expect(enum avsp_code got, enum avsp_code want, struct avsp_err err, const 
 /// Lets a cleanup wait its time, and do its work.
 void clean_up(struct fixture *fx);
 
+/// The clock runs by itself, too: what a slow machine may be too late for is asked a while ago, @p ms < 0.
 void advance_ms(struct fixture *fx, int64_t ms);
 void sweep(struct fixture *fx);
 /// Time passes with sweeps all along, as in a coordinator that runs.

@@ -173,13 +173,13 @@ static void test_expired_lease_is_claimed_again(void **state)
     wait_ms(fx, LEASE_MS); // leases are judged only after a full one
     struct avsp_task first = claim(fx, "w1");
     (void)heartbeat(fx, "w1", &first);
-    wait_ms(fx, LEASE_MS - 1000);
+    wait_ms(fx, LEASE_MS * 2 / 3);
     assert_int_equal(claim(fx, "w2").kind, AVSP_TASK_NONE);
     (void)heartbeat(fx, "w1", &first);
-    wait_ms(fx, LEASE_MS - 1000);
+    wait_ms(fx, LEASE_MS * 2 / 3);
     assert_int_equal(claim(fx, "w2").kind, AVSP_TASK_NONE); // the heartbeat extended it
     fx->n_ready = 0;
-    wait_ms(fx, 2000);
+    wait_ms(fx, EXPIRED_MS - LEASE_MS * 2 / 3);
     assert_int_equal(fx->n_ready, 1); // told once
     struct avsp_task second = claim(fx, "w2");
     assert_string_equal(second.id, first.id);
@@ -227,9 +227,9 @@ static void test_no_lease_expires_for_want_of_a_coordinator(void **state)
     advance_ms(fx, 3600 * 1000);
     sweep(fx);
     assert_int_equal(claim(fx, "w2").kind, AVSP_TASK_NONE);
-    wait_ms(fx, LEASE_MS - 1000);
+    wait_ms(fx, LEASE_MS * 2 / 3);
     assert_int_equal(claim(fx, "w2").kind, AVSP_TASK_NONE);
-    wait_ms(fx, 1000);
+    wait_ms(fx, EXPIRED_MS - LEASE_MS * 2 / 3);
     assert_int_equal(claim(fx, "w2").kind, AVSP_TASK_ENCODE);
 }
 
@@ -240,7 +240,7 @@ static void test_clock_that_is_set_back(void **state)
     wait_ms(fx, 7200 * 1000 / 60);
     (void)claim(fx, "w1");
     advance_ms(fx, -3600 * 1000);
-    wait_ms(fx, LEASE_MS + 1000);
+    wait_ms(fx, EXPIRED_MS);
     assert_int_equal(claim(fx, "w2").kind, AVSP_TASK_ENCODE);
 }
 
@@ -255,7 +255,7 @@ static void test_silent_workers_spend_attempts(void **state)
         assert_int_equal(task.idx, 0);
         assert_int_equal(task.token.attempt, i + 1);
         (void)heartbeat(fx, "victim", &task);
-        wait_ms(fx, LEASE_MS + 1000);
+        wait_ms(fx, EXPIRED_MS);
     }
     // Nobody asked for work since: the sweep ended it.
     struct avsp_job job = get_job(fx, job_id);
@@ -280,13 +280,13 @@ static void test_claim_passes_a_poisoned_job(void **state)
         assert_string_equal(task.job_id, poisoned);
         (void)heartbeat(fx, "victim", &task);
         if (i + 1 < MAX_ATTEMPTS)
-            wait_ms(fx, LEASE_MS + 1000);
+            wait_ms(fx, EXPIRED_MS);
     }
     assert_string_equal(claim(fx, "silent").job_id, other);
-    advance_ms(fx, 10000);
+    wait_ms(fx, LEASE_MS - 10000);
     (void)heartbeat(fx, "victim", &task);
-    wait_ms(fx, LEASE_MS - 9000); // the other one's lease runs out first, and the sweep sees that
-    advance_ms(fx, 10000);        // no sweep
+    wait_ms(fx, LEASE_MS - 8000); // the other one's lease runs out first, and a sweep sees that
+    advance_ms(fx, 9000);         // no sweep
     assert_string_equal(claim(fx, "w").job_id, other);
     sweep(fx);
     assert_int_equal(get_job(fx, poisoned).state, AVSP_JOB_FAILED);
@@ -344,7 +344,7 @@ static void test_undelivered_claims(void **state)
         assert_int_equal(task.kind, AVSP_TASK_ENCODE);
         n++;
         assert_true(n < 1000);
-        wait_ms(fx, LEASE_MS);
+        wait_ms(fx, EXPIRED_MS);
     }
     assert_true(n > MAX_ATTEMPTS);
     assert_non_null(strstr(get_job(fx, job_id).failure.message, "handed out"));
@@ -378,7 +378,7 @@ static void test_release_costs_nothing(void **state)
     // Nor do they count as claims that were lost: one that is, is forgiven as ever.
     wait_ms(fx, LEASE_MS);
     assert_int_equal(claim(fx, "w").kind, AVSP_TASK_ENCODE);
-    wait_ms(fx, LEASE_MS + 1000);
+    wait_ms(fx, EXPIRED_MS);
     struct avsp_task task = claim(fx, "w");
     assert_int_equal(task.kind, AVSP_TASK_ENCODE);
     assert_int_equal(task.n_spent, 0);

@@ -253,10 +253,10 @@ static void every_attempt_is_told(void **state)
     struct avsp_err err = {0};
     const char *id = submit_and_split(fx, "a", 2);
     struct avsp_task task = claim(fx, "w1");
-    finish_failed(fx, "w1", &task, true, "no luck");
     struct avsp_task other = claim(fx, "w2");
+    finish_failed(fx, "w1", &task, true, "no luck");
     (void)heartbeat(fx, "w2", &other);
-    wait_ms(fx, LEASE_MS + 1000);
+    wait_ms(fx, EXPIRED_MS);
     finish_all(fx);
     const char *const want[] = {"splitter split 0 1 done", "w1 encode 0 1 failed",
                                 "w2 encode 1 1 lost",      "w encode 0 2 done",

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 #define KIND(kind) (1U << (kind))
 
@@ -333,12 +334,14 @@ static void a_kind_that_nobody_takes_hides_no_other_that_was_lost(void **state)
 // --- two sorts of workers at once
 
 #define N_THREADS 6
+#define N_JOBS 3
 #define N_PIECES 20
+#define N_ALL (N_JOBS * N_PIECES)
 
 struct crew {
     struct fixture *fx;
     unsigned n;
-    unsigned n_done;
+    _Atomic unsigned *n_done; ///< by all
 };
 
 static void *crew_main(void *opaque)
@@ -356,14 +359,17 @@ static void *crew_main(void *opaque)
                                               .encoders = crew->n % 2 == 0 ? "even" : "odd"},
                                    .own = true,
                                    .claim_id = ""};
-    const struct avsp_mono end = avsp_mono_in_ms(30000);
-    for (unsigned idle = 0; idle < 20 && !avsp_mono_passed(end);) {
+    const struct avsp_mono end = avsp_mono_in_ms(LEASE_MS);
+    while (*crew->n_done < N_ALL && !avsp_mono_passed(end)) {
         struct avsp_task task = {0};
         struct avsp_err err = {0};
         ASSERT_OK(avsp_store_claim(store, &ask, &arena, &task, &err), err);
-        idle = task.kind == AVSP_TASK_NONE ? idle + 1 : 0;
-        crew->n_done += task.kind != AVSP_TASK_NONE;
+        *crew->n_done += task.kind != AVSP_TASK_NONE;
         avsp_arena_clear(&arena);
+        if (task.kind == AVSP_TASK_NONE) { // as far as this store has heard
+            ASSERT_OK(avsp_store_sweep(store, &err), err);
+            usleep(5000);
+        }
     }
     avsp_store_close(store);
     return NULL;
@@ -372,21 +378,20 @@ static void *crew_main(void *opaque)
 static void workers_that_race_for_a_job_do_not_share_it(void **state)
 {
     struct fixture *fx = *state;
-    const char *jobs[] = {submit_and_split(fx, "a", N_PIECES), submit_and_split(fx, "b", N_PIECES),
-                          submit_and_split(fx, "c", N_PIECES)};
+    const char *jobs[N_JOBS] = {submit_and_split(fx, "a", N_PIECES),
+                                submit_and_split(fx, "b", N_PIECES),
+                                submit_and_split(fx, "c", N_PIECES)};
     struct crew crews[N_THREADS];
     pthread_t threads[N_THREADS];
-    unsigned n_done = 0;
+    _Atomic unsigned n_done = 0;
     for (unsigned i = 0; i < N_THREADS; i++) {
-        crews[i] = (struct crew){.fx = fx, .n = i};
+        crews[i] = (struct crew){.fx = fx, .n = i, .n_done = &n_done};
         assert_int_equal(pthread_create(&threads[i], NULL, crew_main, &crews[i]), 0);
     }
-    for (unsigned i = 0; i < N_THREADS; i++) {
+    for (unsigned i = 0; i < N_THREADS; i++)
         pthread_join(threads[i], NULL);
-        n_done += crews[i].n_done;
-    }
-    assert_int_equal(n_done, AVSP_ARRAY_LEN(jobs) * N_PIECES);
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(jobs); i++) {
+    assert_int_equal(n_done, N_ALL);
+    for (size_t i = 0; i < N_JOBS; i++) {
         struct avsp_job job = get_job(fx, jobs[i]);
         assert_int_equal(job.n_running, N_PIECES);
         for (size_t r = 0; r < job.n_running; r++)

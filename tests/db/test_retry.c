@@ -159,7 +159,7 @@ static void what_cannot_be_tried_again_says_why(void **state)
     struct avsp_task cleanup = claim(fx, "w");
     assert_int_equal(cleanup.kind, AVSP_TASK_CLEANUP);
     expect(avsp_store_retry(fx->store, first, false, &err), AVSP_EXISTS, err, "is being removed");
-    wait_ms(fx, LEASE_MS + 1000); // that worker died
+    wait_ms(fx, EXPIRED_MS); // that worker died
     retry_job(fx, first);
     assert_true(heartbeat(fx, "w", &cleanup).canceled || heartbeat(fx, "w", &cleanup).lease_lost);
 }
