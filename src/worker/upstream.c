@@ -5,7 +5,7 @@
 #include <poll.h>
 
 #define CALL_MS 10000
-#define RELEASE_MS 800
+#define RELEASE_MS 800 ///< while all ends
 #define PATIENCE_MS (10 * 60 * 1000)
 /// When the worker is asked to stop, a result is worth this much waiting.
 #define STOPPING_PATIENCE_MS 1000
@@ -94,9 +94,11 @@ enum avsp_code avsp_upstream_finish(struct avsp_run *run, const struct avsp_fini
 
 void avsp_upstream_release(struct avsp_run *run)
 {
+    const bool is_stopping = avsp_slots_phase(&run->worker->slots) == AVSP_PHASE_STOP;
     struct avsp_err err = {0};
     if (avsp_client_release(run->worker->reports, run->worker->config->id, run->task->id,
-                            run->task->token, avsp_mono_in_ms(RELEASE_MS), &err) != AVSP_OK)
+                            run->task->token, avsp_mono_in_ms(is_stopping ? RELEASE_MS : CALL_MS),
+                            &err) != AVSP_OK)
         avsp_run_log(run, AVSP_LOG_WARN, "task.release", " error=%s", AVSP_LOG_Q(err.text));
 }
 
