@@ -76,7 +76,7 @@ static void make_task(struct avsp_arena *arena, unsigned i, struct avsp_task *re
         .job_id = "job",
         .kind = AVSP_TASK_ENCODE,
         .token = {2, 5},
-        .lease_ms = 2000,
+        .lease_ms = 30000,
         .input = input,
         .work = fs(arena, "work", ""),
         .output = fs(arena, "out", ""),
@@ -258,7 +258,7 @@ int pool_setup(void **state)
     co.server = avsp_server_start(&options, &ops, NULL, &err);
     if (co.server == NULL)
         fail_msg("%s", err.text);
-    test_deadline = avsp_mono_in_ms(60000);
+    test_deadline = avsp_mono_in_ms(240000);
     return 0;
 }
 

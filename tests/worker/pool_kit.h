@@ -24,6 +24,7 @@ struct coordinator {
     unsigned n_succeeded;
     unsigned n_released;
     unsigned n_beats;
+    unsigned n_beats_seen, n_quiet;    ///< when the test looked last; looks since a beat
     unsigned n_same_claim;             ///< claims that came again with their id
     bool slow_claim;                   ///< the first task is handed out after the worker's signal
     bool was_signaled;                 ///< the worker got it
