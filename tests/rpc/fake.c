@@ -221,6 +221,7 @@ static enum avsp_code release(void *opaque, const char *worker_id, const char *t
     struct fake *fake = begin(opaque);
     avsp_buf_printf(&fake->seen, "%s %s\n", worker_id, task_id);
     dump_token(&fake->seen, token);
+    snprintf(fake->released, sizeof fake->released, "%s", avsp_buf_text(&fake->seen));
     fake->n_released++;
     return end(fake, err);
 }

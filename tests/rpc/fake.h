@@ -32,8 +32,9 @@ struct fake {
     const char *only_encoders; ///< NULL = any; likewise
     unsigned n_claims;         ///< questions so far
     unsigned n_released;
-    unsigned n_looks; ///< get_job so far
-    int hold;         ///< while > 0, a claim that found a task waits here before it returns
+    char released[128]; ///< text of the last release
+    unsigned n_looks;   ///< get_job so far
+    int hold;           ///< while > 0, a claim that found a task waits here before it returns
     unsigned n_held;
 
     struct avsp_server *srv;

@@ -91,6 +91,7 @@ class Interop(unittest.TestCase):
         unknown = self.health.Watch(health_pb2.HealthCheckRequest(service="x"), timeout=30)
         self.assertEqual(next(unknown).status, HEALTH.SERVICE_UNKNOWN)
         unknown.cancel()
+        self.say("lame")
         self.server.stdin.close()
         self.assertEqual(next(watch).status, HEALTH.NOT_SERVING)
         # Still served while the duck is lame.

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -121,13 +122,17 @@ static void the_wait_ends_with_nothing(void **state)
     assert_in_range(c.answered_us - began_us, 290000, 15000000); // not at its deadline
 }
 
+/// By a fifth of a second, in which a busy machine may be busy.
 static void the_answer_comes_before_the_deadline(void **state)
 {
     struct bench *b = *state;
     struct claimer c;
-    start_claim(b, &c, 60000, 3000);
-    join_claim(&c);
-    assert_int_equal(c.rc, AVSP_OK); // not TIMEOUT
+    unsigned n_tries = 0;
+    do {
+        start_claim(b, &c, 60000, 1500);
+        join_claim(&c);
+    } while (c.rc == AVSP_TIMEOUT && ++n_tries < 10);
+    assert_int_equal(c.rc, AVSP_OK);
     assert_int_equal(c.kind, AVSP_TASK_NONE);
 }
 
@@ -281,8 +286,8 @@ static bool lose_a_worker(struct bench *b, unsigned round)
     pthread_cond_broadcast(&b->fake.changed);
     pthread_mutex_unlock(&b->fake.lock);
     avsp_server_wake(b->fake.srv, 0);
-    struct avsp_mono deadline = avsp_mono_in_ms(200);
-    while (!avsp_mono_passed(deadline))
+    struct avsp_mono deadline = avsp_mono_in_ms(1000);
+    for (; !avsp_mono_passed(deadline); usleep(1000))
         if (fake_count(&b->fake, &b->fake.n_released) > n_released)
             return true;
     return false;
@@ -295,11 +300,7 @@ static void a_task_for_nobody_is_handed_back(void **state)
     for (unsigned round = 0; round < 50 && !is_back; round++)
         is_back = lose_a_worker(b, round);
     assert_true(is_back);
-    char *seen = fake_seen(&b->fake);
-    const char handed_back[] = "w task1\ntoken 1 42\n";
-    assert_memory_equal(seen, handed_back,
-                        sizeof handed_back - 1); // once more where a round gave up too early
-    free(seen);
+    assert_string_equal(b->fake.released, "w task1\ntoken 1 42\n");
 }
 
 /// A thread of heartbeats for the crowd below.

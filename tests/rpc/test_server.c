@@ -153,15 +153,14 @@ static void targets_are_checked(void **state)
     }
 }
 
-/// A port that nobody listens on.
-static int free_port(void)
+/// A port that nobody listens on, nor can as long as @p ret_fd is open.
+static int deaf_port(int *ret_fd)
 {
     struct sockaddr_in addr = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof addr;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&addr, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&addr, &len), 0);
-    close(fd);
+    *ret_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(*ret_fd, (struct sockaddr *)&addr, len), 0);
+    assert_int_equal(getsockname(*ret_fd, (struct sockaddr *)&addr, &len), 0);
     return ntohs(addr.sin_port);
 }
 
@@ -169,7 +168,8 @@ static void out_of_reach_is_said_plainly(void **state)
 {
     (void)state;
     char target[64], want[200];
-    snprintf(target, sizeof target, "127.0.0.1:%d", free_port());
+    int fd = -1;
+    snprintf(target, sizeof target, "127.0.0.1:%d", deaf_port(&fd));
     struct avsp_err err = {0};
     struct avsp_client *cli = avsp_client_new(target, true, NULL, &err);
     assert_non_null(cli);
@@ -190,6 +190,7 @@ static void out_of_reach_is_said_plainly(void **state)
     assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(300), &err), AVSP_UNAVAILABLE);
     assert_non_null(strstr(err.text, "cannot be reached"));
     avsp_client_free(cli);
+    close(fd);
 }
 
 static void a_list_survives_the_loss_of_one(void **state)
@@ -197,7 +198,8 @@ static void a_list_survives_the_loss_of_one(void **state)
     (void)state;
     fake_start(&fake, NULL);
     char target[200];
-    snprintf(target, sizeof target, "127.0.0.1:%d,%s", free_port(), fake.listen);
+    int fd = -1;
+    snprintf(target, sizeof target, "127.0.0.1:%d,%s", deaf_port(&fd), fake.listen);
     struct avsp_err err = {0};
     struct avsp_client *cli = avsp_client_new(target, false, NULL, &err);
     assert_non_null(cli);
@@ -205,6 +207,7 @@ static void a_list_survives_the_loss_of_one(void **state)
         assert_int_equal(avsp_client_cancel(cli, "j", avsp_mono_in_ms(10000), &err), AVSP_OK);
     avsp_client_free(cli);
     fake_stop(&fake, 0, 1000);
+    close(fd);
 }
 
 static void a_coordinator_that_comes_back_is_found(void **state)

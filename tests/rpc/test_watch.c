@@ -199,6 +199,9 @@ static void the_deadline_ends_it(void **state)
 {
     struct bench *b = *state;
     struct watcher w = {0};
+    struct avsp_err err = {0};
+    assert_int_equal(avsp_client_cancel(b->cli, "j", avsp_mono_in_ms(10000), &err),
+                     AVSP_OK); // it is connected
     start_watch(b, &w, 300);
     join_watch(&w);
     assert_int_equal(w.rc, AVSP_TIMEOUT);
