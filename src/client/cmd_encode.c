@@ -29,7 +29,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SLOTS_MAX 1024
 #define SUBMIT_MS 5000
 /// An interrupt ends all within two seconds (client/stack.h).
 #define LOOK_ONCE_MORE_MS 300
@@ -478,7 +477,7 @@ static enum avsp_code prepare(struct encode *encode, struct avsp_err *err)
     if (rc == AVSP_OK)
         rc = find_home(encode, err);
     if (rc == AVSP_OK && avsp_cli_str(encode->args, "slots") != NULL)
-        rc = avsp_cli_i64(encode->args, "slots", 1, SLOTS_MAX, &ignored, err);
+        rc = avsp_cli_i64(encode->args, "slots", 1, AVSP_SLOTS_MAX, &ignored, err);
     if (rc == AVSP_OK)
         rc = look_into_input(encode, err);
     return rc == AVSP_OK ? open_fds(encode, err) : rc;

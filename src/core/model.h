@@ -19,6 +19,7 @@
 #define AVSP_SEGMENT_SECONDS_MAX 60
 #define AVSP_BATCH_MAX 500 ///< pieces, segments or files in one message of ours
 #define AVSP_WARNINGS_MAX 100
+#define AVSP_SLOTS_MAX 256  ///< of one of our workers
 #define AVSP_WAITING_MAX 64 ///< nobody needs to know of more
 
 #define AVSP_PROGRESS_MIN_MS 500 ///< between two words about jobs that run, to whoever follows all

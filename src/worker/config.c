@@ -1,5 +1,6 @@
 #include "worker/config.h"
 
+#include "core/model.h"
 #include "util/id.h"
 #include "util/parse.h"
 #include "util/programs.h"
@@ -9,7 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SLOTS_MAX 256
 #define SECONDS_MAX (7 * 86400)
 
 static const struct avsp_cli_option options[] = {
@@ -152,7 +152,7 @@ static enum avsp_code read_sizes(const struct avsp_cli_parsed *args,
     avsp_machine_look("", &machine);
     int64_t slots = avsp_machine_slots(&machine);
     if (avsp_cli_str(args, "slots") != NULL &&
-        avsp_cli_i64(args, "slots", 1, SLOTS_MAX, &slots, err) != AVSP_OK)
+        avsp_cli_i64(args, "slots", 1, AVSP_SLOTS_MAX, &slots, err) != AVSP_OK)
         return err->code;
     config->slots = (unsigned)slots;
     int64_t threads =

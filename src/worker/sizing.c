@@ -1,5 +1,6 @@
 #include "worker/sizing.h"
 
+#include "core/model.h"
 #include "util/parse.h"
 
 #include <limits.h>
@@ -10,7 +11,6 @@
 /// Enough for encodes up to 1080p with several renditions; what needs more takes several slots (worker/need.h).
 #define SLOT_BYTES ((uint64_t)1536 << 20)
 #define STEP_MIN_BYTES ((uint64_t)2 << 30)
-#define SLOTS_MAX 256
 
 /// What a control group says of its memory, in the words of version 2, and of version 1.
 struct words {
@@ -183,7 +183,8 @@ void avsp_machine_look(const char *root, struct avsp_machine *ret_machine)
 unsigned avsp_machine_slots(const struct avsp_machine *machine)
 {
     uint64_t by_memory = AVSP_MAX(machine->available_bytes / SLOT_BYTES, (uint64_t)1);
-    return (unsigned)AVSP_MIN(AVSP_MIN((uint64_t)machine->n_cpus, by_memory), (uint64_t)SLOTS_MAX);
+    return (unsigned)AVSP_MIN(AVSP_MIN((uint64_t)machine->n_cpus, by_memory),
+                              (uint64_t)AVSP_SLOTS_MAX);
 }
 
 uint64_t avsp_machine_memory_limit(const struct avsp_machine *machine, unsigned n_slots)

@@ -56,6 +56,7 @@ def as_nobody(build):
     (["--crf"], ["--crf"]),
     (["--preset", "-1"], ["--preset", "-1"]),
     (["--segment-seconds", "0"], ["--segment-seconds", "0"]),
+    (["--slots", "257"], ["--slots", "257", "256"]),
     (["a-third-argument"], ["a-third-argument"]),
 ])
 def test_wrong_flags(build, source, output, flags, words):
