@@ -27,6 +27,8 @@
 /// Of a limit on temporary storage, what a task has in hand. Steps are looked at five times a second.
 #define AHEAD_SHARE 16
 #define AHEAD_MAX_BYTES ((uint64_t)32 << 20)
+/// How often who waits for room for a copy asks again.
+#define ROOM_TICK_MS 50
 
 void avsp_run_log(const struct avsp_run *run, enum avsp_log_level level, const char *event,
                   const char *fmt, ...)
@@ -152,19 +154,35 @@ static enum avsp_code take_room(void *opaque, uint64_t step_bytes, bool *ret_wai
     return avsp_err_set(err, AVSP_CANCELED, "another task needs the temporary storage");
 }
 
+/// Waits until a copy of so many bytes has room: what was reserved may be less, while others keep some (avsp_slots_reserve).
+static enum avsp_code await_room(struct avsp_run *run, uint64_t bytes, struct avsp_err *err)
+{
+    bool wait = run->worker->config->work_bytes > 0;
+    while (wait) {
+        enum avsp_code rc = take_room(run, bytes, &wait, err);
+        if (rc != AVSP_OK)
+            return rc;
+        if (wait)
+            avsp_slots_sleep(&run->worker->slots, ROOM_TICK_MS, AVSP_PHASE_STOP);
+        if (avsp_run_should_stop(run))
+            return avsp_run_stopped(run, err);
+    }
+    return AVSP_OK;
+}
+
 /// Copies the input to the attempt's folder.
 static enum avsp_code fetch(struct avsp_run *run, struct avsp_input *input, struct avsp_err *err)
 {
-    uint64_t limit = run->worker->config->work_bytes;
-    if (limit > 0 && input->bytes > limit)
-        return avsp_err_set(err, AVSP_LIMIT, "the input is larger than --work-limit");
+    enum avsp_code rc = await_room(run, input->bytes, err);
+    if (rc != AVSP_OK)
+        return rc;
     char path[PATH_MAX];
     snprintf(path, sizeof path, "%s/input", run->attempt.path);
     input->own_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (input->own_fd < 0)
         return avsp_err_set_errno(err, errno, "%s", path);
     const struct avsp_watch watch = {.should_stop = avsp_run_should_stop, .opaque = run};
-    enum avsp_code rc = avsp_reader_fetch(input->reader, input->own_fd, &watch, err);
+    rc = avsp_reader_fetch(input->reader, input->own_fd, &watch, err);
     if (rc != AVSP_OK)
         return rc == AVSP_CANCELED ? avsp_run_stopped(run, err) : rc;
     // For reading: the child has no business with changing it.

@@ -89,8 +89,9 @@ unsigned avsp_slots_taken(struct avsp_slots *slots, unsigned *ret_waiting);
 /// each other. Who finds that it needs more grows; where that has to wait, nobody else takes any meanwhile, and a second one that
 /// would have to wait gives way, as do those that wait for others: it is handed back, with all that it has taken.
 
-/// Waits until @p bytes may be used. More than there can ever be is taken as all of it: then the task has it to itself.
-/// @param ret_bytes what was taken, to be given back. @return false: stopped.
+/// Waits until @p bytes may be used. More than there can ever be is taken as all of it: then the task has it to itself, but for what is
+/// kept by those that wait for others.
+/// @param ret_bytes what was taken, to be given back; perhaps less than was asked for. @return false: stopped.
 bool avsp_slots_reserve(struct avsp_slots *slots, uint64_t bytes, struct avsp_slots_waiter waiter,
                         uint64_t *ret_bytes) AVSP_CHECKED;
 
