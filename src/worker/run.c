@@ -71,11 +71,10 @@ enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err
     return avsp_err_set(err, AVSP_CANCELED, "the worker stops");
 }
 
-void avsp_run_nearly_done(struct avsp_run *run)
+void avsp_run_unload(struct avsp_run *run, unsigned n)
 {
-    if (run->n_loads > 0)
-        avsp_slots_unload(&run->worker->slots, run->n_loads);
-    run->n_loads = 0;
+    avsp_slots_unload(&run->worker->slots, n);
+    run->n_loads -= n;
 }
 
 /// There are so many for all encodes together.
@@ -290,9 +289,11 @@ void avsp_run_progress(struct avsp_run *run, const struct avsp_progress *progres
 {
     avsp_beat_progress(&run->worker->beats, &run->beat, progress->frames_done,
                        progress->frames_total);
-    // Three quarters: early enough to claim and fetch the next piece, late enough not to keep it from an idle worker.
-    if (progress->frames_total > 0 && progress->frames_done / 3 >= progress->frames_total / 4)
-        avsp_run_nearly_done(run);
+    // Three quarters: early enough to claim and fetch the next piece, late enough not to keep it from an idle worker. It is one piece,
+    // however many loads this one is, for that may be as large.
+    if (progress->frames_total > 0 && progress->frames_done / 3 >= progress->frames_total / 4 &&
+        run->n_loads > 0 && run->n_loads == run->n_slots)
+        avsp_run_unload(run, 1);
 }
 
 enum avsp_code avsp_run_warn(struct avsp_run *run, const char *text, struct avsp_err *err)

@@ -48,8 +48,8 @@ void avsp_run_will_write(struct avsp_run *run, uint64_t bytes);
 /// CANCELED with the reason.
 enum avsp_code avsp_run_stopped(const struct avsp_run *run, struct avsp_err *err);
 
-/// The task is nearly done, or needs no slot any more: another may be claimed. Any number of times.
-void avsp_run_nearly_done(struct avsp_run *run);
+/// Gives back so many of its loads: others may be claimed.
+void avsp_run_unload(struct avsp_run *run, unsigned n);
 
 /// The input for the child: the file itself where storage has a descriptor for it, else a fetched copy, or ranges of it.
 struct avsp_input {

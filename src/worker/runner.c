@@ -269,7 +269,7 @@ static void run_task(const struct avsp_runner *runner, struct avsp_arena *arena,
     avsp_attempt_close(&worker->workdir, &run.attempt);
     avsp_run_release(&run);
     conclude(&run, rc, &err);
-    avsp_run_nearly_done(&run);
+    avsp_run_unload(&run, run.n_loads);
     avsp_beats_remove(&worker->beats, &run.beat);
 }
 

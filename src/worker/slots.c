@@ -69,11 +69,15 @@ static void count_down(struct avsp_slots *slots, unsigned *number, unsigned n)
     pthread_mutex_unlock(&slots->lock);
 }
 
-void avsp_slots_load_more(struct avsp_slots *slots, unsigned n)
+bool avsp_slots_load_all(struct avsp_slots *slots, unsigned n)
 {
     pthread_mutex_lock(&slots->lock);
-    slots->n_load += n;
+    AVSP_ASSERT(n > 0 && slots->n_load > 0);
+    bool may = slots->n_load - 1 < slots->n_slots;
+    if (may)
+        slots->n_load += n - 1;
     pthread_mutex_unlock(&slots->lock);
+    return may;
 }
 
 void avsp_slots_unload(struct avsp_slots *slots, unsigned n)

@@ -2,7 +2,7 @@
 /// and whether the worker goes on at all.
 ///
 /// A *load* is a task that needs an encoder for a good while yet: claims stop where there are as many as slots. A task that
-/// is nearly done gives its load back early, so that the next one is claimed and fetched before the slot is free. A task that needs the
+/// is nearly done gives a load back early, so that the next one is claimed and fetched before the slot is free. A task that needs the
 /// memory of several slots takes them all, and counts as that many loads. Any thread.
 #ifndef AVSP_WORKER_SLOTS_H
 #define AVSP_WORKER_SLOTS_H
@@ -57,8 +57,10 @@ bool avsp_slots_sleep(struct avsp_slots *slots, int64_t ms, enum avsp_phase unti
 
 /// Waits until a task that needs a slot may be claimed, and counts it. @return false: no more claims.
 bool avsp_slots_load(struct avsp_slots *slots) AVSP_CHECKED;
-/// A task that was counted turns out to be @p n more; does not wait.
-void avsp_slots_load_more(struct avsp_slots *slots, unsigned n);
+/// A task that was counted once turns out to be @p n loads; does not wait.
+/// @return false, and it counts once as before: others turned out so large meanwhile that they alone are as many as slots. It is to be
+///         handed back, for another worker may have a slot free; here no more is claimed then.
+bool avsp_slots_load_all(struct avsp_slots *slots, unsigned n) AVSP_CHECKED;
 void avsp_slots_unload(struct avsp_slots *slots, unsigned n);
 
 /// Waits until a task that needs no slot may be claimed: AVSP_SLOTS_LIGHT at once. A split that waits for encoders is not one of

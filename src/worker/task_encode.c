@@ -155,16 +155,21 @@ static void size_up(struct avsp_run *run, const struct avsp_input *input)
                      bytes >> 20, run->n_slots);
 }
 
-/// Takes the slots. Where these are several, the task counts as as many loads: no more are claimed than can run.
-static bool take_slots(struct avsp_run *run)
+/// Takes the slots, and counts as as many loads. Of those that were claimed together one knows first how large it is, and others may
+/// find that they were claimed for nothing.
+static enum avsp_code take_slots(struct avsp_run *run, struct avsp_err *err)
 {
     struct avsp_slots *slots = &run->worker->slots;
     if (run->n_loads > 0) {
-        avsp_slots_load_more(slots, run->n_slots - run->n_loads);
+        run->is_handed_back = !avsp_slots_load_all(slots, run->n_slots);
+        if (run->is_handed_back)
+            return avsp_err_set(err, AVSP_CANCELED, "larger ones have all slots");
         run->n_loads = run->n_slots;
     }
     return avsp_slots_take(slots, run->n_slots,
-                           (struct avsp_slots_waiter){avsp_run_should_stop, run});
+                           (struct avsp_slots_waiter){avsp_run_should_stop, run})
+               ? AVSP_OK
+               : avsp_run_stopped(run, err);
 }
 
 /// The part that needs a slot.
@@ -172,8 +177,9 @@ static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *inpu
                              struct avsp_err *err)
 {
     size_up(run, input);
-    if (!take_slots(run))
-        return avsp_run_stopped(run, err);
+    enum avsp_code rc = take_slots(run, err);
+    if (rc != AVSP_OK)
+        return rc;
     struct avsp_step step = {
         .kind = run->task->kind == AVSP_TASK_AUDIO ? AVSP_STEP_AUDIO : AVSP_STEP_ENCODE,
         .segment_seconds = run->task->segment_seconds,
@@ -187,12 +193,12 @@ static enum avsp_code encode(struct avsp_run *run, const struct avsp_input *inpu
         .idx = run->task->idx,
         .encoders = run->encoders,
     };
-    enum avsp_code rc = avsp_run_step(run, &step, input->fd, take_report, err);
+    rc = avsp_run_step(run, &step, input->fd, take_report, err);
     avsp_slots_give(&run->worker->slots, run->n_slots);
     if (rc == AVSP_UNAVAILABLE)
         look_again(run->worker);
     // From here on only storage is busy: the next piece may be encoded meanwhile.
-    avsp_run_nearly_done(run);
+    avsp_run_unload(run, run->n_loads);
     return rc == AVSP_OK ? check_made(run, err) : rc;
 }
 

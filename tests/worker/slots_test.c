@@ -116,11 +116,21 @@ static void a_large_task_is_several_loads(void **state)
 {
     (void)state;
     assert_true(avsp_slots_load(&slots));
-    avsp_slots_load_more(&slots, 1);
+    assert_true(avsp_slots_load_all(&slots, 2));
     assert_int_equal(slots.n_load, slots.n_slots);
     avsp_slots_unload(&slots, 2);
+    // Both were claimed before either knew: one is too many.
     assert_true(avsp_slots_load(&slots));
+    assert_true(avsp_slots_load(&slots));
+    assert_true(avsp_slots_load_all(&slots, 2));
+    assert_false(avsp_slots_load_all(&slots, 2));
     avsp_slots_unload(&slots, 1);
+    assert_int_equal(slots.n_load, slots.n_slots); // no more is claimed
+    // The next one comes when the first is nearly done, and waits for its slots.
+    avsp_slots_unload(&slots, 1);
+    assert_true(avsp_slots_load(&slots));
+    assert_true(avsp_slots_load_all(&slots, 2));
+    avsp_slots_unload(&slots, 3);
 }
 
 int main(void)
