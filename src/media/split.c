@@ -63,6 +63,12 @@ static enum avsp_code open_input(struct split *split, struct avsp_err *err)
                : rc;
 }
 
+/// Somebody may be writing the input.
+static enum avsp_code has_changed(struct avsp_err *err)
+{
+    return avsp_err_set(err, AVSP_CORRUPT, "the input is not what it was a moment ago");
+}
+
 /// Says what becomes of the picture.
 static enum avsp_code warn_of_changes(struct split *split, const AVStream *video,
                                       const struct avsp_piece_header *facts, bool odd_rotation,
@@ -142,10 +148,12 @@ static enum avsp_code reopen_decoded(struct split *split, uint64_t n_skip, struc
 {
     close_input(split);
     enum avsp_code rc = open_input(split, err);
+    if (rc == AVSP_OK && split->reader.tracks.video == NULL)
+        return has_changed(err);
     if (rc == AVSP_OK && split->part.sought) {
         if (avsp_part_seek(&split->part, split->source.ctx, &split->reader.tracks) !=
             AVSP_PART_SOUGHT)
-            return avsp_err_set(err, AVSP_CORRUPT, "the input is not what it was a moment ago");
+            return has_changed(err);
         avsp_reader_deinit(&split->reader);
         rc = avsp_reader_init(&split->reader, split->source.ctx, &split->step->choice, err);
     }
@@ -173,14 +181,19 @@ static enum avsp_code look_ahead(struct split *split, struct avsp_err *err)
 }
 
 /// What is read goes on as streams of the source that was opened anew.
-static void follow_input(struct split *split)
+static enum avsp_code follow_input(struct split *split, struct avsp_err *err)
 {
     const struct avsp_tracks *tracks = &split->reader.tracks;
-    if (tracks->video != NULL)
+    bool has_video = split->video.ctl != NULL;
+    if (has_video != (tracks->video != NULL) || split->n_audio != tracks->n_audio ||
+        split->text.n != tracks->n_text)
+        return has_changed(err);
+    if (has_video)
         split->video.stream = avsp_reader_video(&split->reader);
     for (size_t i = 0; i < split->n_audio; i++)
         avsp_split_audio_move(&split->audio[i], tracks->audio[i]);
     avsp_split_text_move(&split->text);
+    return AVSP_OK;
 }
 
 /// Passes over what lies before the part, where that is possible.
@@ -200,9 +213,7 @@ static enum avsp_code go_to_part(struct split *split, struct avsp_err *err)
         return avsp_reader_init(&split->reader, split->source.ctx, &split->step->choice, err);
     close_input(split);
     enum avsp_code rc = open_input(split, err);
-    if (rc == AVSP_OK)
-        follow_input(split);
-    return rc;
+    return rc == AVSP_OK ? follow_input(split, err) : rc;
 }
 
 static void open_sounds(struct split *split)
@@ -293,9 +304,7 @@ static enum avsp_code go_lossless(struct split *split, const char *why, struct a
         return rc;
     uint64_t n_skip = avsp_split_video_restart(&split->video);
     rc = reopen_decoded(split, n_skip, err);
-    if (rc == AVSP_OK)
-        follow_input(split);
-    return rc;
+    return rc == AVSP_OK ? follow_input(split, err) : rc;
 }
 
 static enum avsp_code put_other(struct split *split, struct avsp_err *err)

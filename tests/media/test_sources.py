@@ -399,6 +399,28 @@ def test_doubts_behind_a_part(tmp_path):
     assert result.doubts == []
 
 
+@pytest.mark.parametrize("gone", [b"vide", b"soun"])
+def test_an_input_that_changes_before_it_is_opened_again(gone, tmp_path):
+    """Somebody writes it anew, and it is without a track."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
+    ffmpeg(*picture(25, 16, "64x48"), *sound(16), *x264("keyint=50", "bframes=3", "b-pyramid=normal"), "-c:a", "aac", whole)
+    source.write_bytes(with_times(whole.read_bytes(), LATE_DOUBT))
+    step = child.Child(source, tmp_path, ack=False, pending=1)
+    try:
+        assert any(verb == "piece" for verb, _ in step.reports())
+        mp4 = source.read_bytes()
+        with open(source, "r+b") as file:
+            file.seek(mp4.rindex(b"trak", 0, mp4.index(b"hdlr" + bytes(8) + gone)))
+            file.write(b"free")
+        for _ in range(16):
+            step.send("ack")
+        result = step.finish()
+    finally:
+        step.kill()
+    assert result.failure is not None, result.status
+    assert "not what it was" in result.failure["text"]
+
+
 def test_times_that_were_exchanged(tmp_path):
     """Each has a time that could be, and no other has it; but the pictures themselves say that they are shown the other way round."""
     whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
