@@ -8,6 +8,7 @@
 #include "core/sidecar.h"
 #include "core/time_range.h"
 #include "util/buf.h"
+#include "util/parse.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -92,9 +93,8 @@ static enum avsp_code print_text(const struct probe *probe, const char *path, st
     for (size_t i = 0; i < probe->n_sidecars; i++)
         put_subtitles(&buf, &probe->subtitles[i]);
     // Texts from the file (codec tags, languages) must not reach the terminal as commands.
-    for (size_t i = 0; i < buf.len; i++)
-        if (((unsigned char)buf.data[i] < 0x20 && buf.data[i] != '\n') || buf.data[i] == 0x7f)
-            buf.data[i] = '?';
+    if (buf.len > 0)
+        avsp_text_tame(buf.data, '?', true);
     enum avsp_code rc = avsp_buf_check(&buf, err);
     return rc == AVSP_OK ? avsp_cmd_print(avsp_buf_text(&buf), err) : rc;
 }

@@ -7,6 +7,7 @@
 #include "core/time_range.h"
 #include "util/buf.h"
 #include "util/fd.h"
+#include "util/parse.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -22,10 +23,8 @@ void avsp_cmd_say(const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(line + n, sizeof line - (size_t)n - 1, fmt, ap);
     va_end(ap);
+    avsp_text_tame(line, '?', false);
     size_t len = strlen(line);
-    for (size_t i = 0; i < len; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = '?';
     line[len++] = '\n';
     // Nothing useful can be done where standard error itself fails.
     struct avsp_err ignored = {0};

@@ -1,5 +1,7 @@
 #include "client/progress.h"
 
+#include "util/parse.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -115,16 +117,18 @@ static void put_running(const struct avsp_running *task, bool name_worker, struc
 }
 
 /// Copies a line to the display: cut to the width, control characters of foreign names made harmless.
-static void put_line(const char *line, const char *style, const struct avsp_progress_look *look,
-                     struct avsp_buf *buf)
+static void put_line(struct avsp_buf *line, const char *style,
+                     const struct avsp_progress_look *look, struct avsp_buf *buf)
 {
+    if (line->len > 0)
+        avsp_text_tame(line->data, '?', false);
     avsp_buf_puts(buf, look->color ? style : "");
     unsigned column = 1; // the last one stays empty: some terminals would wrap
-    for (const char *c = line; *c != '\0'; c++) {
+    for (const char *c = avsp_buf_text(line); *c != '\0'; c++) {
         bool continues = ((unsigned char)*c & 0xc0) == 0x80;
         if (!continues && ++column > look->width)
             break;
-        avsp_buf_append(buf, (unsigned char)*c < 0x20 || *c == 0x7f ? "?" : c, 1);
+        avsp_buf_append(buf, c, 1);
     }
     avsp_buf_puts(buf, look->color ? NORMAL : "");
     avsp_buf_puts(buf, "\n");
@@ -137,12 +141,12 @@ unsigned avsp_progress_lines(const struct avsp_job *job, uint64_t milli_fps,
     avsp_buf_init(&line, LINE_BYTES);
     avsp_buf_printf(&line, "%3d %%  ", (int)job->percent_complete);
     put_numbers(job, milli_fps, "  ", &line);
-    put_line(avsp_buf_text(&line), BOLD, look, buf);
+    put_line(&line, BOLD, look, buf);
     unsigned n = 1;
     for (size_t i = 0; i < job->n_running && n < look->lines; i++, n++) {
         avsp_buf_clear(&line);
         put_running(&job->running[i], look->workers, &line);
-        put_line(avsp_buf_text(&line), DIM, look, buf);
+        put_line(&line, DIM, look, buf);
     }
     return n;
 }

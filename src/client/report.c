@@ -4,6 +4,7 @@
 #include "client/json.h"
 #include "client/progress.h"
 #include "core/lifecycle.h"
+#include "util/parse.h"
 #include "util/time.h"
 
 #include <inttypes.h>
@@ -11,11 +12,18 @@
 
 #define REPORT_MAX_BYTES (16 << 20)
 
-/// Locations come from the coordinator: control characters in them must not reach a terminal.
+/// What comes from the coordinator is not ours: control characters in it must not reach a terminal.
+static void put_tamed(struct avsp_buf *buf, const char *text, size_t len)
+{
+    size_t from = buf->len;
+    avsp_buf_append(buf, text, len);
+    if (buf->len > from)
+        avsp_text_tame(buf->data + from, '?', false);
+}
+
 static void put_printable(struct avsp_buf *buf, const char *text)
 {
-    for (const char *c = text; *c != '\0'; c++)
-        avsp_buf_append(buf, (unsigned char)*c < 0x20 || *c == 0x7f ? "?" : c, 1);
+    put_tamed(buf, text, strlen(text));
 }
 
 static void put_field(struct avsp_buf *buf, const char *name, const char *text)
@@ -96,15 +104,13 @@ static enum avsp_code print(const struct avsp_buf *buf, struct avsp_err *err)
     return rc == AVSP_OK ? avsp_cmd_print(avsp_buf_text(buf), err) : rc;
 }
 
-/// A log has lines, and what it says is not ours.
-static void put_log(struct avsp_buf *buf, const char *log)
+/// A log has lines: each begins with @p margin spaces.
+static void put_log(struct avsp_buf *buf, const char *log, int margin)
 {
     for (const char *line = log; *line != '\0';) {
         size_t n = strcspn(line, "\n");
-        avsp_buf_printf(buf, "%-10s   ", "");
-        for (size_t i = 0; i < n; i++)
-            avsp_buf_append(buf, (unsigned char)line[i] < 0x20 || line[i] == 0x7f ? "?" : line + i,
-                            1);
+        avsp_buf_printf(buf, "%*s", margin, "");
+        put_tamed(buf, line, n);
         avsp_buf_puts(buf, "\n");
         line += n + (line[n] == '\n');
     }
@@ -130,7 +136,7 @@ static void put_attempt(struct avsp_buf *buf, const struct avsp_attempt_record *
     }
     avsp_buf_puts(buf, "\n");
     if (failure->code != AVSP_OK)
-        put_log(buf, failure->log_tail);
+        put_log(buf, failure->log_tail, 13);
 }
 
 enum avsp_code avsp_cmd_report_history(const struct avsp_job *job,
@@ -263,6 +269,14 @@ static enum avsp_code print_manifest(const struct avsp_job *job, struct avsp_err
     return print(&buf, err);
 }
 
+static void say_log(const char *log)
+{
+    struct avsp_buf AVSP_CLEANUP(avsp_buf_deinit) buf;
+    avsp_buf_init(&buf, REPORT_MAX_BYTES);
+    put_log(&buf, log, 0);
+    fputs(avsp_buf_text(&buf), stderr);
+}
+
 int avsp_cmd_conclude(const struct avsp_job *job, bool json, bool verbose)
 {
     struct avsp_err err = {0};
@@ -271,8 +285,8 @@ int avsp_cmd_conclude(const struct avsp_job *job, bool json, bool verbose)
         avsp_cmd_say("the job failed: %s", job->failure.message);
     else if (job->state == AVSP_JOB_CANCELED)
         avsp_cmd_say("the job was canceled");
-    if (verbose && job->state == AVSP_JOB_FAILED && job->failure.log_tail[0] != '\0')
-        fprintf(stderr, "%s\n", job->failure.log_tail);
+    if (verbose && job->state == AVSP_JOB_FAILED)
+        say_log(job->failure.log_tail);
     enum avsp_code rc = AVSP_OK;
     if (json)
         rc = avsp_cmd_json_job(job, &err);

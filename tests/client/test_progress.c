@@ -69,13 +69,14 @@ static void lines_fit_the_terminal(void **state)
     (void)state;
     struct avsp_running running[40];
     for (size_t i = 0; i < AVSP_ARRAY_LEN(running); i++)
-        running[i] = (struct avsp_running){
-            .task_id = "t",
-            .kind = i == 0 ? AVSP_TASK_SPLIT : AVSP_TASK_ENCODE,
-            .idx = (uint32_t)i,
-            .worker_id = "\xc3\xa9\x1b[31mevil-host-with-a-very-long-name-1234567890",
-            .attempt = 1,
-            .progress = {10, 100, 9800}};
+        running[i] =
+            (struct avsp_running){.task_id = "t",
+                                  .kind = i == 0 ? AVSP_TASK_SPLIT : AVSP_TASK_ENCODE,
+                                  .idx = (uint32_t)i,
+                                  .worker_id = "\xc3\xa9\x1b[31m\xc2\x9b"
+                                               "1mevil-host-with-a-very-long-name-1234567890",
+                                  .attempt = 1,
+                                  .progress = {10, 100, 9800}};
     struct avsp_job job = {.id = "j",
                            .state = AVSP_JOB_RUNNING,
                            .percent_complete = 42,
@@ -100,6 +101,7 @@ static void lines_fit_the_terminal(void **state)
         }
         assert_int_equal(lines, n);
         assert_null(strchr(avsp_buf_text(&buf), '\033'));
+        assert_null(strstr(avsp_buf_text(&buf), "\xc2\x9b"));
     }
     struct avsp_progress_look look = {.width = 80, .lines = 3, .color = true};
     avsp_buf_clear(&buf);
