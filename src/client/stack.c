@@ -35,6 +35,68 @@
 #define ARGS_MAX 16
 #define LAST_WORDS_BYTES 400
 
+#define OURS "AVSPL1T_"
+
+/// Of our variables, those that tune a coordinator and a worker wherever they run. All others are for us, or for programs
+/// that serve others: their addresses, tokens and keys.
+static const char *const tuning[] = {
+    OURS "LIBEXEC=",      OURS "LOG_LEVEL=",   OURS "MEMORY_LIMIT=",
+    OURS "S3_TIMEOUT=",   OURS "SPLIT_AHEAD=", OURS "STALL_SECONDS=",
+    OURS "TASK_SECONDS=", OURS "THREADS=",     OURS "WORK_LIMIT=",
+};
+
+/// What names a file or a folder: the children run in another one.
+static const char *const paths[] = {
+    OURS "LIBEXEC=",
+    "AWS_CA_BUNDLE=",
+    "AWS_CONFIG_FILE=",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=",
+    "AWS_SHARED_CREDENTIALS_FILE=",
+};
+
+static bool is_among(const char *entry, const char *const *names, size_t n_names)
+{
+    for (size_t i = 0; i < n_names; i++)
+        if (strncmp(entry, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+/// A variable with its path made absolute; in the arena.
+static const char *from_here(struct avsp_arena *arena, const char *entry)
+{
+    char here[PATH_MAX];
+    const char *path = strchr(entry, '=') + 1;
+    if (path[0] == '\0' || path[0] == '/' || getcwd(here, sizeof here) == NULL)
+        return entry;
+    return avsp_arena_printf(arena, "%.*s%s/%s", (int)(path - entry), entry, here, path);
+}
+
+/// The environment of the children: ours, as far as it concerns them.
+static enum avsp_code make_environment(struct avsp_stack *stack, struct avsp_err *err)
+{
+    size_t n = 0;
+    size_t n_passed = 0;
+    while (environ[n] != NULL)
+        n++;
+    stack->env = avsp_arena_array(stack->arena, n + 1, sizeof *stack->env);
+    if (stack->env == NULL)
+        return avsp_arena_failed(stack->arena, err);
+    for (size_t i = 0; i < n; i++) {
+        const char *entry = environ[i];
+        if (strncmp(entry, OURS, strlen(OURS)) == 0 &&
+            !is_among(entry, tuning, AVSP_ARRAY_LEN(tuning)))
+            continue;
+        if (is_among(entry, paths, AVSP_ARRAY_LEN(paths)))
+            entry = from_here(stack->arena, entry);
+        if (entry == NULL)
+            return avsp_arena_failed(stack->arena, err);
+        stack->env[n_passed++] = entry;
+    }
+    stack->env[n_passed] = NULL;
+    return AVSP_OK;
+}
+
 static enum avsp_code spawn(struct avsp_stack *stack, struct avsp_stack_child *child,
                             const char *const *args, int ready_fd, struct avsp_err *err)
 {
@@ -45,6 +107,7 @@ static enum avsp_code spawn(struct avsp_stack *stack, struct avsp_stack_child *c
     struct avsp_spawn how = {
         .path = program,
         .argv = args,
+        .envp = stack->env,
         .fds = {-1, stack->log_fd, stack->log_fd, ready_fd},
         .n_fds = READY_FD + 1,
         .cwd_fd = stack->options.state_fd,
@@ -113,10 +176,9 @@ enum avsp_code avsp_stack_open(struct avsp_stack *stack, const struct avsp_stack
         .log_fd = -1,
     };
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    // For other coordinators.
-    unsetenv("AVSPL1T_TOKEN");
-    unsetenv("AVSPL1T_KEYRING");
-    enum avsp_code rc = open_log(stack, err);
+    enum avsp_code rc = make_environment(stack, err);
+    if (rc == AVSP_OK)
+        rc = open_log(stack, err);
     if (rc == AVSP_OK)
         rc = start_coordinator(stack, err);
     if (rc != AVSP_OK)

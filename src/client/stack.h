@@ -41,6 +41,8 @@ struct avsp_stack_child {
 struct avsp_stack {
     struct avsp_stack_options options;
     struct avsp_arena *arena;
+    const char **
+        env; ///< of both: what tunes them, and nothing that is meant for programs that serve others
     struct avsp_stack_child coordinator;
     struct avsp_stack_child worker;
     int ready_fd; ///< readable once the coordinator takes calls, or has ended; -1 = was ready

@@ -411,7 +411,11 @@ def test_encode_probe_and_verify_take_s3_too(build, s3, bucket, film, wanted, tm
         done = build.encode(source, bucket.url(output), *OPTIONS, env=env)
         assert done.stdout.strip() == bucket.url(f"{output}/manifest.m3u8")
         assert bucket.fingerprint(output) == wanted
-    build.encode(bucket.url("in.mp4"), tmp_path / "out", *OPTIONS, env=env)
+    # Credentials from a file, which is named from here; the worker runs elsewhere.
+    (tmp_path / "keys").write_text("[default]\naws_access_key_id = {AWS_ACCESS_KEY_ID}\n"
+                                   "aws_secret_access_key = {AWS_SECRET_ACCESS_KEY}\n".format(**env))
+    named = env | {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SHARED_CREDENTIALS_FILE": "keys"}
+    build.encode(bucket.url("in.mp4"), tmp_path / "out", *OPTIONS, env=named, cwd=tmp_path)
     assert fingerprint(tmp_path / "out") == wanted
     assert not [p for p in (tmp_path / "state").rglob("*") if p.name != "avspl1t"]
     for name in ("out", "out/manifest.m3u8"):
