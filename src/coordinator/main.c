@@ -114,6 +114,7 @@ static enum avsp_code serve(const struct avsp_config *config, struct avsp_servic
     avsp_service_stopping(service);
     if (http != NULL)
         usleep(BALANCER_MS * 1000);
+    avsp_service_detach(service);
     avsp_server_stop(server, port > 0 ? LAME_DUCK_MS : 0, GRACE_MS);
     avsp_log(AVSP_LOG_INFO, "coordinator.stopped", "address=%s", address);
     return AVSP_OK;

@@ -47,17 +47,19 @@ static void committed(void *opaque, int64_t us)
 static void changed(void *opaque, unsigned n_ready)
 {
     struct avsp_service *service = opaque;
-    struct avsp_server *server = atomic_load(&service->server);
-    if (server != NULL)
-        avsp_server_wake(server, n_ready);
+    pthread_rwlock_rdlock(&service->server_lock);
+    if (service->server != NULL)
+        avsp_server_wake(service->server, n_ready);
+    pthread_rwlock_unlock(&service->server_lock);
 }
 
 static void job_over(void *opaque, const char *job_id, enum avsp_job_state state, const char *why)
 {
     struct avsp_service *service = opaque;
-    struct avsp_server *server = atomic_load(&service->server);
-    if (server != NULL)
-        avsp_server_job_over(server, job_id);
+    pthread_rwlock_rdlock(&service->server_lock);
+    if (service->server != NULL)
+        avsp_server_job_over(service->server, job_id);
+    pthread_rwlock_unlock(&service->server_lock);
     avsp_metrics_count(&service->metrics, state == AVSP_JOB_FINISHED   ? AVSP_COUNT_FINISHED
                                           : state == AVSP_JOB_CANCELED ? AVSP_COUNT_CANCELED
                                                                        : AVSP_COUNT_FAILED);
@@ -232,11 +234,10 @@ static enum avsp_code list_workers(void *opaque, const struct avsp_workers_query
 /// Who is newly to drain, and waits for work, is told at once. @return false: the database did not say who is.
 static bool refresh_fleet(struct avsp_service *service)
 {
-    struct avsp_server *server = atomic_load(&service->server);
     bool is_new = false;
     bool is_known = avsp_fleet_refresh(&service->fleet, service->store, &is_new);
-    if (is_new && server != NULL)
-        avsp_server_wake(server, WAKE_ALL);
+    if (is_new)
+        changed(service, WAKE_ALL);
     return is_known;
 }
 
@@ -423,9 +424,10 @@ const struct avsp_service_ops avsp_coordinator_ops = {
 /// Takes the server out of service, or back into it.
 static void set_fit(struct avsp_service *service, bool is_fit)
 {
-    struct avsp_server *server = atomic_load(&service->server);
-    if (server != NULL)
-        avsp_server_set_fit(server, is_fit);
+    pthread_rwlock_rdlock(&service->server_lock);
+    if (service->server != NULL)
+        avsp_server_set_fit(service->server, is_fit);
+    pthread_rwlock_unlock(&service->server_lock);
 }
 
 /// Goes over to the keys that there are now. @return OK; PRECONDITION jobs need one that is not there; as the store says.
@@ -475,6 +477,7 @@ static void init(struct avsp_service *service, const struct avsp_config *config)
     avsp_door_init(&service->door, config->asks_callers);
     avsp_certs_init(&service->certs, &config->tls);
     AVSP_ASSERT(pthread_mutex_init(&service->lock, NULL) == 0);
+    AVSP_ASSERT(pthread_rwlock_init(&service->server_lock, NULL) == 0);
     AVSP_ASSERT(pthread_mutex_init(&service->scrape_lock, NULL) == 0);
 }
 
@@ -507,13 +510,22 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
 
 void avsp_service_attach(struct avsp_service *service, struct avsp_server *server)
 {
-    atomic_store(&service->server, server);
+    pthread_rwlock_wrlock(&service->server_lock);
+    service->server = server;
+    pthread_rwlock_unlock(&service->server_lock);
     pthread_mutex_lock(&service->lock);
     const bool is_unfit = service->is_unfit;
     pthread_mutex_unlock(&service->lock);
     if (is_unfit)
         set_fit(service, false);
-    avsp_server_wake(server, WAKE_ALL);
+    changed(service, WAKE_ALL);
+}
+
+void avsp_service_detach(struct avsp_service *service)
+{
+    pthread_rwlock_wrlock(&service->server_lock);
+    service->server = NULL;
+    pthread_rwlock_unlock(&service->server_lock);
 }
 
 void avsp_service_sweep(struct avsp_service *service)
@@ -521,10 +533,9 @@ void avsp_service_sweep(struct avsp_service *service)
     struct avsp_err err = {0};
     avsp_certs_look(&service->certs);
     enum avsp_code rc = noted(service, avsp_store_sweep(service->store, &err));
-    if (rc == AVSP_OK) {
+    if (rc == AVSP_OK)
         (void)refresh_fleet(service);
-        avsp_door_refresh(&service->door, service->store);
-    }
+    avsp_door_refresh(&service->door, service->store); // a token is revoked whatever else fails
     if (rc == AVSP_OK)
         rc = check_keys(service, &err);
     note_sweep(service, rc, &err);
@@ -559,7 +570,9 @@ static unsigned make_readyz(void *opaque, struct avsp_buf *body)
     pthread_mutex_lock(&service->lock);
     const struct avsp_err why = service->sweep;
     pthread_mutex_unlock(&service->lock);
-    return say(body, why.code == AVSP_OK, why.text);
+    // What a database says of its errors is for the log alone: hosts, users, files.
+    return say(body, why.code == AVSP_OK,
+               why.code == AVSP_PRECONDITION ? why.text : "the database does not answer");
 }
 
 static unsigned make_metrics(void *opaque, struct avsp_buf *body)
@@ -591,6 +604,7 @@ void avsp_service_close(struct avsp_service *service)
     avsp_store_close(service->store);
     service->store = NULL;
     avsp_fleet_deinit(&service->fleet);
+    pthread_rwlock_destroy(&service->server_lock);
     pthread_mutex_destroy(&service->lock);
     pthread_mutex_destroy(&service->scrape_lock);
     avsp_door_deinit(&service->door);

@@ -5,6 +5,7 @@
 ///     srv = avsp_server_start(&options, &avsp_service_ops, &service, err);
 ///     avsp_service_attach(&service, srv);
 ///     … avsp_service_sweep(&service) about once a second …
+///     avsp_service_detach(&service);
 ///     avsp_server_stop(srv, …);
 ///     avsp_service_close(&service);
 ///
@@ -29,7 +30,8 @@ struct avsp_service {
     bool is_inited;
     bool has_keys;
     struct avsp_store *store;
-    _Atomic(struct avsp_server *) server; ///< borrowed; NULL until attached
+    pthread_rwlock_t server_lock; ///< held while the server is told something
+    struct avsp_server *server;   ///< borrowed; NULL until attached, and once detached
     struct avsp_metrics metrics;
     struct avsp_fleet fleet;
     struct avsp_door door;
@@ -50,6 +52,9 @@ enum avsp_code avsp_service_open(struct avsp_service *service, const struct avsp
 
 /// The server is to be woken from now on. Changes before this are made good at once.
 void avsp_service_attach(struct avsp_service *service, struct avsp_server *server);
+
+/// The server is told nothing more: other coordinators' changes come until the database is closed, which is later than the server.
+void avsp_service_detach(struct avsp_service *service);
 
 /// Tends leases and back-offs. A failure is logged when it begins and when it ends; a schema that has become too new for this
 /// program takes it out of service until that is mended. One thread.

@@ -69,6 +69,7 @@ struct avsp_call {
     int is_canceled; ///< gRPC writes it before `closed` completes
     atomic_uint refs;
     bool headers_sent;
+    bool is_public; ///< anybody may make it
 
     struct avsp_caller caller; ///< who makes it; of a public method nobody
     struct avsp_work work;

@@ -224,8 +224,9 @@ static void destroy(struct avsp_server *srv, int grace_ms)
             grpc_completion_queue_destroy(srv->queues[i].cq);
         grpc_completion_queue_destroy(srv->stop_cq);
     }
-    avsp_ticker_free(srv->ticker);
+    // Work that is still on its way out pokes the ticker; without calls the ticker has none for the pool.
     avsp_pool_free(srv->pool);
+    avsp_ticker_free(srv->ticker);
     avsp_gather_free(srv->claims);
     avsp_gather_free(srv->beats);
     avsp_gather_free(srv->finishes);
@@ -251,6 +252,7 @@ struct avsp_server *avsp_server_start(const struct avsp_server_options *options,
     srv->ops = *ops;
     srv->opaque = opaque;
     atomic_init(&srv->n_calls, 0);
+    atomic_init(&srv->n_public_calls, 0);
     pthread_mutex_init(&srv->lock, NULL);
     pthread_cond_init(&srv->is_empty, NULL);
     avsp_grpc_begin();

@@ -19,6 +19,7 @@ void avsp_call_unref(struct avsp_call *call)
         return;
     grpc_call *grpc = call->grpc;
     struct avsp_server *srv = call->srv;
+    const bool is_public = call->is_public;
     grpc_metadata_array_destroy(&call->metadata);
     grpc_call_details_destroy(&call->details);
     grpc_byte_buffer_destroy(call->payload);
@@ -28,6 +29,8 @@ void avsp_call_unref(struct avsp_call *call)
     free(call);
     if (grpc != NULL) { // else a slot that no client came to
         atomic_fetch_sub(&srv->n_calls, 1);
+        if (is_public)
+            atomic_fetch_sub(&srv->n_public_calls, 1);
         grpc_call_unref(grpc);
     }
     pthread_mutex_lock(&srv->lock);
@@ -236,6 +239,7 @@ static void on_arrived(struct avsp_call *call, bool ok)
     }
     avsp_call_listen(call->srv, call->method, call->registered, call->queue);
     unsigned n_calls = atomic_fetch_add(&call->srv->n_calls, 1);
+    unsigned n_public = call->is_public ? atomic_fetch_add(&call->srv->n_public_calls, 1) : 0;
     // Alone in its batch: gRFC L104 forbids it beside the status.
     grpc_op op;
     memset(&op, 0, sizeof op);
@@ -246,6 +250,8 @@ static void on_arrived(struct avsp_call *call, bool ok)
         struct avsp_err err = {0};
         avsp_err_set(&err, AVSP_UNAVAILABLE, "the coordinator has %u calls already", n_calls);
         avsp_call_fail(call, &err);
+    } else if (n_public >= AVSP_PUBLIC_CALLS_MAX) {
+        avsp_call_fail_unimplemented(call);
     } else if (call->method->gathers) {
         call->method->run(call);
     } else if (call->method->on_pool) {
@@ -275,6 +281,7 @@ void avsp_call_listen(struct avsp_server *srv, const struct avsp_method *method,
     call->method = method;
     call->registered = registered;
     call->queue = queue;
+    call->is_public = avsp_access_to(method->path) == AVSP_RPC_PUBLIC;
     atomic_init(&call->refs, 1);
     avsp_arena_init(&call->arena, AVSP_WIRE_ARENA_BYTES);
     grpc_metadata_array_init(&call->metadata);

@@ -17,6 +17,8 @@
 /// Parked claims included: an idle worker has two, and gRPC of its own accord watches the health of each connection. So this
 /// is 15,000 workers, and room for those who ask.
 #define AVSP_CALLS_MAX 50000
+/// Of those that anybody may make; beyond it they are not there (UNIMPLEMENTED), and gRPC's clients do without health.
+#define AVSP_PUBLIC_CALLS_MAX 25000
 
 struct avsp_gather;
 struct avsp_parking;
@@ -43,7 +45,8 @@ struct avsp_server {
     unsigned n_ports;
     int port;
     bool is_started;
-    atomic_uint n_calls; ///< that clients made
+    atomic_uint n_calls;        ///< that clients made
+    atomic_uint n_public_calls; ///< of those, to methods that anybody may call
     // Every slot and call; the queues may be shut down once there is none. gRPC's own notice does not wait for calls whose
     // connection is gone.
     pthread_mutex_t lock;
