@@ -2,21 +2,13 @@
 
 #include "rpc/serving.h"
 
-/// What is served at once, each by a thread of the pool: while one waits for the disk, the next group is at work.
-#define RUNNERS 1
-
-struct runner {
-    struct avsp_work work;
-    struct avsp_gather *gather;
-    bool is_busy;
-};
-
 struct avsp_gather {
+    struct avsp_work work; ///< serves what has gathered; on the pool while `is_busy`
     struct avsp_server *srv;
     void (*serve)(struct avsp_server *srv, struct avsp_call **calls, size_t n);
     pthread_mutex_t lock;
     struct avsp_work *head, **tail;
-    struct runner runners[RUNNERS];
+    bool is_busy;
 };
 
 static void run(struct avsp_work *work);
@@ -32,10 +24,7 @@ struct avsp_gather *avsp_gather_new(struct avsp_server *srv,
     gather->serve = serve;
     gather->tail = &gather->head;
     pthread_mutex_init(&gather->lock, NULL);
-    for (size_t i = 0; i < RUNNERS; i++) {
-        gather->runners[i].gather = gather;
-        gather->runners[i].work.run = run;
-    }
+    gather->work.run = run;
     return gather;
 }
 
@@ -48,10 +37,9 @@ void avsp_gather_free(struct avsp_gather *gather)
     free(gather);
 }
 
-/// Takes what has gathered. @return how many calls; 0: the runner is idle from now on.
-static size_t take(struct runner *runner, struct avsp_call *calls[AVSP_TOGETHER_MAX])
+/// Takes what has gathered. @return how many calls; 0: nobody serves from now on.
+static size_t take(struct avsp_gather *gather, struct avsp_call *calls[AVSP_TOGETHER_MAX])
 {
-    struct avsp_gather *gather = runner->gather;
     size_t n = 0;
     pthread_mutex_lock(&gather->lock);
     while (gather->head != NULL && n < AVSP_TOGETHER_MAX) {
@@ -60,17 +48,16 @@ static size_t take(struct runner *runner, struct avsp_call *calls[AVSP_TOGETHER_
     }
     if (gather->head == NULL)
         gather->tail = &gather->head;
-    runner->is_busy = n > 0;
+    gather->is_busy = n > 0;
     pthread_mutex_unlock(&gather->lock);
     return n;
 }
 
 static void run(struct avsp_work *work)
 {
-    struct runner *runner = (struct runner *)work;
-    struct avsp_gather *gather = runner->gather;
+    struct avsp_gather *gather = (struct avsp_gather *)work;
     struct avsp_call *calls[AVSP_TOGETHER_MAX];
-    const size_t n = take(runner, calls);
+    const size_t n = take(gather, calls);
     if (n == 0)
         return;
     gather->serve(gather->srv, calls, n);
@@ -79,17 +66,13 @@ static void run(struct avsp_work *work)
 
 void avsp_gather_push(struct avsp_gather *gather, struct avsp_call *call)
 {
-    struct runner *idle = NULL;
     pthread_mutex_lock(&gather->lock);
     call->work.next = NULL;
     *gather->tail = &call->work;
     gather->tail = &call->work.next;
-    for (size_t i = 0; i < RUNNERS && idle == NULL; i++)
-        if (!gather->runners[i].is_busy)
-            idle = &gather->runners[i];
-    if (idle != NULL)
-        idle->is_busy = true;
+    const bool was_idle = !gather->is_busy;
+    gather->is_busy = true;
     pthread_mutex_unlock(&gather->lock);
-    if (idle != NULL)
-        avsp_pool_push(gather->srv->pool, &idle->work);
+    if (was_idle)
+        avsp_pool_push(gather->srv->pool, &gather->work);
 }

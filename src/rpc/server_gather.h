@@ -8,7 +8,7 @@
 
 struct avsp_gather;
 
-/// @param serve  gets the duty to end the calls, 1..AVSP_TOGETHER_MAX; on a thread of the pool, two at once at most.
+/// @param serve  gets the duty to end the calls, 1..AVSP_TOGETHER_MAX; on a thread of the pool, one group at a time.
 /// @return NULL where memory ran out.
 struct avsp_gather *avsp_gather_new(struct avsp_server *srv,
                                     void (*serve)(struct avsp_server *srv, struct avsp_call **calls,
