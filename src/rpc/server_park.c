@@ -23,9 +23,9 @@ enum hand {
     HAND_ANSWERED, ///< with a task
 };
 
-/// Sorts of claims that a wake has tried: whoever takes the same kinds of task, with the same encoders, finds nothing either.
-/// What does not fit in finds out at its next look.
-#define SORTS_MAX 8
+/// Sorts of claims that a wake has tried: whoever takes the same kinds of task, with the same encoders where these matter, finds nothing
+/// either. More than a farm has at once; what does not fit in finds out at its next look.
+#define SORTS_MAX 64
 
 struct sorts {
     uint64_t tried[SORTS_MAX];
@@ -91,7 +91,9 @@ static void take_out(struct avsp_parking *parking, struct parked *p)
 
 static uint64_t sort_of(const struct avsp_claim *claim)
 {
-    return avsp_hash_text(claim->worker.encoders, claim->worker.kinds);
+    const uint32_t encodes = 1U << AVSP_TASK_ENCODE | 1U << AVSP_TASK_AUDIO;
+    const uint32_t kinds = claim->worker.kinds;
+    return avsp_hash_text((kinds & encodes) != 0 ? claim->worker.encoders : "", kinds);
 }
 
 static bool has_tried(const struct sorts *sorts, uint64_t sort)
