@@ -163,7 +163,8 @@ static enum avsp_code make_again(struct avsp_tx *tx, const struct avsp_new_task 
 {
     static const char sql[] = "UPDATE tasks SET pool = (SELECT" ITS_POOL(
         "$2", "$11") " FROM jobs j WHERE j.id = $1),"
-                     " state = $5, fair_key = $6, not_before_us = $7, input = $8, bytes = $9,"
+                     " priority = (SELECT j.priority FROM jobs j WHERE j.id = $1), state = $5, "
+                     "fair_key = $6, not_before_us = $7, input = $8, bytes = $9,"
                      " frames = $10, version = version + 1, spent = 0, claims = 0, started = 0, "
                      "claim_id = '', "
                      "claimed_us = 0,"

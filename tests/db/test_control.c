@@ -210,6 +210,22 @@ static void more_priority_comes_first(void **state)
     expect(avsp_store_set_priority(fx->store, "nope", 1, &err), AVSP_NOT_FOUND, err, "nope");
 }
 
+/// What waited for its piece while the job got another priority.
+static void what_is_made_again_has_the_priority_of_its_job(void **state)
+{
+    struct fixture *fx = *state;
+    const char *urgent = submit_and_split(fx, "a", 1);
+    cancel_job(fx, urgent);
+    clean_up(fx);
+    retry_job(fx, urgent);
+    set_priority(fx, urgent, AVSP_PRIORITY_MAX);
+    struct avsp_task split = claim(fx, "w");
+    assert_string_equal(split.job_id, urgent);
+    set_priority(fx, submit_and_split(fx, "b", 1), 1);
+    (void)report(fx, "w", &split, video_pieces(fx, 0, 1));
+    assert_string_equal(claim(fx, "w").job_id, urgent);
+}
+
 static void labels_find_jobs(void **state)
 {
     struct fixture *fx = *state;
@@ -382,6 +398,7 @@ int main(void)
         TEST(a_long_job_is_ready_a_window_at_a_time),
         TEST(a_hole_in_the_timeline_stops_nobody),
         TEST(more_priority_comes_first),
+        TEST(what_is_made_again_has_the_priority_of_its_job),
         TEST(labels_find_jobs),
         TEST(every_attempt_is_told),
         TEST(a_deleted_job_is_gone),
