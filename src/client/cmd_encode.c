@@ -16,6 +16,7 @@
 #include "util/fd.h"
 #include "util/folders.h"
 #include "util/parse.h"
+#include "util/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -282,10 +283,7 @@ static int conclude(struct encode *encode, enum outcome outcome, bool kept,
 static enum avsp_code open_fds(struct encode *encode, struct avsp_err *err)
 {
     sigset_t taken;
-    sigemptyset(&taken);
-    sigaddset(&taken, SIGINT);
-    sigaddset(&taken, SIGTERM);
-    sigaddset(&taken, SIGHUP);
+    avsp_process_ends(&taken);
     sigaddset(&taken, SIGCHLD);
     pthread_sigmask(SIG_BLOCK, &taken, NULL);
     encode->signal_fd = signalfd(-1, &taken, SFD_NONBLOCK | SFD_CLOEXEC);

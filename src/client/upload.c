@@ -2,13 +2,13 @@
 
 #include "client/command.h"
 #include "util/fd.h"
+#include "util/process.h"
 #include "util/time.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -95,18 +95,6 @@ static void *transfer_main(void *opaque)
     return NULL;
 }
 
-/// The signals that ask a program to end, but for those that it was started to ignore (nohup).
-static void find_ends(sigset_t *ret_ends)
-{
-    static const int ends[] = {SIGINT, SIGTERM, SIGHUP};
-    sigemptyset(ret_ends);
-    for (size_t i = 0; i < AVSP_ARRAY_LEN(ends); i++) {
-        struct sigaction now;
-        if (sigaction(ends[i], NULL, &now) == 0 && now.sa_handler != SIG_IGN)
-            sigaddset(ret_ends, ends[i]);
-    }
-}
-
 /// Takes the signals that came. @return was there one?
 static bool take_signals(int signal_fd)
 {
@@ -165,7 +153,7 @@ static enum avsp_code transfer(struct avsp_storage *store, const struct avsp_loc
     const struct avsp_watch watch = {.moved = moved, .opaque = &t};
     sigset_t ends;
     t.put = (struct avsp_put){.path = path, .name = name, .keep = true, .watch = &watch};
-    find_ends(&ends);
+    avsp_process_ends(&ends);
     pthread_sigmask(SIG_BLOCK, &ends, &t.before);
     t.over_fd = eventfd(0, EFD_CLOEXEC);
     t.signal_fd = signalfd(-1, &ends, SFD_NONBLOCK | SFD_CLOEXEC);

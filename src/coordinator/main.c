@@ -29,10 +29,7 @@
 /// Blocks what ends us, in this thread and all that it starts: sigtimedwait takes them.
 static void block_signals(sigset_t *ret_ends)
 {
-    sigemptyset(ret_ends);
-    sigaddset(ret_ends, SIGTERM);
-    sigaddset(ret_ends, SIGINT);
-    sigaddset(ret_ends, SIGHUP);
+    avsp_process_ends(ret_ends);
     pthread_sigmask(SIG_BLOCK, ret_ends, NULL);
     signal(SIGPIPE, SIG_IGN);
 }

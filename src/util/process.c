@@ -14,3 +14,15 @@ void avsp_process_hide(void)
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     setrlimit(RLIMIT_CORE, &none);
 }
+
+void avsp_process_ends(sigset_t *ret_ends)
+{
+    static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+    sigemptyset(ret_ends);
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(ends); i++) {
+        struct sigaction now;
+        AVSP_ASSERT(sigaction(ends[i], NULL, &now) == 0);
+        if (now.sa_handler != SIG_IGN)
+            sigaddset(ret_ends, ends[i]);
+    }
+}

@@ -22,10 +22,7 @@ static int next_signal(int ms)
 /// Blocks what ends us, in this thread and all that it starts.
 static void block_signals(void)
 {
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGTERM);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGHUP);
+    avsp_process_ends(&ends);
     pthread_sigmask(SIG_BLOCK, &ends, NULL);
     signal(SIGPIPE, SIG_IGN);
     // A file larger than a limit is an error of write(2), not our end.

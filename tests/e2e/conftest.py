@@ -3,6 +3,7 @@ import fcntl
 import os
 import pathlib
 import shutil
+import signal
 import sys
 
 import pytest
@@ -19,6 +20,10 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "full: only with --full")
+    # Our programs go on ignoring what they were started to ignore; behind a script's "&" or nohup, that would be all of them.
+    for ignored in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(ignored) == signal.SIG_IGN:
+            signal.signal(ignored, signal.SIG_DFL)
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks at the groups

@@ -164,6 +164,28 @@ def test_a_batch_worker_does_not_take_silence_for_idleness(farm, tmp_path):
     assert [worker.process.wait(120) for worker in workers] == [3, 3]
 
 
+def test_what_they_were_started_to_ignore_ends_none_of_them(farm, clip, tmp_path):
+    """A hang-up behind nohup, a terminal's Ctrl-C behind a script's "&"."""
+    def start(name, *args):
+        deaf = ("sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh")
+        farm.daemons.append(programs.Daemon([*deaf, *args], tmp_path / f"{name}.log"))
+        return farm.daemons[-1]
+
+    encode = start("encode", farm.build.client, "encode", clip("silent").path, tmp_path / "out", *OPTIONS)
+    coordinator = start("coordinator", farm.build.coordinator, "--listen", f"unix:{tmp_path}/sock", "--db", f"sqlite://{tmp_path}/jobs.db")
+    worker = start("worker", farm.build.worker, "--coordinator", f"unix:{tmp_path}/sock", "--work-dir", tmp_path)
+    wait_until(lambda: (tmp_path / "out/.avspl1t").is_dir(), "the private folder", 30)
+    coordinator.wait_for("event=coordinator.listening")
+    worker.wait_for("event=worker.started")
+    for daemon in (encode, coordinator, worker):
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.process.send_signal(signal.SIGINT)
+    # Its end says by what; that of encode would leave nothing done.
+    assert worker.stop() == 0 and "reason=SIGTERM" in worker.text() and "worker.stopping" not in worker.text(), worker.text()
+    assert coordinator.stop() == 0 and "signal=TERM" in coordinator.text(), coordinator.text()
+    assert encode.process.wait(240) == 0, encode.text()
+
+
 @pytest.mark.parametrize("whole_group", [True, False])
 def test_interrupt_ends_encode_at_once(build, film, tmp_path, whole_group):
     output, temporary = tmp_path / "out", tmp_path / "tmp"
