@@ -132,8 +132,11 @@ static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
     const AVChannelLayout *layout = &source->codecpar->ch_layout;
     if (layout->order == AV_CHANNEL_ORDER_NATIVE && layout->u.mask <= INT64_MAX)
         w->codec.channels = (int64_t)layout->u.mask;
-    stream->time_base = source->time_base;
     w->source_time_base = source->time_base;
+    stream->time_base = source->time_base;
+    // NUT divides a numerator only by primes up to 13, and only as far as it wants to; DirectShow's 333667/10000000 s would stay.
+    if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
+        stream->time_base.num = 1;
     // Nobody seeks in a piece; and the muxer aborts while it writes an index of keyframes whose times do not grow.
     AVDictionary *options = NULL;
     rc = av_dict_set(&options, "write_index", "0", 0);

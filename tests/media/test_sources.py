@@ -114,6 +114,22 @@ def test_copied(name, tmp_path):
     assert result.doubts == []
 
 
+# What capture programs write of their rates (dwScale and dwRate), rounded to units of 100 ns or to microseconds.
+@pytest.mark.parametrize("scale, rate, codec", [
+    (333667, 10 ** 7, ["-c:v", "mjpeg", "-pix_fmt", "yuvj420p"]), (33333, 10 ** 6, x264("keyint=20", "bframes=2")),
+])
+def test_odd_time_bases(scale, rate, codec, tmp_path):
+    source = tmp_path / "odd.avi"
+    ffmpeg(*clip(*codec, rate=30), source)
+    avi = bytearray(source.read_bytes())
+    struct.pack_into("<II", avi, avi.index(b"strh") + 28, scale, rate)  # AVISTREAMHEADER of AVI's RIFF reference
+    source.write_bytes(avi)
+    pieces = check_pieces(source, child.run(source, tmp_path, seconds=1), tmp_path, 1)
+    assert (codec_of(tmp_path / pieces[0]["file"]) == "ffv1") == ("libx264" in codec)
+    result = child.run(tmp_path / pieces[1]["file"], tmp_path, "encode", seconds=1, preset=13, crf=50)
+    assert result.failure is None and len(result.of("segment")) == 1, result.failure
+
+
 # Fields that are pictures of their own: one packet for both, or, from an elementary stream of H.264, one for each.
 FIELD_PICTURES = {
     "paff.mkv": ("copied", lambda: field_pictures.matroska(field_pictures.pictures(8))),
