@@ -15,7 +15,7 @@
 
 #include <inttypes.h>
 
-#define TOO_LONG "its keyframes are minutes apart"
+#define RUN_IS_TOO_LONG "its keyframes are minutes apart"
 
 /// One split: all of it lives as long as avsp_split_run.
 struct split {
@@ -373,7 +373,8 @@ static enum avsp_code copy_packets(struct split *split, struct avsp_err *err)
     for (;;) {
         bool end = false;
         enum avsp_code rc = copy_one(split, &end, err);
-        const char *doubt = split->video.too_long ? TOO_LONG : split->reader.doubt;
+        const char *doubt =
+            avsp_split_video_run_is_too_long(&split->video) ? RUN_IS_TOO_LONG : split->reader.doubt;
         if (rc != AVSP_OK || split->at_part_end || (end && doubt == NULL))
             return rc;
         if (split->video.is_over)

@@ -177,8 +177,12 @@ static void piece_name(const struct avsp_split_video *video, char ret_name[PIECE
 static enum avsp_code open_run(struct avsp_split_video *video, int64_t in_pts, uint64_t start,
                                uint64_t from, struct avsp_err *err)
 {
-    video->run = (struct avsp_piece_run){
-        .start = start, .in_pts = in_pts, .last_pts = in_pts, .written = start, .wanted = start};
+    video->run = (struct avsp_piece_run){.start = start,
+                                         .n_places = 1,
+                                         .in_pts = in_pts,
+                                         .last_pts = in_pts,
+                                         .written = start,
+                                         .wanted = start};
     enum avsp_code rc = reach_to(video, in_pts, err);
     if (rc != AVSP_OK)
         return rc;
@@ -201,8 +205,7 @@ static enum avsp_code extend_run(struct avsp_split_video *video, struct avsp_err
     enum avsp_code rc = reach_to(video, next_pts, err);
     if (rc != AVSP_OK)
         return rc;
-    int64_t seconds = (video->run.last_place - video->run.idx + 1) * video->step->segment_seconds;
-    video->too_long = seconds > AVSP_RUN_SECONDS_MAX;
+    video->run.n_places++;
     recount(video, video->run.first_beyond, next_pts);
     rc = write_wanted(video, err);
     if (rc == AVSP_OK)
@@ -295,7 +298,6 @@ static enum avsp_code close_part(struct avsp_split_video *video, struct avsp_err
 {
     enum avsp_code rc = add_tail(video, err);
     video->is_over = true;
-    video->too_long = false;
     return rc == AVSP_OK ? close_run(video, video->limit_pts, video->limit_pts, err) : rc;
 }
 
@@ -374,6 +376,12 @@ enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t or
     return rc == AVSP_OK ? pass_boundaries(video, held_back(video), err) : rc;
 }
 
+bool avsp_split_video_run_is_too_long(const struct avsp_split_video *video)
+{
+    return !video->in_order && !video->is_over &&
+           video->run.n_places * video->step->segment_seconds > AVSP_RUN_SECONDS_MAX;
+}
+
 /// Takes note of a frame's distance to the others; behind a part's end not all of them come.
 static void note_gap(struct avsp_split_video *video, int64_t pts)
 {
@@ -409,7 +417,6 @@ uint64_t avsp_split_video_restart(struct avsp_split_video *video)
     video->last_pts = INT64_MIN;
     video->has_beyond = false;
     video->in_order = true;
-    video->too_long = false;
     return start;
 }
 

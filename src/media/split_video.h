@@ -24,8 +24,9 @@
 ///
 /// A run of segment places becomes a piece. At the end of each place the packets that the next piece would have to repeat
 /// (from its keyframe on) are weighed against what the run holds already: while they are more than half of that, the run
-/// goes on. So the pieces of a source hold at most 1.5 times its bytes, whatever its keyframe distance. But a run of more
-/// than AVSP_RUN_SECONDS_MAX would keep one encoder busy for too long: `too_long` says so.
+/// goes on. So the pieces of a source hold at most 1.5 times its bytes, whatever its keyframe distance. But a run whose places
+/// with frames last for more than AVSP_RUN_SECONDS_MAX would keep one encoder busy for too long
+/// (avsp_split_video_run_is_too_long). A hole in the picture costs an encoder nothing.
 ///
 /// Where interlaced frames become whole pictures (deinterlace.h), a piece also holds the two frames before its window, whole, and the one behind.
 ///
@@ -48,6 +49,7 @@ struct avsp_piece_run {
     uint64_t start;                   ///< number of its first packet
     uint32_t idx;                     ///< first place
     int64_t last_place;               ///< last place so far
+    int64_t n_places;                 ///< of those up to it, how many have frames
     int64_t in_pts;                   ///< its first frame
     int64_t end_pts;                  ///< first tick behind last_place
     int64_t last_pts;                 ///< latest frame within
@@ -86,8 +88,7 @@ struct avsp_split_video {
     uint64_t frames_done;  ///< of these, those in pieces that are complete
     struct avsp_gaps gaps; ///< between the shown ones
     bool in_order;         ///< packets come in order of presentation
-    bool too_long;
-    uint64_t n_late; ///< came after their place was over, and are not shown
+    uint64_t n_late;       ///< came after their place was over, and are not shown
 };
 
 /// @param facts    kind, track, segment_seconds, frame rate and picture; copied. @param shift_s  avsp_piece_shift_s.
@@ -111,6 +112,9 @@ enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t or
 /// @param shown  false: it is only decoded.
 enum avsp_code avsp_split_video_put(struct avsp_split_video *video, AVPacket *packet, bool shown,
                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// Are its keyframes so far apart that the rest should be decoded, from the piece in the making on? Never where that is done already.
+bool avsp_split_video_run_is_too_long(const struct avsp_split_video *video);
 
 /// Gives the piece in the making up. What is put next are the pictures from a source packet on, each a key; those before the
 /// piece are passed over. `stream` must be set to what describes them before that.

@@ -3,6 +3,7 @@ tool decodes from the source, picture by picture; where that guesses times, they
 """
 
 from fractions import Fraction
+import itertools
 import random
 import struct
 import subprocess
@@ -466,6 +467,31 @@ def test_a_hole_that_is_too_long(tmp_path):
     times = [time for p in pieces_of(result) for time, _ in child.window_frames(tmp_path / p["file"])]
     assert times == [Fraction(i, 25) for i in range(75)]
     assert any("1 jumps of the file's clock" in text for text in result.doubts)
+
+
+@pytest.mark.parametrize("interlaced", [0, 1])
+def test_a_picture_that_stands_still(interlaced, tmp_path):
+    """Six minutes without a frame, in a run that has just begun: it costs an encoder nothing, and nothing is decoded for it."""
+    whole, source = tmp_path / "whole.mkv", tmp_path / "still.mkv"
+    ffmpeg(*clip(*x264("keyint=9999", "scenecut=0", "bframes=0", f"interlaced={interlaced}"), size="64x64"), whole)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "setts=ts=TS+360000*gte(N\\,2)", source)
+    result = child.run(source, tmp_path, seconds=2)
+    (piece,) = check_pieces(source, result, tmp_path, 2)
+    assert codec_of(tmp_path / piece["file"]) == "h264" and result.doubts == []
+
+
+def test_a_timelapse_of_fields_that_is_decoded(tmp_path):
+    """A frame in two minutes, and each piece holds two that others hold too, so its runs are long: they are decoded once."""
+    source = tmp_path / "lapse.mov"
+    ffmpeg(*picture("1/120", 1440, "64x64"), "-vf", "setfield=tff", "-c:v", "qtrle", "-pix_fmt", "gray", source)
+    runner = child.Child(source, tmp_path, seconds=60)
+    try:
+        reports = list(itertools.islice(runner.reports(), 20))
+    finally:
+        runner.kill()
+    assert reports[-1][0] == "done", reports
+    assert sum(int(report["frames"]) for verb, report in reports if verb == "piece") == 12
+    assert [report["text"] for verb, report in reports if verb == "warning" and "without loss" in report["text"]][1:] == []
 
 
 def test_a_damaged_duration(tmp_path):
