@@ -114,6 +114,13 @@ static enum avsp_code check_fs_path(const char *path, const char *field, struct 
     return AVSP_OK;
 }
 
+bool avsp_s3_region_is_valid(const char *region)
+{
+    size_t n = strlen(region);
+    return n < 64 && strspn(region, "abcdefghijklmnopqrstuvwxyz"
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_") == n;
+}
+
 /// @param is_folder  an S3 folder may have an empty prefix: the whole bucket.
 static enum avsp_code check_location(const struct avsp_location *loc, const char *field,
                                      bool is_folder, struct avsp_err *err)
@@ -139,6 +146,9 @@ static enum avsp_code check_location(const struct avsp_location *loc, const char
         return check_fs_path(loc->path, field, err);
     if (loc->bucket[0] == '\0')
         return avsp_err_set(err, AVSP_INVALID, "%s: the bucket is missing", field);
+    if (!avsp_s3_region_is_valid(loc->region))
+        return avsp_err_set(err, AVSP_INVALID, "%s: \"%.100s\" is not the name of a region", field,
+                            loc->region);
     if (loc->path[0] == '\0' && !is_folder)
         return avsp_err_set(err, AVSP_INVALID, "%s: the key is missing", field);
     return AVSP_OK;

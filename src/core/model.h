@@ -92,6 +92,9 @@ struct avsp_location avsp_location_fs(const char *path);
 /// An S3 one without credentials. The strings are borrowed.
 struct avsp_location avsp_location_s3(const char *bucket, const char *path);
 
+/// Is it "", or may it stand in a host's name: up to 63 of a-z, A-Z, 0-9, '-' and '_'?
+bool avsp_s3_region_is_valid(const char *region) AVSP_CHECKED;
+
 /// Takes out what is secret in it.
 void avsp_location_blank(struct avsp_location *loc);
 

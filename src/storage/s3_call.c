@@ -130,6 +130,22 @@ static enum avsp_code check_own(struct avsp_s3 *s3, const struct avsp_s3_endpoin
                         endpoint->host);
 }
 
+/// May it be asked at @p endpoint, with these keys?
+static enum avsp_code check_target(struct avsp_s3 *s3, const struct avsp_s3_target *target,
+                                   const struct avsp_s3_endpoint *endpoint, const char *bucket,
+                                   struct avsp_err *err)
+{
+    enum avsp_code rc = check_allowed(s3, endpoint, bucket, err);
+    if (rc != AVSP_OK || !target->are_own)
+        return rc;
+    if (target->keys.access_key_id[0] == '\0')
+        return avsp_err_set(
+            err, AVSP_UNAUTHENTICATED,
+            "no credentials came with the location, and this machine has none of its "
+            "own (environment, profile, container or instance)");
+    return check_own(s3, endpoint, target->own_endpoint, err);
+}
+
 enum avsp_code avsp_s3_target(struct avsp_s3 *s3, const struct avsp_location *at,
                               struct avsp_arena *arena, struct avsp_s3_target *ret_target,
                               struct avsp_err *err)
@@ -152,17 +168,14 @@ enum avsp_code avsp_s3_target(struct avsp_s3 *s3, const struct avsp_location *at
         t.keys = own;
         t.region = pick(t.region, own_region);
     }
+    t.own_endpoint = own_endpoint;
+    if (!avsp_s3_region_is_valid(t.region))
+        return avsp_err_set(err, AVSP_INVALID, "\"%.100s\" is not the name of a region", t.region);
     if (t.asked[0] == '\0')
         avsp_s3_endpoint_amazon(pick(t.region, REGION_DEFAULT), &t.endpoint);
     else if (avsp_s3_endpoint_parse(t.asked, &t.endpoint, err) != AVSP_OK)
         return err->code;
-    enum avsp_code rc = check_allowed(s3, &t.endpoint, at->bucket, err);
-    if (rc == AVSP_OK && t.are_own && own.access_key_id[0] == '\0')
-        rc = avsp_err_set(err, AVSP_UNAUTHENTICATED,
-                          "no credentials came with the location, and this machine has none of its "
-                          "own (environment, profile, container or instance)");
-    if (rc == AVSP_OK && t.are_own)
-        rc = check_own(s3, &t.endpoint, own_endpoint, err);
+    enum avsp_code rc = check_target(s3, &t, &t.endpoint, at->bucket, err);
     if (rc == AVSP_OK)
         *ret_target = t;
     return rc;
@@ -181,10 +194,14 @@ static enum avsp_code compose(const struct trying *t, const struct avsp_s3_targe
     avsp_buf_init(&url, URL_MAX_BYTES);
     struct avsp_s3_endpoint endpoint = known->is_led ? known->led_to : target->endpoint;
     const char *region = pick(known->region, pick(target->region, REGION_DEFAULT));
-    if (!known->is_led && target->asked[0] == '\0')
+    enum avsp_code rc = AVSP_OK;
+    if (!known->is_led && target->asked[0] == '\0') {
         avsp_s3_endpoint_amazon(region, &endpoint);
-    enum avsp_code rc = avsp_s3_endpoint_address(&endpoint, call->at->style, call->at->bucket,
-                                                 call->key, &host, &path, err);
+        rc = check_target(t->s3, target, &endpoint, call->at->bucket, err);
+    }
+    if (rc == AVSP_OK)
+        rc = avsp_s3_endpoint_address(&endpoint, call->at->style, call->at->bucket, call->key,
+                                      &host, &path, err);
     if (rc != AVSP_OK)
         return rc;
     *request = (struct avsp_s3_request){
@@ -295,7 +312,7 @@ static bool learn_place(struct trying *t, const struct avsp_s3_target *target,
     const char *told = t->reply->region;
     if (told[0] == '\0')
         told = avsp_s3_xml_text(arena, body_of(t->reply), "Region");
-    if (told != NULL && told[0] != '\0' && strlen(told) < sizeof known->region &&
+    if (told != NULL && told[0] != '\0' && avsp_s3_region_is_valid(told) &&
         strcmp(told, pick(known->region, pick(target->region, REGION_DEFAULT))) != 0) {
         snprintf(known->region, sizeof known->region, "%s", told);
         return true;

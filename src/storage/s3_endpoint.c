@@ -86,10 +86,38 @@ static bool ends_with(const char *text, const char *ending)
     return n >= m && strcmp(text + n - m, ending) == 0;
 }
 
+/// Takes the last label off the first @p n bytes of a host's name.
+static struct avsp_s3_span take_label(const char *host, size_t *n)
+{
+    size_t from = *n, end = *n;
+    while (from > 0 && host[from - 1] != '.')
+        from--;
+    *n = from > 0 ? from - 1 : 0;
+    return (struct avsp_s3_span){host + from, end - from};
+}
+
+static bool begins_with(struct avsp_s3_span label, const char *text)
+{
+    return label.len >= strlen(text) && memcmp(label.text, text, strlen(text)) == 0;
+}
+
+/// The label of the service is "s3" or longer: alone, or before that of the region (S3[.dualstack].REGION, S3.REGION.vpce).
 bool avsp_s3_endpoint_is_amazon(const struct avsp_s3_endpoint *endpoint)
 {
-    return ends_with(endpoint->host, ".amazonaws.com") ||
-           ends_with(endpoint->host, ".amazonaws.com.cn");
+    static const char *const domains[] = {".amazonaws.com", ".amazonaws.com.cn"};
+    size_t n = 0;
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(domains); i++)
+        if (ends_with(endpoint->host, domains[i]))
+            n = strlen(endpoint->host) - strlen(domains[i]);
+    struct avsp_s3_span label = take_label(endpoint->host, &n);
+    if (begins_with(label, "s3"))
+        return true;
+    if (begins_with(label, "vpce"))
+        (void)take_label(endpoint->host, &n);
+    label = take_label(endpoint->host, &n);
+    if (begins_with(label, "dualstack"))
+        label = take_label(endpoint->host, &n);
+    return begins_with(label, "s3");
 }
 
 bool avsp_s3_endpoint_equal(const struct avsp_s3_endpoint *a, const struct avsp_s3_endpoint *b)

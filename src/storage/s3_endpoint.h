@@ -19,10 +19,10 @@ struct avsp_s3_endpoint {
 enum avsp_code avsp_s3_endpoint_parse(const char *text, struct avsp_s3_endpoint *ret_endpoint,
                                       struct avsp_err *err) AVSP_CHECKED;
 
-/// Amazon's own endpoint of a region.
+/// Amazon's own endpoint of a region. @param region  avsp_s3_region_is_valid
 void avsp_s3_endpoint_amazon(const char *region, struct avsp_s3_endpoint *ret_endpoint);
 
-/// Is it one of Amazon's?
+/// Is it one of Amazon's S3? Other names below amazonaws.com are its customers' machines.
 bool avsp_s3_endpoint_is_amazon(const struct avsp_s3_endpoint *endpoint) AVSP_CHECKED;
 
 bool avsp_s3_endpoint_equal(const struct avsp_s3_endpoint *a,

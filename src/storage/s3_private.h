@@ -116,6 +116,7 @@ void avsp_s3_reply_deinit(struct avsp_s3_reply *reply);
 struct avsp_s3_target {
     struct avsp_s3_endpoint endpoint; ///< as asked for, or Amazon's of the region
     const char *asked;                ///< "" = Amazon
+    const char *own_endpoint;         ///< of this machine
     const char *region;               ///< "" = not said
     struct avsp_s3_keys keys;
     bool are_own; ///< the keys

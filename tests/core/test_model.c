@@ -124,6 +124,9 @@ static void bad_fields_are_named(void **state)
     spec = good();
     spec.output = avsp_location_s3("", "p");
     expect_refused(spec, "output_directory");
+    spec.output = avsp_location_s3("b", "p");
+    spec.output.region = "a@evil.example/";
+    expect_refused(spec, "region");
     spec = good();
     spec.output = fs("/a/..b/c..");
     struct avsp_err err = {0};

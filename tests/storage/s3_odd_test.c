@@ -124,6 +124,40 @@ static void an_upload_that_cannot_be_aborted_is_named(void **state)
     assert_true(atomic_load(&was_aborted)); // the other one
 }
 
+/// A region becomes a part of Amazon's host: what else stands in it would make another host of that.
+static void a_region_makes_no_host(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    struct avsp_stat stat;
+    stub = s3_stub_start(NULL, NULL);
+    struct avsp_location file = s3_stub_location(stub, "k");
+    file.endpoint = "";
+    file.style = AVSP_S3_STYLE_PATH;
+    file.region = "a@127.0.0.1:1/";
+    assert_int_equal(avsp_storage_stat(store, &file, &stat, &err), AVSP_INVALID);
+    assert_non_null(strstr(err.text, "\"a@127.0.0.1:1/\" is not the name of a region"));
+}
+
+static const char *elsewhere(void *opaque, const char *method, const char *target)
+{
+    (void)opaque, (void)method, (void)target;
+    atomic_fetch_add(&n_asked, 1);
+    return "HTTP/1.1 400 Bad Request\r\nx-amz-bucket-region: b@evil.example/\r\nContent-Length: "
+           "0\r\n\r\n";
+}
+
+static void a_region_that_a_store_names_is_one_or_not_believed(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    struct avsp_stat stat;
+    stub = s3_stub_start(elsewhere, NULL);
+    const struct avsp_location file = s3_stub_location(stub, "k");
+    assert_int_equal(avsp_storage_stat(store, &file, &stat, &err), AVSP_INVALID);
+    assert_int_equal(atomic_load(&n_asked), 1);
+}
+
 static const char *enormous(void *opaque, const char *method, const char *target)
 {
     (void)opaque, (void)method, (void)target;
@@ -225,11 +259,16 @@ static void a_place_goes_to_who_waits_for_one(void **state)
 
 int main(void)
 {
+    unsetenv("AWS_ENDPOINT_URL_S3"); // nothing of the machine's own
+    unsetenv("AWS_ENDPOINT_URL");
+    setenv("AWS_CONFIG_FILE", "/dev/null", 1);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(a_list_without_an_end_is_refused),
         TEST(unfinished_uploads_are_looked_through_once),
         TEST(an_upload_that_cannot_be_aborted_is_named),
+        TEST(a_region_makes_no_host),
+        TEST(a_region_that_a_store_names_is_one_or_not_believed),
         TEST(a_size_that_no_object_has_is_refused),
         TEST(a_place_goes_to_who_waits_for_one),
     };

@@ -185,6 +185,31 @@ static void what_is_no_endpoint_is_refused(void **state)
     }
 }
 
+static void hosts_of_others_are_not_amazons(void **state)
+{
+    (void)state;
+    static const char *const its[] = {"s3.amazonaws.com",
+                                      "s3.eu-north-1.amazonaws.com",
+                                      "films.s3.eu-north-1.amazonaws.com",
+                                      "s3-us-west-2.amazonaws.com",
+                                      "s3-fips.dualstack.us-east-1.amazonaws.com",
+                                      "bucket.vpce-1a.s3.us-east-1.vpce.amazonaws.com",
+                                      "s3.cn-north-1.amazonaws.com.cn"};
+    static const char *const others[] = {
+        "ec2-192-0-2-1.compute-1.amazonaws.com", "ec2-192-0-2-1.eu-north-1.compute.amazonaws.com",
+        "s3-1.eu-north-1.elb.amazonaws.com",     "a1.execute-api.eu-north-1.amazonaws.com",
+        "s3.amazonaws.com.evil.example",         "amazonaws.com"};
+    struct avsp_s3_endpoint e;
+    struct avsp_err err = {0};
+    for (size_t i = 0; i < AVSP_ARRAY_LEN(its) + AVSP_ARRAY_LEN(others); i++) {
+        bool is_its = i < AVSP_ARRAY_LEN(its);
+        const char *host = is_its ? its[i] : others[i - AVSP_ARRAY_LEN(its)];
+        assert_int_equal(avsp_s3_endpoint_parse(host, &e, &err), AVSP_OK);
+        if (avsp_s3_endpoint_is_amazon(&e) != is_its)
+            fail_msg("%s", host);
+    }
+}
+
 static bool covers(const char *entry, const char *endpoint, const char *bucket)
 {
     struct avsp_s3_allowed allowed;
@@ -405,6 +430,7 @@ int main(void)
         cmocka_unit_test(tokens_are_signed_and_strangers_sign_nothing),
         cmocka_unit_test(queries_are_sorted_by_encoded_names),
         cmocka_unit_test(addresses_have_the_style_that_fits),
+        cmocka_unit_test(hosts_of_others_are_not_amazons),
         cmocka_unit_test(what_is_no_endpoint_is_refused),
         cmocka_unit_test(what_is_allowed_is_matched_whole),
         cmocka_unit_test(surroundings_are_no_store),
