@@ -178,11 +178,11 @@ enum avsp_code avsp_s3_endpoint_address(const struct avsp_s3_endpoint *endpoint,
             err, AVSP_INVALID,
             "the bucket \"%.100s\" cannot stand in a host's name: use the path style", bucket);
     size_t n = strlen(bucket);
-    bool is_there = style != AVSP_S3_STYLE_PATH && strncmp(endpoint->host, bucket, n) == 0 &&
-                    endpoint->host[n] == '.';
-    bool in_host = style == AVSP_S3_STYLE_VIRTUAL ||
-                   (style == AVSP_S3_STYLE_AUTO && avsp_s3_endpoint_is_amazon(endpoint) &&
-                    is_one_label(bucket));
+    bool may_be_there = style == AVSP_S3_STYLE_VIRTUAL ||
+                        (style == AVSP_S3_STYLE_AUTO && avsp_s3_endpoint_is_amazon(endpoint));
+    bool is_there =
+        may_be_there && strncmp(endpoint->host, bucket, n) == 0 && endpoint->host[n] == '.';
+    bool in_host = style == AVSP_S3_STYLE_VIRTUAL || (may_be_there && is_one_label(bucket));
     if (in_host && !is_there)
         avsp_buf_printf(host, "%s.", bucket);
     avsp_buf_puts(host, endpoint->host);

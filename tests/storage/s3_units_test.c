@@ -161,6 +161,9 @@ static void addresses_have_the_style_that_fits(void **state)
     expect_address("films.s3.amazonaws.com", fits, "films", "k",
                    "https://films.s3.amazonaws.com/k");
     expect_address("minio.example", fits, "films", "k", "https://minio.example/films/k");
+    expect_address("http://minio.example:9000", fits, "minio", "film/out",
+                   "http://minio.example:9000/minio/film/out");
+    expect_address("films.minio.example", host, "films", "k", "https://films.minio.example/k");
     expect_address("HTTP://Minio.example:80/", fits, "films", "", "http://minio.example/films");
     expect_address("http://minio.example:9000", host, "films", "/k//",
                    "http://films.minio.example:9000//k//");
