@@ -14,6 +14,7 @@ struct page {
     struct avsp_s3_span body;
     struct avsp_s3_reply reply;
     const char *next; ///< "" = this was the last
+    bool is_form;
 };
 
 static void page_init(struct page *page)
@@ -35,6 +36,36 @@ const char *avsp_s3_prefix(struct avsp_arena *arena, const struct avsp_location 
     while (n > 0 && folder->path[n - 1] == '/')
         n--;
     return n == 0 ? "" : avsp_arena_printf(arena, "%.*s/", (int)n, folder->path);
+}
+
+bool avsp_s3_is_form(struct avsp_arena *arena, struct avsp_s3_span page)
+{
+    const char *encoding = avsp_s3_xml_text(arena, page, "EncodingType");
+    return encoding != NULL && strcmp(encoding, "url") == 0;
+}
+
+char *avsp_s3_listed_key(struct avsp_arena *arena, struct avsp_s3_span in, const char *name,
+                         bool is_form)
+{
+    const char *text = avsp_s3_xml_text(arena, in, name);
+    char *key = text != NULL ? avsp_arena_strdup(arena, text) : NULL;
+    for (char *c = key; is_form && c != NULL && *c != '\0'; c++)
+        if (*c == '+') // MinIO writes a space so; a plus is %2B
+            *c = ' ';
+    if (key != NULL)
+        avsp_s3_decode(key);
+    return key;
+}
+
+enum avsp_code avsp_s3_stray(const struct avsp_location *folder, const char *key,
+                             struct avsp_err *err)
+{
+    char shown[200];
+    snprintf(shown, sizeof shown, "%s", key);
+    avsp_text_tame(shown, '?', false);
+    return avsp_err_set(err, AVSP_UNAVAILABLE,
+                        "s3://%.100s/%.200s: the store lists \"%s\", which is not below it",
+                        folder->bucket, folder->path, shown);
 }
 
 static enum avsp_code no_end(const struct avsp_location *folder, struct avsp_err *err)
@@ -73,6 +104,7 @@ static enum avsp_code get_page(struct avsp_s3 *s3, struct avsp_s3_lane *lane,
         return avsp_arena_failed(&page->arena, err);
     if (strcmp(more, "true") != 0)
         page->next = "";
+    page->is_form = avsp_s3_is_form(&page->arena, page->body);
     // A store that knows no such token sends the first page for ever.
     if (page->next[0] != '\0' && strcmp(page->next, token) == 0)
         return no_end(folder, err);
@@ -83,13 +115,11 @@ static enum avsp_code get_page(struct avsp_s3 *s3, struct avsp_s3_lane *lane,
 static const char *read_entry(struct page *page, struct avsp_s3_span entry,
                               struct avsp_stat *ret_stat)
 {
-    char *key = (char *)avsp_s3_xml_text(&page->arena, entry, "Key");
+    const char *key = avsp_s3_listed_key(&page->arena, entry, "Key", page->is_form);
     const char *size = avsp_s3_xml_text(&page->arena, entry, "Size");
     const char *modified = avsp_s3_xml_text(&page->arena, entry, "LastModified");
     if (key == NULL || size == NULL || modified == NULL)
         return NULL;
-    if (key[0] != '\0')
-        avsp_s3_decode(key);
     *ret_stat = (struct avsp_stat){strtoull(size, NULL, 10), avsp_s3_time(modified) * 1000000};
     return key;
 }
@@ -123,7 +153,9 @@ enum avsp_code avsp_s3_each(struct avsp_s3 *s3, const struct avsp_location *fold
             const char *key = read_entry(&page, entry, &stat);
             if (key == NULL)
                 return avsp_arena_failed(&page.arena, err);
-            if (strncmp(key, prefix, strlen(prefix)) == 0 && !each(opaque, key, &stat))
+            if (strncmp(key, prefix, strlen(prefix)) != 0)
+                return avsp_s3_stray(folder, key, err);
+            if (!each(opaque, key, &stat))
                 return AVSP_OK;
         }
     }

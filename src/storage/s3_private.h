@@ -15,6 +15,7 @@
 #include "storage/s3_endpoint.h"
 #include "storage/s3_http.h"
 #include "storage/s3_sign.h"
+#include "storage/s3_text.h"
 #include "util/time.h"
 
 #include <pthread.h>
@@ -156,6 +157,17 @@ enum avsp_code avsp_s3_each(struct avsp_s3 *s3, const struct avsp_location *fold
 
 /// The key of a folder with a '/' behind it, "" for the whole bucket; in @p arena.
 const char *avsp_s3_prefix(struct avsp_arena *arena, const struct avsp_location *folder);
+
+/// Does a page of a list write a space in a key as '+', as forms do?
+bool avsp_s3_is_form(struct avsp_arena *arena, struct avsp_s3_span page) AVSP_CHECKED;
+
+/// The key that an element of a list names, decoded. @return NULL where memory ran out.
+char *avsp_s3_listed_key(struct avsp_arena *arena, struct avsp_s3_span in, const char *name,
+                         bool is_form);
+
+/// The error that a store lists what is not below @p folder.
+enum avsp_code avsp_s3_stray(const struct avsp_location *folder, const char *key,
+                             struct avsp_err *err);
 
 /// Removes one object; one that is not there is a success.
 enum avsp_code avsp_s3_remove(struct avsp_s3 *s3, struct avsp_s3_lane *lane,

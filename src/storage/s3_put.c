@@ -405,11 +405,11 @@ static void marker_clear(struct marker *marker)
 }
 
 /// @param ret_more  false: there is no other page.
-static enum avsp_code read_marker(struct avsp_arena *arena, struct avsp_s3_span page,
+static enum avsp_code read_marker(struct avsp_arena *arena, struct avsp_s3_span page, bool is_form,
                                   struct marker *marker, bool *ret_more, struct avsp_err *err)
 {
     const char *more = avsp_s3_xml_text(arena, page, "IsTruncated");
-    const char *key = avsp_s3_xml_text(arena, page, "NextKeyMarker");
+    const char *key = avsp_s3_listed_key(arena, page, "NextKeyMarker", is_form);
     const char *id = avsp_s3_xml_text(arena, page, "NextUploadIdMarker");
     if (more == NULL || key == NULL || id == NULL)
         return avsp_arena_failed(arena, err);
@@ -420,7 +420,6 @@ static enum avsp_code read_marker(struct avsp_arena *arena, struct avsp_s3_span 
     *marker = (struct marker){strdup(key), strdup(id)};
     if (marker->key == NULL || marker->id == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
-    avsp_s3_decode(marker->key);
     return AVSP_OK;
 }
 
@@ -452,20 +451,23 @@ static enum avsp_code drop_page(struct avsp_s3 *s3, const struct avsp_location *
     if (rc != AVSP_OK)
         return rc;
     struct avsp_s3_span at = {avsp_buf_text(&reply.body), reply.body.len}, entry;
-    rc = read_marker(&arena, at, marker, ret_more, err);
+    const bool is_form = avsp_s3_is_form(&arena, at);
+    rc = read_marker(&arena, at, is_form, marker, ret_more, err);
     if (rc != AVSP_OK)
         return rc;
     while ((entry = avsp_s3_xml_next(&at, "Upload")).text != NULL) {
-        char *key = (char *)avsp_s3_xml_text(&arena, entry, "Key");
+        const char *key = avsp_s3_listed_key(&arena, entry, "Key", is_form);
         const char *id = avsp_s3_xml_text(&arena, entry, "UploadId");
         if (key == NULL || id == NULL)
             return avsp_arena_failed(&arena, err);
-        if (key[0] != '\0')
-            avsp_s3_decode(key);
         size_t n = strlen(prefix);
         struct avsp_err each = {0};
-        if (key[0] != '\0' && strncmp(key, prefix, n) == 0 && (goes == NULL || goes(key + n)) &&
-            abort_upload(s3, folder, key, id, &each) != AVSP_OK && failed->code == AVSP_OK)
+        enum avsp_code dropped = AVSP_OK;
+        if (key[0] == '\0' || strncmp(key, prefix, n) != 0)
+            dropped = avsp_s3_stray(folder, key, &each);
+        else if (goes == NULL || goes(key + n))
+            dropped = abort_upload(s3, folder, key, id, &each);
+        if (dropped != AVSP_OK && failed->code == AVSP_OK)
             *failed = each;
     }
     return AVSP_OK;

@@ -273,13 +273,13 @@ static void a_folder_is_listed(void **state)
     assert_int_equal(seen.n, 0);
     put_text(f, "manifest.m3u8", "m");
     put_text(f, "v0/a", "aa");
-    put_text(f, "v0/deep/b", "bbb");
+    put_text(f, "v0/d e+%20e/b", "bbb");
     assert_int_equal(avsp_storage_list(f->store, &f->folder, see, &seen, &err), AVSP_OK);
     assert_int_equal(seen.n, 3);
     assert_int_equal(seen.bytes, 6);
     assert_true(has_seen(&seen, "manifest.m3u8"));
     assert_true(has_seen(&seen, "v0/a"));
-    assert_true(has_seen(&seen, "v0/deep/b"));
+    assert_true(has_seen(&seen, "v0/d e+%20e/b"));
     struct seen few = {.stop_after = 2};
     assert_int_equal(avsp_storage_list(f->store, &f->folder, see, &few, &err), AVSP_OK);
     assert_int_equal(few.n, 2);

@@ -158,6 +158,66 @@ static void a_region_that_a_store_names_is_one_or_not_believed(void **state)
     assert_int_equal(atomic_load(&n_asked), 1);
 }
 
+/// A space as a '+', as forms have it, where the store says that it encodes.
+static const char *as_forms_have_it(void *opaque, const char *method, const char *target)
+{
+    (void)opaque;
+    if (strcmp(method, "DELETE") == 0) {
+        atomic_store(&was_aborted, strstr(target, "/my%20film/a%2Bb%20c") != NULL);
+        return "HTTP/1.1 204 No Content\r\n\r\n";
+    }
+    if (strstr(target, "uploads=") != NULL)
+        return "HTTP/1.1 200 OK\r\nContent-Length: 97\r\n\r\n"
+               "<EncodingType>url</EncodingType>"
+               "<Upload><Key>my+film/a%2Bb+c</Key><UploadId>1</UploadId></Upload>";
+    return "HTTP/1.1 200 OK\r\nContent-Length: 93\r\n\r\n"
+           "<EncodingType>url</EncodingType>"
+           "<Contents><Key>my+film/a%2Bb+c</Key><Size>1</Size></Contents>";
+}
+
+static bool note_name(void *opaque, const char *name, const struct avsp_stat *stat)
+{
+    (void)stat;
+    snprintf(opaque, 64, "%s", name);
+    return true;
+}
+
+static void keys_are_decoded_as_forms_are(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    char name[64] = "";
+    stub = s3_stub_start(as_forms_have_it, NULL);
+    const struct avsp_location folder = s3_stub_location(stub, "my film");
+    assert_int_equal(avsp_storage_list(store, &folder, note_name, name, &err), AVSP_OK);
+    assert_string_equal(name, "a+b c");
+    atomic_store(&was_aborted, false);
+    assert_int_equal(avsp_storage_drop_unfinished(store, &folder, NULL, &err), AVSP_OK);
+    assert_true(atomic_load(&was_aborted));
+}
+
+/// What is not below the folder that was asked for: skipped in silence, all of it would stay there.
+static const char *of_another_folder(void *opaque, const char *method, const char *target)
+{
+    (void)opaque, (void)method;
+    if (strstr(target, "uploads=") != NULL)
+        return "HTTP/1.1 200 OK\r\nContent-Length: 53\r\n\r\n"
+               "<Upload><Key>g/a</Key><UploadId>1</UploadId></Upload>";
+    return "HTTP/1.1 200 OK\r\nContent-Length: 49\r\n\r\n"
+           "<Contents><Key>g/a</Key><Size>1</Size></Contents>";
+}
+
+static void a_list_of_another_folder_is_refused(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    stub = s3_stub_start(of_another_folder, NULL);
+    const struct avsp_location folder = s3_stub_location(stub, "f");
+    assert_int_equal(avsp_storage_list(store, &folder, go_on, NULL, &err), AVSP_UNAVAILABLE);
+    assert_non_null(strstr(err.text, "s3://b/f: the store lists \"g/a\", which is not below it"));
+    assert_int_equal(avsp_storage_drop_unfinished(store, &folder, NULL, &err), AVSP_UNAVAILABLE);
+}
+
 static const char *enormous(void *opaque, const char *method, const char *target)
 {
     (void)opaque, (void)method, (void)target;
@@ -269,6 +329,8 @@ int main(void)
         TEST(an_upload_that_cannot_be_aborted_is_named),
         TEST(a_region_makes_no_host),
         TEST(a_region_that_a_store_names_is_one_or_not_believed),
+        TEST(keys_are_decoded_as_forms_are),
+        TEST(a_list_of_another_folder_is_refused),
         TEST(a_size_that_no_object_has_is_refused),
         TEST(a_place_goes_to_who_waits_for_one),
     };
