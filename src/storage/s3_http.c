@@ -179,8 +179,10 @@ static void set_options(struct avsp_s3_lane *lane, struct curl_slist *headers)
     curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, watch);
     curl_easy_setopt(curl, CURLOPT_XFERINFODATA, lane);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, lane->curl_text);
-    if (rules->ca_file != NULL)
+    if (rules->ca_file != NULL) {
         curl_easy_setopt(curl, CURLOPT_CAINFO, rules->ca_file);
+        curl_easy_setopt(curl, CURLOPT_CAPATH, NULL); // else the system's are trusted beside it
+    }
     if (rules->is_surroundings)
         curl_easy_setopt(curl, CURLOPT_PROXY, "");
     if (strcmp(exchange->method, "HEAD") == 0)
