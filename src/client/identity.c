@@ -167,6 +167,8 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_st
         .choice = spec->choice,
         .overwrite = spec->overwrite,
         .dash = spec->dash,
+        // Where OUTPUT is a local folder it does nothing.
+        .cache_control = spec->output.kind == AVSP_LOCATION_S3 ? spec->output.cache_control : "",
         .libraries = avsp_arena_strdup(arena, libraries),
         .version = AVSP_VERSION,
         .key = avsp_arena_strdup(arena, key),
@@ -202,6 +204,7 @@ static void put(struct avsp_buf *buf, const struct avsp_identity *identity)
     avsp_record_put_str(buf, "sidecars", identity->sidecars);
     avsp_record_put_i64(buf, "overwrite", identity->overwrite);
     avsp_record_put_i64(buf, "dash", identity->dash);
+    avsp_record_put_str(buf, "cache_control", identity->cache_control);
     avsp_record_put_str(buf, "libraries", identity->libraries);
     avsp_record_put_str(buf, "key", identity->key);
     avsp_record_put_str(buf, "host", identity->host);
@@ -259,6 +262,7 @@ static enum avsp_code take(const char *line, struct avsp_arena *arena,
         .sidecars = avsp_record_str_or(&rec, "sidecars", ""),
         .overwrite = avsp_record_i64(&rec, "overwrite", 0, 1) != 0,
         .dash = avsp_record_i64(&rec, "dash", 0, 1) != 0,
+        .cache_control = avsp_record_str_or(&rec, "cache_control", ""),
         .libraries = avsp_record_str(&rec, "libraries"),
         .key = avsp_record_str(&rec, "key"),
         .host = avsp_record_str(&rec, "host"),
@@ -363,6 +367,11 @@ const char *avsp_identity_difference(const struct avsp_identity *kept,
                    : avsp_arena_printf(arena, "was begun with --work %.300s", kept->work);
     else if (kept->dash != asked->dash)
         text = kept->dash ? "was begun with --dash" : "was begun without --dash";
+    else if (strcmp(kept->cache_control, asked->cache_control) != 0)
+        text = kept->cache_control[0] == '\0'
+                   ? "was begun without --cache-control"
+                   : avsp_arena_printf(arena, "was begun with --cache-control \"%.200s\"",
+                                       kept->cache_control);
     else if (kept->overwrite != asked->overwrite)
         text = kept->overwrite ? "was begun with --overwrite" : "was begun without --overwrite";
     else if (strcmp(kept->output, asked->output) != 0)

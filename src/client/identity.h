@@ -28,7 +28,8 @@ struct avsp_identity {
     const char *sidecars; ///< SHA-256 of what there is to say about files of subtitles; "" = none
     bool overwrite;
     bool dash;
-    const char *libraries; ///< that split and encode, with their versions
+    const char *cache_control; ///< of an S3 output; "" = the usual
+    const char *libraries;     ///< that split and encode, with their versions
 
     // Not compared.
     const char *version;  ///< of the avspl1t that began it

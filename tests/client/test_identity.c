@@ -56,6 +56,8 @@ static void what_is_written_is_read(void **state)
     spec.overwrite = true;
     spec.dash = true;
     spec.work.path = "/else where";
+    spec.output = avsp_location_s3("bucket", "out");
+    spec.output.cache_control = "max-age=1, public";
     struct avsp_identity wrote = identity_of(&spec);
     wrote.state = "/some/where";
     wrote.made_len = 3;
@@ -71,6 +73,7 @@ static void what_is_written_is_read(void **state)
     assert_string_equal(found.manifest, "");
     assert_string_equal(found.version, AVSP_VERSION);
     assert_int_equal(found.made_len, 3);
+    assert_string_equal(found.cache_control, "max-age=1, public");
     avsp_identity_remove(fd);
     assert_int_equal(avsp_identity_read(fd, &arena, &found, &err), AVSP_NOT_FOUND);
     close(fd);
@@ -150,6 +153,10 @@ static void each_difference_is_named(void **state)
     asked = kept;
     asked.dash = true;
     assert_differs(&kept, &asked, "without --dash");
+    asked = kept;
+    asked.cache_control = "no-store";
+    assert_differs(&kept, &asked, "without --cache-control");
+    assert_differs(&asked, &kept, "--cache-control \"no-store\"");
     asked = kept;
     asked.overwrite = true;
     assert_differs(&kept, &asked, "without --overwrite");

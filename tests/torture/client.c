@@ -76,6 +76,7 @@ static enum avsp_code run_private(void *opaque, struct avsp_err *err)
                                            .picture = "",
                                            .sound = "",
                                            .sidecars = "",
+                                           .cache_control = "",
                                            .libraries = "",
                                            .version = "1",
                                            .key = "k",
