@@ -33,6 +33,9 @@
 #define SUBMIT_MS 5000
 /// An interrupt ends all within two seconds (client/stack.h).
 #define LOOK_ONCE_MORE_MS 300
+/// For what was done in a store to be removed from it after an interrupt. It takes a few requests, unless the store does not answer.
+#define UNDO_MS 5000
+#define UNDO_TICK_MS 20
 #define FOREVER_MS (365LL * 24 * 3600 * 1000)
 #define LOG_SHOWN_BYTES 8192
 
@@ -51,6 +54,7 @@ struct encode {
     struct avsp_client *cli;
     struct avsp_mono begun;
     int signal_fd;
+    bool left_behind; ///< something stayed in the store
 
     // The follower's own, the main thread's again once it has been joined.
     pthread_t follower;
@@ -265,7 +269,8 @@ static int conclude(struct encode *encode, enum outcome outcome, bool kept,
 {
     int status = AVSP_EXIT_FAILED;
     if (outcome == INTERRUPTED && !kept)
-        avsp_cmd_say("interrupted: nothing was left in %s",
+        avsp_cmd_say("interrupted: %s was left in %s",
+                     encode->left_behind ? "something" : "nothing",
                      avsp_location_show(&encode->arena, &encode->spec.output));
     else if (outcome == BROKEN || (outcome == OVER && encode->follow_err.code != AVSP_OK))
         avsp_cmd_say("%s", outcome == BROKEN ? err->text : encode->follow_err.text);
@@ -357,8 +362,35 @@ static enum avsp_code start_stack(struct encode *encode, struct avsp_err *err)
     return avsp_stack_open(&encode->stack, &options, &encode->arena, err);
 }
 
+static void *undo_main(void *opaque)
+{
+    struct encode *encode = opaque;
+    encode->left_behind = !avsp_stores_undo(encode->store, &encode->asked_output);
+    return NULL;
+}
+
+/// Removes from the store what was made there. A signal ends it, and after one that came before so does a deadline.
+static void undo(struct encode *encode, bool is_interrupted)
+{
+    struct avsp_mono deadline = avsp_mono_in_ms(is_interrupted ? UNDO_MS : FOREVER_MS);
+    struct pollfd fd = {.fd = encode->signal_fd, .events = POLLIN};
+    struct avsp_err ignored = {0};
+    bool is_over = false;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, undo_main, encode) != 0) {
+        undo_main(encode);
+        return;
+    }
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        if (poll(&fd, 1, UNDO_TICK_MS) > 0)
+            (void)!on_signals(encode, &is_over, &ignored);
+        if (is_over || avsp_mono_passed(deadline))
+            avsp_storage_stop(encode->store);
+    }
+}
+
 /// Ends what was begun: keeps it for the next run, or leaves nothing but a finished presentation.
-static void leave(struct encode *encode, bool keep, bool is_finished)
+static void leave(struct encode *encode, bool keep, bool is_finished, bool is_interrupted)
 {
     if (keep)
         avsp_place_keep(&encode->place);
@@ -367,7 +399,7 @@ static void leave(struct encode *encode, bool keep, bool is_finished)
     if (encode->spec.output.kind != AVSP_LOCATION_S3)
         return;
     if (!keep && !is_finished)
-        avsp_stores_undo(encode->store, &encode->asked_output);
+        undo(encode, is_interrupted);
     if (!keep)
         rmdir(encode->home);
 }
@@ -387,7 +419,7 @@ static int encode_in_place(struct encode *encode)
     if (rc == AVSP_OK)
         rc = start_stack(encode, &err);
     if (rc != AVSP_OK) {
-        leave(encode, encode->place.is_resumed, false);
+        leave(encode, encode->place.is_resumed, false, false);
         return avsp_cmd_fail(&err);
     }
     if (encode->place.is_resumed)
@@ -398,7 +430,7 @@ static int encode_in_place(struct encode *encode)
         look_once_more(encode);
     avsp_stack_close(&encode->stack);
     bool keep = is_worth_keeping(encode, outcome);
-    leave(encode, keep, finished(encode, outcome));
+    leave(encode, keep, finished(encode, outcome), outcome == INTERRUPTED);
     return conclude(encode, outcome, keep, &err);
 }
 

@@ -151,7 +151,15 @@ enum avsp_code avsp_stores_check(struct avsp_storage *store, struct avsp_arena *
 struct undoing {
     struct avsp_storage *store;
     const struct avsp_location *output;
+    bool is_clean;
+    struct avsp_err away; ///< why the rest cannot be removed either; code OK: it can
 };
+
+/// Will all that follows end as this did?
+static bool is_away(const struct avsp_err *err)
+{
+    return err->code == AVSP_CANCELED || err->code == AVSP_UNAVAILABLE || err->code == AVSP_TIMEOUT;
+}
 
 static bool undo_file(void *opaque, const char *name, const struct avsp_stat *stat)
 {
@@ -161,17 +169,22 @@ static bool undo_file(void *opaque, const char *name, const struct avsp_stat *st
     struct avsp_err err = {0};
     (void)stat;
     avsp_arena_init(&arena, 64 << 10);
-    if (avsp_name_is_ours(name) &&
-        (avsp_location_join(&arena, undoing->output, name, &file, &err) != AVSP_OK ||
-         avsp_storage_delete(undoing->store, &file, &err) != AVSP_OK))
+    if (!avsp_name_is_ours(name) ||
+        (avsp_location_join(&arena, undoing->output, name, &file, &err) == AVSP_OK &&
+         avsp_storage_delete(undoing->store, &file, &err) == AVSP_OK))
+        return true;
+    undoing->is_clean = false;
+    if (is_away(&err))
+        undoing->away = err;
+    else
         avsp_cmd_say("left behind: %s", err.text);
-    return true;
+    return undoing->away.code == AVSP_OK;
 }
 
-void avsp_stores_undo(struct avsp_storage *store, const struct avsp_location *output)
+bool avsp_stores_undo(struct avsp_storage *store, const struct avsp_location *output)
 {
     struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
-    struct undoing undoing = {store, output};
+    struct undoing undoing = {.store = store, .output = output, .is_clean = true};
     struct avsp_location manifest;
     struct avsp_stat st;
     struct avsp_err err = {0};
@@ -180,11 +193,17 @@ void avsp_stores_undo(struct avsp_storage *store, const struct avsp_location *ou
     if (rc == AVSP_OK)
         rc = avsp_storage_stat(store, &manifest, &st, &err);
     if (rc == AVSP_OK)
-        return; // another presentation is there, whose files have the same kind of names
+        return true; // another presentation is there, whose files have the same kind of names
     if (rc == AVSP_NOT_FOUND)
         rc = avsp_storage_list(store, output, undo_file, &undoing, &err);
+    if (undoing.away.code != AVSP_OK) {
+        rc = undoing.away.code;
+        err = undoing.away;
+    }
     if (rc == AVSP_OK)
         rc = avsp_storage_drop_unfinished(store, output, avsp_name_is_ours, &err);
     if (rc != AVSP_OK)
-        avsp_cmd_say("left behind: %s", err.text);
+        avsp_cmd_say("left behind: what is not removed yet of %s: %s",
+                     avsp_location_show(&arena, output), err.text);
+    return rc == AVSP_OK && undoing.is_clean;
 }

@@ -61,7 +61,8 @@ enum avsp_code avsp_stores_check(struct avsp_storage *store, struct avsp_arena *
                                  struct avsp_err *err) AVSP_CHECKED;
 
 /// Takes what a job that came to nothing has left in its S3 output: whatever bears our names, where there is no presentation.
-/// What cannot be removed is said, and stays.
-void avsp_stores_undo(struct avsp_storage *store, const struct avsp_location *output);
+/// What cannot be removed is said, and stays; where the store does not answer, or the storage is stopped, all that is left.
+/// @return true: nothing stayed.
+bool avsp_stores_undo(struct avsp_storage *store, const struct avsp_location *output);
 
 #endif

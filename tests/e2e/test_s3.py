@@ -513,6 +513,30 @@ def test_an_encode_that_is_interrupted_in_an_upload_aborts_it(build, s3, tmp_pat
         assert bucket.uploads() == []
 
 
+def test_an_interrupt_does_not_wait_for_a_store_that_is_silent(build, s3, tmp_path):
+    """Nothing is done, and what was made in the store should go: a second Ctrl-C leaves it there, and that is said."""
+    worker = tmp_path / "avspl1t-worker"
+    worker.write_text("#!/bin/sh\nexec sleep 600\n")
+    worker.chmod(0o755)
+    with faulty_s3.Proxy(s3.http_port, lambda request, _: "silence" if request.kind == "delete" and "/v0/" in request.path else None) as proxy:
+        bucket = Bucket(s3, endpoint=proxy.url)
+        segments = {f"out/v0/0000{i}-0123456789abcdef.m4s" for i in range(3)}
+        for name in segments:
+            bucket.client.put(bucket.name, name, b"half a job")
+        env = {**os.environ, **bucket.env, "XDG_STATE_HOME": str(tmp_path / "state"), "AVSPL1T_LIBEXEC": str(tmp_path)}
+        source = tmp_path / "in.mkv"
+        clips.ffmpeg("-f", "lavfi", "-i", "color=gray:size=64x64:rate=24:duration=1", source)
+        process = subprocess.Popen([str(build.client), "encode", str(source), bucket.url("out")], env=env, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: list((tmp_path / "state").rglob("*.db")), "a database", 60)
+        process.send_signal(signal.SIGINT)
+        wait_until(lambda: proxy.spoilt["silence"], "a file that is being removed", 60)
+        process.send_signal(signal.SIGINT)
+        said = process.communicate(timeout=120)[1]
+        assert process.returncode == 1 and "left behind: " in said and "interrupted: something was left in s3://" in said, said
+        assert proxy.spoilt["silence"] == 1
+        assert {key for key in bucket.keys("out/") if "/v0/" in key} == segments
+
+
 @pytest.mark.full
 def test_an_encode_into_s3_that_was_interrupted_goes_on(build, s3, bucket, clip, presentation, tmp_path):
     env = bucket.env | {"XDG_STATE_HOME": str(tmp_path / "state")}
