@@ -75,7 +75,7 @@ struct avsp_location sample_location(struct sampler *s, bool may_be_none)
     if (coin(s))
         return avsp_location_fs(sample_path(s));
     struct avsp_location s3 = avsp_location_s3("bucket", sample_path(s));
-    s3.region = sample_text(s, 20);
+    s3.region = coin(s) ? "" : "eu_North-1";
     s3.endpoint = sample_text(s, 50);
     s3.access_key_id = sample_text(s, 40);
     s3.secret_access_key.text = sample_text(s, 40);
