@@ -79,7 +79,7 @@ struct avsp_location sample_location(struct sampler *s, bool may_be_none)
     s3.endpoint = sample_text(s, 50);
     s3.access_key_id = sample_text(s, 40);
     s3.secret_access_key.text = sample_text(s, 40);
-    s3.session_token.text = sample_text(s, 40);
+    s3.session_token.text = sample_text(s, coin(s) ? 40 : AVSP_PATH_MAX_BYTES - 1);
     s3.style = (enum avsp_s3_style)(next(s) % (AVSP_S3_STYLE_VIRTUAL + 1));
     s3.anonymous = coin(s);
     return s3;
