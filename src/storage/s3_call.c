@@ -257,8 +257,13 @@ static enum avsp_code send(struct trying *t, struct avsp_s3_request *request, co
     };
     static const atomic_bool never = false;
     struct avsp_s3_rules rules = t->s3->rules;
-    if (call->is_last_act)
+    if (call->is_last_act) {
+        // Whoever stops waits for it: for no longer than it may be tried.
+        int64_t left_ms = AVSP_MAX(avsp_mono_left_ms(t->ends), (int64_t)1);
         rules.is_stopped = &never;
+        rules.silence_ms = AVSP_MIN(rules.silence_ms, left_ms);
+        rules.connect_ms = AVSP_MIN(rules.connect_ms, left_ms);
+    }
     return avsp_s3_exchange(t->lane, &rules, &exchange, t->reply, err);
 }
 

@@ -257,9 +257,10 @@ static enum avsp_code complete_upload(struct putting *p, struct avsp_s3_lane *la
     return rc == AVSP_NOT_FOUND ? check_completed(p, lane, n, err) : rc;
 }
 
-/// Also when all else is to stop: parts that nobody completes cost money.
+/// @param is_last_act  also when all else is to stop: parts that nobody completes cost money
 static enum avsp_code abort_upload(struct avsp_s3 *s3, const struct avsp_location *at,
-                                   const char *key, const char *upload_id, struct avsp_err *err)
+                                   const char *key, const char *upload_id, bool is_last_act,
+                                   struct avsp_err *err)
 {
     struct avsp_s3_reply AVSP_CLEANUP(avsp_s3_reply_deinit) reply;
     avsp_s3_reply_init(&reply);
@@ -271,7 +272,7 @@ static enum avsp_code abort_upload(struct avsp_s3 *s3, const struct avsp_locatio
                                 .key = key,
                                 .params = {{"uploadId", upload_id}},
                                 .n_params = 1,
-                                .is_last_act = true};
+                                .is_last_act = is_last_act};
     enum avsp_code rc = avsp_s3_call(s3, lane, &call, &reply, err);
     avsp_s3_lane_free(lane);
     return rc == AVSP_NOT_FOUND ? AVSP_OK : rc;
@@ -312,7 +313,7 @@ static enum avsp_code put_in_parts(struct putting *p, struct avsp_err *err)
             rc = with_lane(p, complete_upload, n, err);
         struct avsp_err ignored = {0};
         if (rc != AVSP_OK && abort_upload(p->s3, &p->put->file, p->put->file.path, p->upload_id,
-                                          &ignored) != AVSP_OK)
+                                          true, &ignored) != AVSP_OK)
             avsp_err_wrap(err, "parts of it stay in the store");
     }
     free(p->etags);
@@ -466,7 +467,11 @@ static enum avsp_code drop_page(struct avsp_s3 *s3, const struct avsp_location *
         if (key[0] == '\0' || strncmp(key, prefix, n) != 0)
             dropped = avsp_s3_stray(folder, key, &each);
         else if (goes == NULL || goes(key + n))
-            dropped = abort_upload(s3, folder, key, id, &each);
+            dropped = abort_upload(s3, folder, key, id, false, &each);
+        if (dropped == AVSP_CANCELED) {
+            *err = each;
+            return dropped;
+        }
         if (dropped != AVSP_OK && failed->code == AVSP_OK)
             *failed = each;
     }

@@ -44,7 +44,8 @@ struct avsp_storage *avsp_storage_new(const struct avsp_storage_options *options
                                       struct avsp_err *err) AVSP_CHECKED;
 void avsp_storage_free(struct avsp_storage *store);
 
-/// Makes calls that wait for a server, and all later ones, return CANCELED within a second or so. Any thread.
+/// Makes calls that wait for a server, and all later ones, return CANCELED within a second or so: an upload in parts takes five
+/// more at most, to have the store forget them. Any thread.
 void avsp_storage_stop(struct avsp_storage *store);
 
 struct avsp_stat {

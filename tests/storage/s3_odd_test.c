@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static struct avsp_storage *store;
@@ -28,7 +29,9 @@ static int teardown(void **state)
 {
     (void)state;
     avsp_storage_free(store);
-    s3_stub_stop(stub);
+    if (stub != NULL)
+        s3_stub_stop(stub);
+    stub = NULL;
     return 0;
 }
 
@@ -218,6 +221,26 @@ static void a_list_of_another_folder_is_refused(void **state)
     assert_int_equal(avsp_storage_drop_unfinished(store, &folder, NULL, &err), AVSP_UNAVAILABLE);
 }
 
+/// Stops the storage while the first of two is aborted.
+static const char *stops(void *opaque, const char *method, const char *target)
+{
+    if (strcmp(method, "DELETE") != 0)
+        return one_is_forbidden(opaque, "GET", target);
+    atomic_fetch_add(&n_asked, 1);
+    avsp_storage_stop(store);
+    return "HTTP/1.1 204 No Content\r\n\r\n";
+}
+
+static void tidying_ends_where_all_is_stopped(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    stub = s3_stub_start(stops, NULL);
+    const struct avsp_location folder = s3_stub_location(stub, "f");
+    assert_int_equal(avsp_storage_drop_unfinished(store, &folder, NULL, &err), AVSP_CANCELED);
+    assert_int_equal(atomic_load(&n_asked), 1);
+}
+
 static const char *enormous(void *opaque, const char *method, const char *target)
 {
     (void)opaque, (void)method, (void)target;
@@ -321,6 +344,11 @@ int main(void)
 {
     unsetenv("AWS_ENDPOINT_URL_S3"); // nothing of the machine's own
     unsetenv("AWS_ENDPOINT_URL");
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_PROFILE");
+    unsetenv("AWS_REGION");
+    unsetenv("AWS_DEFAULT_REGION");
+    setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null", 1);
     setenv("AWS_CONFIG_FILE", "/dev/null", 1);
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -331,6 +359,7 @@ int main(void)
         TEST(a_region_that_a_store_names_is_one_or_not_believed),
         TEST(keys_are_decoded_as_forms_are),
         TEST(a_list_of_another_folder_is_refused),
+        TEST(tidying_ends_where_all_is_stopped),
         TEST(a_size_that_no_object_has_is_refused),
         TEST(a_place_goes_to_who_waits_for_one),
     };
