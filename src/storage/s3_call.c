@@ -13,7 +13,6 @@
 #define CORRECTIONS_MAX 4 ///< of region, place, clock, credentials, in one call
 #define LAST_ACT_MS 5000
 #define SKEW_MIN_S 60 ///< a clock that is off by less was not the reason
-#define REGION_DEFAULT "us-east-1"
 #define URL_MAX_BYTES ((size_t)64 << 10)
 
 /// What to do about an answer.
@@ -51,42 +50,6 @@ void avsp_s3_reply_deinit(struct avsp_s3_reply *reply)
 static struct avsp_s3_span body_of(const struct avsp_s3_reply *reply)
 {
     return (struct avsp_s3_span){avsp_buf_text(&reply->body), reply->body.len};
-}
-
-/// What is known of the bucket, as a copy.
-static struct avsp_s3_place recall(struct avsp_s3 *s3, const char *key)
-{
-    struct avsp_s3_place known = {0};
-    pthread_mutex_lock(&s3->lock);
-    for (const struct avsp_s3_place *p = s3->places; p != NULL; p = p->next)
-        if (strcmp(p->key, key) == 0)
-            known = *p;
-    pthread_mutex_unlock(&s3->lock);
-    return known;
-}
-
-/// Forgetting it where memory ran out costs a request.
-static void remember(struct avsp_s3 *s3, const char *key, const struct avsp_s3_place *known)
-{
-    pthread_mutex_lock(&s3->lock);
-    struct avsp_s3_place *p = s3->places;
-    while (p != NULL && strcmp(p->key, key) != 0)
-        p = p->next;
-    if (p == NULL && (p = calloc(1, sizeof *p)) != NULL) {
-        p->key = strdup(key);
-        p->next = s3->places;
-        if (p->key != NULL)
-            s3->places = p;
-        else
-            free(p), p = NULL;
-    }
-    if (p != NULL) {
-        snprintf(p->region, sizeof p->region, "%s", known->region);
-        p->is_led = known->is_led;
-        p->led_to = known->led_to;
-        p->skew_s = known->skew_s;
-    }
-    pthread_mutex_unlock(&s3->lock);
 }
 
 static const char *pick(const char *first, const char *second)
@@ -138,6 +101,8 @@ static enum avsp_code check_target(struct avsp_s3 *s3, const struct avsp_s3_targ
     enum avsp_code rc = check_allowed(s3, endpoint, bucket, err);
     if (rc != AVSP_OK || !target->are_own)
         return rc;
+    if (target->keys.access_key_id[0] == '\0' && target->why_none[0] != '\0')
+        return avsp_err_set(err, AVSP_UNSUPPORTED, "%s", target->why_none);
     if (target->keys.access_key_id[0] == '\0')
         return avsp_err_set(
             err, AVSP_UNAUTHENTICATED,
@@ -158,10 +123,10 @@ enum avsp_code avsp_s3_target(struct avsp_s3 *s3, const struct avsp_location *at
     };
     if (at->anonymous)
         t.keys = (struct avsp_s3_keys){"", "", ""};
-    const char *own_region = "", *own_endpoint = "";
+    const char *own_region = "", *own_endpoint = "", *why_none = "";
     struct avsp_s3_keys own = {"", "", ""};
     if ((t.are_own || t.asked[0] == '\0') &&
-        avsp_s3_own(s3, arena, &own, &own_region, &own_endpoint, err) != AVSP_OK)
+        avsp_s3_own(s3, arena, &own, &own_region, &own_endpoint, &why_none, err) != AVSP_OK)
         return err->code;
     t.asked = pick(t.asked, own_endpoint);
     if (t.are_own) {
@@ -169,10 +134,13 @@ enum avsp_code avsp_s3_target(struct avsp_s3 *s3, const struct avsp_location *at
         t.region = pick(t.region, own_region);
     }
     t.own_endpoint = own_endpoint;
+    t.why_none = why_none;
+    if (strcmp(t.asked, AVSP_S3_AMAZON) == 0)
+        t.asked = "";
     if (!avsp_s3_region_is_valid(t.region))
         return avsp_err_set(err, AVSP_INVALID, "\"%.100s\" is not the name of a region", t.region);
     if (t.asked[0] == '\0')
-        avsp_s3_endpoint_amazon(pick(t.region, REGION_DEFAULT), &t.endpoint);
+        avsp_s3_endpoint_amazon(pick(t.region, AVSP_S3_REGION_DEFAULT), &t.endpoint);
     else if (avsp_s3_endpoint_parse(t.asked, &t.endpoint, err) != AVSP_OK)
         return err->code;
     enum avsp_code rc = check_target(s3, &t, &t.endpoint, at->bucket, err);
@@ -192,13 +160,11 @@ static enum avsp_code compose(const struct trying *t, const struct avsp_s3_targe
     avsp_buf_init(&host, URL_MAX_BYTES);
     avsp_buf_init(&path, URL_MAX_BYTES);
     avsp_buf_init(&url, URL_MAX_BYTES);
-    struct avsp_s3_endpoint endpoint = known->is_led ? known->led_to : target->endpoint;
-    const char *region = pick(known->region, pick(target->region, REGION_DEFAULT));
-    enum avsp_code rc = AVSP_OK;
-    if (!known->is_led && target->asked[0] == '\0') {
-        avsp_s3_endpoint_amazon(region, &endpoint);
-        rc = check_target(t->s3, target, &endpoint, call->at->bucket, err);
-    }
+    struct avsp_s3_endpoint endpoint;
+    const char *region = avsp_s3_find_place(target, known, &endpoint);
+    enum avsp_code rc = known->is_led
+                            ? AVSP_OK // looked at when it was learnt
+                            : check_target(t->s3, target, &endpoint, call->at->bucket, err);
     if (rc == AVSP_OK)
         rc = avsp_s3_endpoint_address(&endpoint, call->at->style, call->at->bucket, call->key,
                                       &host, &path, err);
@@ -318,7 +284,7 @@ static bool learn_place(struct trying *t, const struct avsp_s3_target *target,
     if (told[0] == '\0')
         told = avsp_s3_xml_text(arena, body_of(t->reply), "Region");
     if (told != NULL && told[0] != '\0' && avsp_s3_region_is_valid(told) &&
-        strcmp(told, pick(known->region, pick(target->region, REGION_DEFAULT))) != 0) {
+        strcmp(told, pick(known->region, pick(target->region, AVSP_S3_REGION_DEFAULT))) != 0) {
         snprintf(known->region, sizeof known->region, "%s", told);
         return true;
     }
@@ -467,7 +433,7 @@ static enum verdict judge(struct trying *t, const struct avsp_s3_target *target,
     if (is_good && t->store_code[0] == '\0')
         return GOOD;
     if (correct(t, target, arena, known)) {
-        remember(t->s3, place_key, known);
+        avsp_s3_remember(t->s3, place_key, known);
         t->corrections++;
         return CORRECTED;
     }
@@ -484,12 +450,12 @@ static enum verdict attempt(struct trying *t, struct avsp_err *err)
     const char *url = "";
     if (avsp_s3_target(t->s3, t->call->at, &arena, &target, err) != AVSP_OK)
         return err->code == AVSP_UNAVAILABLE || err->code == AVSP_TIMEOUT ? AGAIN : BAD;
-    const char *place_key = avsp_arena_printf(&arena, "%s %s", target.asked, t->call->at->bucket);
+    const char *place_key = avsp_s3_place_key(&arena, &target, t->call->at->bucket);
     if (place_key == NULL) {
         avsp_arena_failed(&arena, err);
         return BAD;
     }
-    struct avsp_s3_place known = recall(t->s3, place_key);
+    struct avsp_s3_place known = avsp_s3_recall(t->s3, place_key);
     enum avsp_code rc = compose(t, &target, &known, &arena, &request, &url, err);
     struct avsp_s3_request unsigned_request = request;
     if (rc == AVSP_OK)

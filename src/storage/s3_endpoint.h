@@ -7,6 +7,8 @@
 
 #define AVSP_S3_HOST_BYTES 256
 #define AVSP_S3_REGION_BYTES 64
+#define AVSP_S3_AMAZON                                                                             \
+    "https://s3.amazonaws.com" ///< stands for Amazon's endpoint of whatever region
 
 struct avsp_s3_endpoint {
     bool tls;

@@ -182,24 +182,24 @@ static const char *endpoint_of(struct avsp_arena *arena, const struct files *f)
     return value;
 }
 
-/// Ways to credentials that we do not go.
-static enum avsp_code check_ways(struct avsp_arena *arena, const struct files *f,
-                                 const struct avsp_s3_profile *profile, struct avsp_err *err)
+/// Ways to credentials that we do not go. @return "" = the profile names none; NULL = memory ran out.
+static const char *find_way(struct avsp_arena *arena, const struct files *f,
+                            const struct avsp_s3_profile *profile)
 {
     static const char *const ways[] = {"credential_process", "role_arn", "sso_session",
                                        "sso_start_url"};
     for (size_t i = 0; i < AVSP_ARRAY_LEN(ways) && profile->access_key_id[0] == '\0'; i++) {
         const char *value = value_of(arena, f, ways[i]);
         if (value == NULL)
-            return avsp_arena_failed(arena, err);
+            return NULL;
         if (value[0] != '\0')
-            return avsp_err_set(err, AVSP_UNSUPPORTED,
-                                "the profile \"%.100s\" gets its credentials by %s, which is not "
-                                "done here: put them into the environment (aws configure "
-                                "export-credentials --format env prints them)",
-                                f->name, ways[i]);
+            return avsp_arena_printf(arena,
+                                     "the profile \"%.100s\" gets its credentials by %s, which is "
+                                     "not done here: put them into the environment (aws configure "
+                                     "export-credentials --format env prints them)",
+                                     f->name, ways[i]);
     }
-    return AVSP_OK;
+    return "";
 }
 
 enum avsp_code avsp_s3_profile_read(struct avsp_s3_profile *profile, struct avsp_err *err)
@@ -233,7 +233,8 @@ enum avsp_code avsp_s3_profile_read(struct avsp_s3_profile *profile, struct avsp
     if (profile->access_key_id == NULL || profile->secret == NULL || profile->token == NULL ||
         profile->region == NULL || profile->endpoint == NULL)
         return avsp_arena_failed(arena, err);
-    return check_ways(arena, &f, profile, err);
+    profile->why_none = find_way(arena, &f, profile);
+    return profile->why_none != NULL ? AVSP_OK : avsp_arena_failed(arena, err);
 }
 
 void avsp_s3_profile_deinit(struct avsp_s3_profile *profile)

@@ -1,7 +1,7 @@
 /// The shared files of Amazon's tools, ~/.aws/credentials and ~/.aws/config, as far as S3 needs them.
 ///
 /// Read: aws_access_key_id, aws_secret_access_key, aws_session_token, region, endpoint_url (also of s3 in a `services` section).
-/// What would have to run a program or to ask another service (credential_process, role_arn, sso_…) is not done, and said so.
+/// What would have to run a program or to ask another service (credential_process, role_arn, sso_…) is not done: `why_none` says so.
 /// Any thread.
 #ifndef AVSP_STORAGE_S3_INI_H
 #define AVSP_STORAGE_S3_INI_H
@@ -16,10 +16,11 @@ struct avsp_s3_profile {
     const char *token;
     const char *region;
     const char *endpoint;
+    const char *why_none; ///< it has no credentials: for a person; "" = none were asked for
 };
 
 /// Reads the profile that AWS_PROFILE names, or "default". A file that is not there is empty.
-/// @return OK; NOT_FOUND a profile that was asked for by name is in neither file; UNSUPPORTED; INVALID; NO_MEMORY.
+/// @return OK; NOT_FOUND a profile that was asked for by name is in neither file; INVALID; NO_MEMORY.
 enum avsp_code avsp_s3_profile_read(struct avsp_s3_profile *profile,
                                     struct avsp_err *err) AVSP_CHECKED;
 void avsp_s3_profile_deinit(struct avsp_s3_profile *profile);

@@ -42,6 +42,7 @@ void avsp_s3_own_free(struct avsp_s3_own *own)
     wipe(&own->token);
     free(own->region);
     free(own->endpoint);
+    free(own->why_none);
     *own = (struct avsp_s3_own){0};
 }
 
@@ -216,7 +217,8 @@ static enum avsp_code look_up(struct avsp_s3 *s3, struct avsp_s3_own *own, struc
     own->endpoint = strdup(
         ignore ? ""
                : first_of(env("AWS_ENDPOINT_URL_S3"), env("AWS_ENDPOINT_URL"), profile.endpoint));
-    if (own->region == NULL || own->endpoint == NULL)
+    own->why_none = strdup(profile.why_none);
+    if (own->region == NULL || own->endpoint == NULL || own->why_none == NULL)
         return avsp_err_set(err, AVSP_NO_MEMORY, "memory ran out");
     own->good_until = avsp_mono_in_ms(NOTHING_GOOD_MS);
     if (env("AWS_ACCESS_KEY_ID")[0] != '\0' && env("AWS_SECRET_ACCESS_KEY")[0] != '\0') {
@@ -225,6 +227,9 @@ static enum avsp_code look_up(struct avsp_s3 *s3, struct avsp_s3_own *own, struc
                     env("AWS_SESSION_TOKEN"), err);
     }
     rc = read_files(own, &profile, err);
+    // Whoever named a profile does not mean to be somebody else.
+    if (own->why_none[0] != '\0')
+        return rc;
     if (rc == AVSP_OK && own->access_key_id == NULL)
         rc = ask_container(s3, own, err);
     if (rc == AVSP_OK && own->access_key_id == NULL && s3->asks_instance)
@@ -239,7 +244,8 @@ static const char *copy(struct avsp_arena *arena, const char *text)
 
 enum avsp_code avsp_s3_own(struct avsp_s3 *s3, struct avsp_arena *arena,
                            struct avsp_s3_keys *ret_keys, const char **ret_region,
-                           const char **ret_endpoint, struct avsp_err *err)
+                           const char **ret_endpoint, const char **ret_why_none,
+                           struct avsp_err *err)
 {
     enum avsp_code rc = AVSP_OK;
     pthread_mutex_lock(&s3->own_lock);
@@ -253,11 +259,13 @@ enum avsp_code avsp_s3_own(struct avsp_s3 *s3, struct avsp_arena *arena,
                                       copy(arena, own->token)};
     *ret_region = copy(arena, own->region);
     *ret_endpoint = copy(arena, own->endpoint);
+    *ret_why_none = copy(arena, own->why_none);
     pthread_mutex_unlock(&s3->own_lock);
     if (rc != AVSP_OK)
         return avsp_err_wrap(err, "this machine's own S3 credentials");
     bool ok = ret_keys->access_key_id != NULL && ret_keys->secret != NULL &&
-              ret_keys->token != NULL && *ret_region != NULL && *ret_endpoint != NULL;
+              ret_keys->token != NULL && *ret_region != NULL && *ret_endpoint != NULL &&
+              *ret_why_none != NULL;
     return ok ? AVSP_OK : avsp_arena_failed(arena, err);
 }
 
@@ -265,19 +273,25 @@ enum avsp_code avsp_s3_lend(struct avsp_s3 *s3, struct avsp_location *location, 
                             struct avsp_arena *arena, struct avsp_err *err)
 {
     struct avsp_s3_keys keys;
-    const char *region, *endpoint;
-    enum avsp_code rc = avsp_s3_own(s3, arena, &keys, &region, &endpoint, err);
+    const char *region, *endpoint, *why_none;
+    enum avsp_code rc = avsp_s3_own(s3, arena, &keys, &region, &endpoint, &why_none, err);
     if (rc != AVSP_OK)
         return rc;
     if (location->endpoint[0] == '\0')
         location->endpoint = endpoint;
     if (location->region[0] == '\0')
         location->region = region;
-    if (!with_keys || location->access_key_id[0] != '\0' || location->anonymous)
-        return AVSP_OK;
-    location->access_key_id = keys.access_key_id;
-    location->secret_access_key.text = keys.secret;
-    location->session_token.text = keys.token;
+    if (with_keys && location->access_key_id[0] == '\0' && !location->anonymous) {
+        if (keys.access_key_id[0] == '\0' && why_none[0] != '\0')
+            return avsp_err_set(err, AVSP_UNSUPPORTED, "%s", why_none);
+        location->access_key_id = keys.access_key_id;
+        location->secret_access_key.text = keys.secret;
+        location->session_token.text = keys.token;
+    }
+    // Said outright: another machine, whose own endpoint is elsewhere, would take these keys there.
+    if (location->endpoint[0] == '\0' &&
+        (location->access_key_id[0] != '\0' || location->anonymous))
+        location->endpoint = AVSP_S3_AMAZON;
     return AVSP_OK;
 }
 

@@ -4,6 +4,7 @@
 ///     s3_get.c        downloads            s3_put.c       uploads
 ///     s3_parallel.c   several at once      s3_list.c      what is below a prefix
 ///     s3_call.c       one request: signed, judged, corrected, tried again
+///     s3_place.c      what is known of a bucket
 ///     s3_own.c        the machine's own credentials       s3_http.c   one exchange, by libcurl
 ///     s3_sign.c s3_endpoint.c s3_address.c s3_fields.c s3_text.c      pure
 ///
@@ -20,8 +21,9 @@
 
 #include <pthread.h>
 
-#define AVSP_S3_LANES_MAX 16 ///< transfers at once, of one storage
-#define AVSP_S3_PARALLEL 4   ///< of them, of one call
+#define AVSP_S3_REGION_DEFAULT "us-east-1" ///< to ask in first
+#define AVSP_S3_LANES_MAX 16               ///< transfers at once, of one storage
+#define AVSP_S3_PARALLEL 4                 ///< of them, of one call
 #define AVSP_S3_ARENA_BYTES ((size_t)8 << 20)
 #define AVSP_S3_ANSWER_MAX_BYTES                                                                   \
     ((size_t)16 << 20) ///< of an answer that is kept: a list of 1000 long keys
@@ -47,6 +49,7 @@ struct avsp_s3_own {
     char *token;
     char *region;   ///< "" = not said
     char *endpoint; ///< likewise
+    char *why_none; ///< a profile's that cannot be followed; "" = nothing asks for any
     struct avsp_mono good_until;
     bool is_looked_up;
 };
@@ -118,6 +121,7 @@ struct avsp_s3_target {
     struct avsp_s3_endpoint endpoint; ///< as asked for, or Amazon's of the region
     const char *asked;                ///< "" = Amazon
     const char *own_endpoint;         ///< of this machine
+    const char *why_none;             ///< it has no keys; "" = nothing asks for any
     const char *region;               ///< "" = not said
     struct avsp_s3_keys keys;
     bool are_own; ///< the keys
@@ -128,11 +132,33 @@ enum avsp_code avsp_s3_target(struct avsp_s3 *s3, const struct avsp_location *at
                               struct avsp_arena *arena, struct avsp_s3_target *ret_target,
                               struct avsp_err *err) AVSP_CHECKED;
 
+/// What is known of the bucket, as a copy.
+struct avsp_s3_place avsp_s3_recall(struct avsp_s3 *s3, const char *key);
+
+/// Forgetting it where memory ran out costs a request.
+void avsp_s3_remember(struct avsp_s3 *s3, const char *key, const struct avsp_s3_place *known);
+
+/// The place's key; NULL where memory ran out.
+const char *avsp_s3_place_key(struct avsp_arena *arena, const struct avsp_s3_target *target,
+                              const char *bucket);
+
+/// Where a bucket is asked for, by what is known of it. @return the region.
+const char *avsp_s3_find_place(const struct avsp_s3_target *target,
+                               const struct avsp_s3_place *known,
+                               struct avsp_s3_endpoint *ret_endpoint);
+
+/// Where the bucket is and of what region, by what its answers have said so far. @return as avsp_arena_failed.
+enum avsp_code avsp_s3_where(struct avsp_s3 *s3, const struct avsp_s3_target *target,
+                             const char *bucket, struct avsp_arena *arena,
+                             struct avsp_s3_endpoint *ret_endpoint, const char **ret_region,
+                             struct avsp_err *err) AVSP_CHECKED;
+
 /// This machine's own credentials and endpoint, copied into @p arena: looked up, and again before they run out. "" everywhere
-/// where there are none. @return OK; what went wrong where some were configured.
+/// where there are none, and in @p ret_why_none what a person can do about it. @return OK; what went wrong where some were configured.
 enum avsp_code avsp_s3_own(struct avsp_s3 *s3, struct avsp_arena *arena,
                            struct avsp_s3_keys *ret_keys, const char **ret_region,
-                           const char **ret_endpoint, struct avsp_err *err) AVSP_CHECKED;
+                           const char **ret_endpoint, const char **ret_why_none,
+                           struct avsp_err *err) AVSP_CHECKED;
 
 /// As avsp_storage_lend.
 enum avsp_code avsp_s3_lend(struct avsp_s3 *s3, struct avsp_location *location, bool with_keys,

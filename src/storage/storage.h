@@ -162,7 +162,8 @@ enum avsp_code avsp_storage_url(struct avsp_storage *store, const struct avsp_lo
                                 struct avsp_err *err) AVSP_CHECKED;
 
 /// Gives an S3 location that says nothing of them this machine's own endpoint and region, and with @p keys its credentials, from
-/// the environment and the profile's files; leaves any other alone. Strings are in @p arena.
+/// the environment and the profile's files; leaves any other alone. Where it then has credentials, or is for everybody, and no
+/// endpoint, that is Amazon's outright. Strings are in @p arena.
 enum avsp_code avsp_storage_lend(struct avsp_storage *store, struct avsp_location *location,
                                  bool keys, struct avsp_arena *arena,
                                  struct avsp_err *err) AVSP_CHECKED;

@@ -241,6 +241,97 @@ static void tidying_ends_where_all_is_stopped(void **state)
     assert_int_equal(atomic_load(&n_asked), 1);
 }
 
+// --- what the machine has of its own
+
+/// A profile whose credentials another program would have to give, and an endpoint in it.
+static void use_profile(const char *more)
+{
+    char text[256];
+    int fd = memfd_create("config", 0);
+    int n = snprintf(text, sizeof text, "[default]\nsso_session = x\n%s", more);
+    assert_true(fd >= 0 && write(fd, text, (size_t)n) == n);
+    snprintf(text, sizeof text, "/proc/self/fd/%d", fd);
+    setenv("AWS_CONFIG_FILE", text, 1);
+}
+
+static void a_profile_that_cannot_be_followed_is_none_where_others_do(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    struct avsp_stat stat;
+    char more[128];
+    stub = s3_stub_start(NULL, NULL);
+    struct avsp_location file = s3_stub_location(stub, "k");
+    snprintf(more, sizeof more, "endpoint_url = %s\n", file.endpoint);
+    use_profile(more);
+    // It says where, if not with what.
+    file.endpoint = "";
+    assert_int_equal(avsp_storage_stat(store, &file, &stat, &err), AVSP_NOT_FOUND);
+    file.access_key_id = "";
+    assert_int_equal(avsp_storage_stat(store, &file, &stat, &err), AVSP_UNSUPPORTED);
+    assert_non_null(strstr(err.text, "sso_session"));
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 20);
+    struct avsp_location lent = avsp_location_s3("b", "k");
+    assert_int_equal(avsp_storage_lend(store, &lent, true, &arena, &err), AVSP_UNSUPPORTED);
+    assert_int_equal(avsp_storage_lend(store, &lent, false, &arena, &err), AVSP_OK);
+    avsp_storage_free(store);
+    store = avsp_storage_new(&(struct avsp_storage_options){.s3_patience_ms = 300}, &err);
+    setenv("AWS_ACCESS_KEY_ID", "exported", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    enum avsp_code rc = avsp_storage_lend(store, &lent, true, &arena, &err);
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+    assert_int_equal(rc, AVSP_OK);
+    assert_string_equal(lent.access_key_id, "exported");
+}
+
+/// Else a worker took what is meant for Amazon to a store of its own.
+static void keys_for_amazon_say_so(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 20);
+    setenv("AWS_CONFIG_FILE", "/dev/null", 1);
+    struct avsp_location plain = avsp_location_s3("b", "k"), anonymous = plain, keyed = plain;
+    anonymous.anonymous = true;
+    keyed.access_key_id = "id";
+    assert_int_equal(avsp_storage_lend(store, &plain, true, &arena, &err), AVSP_OK);
+    assert_string_equal(plain.endpoint, "");
+    assert_int_equal(avsp_storage_lend(store, &anonymous, false, &arena, &err), AVSP_OK);
+    assert_string_equal(anonymous.endpoint, "https://s3.amazonaws.com");
+    assert_int_equal(avsp_storage_lend(store, &keyed, true, &arena, &err), AVSP_OK);
+    assert_string_equal(keyed.endpoint, "https://s3.amazonaws.com");
+    // Which is the one of the region all the same.
+    keyed.region = "eu-north-1";
+    const char *url = "";
+    assert_int_equal(avsp_storage_url(store, &keyed, 0, &arena, &url, &err), AVSP_OK);
+    assert_string_equal(url, "https://s3.eu-north-1.amazonaws.com/b/k");
+}
+
+static const char *of_eu_9(void *opaque, const char *method, const char *target)
+{
+    (void)opaque, (void)method, (void)target;
+    return atomic_fetch_add(&n_asked, 1) > 0
+               ? NULL
+               : "HTTP/1.1 400 Bad Request\r\nx-amz-bucket-region: eu-9\r\nContent-Length: "
+                 "0\r\n\r\n";
+}
+
+static void a_url_is_signed_for_the_region_that_is_found(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    struct avsp_arena AVSP_CLEANUP(avsp_arena_deinit) arena;
+    avsp_arena_init(&arena, 1 << 20);
+    stub = s3_stub_start(of_eu_9, NULL);
+    const struct avsp_location file = s3_stub_location(stub, "k");
+    const char *url = "";
+    assert_int_equal(avsp_storage_url(store, &file, 60, &arena, &url, &err), AVSP_OK);
+    assert_non_null(strstr(url, "%2Feu-9%2Fs3%2F"));
+}
+
 static const char *enormous(void *opaque, const char *method, const char *target)
 {
     (void)opaque, (void)method, (void)target;
@@ -360,6 +451,9 @@ int main(void)
         TEST(keys_are_decoded_as_forms_are),
         TEST(a_list_of_another_folder_is_refused),
         TEST(tidying_ends_where_all_is_stopped),
+        TEST(a_profile_that_cannot_be_followed_is_none_where_others_do),
+        TEST(keys_for_amazon_say_so),
+        TEST(a_url_is_signed_for_the_region_that_is_found),
         TEST(a_size_that_no_object_has_is_refused),
         TEST(a_place_goes_to_who_waits_for_one),
     };
