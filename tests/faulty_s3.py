@@ -194,7 +194,7 @@ class Proxy:
     def do_stall(self, request, connection):
         status, headers, body = self.forward(request)
         connection.sendall(head_of(status, headers, len(body)) + body[:len(body) // 2])
-        self.is_over.wait(30)
+        self.is_over.wait(300)  # longer than anybody's patience
         return False
 
     def do_silence(self, request, connection):

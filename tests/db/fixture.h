@@ -116,7 +116,6 @@ void expect(enum avsp_code got, enum avsp_code want, struct avsp_err err, const 
 /// Lets a cleanup wait its time, and do its work.
 void clean_up(struct fixture *fx);
 
-/// The clock runs by itself, too: what a slow machine may be too late for is asked a while ago, @p ms < 0.
 void advance_ms(struct fixture *fx, int64_t ms);
 void sweep(struct fixture *fx);
 /// Time passes with sweeps all along, as in a coordinator that runs.

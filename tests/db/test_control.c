@@ -269,8 +269,8 @@ static void every_attempt_is_told(void **state)
     struct avsp_err err = {0};
     const char *id = submit_and_split(fx, "a", 2);
     struct avsp_task task = claim(fx, "w1");
-    struct avsp_task other = claim(fx, "w2");
     finish_failed(fx, "w1", &task, true, "no luck");
+    struct avsp_task other = claim(fx, "w2");
     (void)heartbeat(fx, "w2", &other);
     wait_ms(fx, EXPIRED_MS);
     finish_all(fx);

@@ -258,7 +258,7 @@ int pool_setup(void **state)
     co.server = avsp_server_start(&options, &ops, NULL, &err);
     if (co.server == NULL)
         fail_msg("%s", err.text);
-    test_deadline = avsp_mono_in_ms(240000);
+    test_deadline = avsp_mono_in_ms(120000);
     return 0;
 }
 
