@@ -49,6 +49,27 @@ static enum avsp_code print_job(struct avsp_client *cli, const char *id, struct 
     return rc == AVSP_OK ? avsp_cmd_json_job(&job, err) : rc;
 }
 
+/// Is a coordinator there, and would it listen to us? Asked before a whole film is uploaded for it, by a call that all know.
+/// @param no_job  an id that no job has
+static enum avsp_code ask_first(const struct avsp_cli_parsed *args, const char *no_job,
+                                struct avsp_arena *arena, struct avsp_err *err)
+{
+    struct avsp_job job;
+    if (avsp_cli_str(args, "upload") == NULL)
+        return AVSP_OK;
+    struct avsp_client *AVSP_CLEANUP(avsp_cmd_client_cleanup) cli =
+        avsp_cmd_connect(args, true, err);
+    if (cli == NULL)
+        return err->code;
+    enum avsp_code rc =
+        avsp_client_get_job(cli, no_job, arena, &job, avsp_mono_in_ms(AVSP_CMD_CALL_MS), err);
+    // Whatever else it says is about that id, not about us.
+    return rc == AVSP_UNAVAILABLE || rc == AVSP_TIMEOUT || rc == AVSP_UNAUTHENTICATED ||
+                   rc == AVSP_DENIED
+               ? rc
+               : AVSP_OK;
+}
+
 int avsp_cmd_submit(const struct avsp_cli_parsed *args)
 {
     struct avsp_err err = {0};
@@ -73,6 +94,8 @@ int avsp_cmd_submit(const struct avsp_cli_parsed *args)
     if (key == NULL && !avsp_cli_flag(args, "no-check") &&
         avsp_stores_check(store, &arena, &spec, &err) != AVSP_OK)
         return avsp_cmd_fail_place(&err);
+    if (ask_first(args, fresh, &arena, &err) != AVSP_OK)
+        return avsp_cmd_fail_call(args, NULL, &err);
     if (avsp_stores_upload(store, args, &arena, &spec, &err) != AVSP_OK)
         return avsp_cmd_fail_place(&err);
     warn_if_missing(&spec.input);

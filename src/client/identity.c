@@ -114,6 +114,24 @@ static enum avsp_code look_at(const struct avsp_location *file, struct avsp_stor
                                           : look_at_input(file->path, arena, identity, err);
 }
 
+enum avsp_code avsp_identity_is_copy(struct avsp_storage *store, const struct avsp_location *file,
+                                     const char *path, struct avsp_arena *arena, bool *ret_is_copy,
+                                     struct avsp_err *err)
+{
+    struct avsp_identity here = {0};
+    struct avsp_identity there = {0};
+    enum avsp_code rc = look_at_input(path, arena, &here, err);
+    if (rc == AVSP_OK)
+        rc = look_at_stored(store, file, arena, &there, err);
+    if (rc != AVSP_OK)
+        return rc;
+    // Stores tell whole seconds.
+    *ret_is_copy = here.input_bytes == there.input_bytes &&
+                   strcmp(here.input_hash, there.input_hash) == 0 &&
+                   here.input_modified_ns / 1000000000 <= there.input_modified_ns / 1000000000;
+    return AVSP_OK;
+}
+
 /// Files of subtitles, by the same marks as the input, with their languages and names.
 static enum avsp_code look_at_sidecars(const struct avsp_job_spec *spec, struct avsp_storage *store,
                                        struct avsp_arena *arena, struct avsp_identity *identity,

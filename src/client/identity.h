@@ -48,6 +48,12 @@ enum avsp_code avsp_identity_of(const struct avsp_job_spec *spec, struct avsp_st
                                 struct avsp_identity *ret_identity,
                                 struct avsp_err *err) AVSP_CHECKED;
 
+/// Was the stored @p file made from the local one at @p path? By what an encode's input is known by: size and both ends; and the
+/// local one must not have changed since. @return as avsp_identity_of.
+enum avsp_code avsp_identity_is_copy(struct avsp_storage *store, const struct avsp_location *file,
+                                     const char *path, struct avsp_arena *arena, bool *ret_is_copy,
+                                     struct avsp_err *err) AVSP_CHECKED;
+
 /// Stores it in an open folder, durably. @return OK; NO_SPACE disk full; DENIED; UNAVAILABLE.
 enum avsp_code avsp_identity_write(const struct avsp_identity *identity, int folder,
                                    struct avsp_err *err) AVSP_CHECKED;

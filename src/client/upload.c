@@ -1,6 +1,7 @@
 #include "client/upload.h"
 
 #include "client/command.h"
+#include "client/identity.h"
 #include "util/fd.h"
 #include "util/process.h"
 #include "util/time.h"
@@ -168,6 +169,23 @@ static enum avsp_code transfer(struct avsp_storage *store, const struct avsp_loc
     return rc;
 }
 
+/// Whoever could not submit the job after the upload calls again.
+static enum avsp_code take_copy(struct avsp_storage *store, const struct avsp_location *file,
+                                const char *path, struct avsp_arena *arena, struct avsp_err *err)
+{
+    bool is_copy = false;
+    enum avsp_code rc = avsp_identity_is_copy(store, file, path, arena, &is_copy, err);
+    if (rc != AVSP_OK)
+        return rc;
+    if (!is_copy)
+        return avsp_err_set(err, AVSP_EXISTS,
+                            "%s is there already, and is no copy of %s: name it as INPUT, or "
+                            "upload into another folder",
+                            avsp_location_show(arena, file), path);
+    avsp_cmd_say("note: %s is there already", avsp_location_show(arena, file));
+    return AVSP_OK;
+}
+
 enum avsp_code avsp_upload(struct avsp_storage *store, const struct avsp_location *folder,
                            struct avsp_location *input, struct avsp_arena *arena,
                            struct avsp_err *err)
@@ -186,10 +204,8 @@ enum avsp_code avsp_upload(struct avsp_storage *store, const struct avsp_locatio
         return rc;
     rc = avsp_storage_stat(store, &file, &there, err);
     if (rc == AVSP_OK)
-        return avsp_err_set(err, AVSP_EXISTS,
-                            "%s is there already: name it as INPUT, or upload into another folder",
-                            avsp_location_show(arena, &file));
-    if (rc == AVSP_NOT_FOUND)
+        rc = take_copy(store, &file, input->path, arena, err);
+    else if (rc == AVSP_NOT_FOUND)
         rc = transfer(store, folder, input->path, name, (uint64_t)st.st_size, arena, &file, err);
     if (rc != AVSP_OK)
         return avsp_err_wrap(err, "--upload");

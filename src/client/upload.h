@@ -8,8 +8,9 @@
 
 #include "storage/storage.h"
 
-/// Uploads the local file @p input into @p folder under its own name, and makes @p input the uploaded one. Nothing is replaced.
-/// @return OK; CANCELED it was interrupted; EXISTS something of that name is there; INVALID an input that is not local, a folder that is not S3; as
+/// Uploads the local file @p input into @p folder under its own name, and makes @p input the uploaded one. Nothing is replaced; what an
+/// earlier call has uploaded is taken as it is (client/identity.h says what is compared).
+/// @return OK; CANCELED it was interrupted; EXISTS another file of that name is there; INVALID an input that is not local, a folder that is not S3; as
 ///         avsp_storage_put. Strings are in @p arena.
 enum avsp_code avsp_upload(struct avsp_storage *store, const struct avsp_location *folder,
                            struct avsp_location *input, struct avsp_arena *arena,

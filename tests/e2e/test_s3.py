@@ -315,8 +315,6 @@ def test_an_uploaded_film_is_encoded_and_plays_on_another_site(farm, s3, bucket,
     done = farm.build.run("submit", odd, bucket.url("out"), "--coordinator", coordinator.address, *upload, env=bucket.env)
     assert done.returncode == 0 and "uploading: 100 %" in done.stderr, done.stderr
     assert bucket.client.get(bucket.name, f"incoming/{odd.name}") == film.read_bytes() and odd.exists()
-    again = farm.build.run("submit", odd, bucket.url("out2"), "--coordinator", coordinator.address, *upload, env=bucket.env)
-    assert again.returncode == 2 and "is there already" in again.stderr
     job = done.stdout.strip()
     status = finish(farm, coordinator.address, job)
     assert bucket.fingerprint("out") == wanted
@@ -345,16 +343,45 @@ def test_an_uploaded_film_is_encoded_and_plays_on_another_site(farm, s3, bucket,
         site.close()
 
 
+def test_an_upload_is_not_in_vain(farm, bucket, film, tmp_path):
+    """Who would not take the job is asked before; what is there already is taken."""
+    source = tmp_path / "in.mp4"
+    shutil.copyfile(film, source)
+
+    def submit_to(address, output="out"):
+        return farm.build.run("submit", source, bucket.url(output), "--coordinator", address, "--upload", bucket.url("in"), env=bucket.env)
+
+    away = submit_to(f"unix:{tmp_path}/nobody")
+    assert away.returncode == 3 and "nobody" in away.stderr and bucket.keys() == [], away.stderr
+    coordinator = farm.coordinator()
+    first = submit_to(coordinator.address)
+    assert first.returncode == 0 and "uploading: 100 %" in first.stderr, first.stderr
+    refused = submit_to(coordinator.address)  # after the upload: another job has that output
+    assert refused.returncode == 2 and "no copy" not in refused.stderr, refused.stderr
+    again = submit_to(coordinator.address, "elsewhere")
+    assert again.returncode == 0 and "in.mp4 is there already" in again.stderr and "uploading" not in again.stderr, again.stderr
+    # Another film of that name replaces nothing.
+    later = source.stat().st_mtime + 100
+    os.utime(source, (later, later))
+    changed = submit_to(coordinator.address, "third")
+    source.write_bytes(film.read_bytes() + b"more")
+    other = submit_to(coordinator.address, "third")
+    for done in (changed, other):
+        assert done.returncode == 2 and "is there already, and is no copy of" in done.stderr, done.stderr
+    assert bucket.client.get(bucket.name, "in/in.mp4") == film.read_bytes()
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
-def test_an_upload_that_is_interrupted_leaves_nothing(build, s3, tmp_path, sent):
+def test_an_upload_that_is_interrupted_leaves_nothing(farm, s3, tmp_path, sent):
     """No part that nobody sees, and that costs money: there is no job yet whose end would abort it."""
     source = tmp_path / "in.mp4"
+    coordinator = farm.coordinator()
     with open(source, "wb") as f:
         f.truncate(48 << 20)
     with faulty_s3.Proxy(s3.http_port, lambda request, _: "silence" if request.kind == "part" else None) as proxy:
         bucket = Bucket(s3, endpoint=proxy.url)
-        process = subprocess.Popen([str(a) for a in (build.client, "submit", source, bucket.url("out"), "--no-check",
-                                                     "--upload", bucket.url("in"), "--coordinator", "127.0.0.1:1")],
+        process = subprocess.Popen([str(a) for a in (farm.build.client, "submit", source, bucket.url("out"), "--no-check",
+                                                     "--upload", bucket.url("in"), "--coordinator", coordinator.address)],
                                    env={**os.environ, **bucket.env}, stderr=subprocess.PIPE, text=True)
         wait_until(lambda: proxy.spoilt["silence"], "a part that hangs")
         assert len(bucket.uploads()) == 1
