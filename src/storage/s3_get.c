@@ -462,7 +462,7 @@ static enum avsp_code fetch_all(struct reader *r, int fd, const struct avsp_watc
 {
     struct fetching f = {.r = r, .fd = fd, .watch = watch, .step = AVSP_S3_PART_BYTES};
     size_t n_parts = 0;
-    bool has_md5 = is_md5(r->etag, &n_parts);
+    bool has_md5 = avsp_s3_md5_is_there() && is_md5(r->etag, &n_parts);
     uint64_t part_bytes = n_parts > 0 ? find_part_bytes(r, n_parts) : 0;
     if (part_bytes > 0)
         f.step = part_bytes;

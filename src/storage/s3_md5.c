@@ -19,6 +19,13 @@ struct avsp_s3_md5 *avsp_s3_md5_new(void)
     return NULL;
 }
 
+bool avsp_s3_md5_is_there(void)
+{
+    struct avsp_s3_md5 *md5 = avsp_s3_md5_new();
+    avsp_s3_md5_free(md5);
+    return md5 != NULL;
+}
+
 void avsp_s3_md5_free(struct avsp_s3_md5 *md5)
 {
     if (md5 == NULL)

@@ -10,6 +10,9 @@
 
 struct avsp_s3_md5; ///< a running sum
 
+/// Has libcrypto MD5? Where not, nothing of what follows is to be called but avsp_s3_md5_new.
+bool avsp_s3_md5_is_there(void) AVSP_CHECKED;
+
 /// @return free with avsp_s3_md5_free; NULL: memory ran out, or libcrypto has no MD5 (a FIPS provider).
 struct avsp_s3_md5 *avsp_s3_md5_new(void) AVSP_CHECKED;
 void avsp_s3_md5_free(struct avsp_s3_md5 *md5);
