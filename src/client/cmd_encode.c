@@ -318,15 +318,6 @@ static enum avsp_code make_input_plain(struct encode *encode, struct avsp_err *e
     return AVSP_OK;
 }
 
-/// The worker is started by us: it has the same credentials by itself, and none need to be stored.
-static void keep_keys_back(struct avsp_location *place)
-{
-    if (place->kind != AVSP_LOCATION_S3)
-        return;
-    place->access_key_id = "";
-    avsp_location_blank(place);
-}
-
 /// Fills what only this command knows of the job, and checks it.
 static enum avsp_code complete_spec(struct encode *encode, struct avsp_err *err)
 {
@@ -334,10 +325,11 @@ static enum avsp_code complete_spec(struct encode *encode, struct avsp_err *err)
     if (rc != AVSP_OK)
         return rc;
     encode->spec.work = avsp_location_fs(encode->place.work);
-    keep_keys_back(&encode->spec.input);
-    keep_keys_back(&encode->spec.output);
+    // The worker is started by us: it has the same credentials by itself, and none need to be stored.
+    avsp_stores_keep_keys_back(&encode->spec.input);
+    avsp_stores_keep_keys_back(&encode->spec.output);
     for (size_t i = 0; i < encode->spec.n_sidecars; i++)
-        keep_keys_back(&encode->spec.sidecars[i].file);
+        avsp_stores_keep_keys_back(&encode->spec.sidecars[i].file);
     // The same key gives the same job, with all that it has done.
     encode->spec.idempotency_key = encode->place.priv.identity.key;
     return avsp_job_spec_check(&encode->spec, &encode->arena, err);

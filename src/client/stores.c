@@ -58,10 +58,12 @@ enum avsp_code avsp_stores_complete(struct avsp_storage *store, const struct avs
     return rc;
 }
 
-static void keep_keys_back(struct avsp_location *file)
+void avsp_stores_keep_keys_back(struct avsp_location *place)
 {
-    file->access_key_id = "";
-    avsp_location_blank(file);
+    if (place->kind != AVSP_LOCATION_S3)
+        return;
+    place->access_key_id = "";
+    avsp_location_blank(place);
 }
 
 enum avsp_code avsp_stores_upload(struct avsp_storage *store, const struct avsp_cli_parsed *args,
@@ -84,9 +86,9 @@ enum avsp_code avsp_stores_upload(struct avsp_storage *store, const struct avsp_
             rc = avsp_upload(store, &folder, &spec->sidecars[i].file, arena, err);
     if (rc != AVSP_OK || !avsp_cli_flag(args, "no-credentials"))
         return rc;
-    keep_keys_back(&spec->input);
+    avsp_stores_keep_keys_back(&spec->input);
     for (size_t i = 0; i < spec->n_sidecars; i++)
-        keep_keys_back(&spec->sidecars[i].file);
+        avsp_stores_keep_keys_back(&spec->sidecars[i].file);
     return AVSP_OK;
 }
 

@@ -49,6 +49,9 @@ enum avsp_code avsp_stores_upload(struct avsp_storage *store, const struct avsp_
                                   struct avsp_arena *arena, struct avsp_job_spec *spec,
                                   struct avsp_err *err) AVSP_CHECKED;
 
+/// Takes the credentials out of an S3 location: whoever reads it has the same by itself. Any other stays as it is.
+void avsp_stores_keep_keys_back(struct avsp_location *place);
+
 /// The URL that a player opens a presentation in S3 at: a public one, or with @p sign_seconds > 0 one that carries a signature.
 /// @return in @p arena; "" where it is not in S3; NULL with @p err.
 const char *avsp_stores_url(struct avsp_storage *store, const struct avsp_location *manifest,
