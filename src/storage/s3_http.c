@@ -206,7 +206,8 @@ static enum avsp_code judge(struct avsp_s3_lane *lane, CURLcode code, struct avs
         return err->code;
     if (atomic_load(lane->rules->is_stopped))
         return avsp_err_set(err, AVSP_CANCELED, "stopped");
-    if (lane->is_refused)
+    // Of a name with several addresses another one may have answered.
+    if (lane->is_refused && code != CURLE_OK)
         return avsp_err_set(err, AVSP_DENIED,
                             "its address is of this machine's own surroundings (link-local or "
                             "metadata), where no store is ever looked for");

@@ -5,6 +5,8 @@
 #include "storage/storage.h"
 #include "util/time.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <openssl/evp.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -333,6 +335,39 @@ static void a_url_is_signed_for_the_region_that_is_found(void **state)
     assert_non_null(strstr(url, "%2Feu-9%2Fs3%2F"));
 }
 
+// --- a name with two addresses
+
+/// In libcurl's place of the system's: one name has a link-local address, too, which comes first.
+__attribute__((visibility("default"))) int getaddrinfo(const char *restrict node,
+                                                       const char *restrict service,
+                                                       const struct addrinfo *restrict hints,
+                                                       struct addrinfo **restrict ret_list)
+{
+    static int (*real)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+    struct addrinfo any = *hints;
+    any.ai_family = AF_UNSPEC;
+    if (real == NULL)
+        *(void **)&real = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (node == NULL || strcmp(node, "two.example") != 0)
+        return real(node, service, hints, ret_list);
+    const int rc = real("169.254.0.1", service, &any, ret_list);
+    return rc == 0 ? real("127.0.0.1", service, &any, &(*ret_list)->ai_next) : rc;
+}
+
+static void a_name_is_refused_for_the_address_that_is_asked(void **state)
+{
+    (void)state;
+    struct avsp_err err = {0};
+    struct avsp_stat stat;
+    char endpoint[64];
+    stub = s3_stub_start(NULL, NULL);
+    struct avsp_location file = s3_stub_location(stub, "k");
+    snprintf(endpoint, sizeof endpoint, "http://two.example%s", strrchr(file.endpoint, ':'));
+    file.endpoint = endpoint;
+    if (avsp_storage_stat(store, &file, &stat, &err) != AVSP_NOT_FOUND)
+        fail_msg("%s", err.text);
+}
+
 // --- where libcrypto has no MD5
 
 static bool has_no_md5;
@@ -496,6 +531,7 @@ int main(void)
         TEST(a_profile_that_cannot_be_followed_is_none_where_others_do),
         TEST(keys_for_amazon_say_so),
         TEST(a_url_is_signed_for_the_region_that_is_found),
+        TEST(a_name_is_refused_for_the_address_that_is_asked),
         TEST(without_md5_files_are_fetched_all_the_same),
         TEST(a_size_that_no_object_has_is_refused),
         TEST(a_place_goes_to_who_waits_for_one),
