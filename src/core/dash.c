@@ -150,6 +150,7 @@ static void put_pictures(const struct avsp_playlist_set *set, size_t first, stru
     avsp_buf_puts(buf, "    </AdaptationSet>\n");
 }
 
+/// In front of what an AdaptationSet has of its own: the schema of ISO/IEC 23009-1 has an order.
 static void put_label(const struct avsp_rendition *r, struct avsp_buf *buf)
 {
     if (r->title[0] == '\0')
@@ -192,8 +193,8 @@ static void put_sound(const struct avsp_playlist_set *set, size_t i, bool is_mai
                        " segmentAlignment=\"true\" startWithSAP=\"1\"");
     put_attribute(buf, "lang", r->language);
     avsp_buf_puts(buf, ">\n");
-    put_sound_purposes(r, is_main, buf);
     put_label(r, buf);
+    put_sound_purposes(r, is_main, buf);
     begin_representation(p, avsp_playlist_target_s(set), buf);
     put_attribute(buf, "codecs", r->codecs);
     avsp_buf_printf(buf, " audioSamplingRate=\"%" PRIu32 "\">\n", r->timescale);
@@ -213,11 +214,11 @@ static void put_text(const struct avsp_playlist_rendition *p, struct avsp_buf *b
     avsp_buf_puts(buf, "    <AdaptationSet contentType=\"text\" mimeType=\"text/vtt\"");
     put_attribute(buf, "lang", r->language);
     avsp_buf_puts(buf, ">\n");
+    put_label(r, buf);
     put_role((r->purposes & AVSP_PURPOSE_FORCED) != 0    ? "forced-subtitle"
              : (r->purposes & AVSP_PURPOSE_HEARING) != 0 ? "caption"
                                                          : "subtitle",
              buf);
-    put_label(r, buf);
     avsp_buf_printf(buf, "      <Representation id=\"%s\" bandwidth=\"%" PRId64 "\">\n", r->name,
                     AVSP_MAX(avsp_playlist_average_bps(p, false), (int64_t)1));
     avsp_buf_printf(buf, "        <BaseURL>%s/%s</BaseURL>\n", r->name, p->segments[0].name);

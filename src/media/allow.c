@@ -15,11 +15,13 @@ static const char *const demuxers[] = {
     "asf",
     "ogg",
     "nut",
+    "gif",
     // Broadcast and tape; DVD; production.
     "mpegts",
     "mpeg",
     "mxf",
     "gxf",
+    "wtv",
     "dv",
     // A picture's elementary stream alone.
     "h264",
@@ -97,6 +99,9 @@ static const enum AVCodecID picture_codecs[] = {
     AV_CODEC_ID_SVQ1,
     AV_CODEC_ID_SVQ3,
     AV_CODEC_ID_CINEPAK,
+    AV_CODEC_ID_INDEO3,
+    AV_CODEC_ID_INDEO4,
+    AV_CODEC_ID_INDEO5,
     // Cameras and editing.
     AV_CODEC_ID_PRORES,
     AV_CODEC_ID_DNXHD,
@@ -104,18 +109,23 @@ static const enum AVCodecID picture_codecs[] = {
     AV_CODEC_ID_MJPEG,
     AV_CODEC_ID_JPEG2000,
     AV_CODEC_ID_DVVIDEO,
+    AV_CODEC_ID_AIC,
     // Without loss, and archives.
     AV_CODEC_ID_FFV1,
     AV_CODEC_ID_HUFFYUV,
     AV_CODEC_ID_FFVHUFF,
     AV_CODEC_ID_UTVIDEO,
     AV_CODEC_ID_MAGICYUV,
+    AV_CODEC_ID_LAGARITH,
     AV_CODEC_ID_RAWVIDEO,
     AV_CODEC_ID_V210,
+    AV_CODEC_ID_V308,
     AV_CODEC_ID_V410,
     AV_CODEC_ID_R210,
+    AV_CODEC_ID_R10K,
     // Screens and animation.
     AV_CODEC_ID_PNG,
+    AV_CODEC_ID_GIF,
     AV_CODEC_ID_QTRLE,
     AV_CODEC_ID_RPZA,
     AV_CODEC_ID_MSRLE,
@@ -127,6 +137,9 @@ static const enum AVCodecID picture_codecs[] = {
     AV_CODEC_ID_FLASHSV,
     AV_CODEC_ID_FLASHSV2,
     AV_CODEC_ID_FRAPS,
+    AV_CODEC_ID_MSS1,
+    AV_CODEC_ID_MSS2,
+    AV_CODEC_ID_G2M,
 };
 
 /// Decoders of sound, beside plain PCM.
@@ -143,7 +156,7 @@ static const enum AVCodecID sound_codecs[] = {
     AV_CODEC_ID_QDM2,          AV_CODEC_ID_S302M,        AV_CODEC_ID_ADPCM_MS,
     AV_CODEC_ID_ADPCM_IMA_WAV, AV_CODEC_ID_ADPCM_IMA_QT, AV_CODEC_ID_ADPCM_SWF,
     AV_CODEC_ID_ADPCM_YAMAHA,  AV_CODEC_ID_ADPCM_G722,   AV_CODEC_ID_ADPCM_G726,
-    AV_CODEC_ID_ADPCM_G726LE,
+    AV_CODEC_ID_ADPCM_G726LE,  AV_CODEC_ID_QCELP,
 };
 
 /// Decoders of text.

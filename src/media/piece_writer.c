@@ -129,6 +129,9 @@ static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
         .bits = AVSP_MAX(source->codecpar->bits_per_coded_sample, 0),
         .bit_rate = AVSP_MAX(source->codecpar->bit_rate, 0),
     };
+    // The muxer leaves out headers of MPEG sound whose length it foresees, and foresees wrong ones by this (AVI has it): what it
+    // has written then cannot be read.
+    stream->codecpar->block_align = 0;
     const AVChannelLayout *layout = &source->codecpar->ch_layout;
     if (layout->order == AV_CHANNEL_ORDER_NATIVE && layout->u.mask <= INT64_MAX)
         w->codec.channels = (int64_t)layout->u.mask;

@@ -130,8 +130,9 @@ static void one_mpd(void **state)
                "          <SegmentTimeline>\n            <S t=\"0\" d=\"192512\" r=\"1\"/>\n");
     says(text, "<SegmentURL media=\"a0/b.m4s\"/>");
     says(text, "cicp:ChannelConfiguration\" value=\"6\"");
-    // A title cannot leave its element.
-    says(text, "<Label>Ton &amp; &lt;Musik&gt; &quot;1&quot; </Label>");
+    // A title cannot leave its element, and stands where the schema wants it.
+    says(text, "<Label>Ton &amp; &lt;Musik&gt; &quot;1&quot; </Label>\n"
+               "      <Role schemeIdUri");
     says(text,
          " lang=\"fr\">\n      <Role schemeIdUri=\"urn:mpeg:dash:role:2011\" value=\"caption\"/>");
     says(text, "<BaseURL>t0/words.vtt</BaseURL>");

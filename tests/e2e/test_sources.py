@@ -96,6 +96,10 @@ def test_recordings_put_together(build, tmp_path, first, second):
 
 
 @pytest.mark.parametrize("name, args", [
+    ("mp2.avi", ["-f", "lavfi", "-i", "sine=duration=5", "-c:v", "mpeg4", "-c:a", "mp2"]),
+    ("animation.gif", ["-vf", "fps=12.5"]),
+    pytest.param("recording.wtv", ["-f", "lavfi", "-i", "sine=duration=5", "-c:v", "mpeg2video", "-c:a", "mp2"], marks=pytest.mark.full),
+    pytest.param("r10k.mov", ["-c:v", "r10k"], marks=pytest.mark.full),
     ("tiny.avi", ["-vf", "scale=2:2", *x264(*fixed_gop(25), "bframes=2")]),
     pytest.param("packed.avi", ["-c:v", "libxvid", "-bf", 2, "-g", 50], marks=pytest.mark.full),
     pytest.param("one_pixel.mov", ["-vf", "scale=1:1", "-c:v", "png"], marks=pytest.mark.full),
