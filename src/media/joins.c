@@ -1,6 +1,6 @@
 #include "media/joins.h"
 
-#include "core/plan.h"
+#include "media/piece_writer.h"
 
 #include <libavutil/avutil.h>
 #include <libavutil/mathematics.h>
@@ -11,10 +11,7 @@
 /// How long a picture can be shown: the duration of a sample has 31 bits (libavformat leaves one out), and fields may double the timescale.
 static int64_t hole_max(AVRational time_base)
 {
-    uint32_t timescale = avsp_plan_timescale((struct avsp_rational){time_base.num, time_base.den});
-    if (timescale == 0)
-        return INT64_MAX;
-    return av_rescale(INT32_MAX / 2, time_base.den, (int64_t)timescale * time_base.num);
+    return av_rescale_q(INT32_MAX / 2, avsp_piece_time_base(time_base), time_base);
 }
 
 void avsp_joins_init(struct avsp_joins *joins, bool clocks_jump, AVRational video_time_base)

@@ -15,6 +15,9 @@
 /// NUT wants a tag; the codec's name stands in the header.
 #define NO_TAG MKTAG('n', 'o', 'n', 'e')
 
+/// libavformat's NUT muxer makes time bases of video finer until they have so many ticks a second.
+#define NUT_TICKS_MIN 48000
+
 /// A day and a half. NUT's time base for video has at least 24,000 ticks a second, so that this is more ticks than
 /// PACKETS_MAX: counters below it are times before every window.
 #define SHIFT_MIN_S (1 << 17)
@@ -38,6 +41,15 @@ struct avsp_piece_writer {
 int64_t avsp_piece_shift_s(int64_t first_s)
 {
     return SHIFT_MIN_S + (first_s < 0 ? -first_s : 0);
+}
+
+AVRational avsp_piece_time_base(AVRational source)
+{
+    // NUT's own choice divides the numerator by primes up to 13 only, and only as far as it wants to; DirectShow's 333667/10000000 s would stay.
+    AVRational base = {1, source.den};
+    while (base.den < NUT_TICKS_MIN)
+        base.den *= 2;
+    return base;
 }
 
 static int io_write(void *opaque, uint8_t *bytes, int len)
@@ -137,9 +149,8 @@ static int add_stream(struct avsp_piece_writer *w, const AVStream *source)
         w->codec.channels = (int64_t)layout->u.mask;
     w->source_time_base = source->time_base;
     stream->time_base = source->time_base;
-    // NUT divides a numerator only by primes up to 13, and only as far as it wants to; DirectShow's 333667/10000000 s would stay.
     if (stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO)
-        stream->time_base.num = 1;
+        stream->time_base = avsp_piece_time_base(source->time_base);
     // Nobody seeks in a piece; and the muxer aborts while it writes an index of keyframes whose times do not grow.
     AVDictionary *options = NULL;
     rc = av_dict_set(&options, "write_index", "0", 0);

@@ -24,6 +24,9 @@ struct avsp_piece_writer;
 /// Seconds to shift all pieces of a source by, whose times are from @p first_s seconds on.
 int64_t avsp_piece_shift_s(int64_t first_s);
 
+/// Of the pictures in a piece, where the source's stream has that one (num, den >= 1): an exact fraction of it, as fine as NUT wants.
+AVRational avsp_piece_time_base(AVRational source);
+
 /// Creates the file in the working folder; it must not exist. @param stream borrowed for the call.
 /// @return free with avsp_piece_writer_free; NULL with @p err: UNSUPPORTED a codec or time base that NUT does not take.
 struct avsp_piece_writer *avsp_piece_writer_open(const char *name, const AVStream *stream,

@@ -213,6 +213,14 @@ static enum avsp_code extend_run(struct avsp_split_video *video, struct avsp_err
     return rc;
 }
 
+/// Ticks a second of the segments.
+static uint32_t timescale_of(const struct avsp_split_video *video)
+{
+    uint32_t timescale = avsp_plan_timescale(avsp_piece_writer_time_base(video->run.writer));
+    // With a picture for each field the middle between two frames is a tick.
+    return video->facts.field_rate && timescale <= INT32_MAX / 2 ? 2 * timescale : timescale;
+}
+
 static struct avsp_piece_header header_of(const struct avsp_split_video *video, int64_t out_pts,
                                           int64_t next_pts)
 {
@@ -228,9 +236,7 @@ static struct avsp_piece_header header_of(const struct avsp_split_video *video, 
     header.out_pts = avsp_piece_writer_pts(run->writer, out_pts);
     header.next_pts = avsp_piece_writer_pts(run->writer, next_pts);
     header.frames = run->frames;
-    header.timescale = avsp_plan_timescale(header.time_base);
-    if (header.field_rate && header.timescale <= INT32_MAX / 2)
-        header.timescale *= 2; // the middle between two frames is a tick
+    header.timescale = timescale_of(video);
     return header;
 }
 
@@ -525,7 +531,7 @@ int64_t avsp_split_video_hold_max(const struct avsp_split_video *video)
 {
     if (video->is_over)
         return video->limit_pts;
-    uint32_t timescale = avsp_plan_timescale(avsp_piece_writer_time_base(video->run.writer));
+    uint32_t timescale = timescale_of(video);
     AVRational tick = {1, (int)AVSP_MIN(AVSP_MAX(timescale, 1), (uint32_t)INT32_MAX)};
     return video->last_pts + av_rescale_q(SAMPLE_TICKS_MAX, tick, video->stream->time_base);
 }

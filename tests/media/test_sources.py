@@ -458,15 +458,29 @@ def test_times_that_were_exchanged(tmp_path):
     assert any("out of their order" in text for text in result.doubts)
 
 
-def test_a_hole_that_is_too_long(tmp_path):
-    """One picture cannot be shown for 40 hours: what follows comes at once."""
+@pytest.mark.parametrize("hours", [40, 10])
+def test_a_hole_that_is_too_long(hours, tmp_path):
+    """One picture cannot be shown for so long: what follows comes at once."""
     whole, source = tmp_path / "whole.mkv", tmp_path / "hole.mkv"
     ffmpeg(*clip(*x264("keyint=25", "bframes=0")), whole)
-    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", f"setts=ts=TS+{40 * 3600 * 1000}*gte(N\\,50)", source)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", f"setts=ts=TS+{hours * 3600 * 1000}*gte(N\\,50)", source)
     result = child.run(source, tmp_path, seconds=2)
     times = [time for p in pieces_of(result) for time, _ in child.window_frames(tmp_path / p["file"])]
     assert times == [Fraction(i, 25) for i in range(75)]
     assert any("1 jumps of the file's clock" in text for text in result.doubts)
+
+
+def test_a_last_picture_that_is_held_too_long(tmp_path):
+    """The sound comes back after five hours: with a picture for each field, MP4 can say half as much of how long a picture is shown."""
+    whole, source = tmp_path / "whole.mkv", tmp_path / "late.mkv"
+    ffmpeg(*picture(25, 1, "64x64"), *sound(16, 8000), *x264("keyint=25", "bframes=0", "interlaced=1"), "-c:a", "pcm_u8", whole)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:a", f"setts=ts=TS+{5 * 3600 * 1000}*gte(N\\,8)", source)
+    result = child.run(source, tmp_path, seconds=2, picture="deinterlace%3Dfields")
+    (piece,) = pieces_of(result)
+    head = child.header(tmp_path / piece["file"])
+    shown = (int(head["next"]) - int(head["in"])) * child.fraction(head["tb"]) - Fraction(24, 25)
+    assert 0.9 < shown * int(head["timescale"]) / 2 ** 31 < 1
+    assert any("longer than its last frame can be shown" in text for text in result.doubts)
 
 
 @pytest.mark.parametrize("interlaced", [0, 1])
