@@ -384,7 +384,7 @@ enum avsp_code avsp_split_video_begin(struct avsp_split_video *video, int64_t or
 
 bool avsp_split_video_run_is_too_long(const struct avsp_split_video *video)
 {
-    return !video->in_order && !video->is_over &&
+    return video->run.writer != NULL && !video->in_order && !video->is_over &&
            video->run.n_places * video->step->segment_seconds > AVSP_RUN_SECONDS_MAX;
 }
 
