@@ -466,6 +466,8 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
         .gaps = &split->video.gaps,
         .n_leading = split->ahead.n_leading,
         .n_late = split->video.n_late,
+        .is_endless =
+            split->reader.tracks.video != NULL && avsp_split_video_is_endless(&split->video),
         .from_start = !avsp_part_has_start(&split->part),
         .to_end = !split->at_part_end,
     };

@@ -214,11 +214,11 @@ static enum avsp_code extend_run(struct avsp_split_video *video, struct avsp_err
 }
 
 /// Ticks a second of the segments.
-static uint32_t timescale_of(const struct avsp_split_video *video)
+static int timescale_of(const struct avsp_split_video *video)
 {
-    uint32_t timescale = avsp_plan_timescale(avsp_piece_writer_time_base(video->run.writer));
+    AVRational base = avsp_piece_time_base(video->stream->time_base);
     // With a picture for each field the middle between two frames is a tick.
-    return video->facts.field_rate && timescale <= INT32_MAX / 2 ? 2 * timescale : timescale;
+    return base.den << (video->facts.field_rate && base.den <= INT32_MAX / 2);
 }
 
 static struct avsp_piece_header header_of(const struct avsp_split_video *video, int64_t out_pts,
@@ -236,7 +236,7 @@ static struct avsp_piece_header header_of(const struct avsp_split_video *video, 
     header.out_pts = avsp_piece_writer_pts(run->writer, out_pts);
     header.next_pts = avsp_piece_writer_pts(run->writer, next_pts);
     header.frames = run->frames;
-    header.timescale = timescale_of(video);
+    header.timescale = (uint32_t)timescale_of(video);
     return header;
 }
 
@@ -272,8 +272,6 @@ static enum avsp_code close_run(struct avsp_split_video *video, int64_t out_pts,
                                 struct avsp_err *err)
 {
     struct avsp_piece_header header = header_of(video, out_pts, next_pts);
-    if (header.timescale == 0)
-        return avsp_err_set(err, AVSP_UNSUPPORTED, "the video's time base is not supported");
     uint64_t bytes = 0;
     enum avsp_code rc = avsp_piece_writer_finish(video->run.writer, &header, &bytes, err);
     if (rc != AVSP_OK)
@@ -517,23 +515,32 @@ enum avsp_code avsp_split_video_check(const struct avsp_split_video *video, stru
                         (uint64_t)video->run.idx * (uint64_t)video->step->segment_seconds);
 }
 
+/// How long a frame can be shown, in the stream's time base.
+static int64_t longest(const struct avsp_split_video *video)
+{
+    return av_rescale_q(SAMPLE_TICKS_MAX, (AVRational){1, timescale_of(video)},
+                        video->stream->time_base);
+}
+
+bool avsp_split_video_is_endless(const struct avsp_split_video *video)
+{
+    return !video->has_beyond && video->last_duration > longest(video);
+}
+
 int64_t avsp_split_video_end(const struct avsp_split_video *video)
 {
     if (video->has_beyond)
         return video->limit_pts;
     AVRational rate = {video->facts.frame_rate.num, video->facts.frame_rate.den};
     int64_t frame = av_rescale_q(1, av_inv_q(rate), video->stream->time_base);
-    int64_t length = video->last_duration > 0 ? video->last_duration : AVSP_MAX(frame, 1);
+    bool is_known = video->last_duration > 0 && video->last_duration <= longest(video);
+    int64_t length = is_known ? video->last_duration : AVSP_MAX(frame, 1);
     return AVSP_MIN(video->last_pts + length, video->limit_pts);
 }
 
 int64_t avsp_split_video_hold_max(const struct avsp_split_video *video)
 {
-    if (video->is_over)
-        return video->limit_pts;
-    uint32_t timescale = timescale_of(video);
-    AVRational tick = {1, (int)AVSP_MIN(AVSP_MAX(timescale, 1), (uint32_t)INT32_MAX)};
-    return video->last_pts + av_rescale_q(SAMPLE_TICKS_MAX, tick, video->stream->time_base);
+    return video->is_over ? video->limit_pts : video->last_pts + longest(video);
 }
 
 enum avsp_code avsp_split_video_finish(struct avsp_split_video *video, int64_t end_pts,

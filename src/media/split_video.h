@@ -126,7 +126,10 @@ uint64_t avsp_split_video_restart(struct avsp_split_video *video);
 enum avsp_code avsp_split_video_check(const struct avsp_split_video *video,
                                       struct avsp_err *err) AVSP_CHECKED;
 
-/// Where the last frame ends, in the stream's time base: its own duration, or one frame of the standard rate.
+/// Does the last frame claim to be shown for longer than it can be? That is damage, of a duration that nothing else depends on.
+bool avsp_split_video_is_endless(const struct avsp_split_video *video);
+
+/// Where the last frame ends, in the stream's time base: its own duration where that can be, or one frame of the standard rate.
 int64_t avsp_split_video_end(const struct avsp_split_video *video);
 
 /// The latest tick at which the last frame may end: its duration must fit into a sample's (ISO/IEC 14496-12, 8.8.8), of which

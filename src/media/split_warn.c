@@ -46,6 +46,9 @@ static enum avsp_code warn_of_file(struct avsp_control *ctl, const struct avsp_s
         {reader->n_untimed, "frames have impossible times: left out"},
         {reader->n_void,
          "frames hold nothing that can be decoded: the ones before them are shown longer"},
+        {seen->is_endless,
+         "frame, the last one, claims to be shown for longer than it can be: it is "
+         "shown as long as others, or as there is sound"},
         {seen->n_late, "frames come far out of order: left out"},
         {seen->n_sound_dropped, "packets of sound have no usable time: left out"},
     };

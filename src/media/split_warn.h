@@ -12,6 +12,7 @@ struct avsp_split_seen {
     uint64_t n_leading;       ///< pictures at the start that lean on others, which are not there
     uint64_t n_late;          ///< pictures that came after their place was over
     uint64_t n_sound_dropped; ///< packets
+    bool is_endless;          ///< avsp_split_video_is_endless
     bool from_start;          ///< the presentation begins where the source does …
     bool to_end;              ///< … and the source was read to its end
 };

@@ -528,6 +528,18 @@ def test_a_damaged_duration(tmp_path):
     assert any("1 jumps of the file's clock" in text for text in result.doubts)
 
 
+def test_a_damaged_last_duration(tmp_path):
+    """The same of the last picture, on which nothing depends: there are no two days of it, nor of silence."""
+    whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
+    ffmpeg(*clip(*x264("keyint=250", "bframes=0")), whole)
+    ffmpeg("-i", whole, "-c", "copy", "-bsf:v", "setts=duration=if(gte(N\\,74)\\,2000000000\\,DURATION)", source)
+    result = child.run(source, tmp_path, seconds=2)
+    check_pieces(source, result, tmp_path, 2)
+    (extent,) = result.of("extent")
+    assert int(extent["end_us"]) == 3 * 10 ** 6
+    assert any("the last one, claims to be shown for longer" in text for text in result.doubts)
+
+
 def test_times_that_are_lost(tmp_path):
     """Without that table each picture would be shown when it is decoded: the order is the decoder's, and hardly one is missing."""
     whole, source = tmp_path / "whole.mp4", tmp_path / "spoilt.mp4"
