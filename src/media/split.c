@@ -458,6 +458,19 @@ static enum avsp_code warn_of_left_out(struct split *split, struct avsp_err *err
                : rc;
 }
 
+static enum avsp_code warn_of_lone_channels(struct split *split, struct avsp_err *err)
+{
+    size_t n = avsp_tracks_lone_channels(&split->reader.tracks);
+    if (n == 0)
+        return AVSP_OK;
+    return avsp_control_warn(
+        split->ctl, err,
+        "%zu mono sound tracks without a title stand side by side: each stays "
+        "a sound of its own, and players begin with the first; if they are the "
+        "channels of one sound, join them before",
+        n);
+}
+
 /// Tells of everything that was met and passed over.
 static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
 {
@@ -476,6 +489,8 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
     enum avsp_code rc = avsp_split_warn(split->ctl, &seen, err);
     if (rc == AVSP_OK)
         rc = warn_of_no_picture(split, err);
+    if (rc == AVSP_OK)
+        rc = warn_of_lone_channels(split, err);
     return rc == AVSP_OK ? warn_of_left_out(split, err) : rc;
 }
 

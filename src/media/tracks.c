@@ -491,3 +491,20 @@ const char *avsp_tracks_title(const AVStream *stream)
     const char *title = metadata(stream, "title");
     return strlen(title) <= TITLE_MAX_BYTES && avsp_utf8_is_valid(title) ? title : "";
 }
+
+static bool is_lone_channel(const AVStream *stream, const char *language)
+{
+    return stream->codecpar->ch_layout.nb_channels == 1 && avsp_tracks_title(stream)[0] == '\0' &&
+           strcmp(avsp_tracks_language(stream), language) == 0;
+}
+
+size_t avsp_tracks_lone_channels(const struct avsp_tracks *tracks)
+{
+    if (tracks->audio_is_named || tracks->n_audio == 0)
+        return 0;
+    const char *language = avsp_tracks_language(tracks->audio[0]);
+    size_t n = 0;
+    for (size_t i = 0; i < tracks->n_audio; i++)
+        n += is_lone_channel(tracks->audio[i], language);
+    return n > 1 && is_lone_channel(tracks->audio[0], language) ? n : 0;
+}

@@ -73,6 +73,10 @@ uint32_t avsp_tracks_purposes(const AVStream *stream);
 /// The language as BCP 47, "und" where it is unknown; static storage or the stream's own memory.
 const char *avsp_tracks_language(const AVStream *stream);
 
+/// How many sound tracks, the default one among them, are mono, of one language and without a title, where that was not asked
+/// for: left and right, perhaps, as cameras and editing keep them. 0 where the default one stands alone.
+size_t avsp_tracks_lone_channels(const struct avsp_tracks *tracks);
+
 /// The title, "" where there is none or it is not proper text; the stream's own memory.
 const char *avsp_tracks_title(const AVStream *stream);
 

@@ -86,6 +86,15 @@ def test_sound_alone_can_be_chosen(build, clip, tmp_path):
     assert found.sound_alone and len(found.audio) == 3 and len(found.subtitles) == 2
 
 
+def test_channels_in_tracks_of_their_own_are_told(build, tmp_path):
+    tones = [arg for hz in (400, 900) for arg in ("-f", "lavfi", "-i", f"sine={hz}:duration=1")]
+    source = tmp_path / "camera.mov"
+    clips.ffmpeg(*tones, "-map", "0", "-map", "1", "-ac", 1, "-c:a", "pcm_s16le", source)
+    for chosen, told in ((), True), (("--audio-tracks", "0,1"), False):
+        done = build.encode(source, tmp_path / "out", *chosen, "--overwrite")
+        assert ("2 mono sound tracks" in done.stderr) == told, done.stderr
+
+
 def test_what_cannot_be_is_refused(build, clip, tmp_path):
     for options, said in [(["--video-track", "none", "--audio-tracks", "none"], "nothing left to play"),
                           (["--audio-tracks", "en,all"], "contradicts itself"),
