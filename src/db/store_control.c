@@ -94,6 +94,9 @@ static enum avsp_code set_priority_once(struct avsp_store *store, const char *jo
         rc = avsp_err_set(err, AVSP_PRECONDITION, "job %s is %s: its priority means nothing now",
                           job_id, avsp_job_state_name(state));
     const struct avsp_db_value values[] = {avsp_text(job_id), avsp_i64(priority)};
+    // Locks are taken tasks first, everywhere; what a split added until the job was locked is seen the second time.
+    if (rc == AVSP_OK)
+        rc = avsp_tx_exec(&tx, task_sql, values, AVSP_ARRAY_LEN(values), &changed, err);
     if (rc == AVSP_OK)
         rc = avsp_tx_exec(&tx, job_sql, values, AVSP_ARRAY_LEN(values), &changed, err);
     tx.changed = changed > 0;
