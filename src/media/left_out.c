@@ -96,7 +96,8 @@ const char *avsp_left_out_why(const AVFormatContext *ctx, const struct avsp_trac
     enum AVMediaType type = stream->codecpar->codec_type;
     size_t track = 0;
     if (stream == tracks->video || avsp_tracks_find_audio(tracks, stream->index, &track) ||
-        avsp_tracks_find_text(tracks, stream->index, &track))
+        avsp_tracks_find_text(tracks, stream->index, &track) ||
+        (stream->index < 64 && (tracks->heirs >> stream->index & 1) != 0))
         return "";
     if (is_unwanted(tracks, stream))
         return "it was not chosen";

@@ -34,6 +34,7 @@ enum avsp_code avsp_reader_init(struct avsp_reader *reader, AVFormatContext *ctx
     if (rc != AVSP_OK)
         return rc;
     const struct avsp_tracks *tracks = &reader->tracks;
+    avsp_heirs_init(&reader->heirs, ctx, &reader->tracks);
     bool clocks_jump = (ctx->iformat->flags & AVFMT_TS_DISCONT) != 0;
     avsp_joins_init(&reader->joins, clocks_jump, avsp_tracks_leading(tracks)->time_base);
     for (size_t i = 0; i < tracks->n_audio; i++)
@@ -334,6 +335,7 @@ static enum avsp_code take_video(struct avsp_reader *reader, AVPacket *packet, b
                                  bool *ret_shown, struct avsp_err *err)
 {
     reader->n_video++;
+    reader->n_strange = 0;
     if (packet->size < 1 || packet->data == NULL)
         return AVSP_OK;
     if (av_packet_get_side_data(packet, AV_PKT_DATA_ENCRYPTION_INFO, NULL) != NULL)
@@ -449,6 +451,12 @@ static enum avsp_code take_at_hand(struct avsp_reader *reader, AVPacket *packet,
     return avsp_lossless_receive(reader->lossless, packet, ret_got, err);
 }
 
+static bool is_picture(const struct avsp_reader *reader, const AVPacket *packet)
+{
+    const AVStream *stream = reader->ctx->streams[packet->stream_index];
+    return stream->codecpar->codec_type == AVMEDIA_TYPE_VIDEO;
+}
+
 /// Takes one packet from the demuxer. @param ret_use  it is to be given.
 static enum avsp_code read_one(struct avsp_reader *reader, AVPacket *packet, bool *ret_use,
                                bool *ret_end, bool *ret_shown, struct avsp_err *err)
@@ -460,12 +468,16 @@ static enum avsp_code read_one(struct avsp_reader *reader, AVPacket *packet, boo
         return end_of_file(reader, ret_end, err);
     const AVStream *video = reader->tracks.video;
     size_t track = 0;
+    if (!avsp_heirs_follow(&reader->heirs, packet))
+        return AVSP_OK;
     if (video != NULL && packet->stream_index == video->index)
         rc = take_video(reader, packet, ret_use, ret_shown, err);
     else if (avsp_tracks_find_audio(&reader->tracks, packet->stream_index, &track))
         rc = take_audio(reader, track, packet, ret_use, err);
     else if (avsp_tracks_find_text(&reader->tracks, packet->stream_index, &track))
         *ret_use = take_text(reader, track, packet);
+    else if (is_picture(reader, packet))
+        reader->most_strange = AVSP_MAX(reader->most_strange, ++reader->n_strange);
     *ret_end = reader->doubt != NULL;
     return rc;
 }

@@ -11,6 +11,7 @@
 #ifndef AVSP_MEDIA_READER_H
 #define AVSP_MEDIA_READER_H
 
+#include "media/heirs.h"
 #include "media/joins.h"
 #include "media/lossless.h"
 #include "media/tracks.h"
@@ -26,6 +27,7 @@
 struct avsp_reader {
     AVFormatContext *ctx; ///< borrowed
     struct avsp_tracks tracks;
+    struct avsp_heirs heirs;
     struct avsp_joins joins;
     struct avsp_watch watch;
     struct avsp_lossless *lossless; ///< owned; NULL: video is copied
@@ -57,6 +59,8 @@ struct avsp_reader {
     uint64_t n_before_key;  ///< video packets before the first key: left out
     uint64_t n_untimed;     ///< video packets without a usable time: never shown
     uint64_t n_void;        ///< video packets that hold no picture: never shown
+    uint64_t n_strange;     ///< pictures of other tracks since the last one of the chosen track …
+    uint64_t most_strange;  ///< … and the most that there ever were
     uint64_t n_behind_join; ///< pictures behind a join that lean on what is before it: never shown
 };
 

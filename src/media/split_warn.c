@@ -2,6 +2,9 @@
 
 #include <inttypes.h>
 
+/// Pictures of two tracks that go on beside each other take turns sooner.
+#define STRANGE_MIN 32
+
 /// So many of what.
 struct finding {
     uint64_t n;
@@ -43,6 +46,10 @@ static enum avsp_code warn_of_file(struct avsp_control *ctl, const struct avsp_s
          "frames before the first keyframe cannot be decoded: left out"},
         {seen->from_start ? seen->n_leading : 0,
          "frames at the start lean on pictures that are not in the file: left out"},
+        {reader->most_strange >= STRANGE_MIN ? reader->most_strange : 0,
+         "pictures follow in another track, of another codec, program or kind, where the chosen "
+         "one has "
+         "none: left out"},
         {reader->n_untimed, "frames have impossible times: left out"},
         {reader->n_void,
          "frames hold nothing that can be decoded: the ones before them are shown longer"},

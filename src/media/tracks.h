@@ -29,7 +29,8 @@ struct avsp_tracks {
     bool captions_are_named; ///< they must be there
     struct {
         bool video, audio, text;
-    } unwanted; ///< what is not used of these was not chosen
+    } unwanted;     ///< what is not used of these was not chosen
+    uint64_t heirs; ///< a bit for each stream, by its index, that a chosen one went on in (heirs.h)
 };
 
 /// Picks the picture and all sound that goes with it, and discards the other streams. Of several pictures it is the one that can

@@ -269,6 +269,41 @@ def test_joined_recordings(suffix, codec, first, second, tmp_path):
     assert abs(length - 2 * n // 25) < Fraction(1, 4)
 
 
+def of_pids(path, seconds, begin, pid, *codec, rate=25, service=1):
+    ffmpeg(*clip(*codec, seconds=seconds, rate=rate, audio=["aac"]), "-streamid", f"0:{pid}", "-streamid", f"1:{pid + 1}",
+           "-mpegts_service_id", service, "-muxdelay", 0, "-output_ts_offset", begin, path)
+    return path.read_bytes()
+
+
+def test_pids_that_change(tmp_path):
+    """The picture and the sound go on in other PIDs, as where recorders or encoders are changed: both go on here too. (Whether the
+    last pictures in a PID are whole is not known until the next ones come in it.)"""
+    codec = x264("keyint=20", "bframes=0")
+    first, second, source = (tmp_path / f"{name}.ts" for name in ("first", "second", "whole"))
+    source.write_bytes(of_pids(first, 3, 10, 256, *codec) + of_pids(second, 3, 13, 512, *codec))
+    result = child.run(source, tmp_path, seconds=2)
+    frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
+    digests = [digest for _, digest in child.source_frames(first)[:-2] + child.source_frames(second)]
+    assert [digest for _, digest in frames] == digests
+    assert abs(frames[-1][0] - Fraction(149, 25)) <= Fraction(1, 25)
+    assert result.doubts == ["2 frames or so are missing between the others: the ones before them are shown longer"]
+    head = child.header(tmp_path / "a0.piece")
+    length = (int(head["end"]) - int(head["origin"])) * child.fraction(head["origin_tb"])
+    assert abs(length - 6) < Fraction(1, 4)
+
+
+def test_another_codec_in_the_end(tmp_path):
+    """What the picture's PID gives way to cannot follow in the same track: it is said that it is left out."""
+    source = tmp_path / "whole.ts"
+    source.write_bytes(of_pids(tmp_path / "first.ts", 3, 10, 256, *CLOSED) + of_pids(tmp_path / "second.ts", 3, 13, 512, *MPEG2))
+    result = child.run(source, tmp_path, seconds=2)
+    frames = [frame for p in pieces_of(result) for frame in child.window_frames(tmp_path / p["file"])]
+    assert [digest for _, digest in frames] == [digest for _, digest in child.source_frames(tmp_path / "first.ts")]
+    assert len(frames) == 75
+    assert any(w["text"].endswith("pictures follow in another track, of another codec, program or kind, where the chosen one has none: left out")
+               for w in result.of("warning"))
+
+
 def test_hole_in_the_picture_is_no_jump(tmp_path):
     """In a transport stream too: while the sound goes on, a picture that is away for long is shown until the next one. Nobody knows whether
     there was more."""
