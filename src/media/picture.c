@@ -181,9 +181,11 @@ static int prepare(const struct avsp_picture *pic, AVFrame *frame, int width, in
     return av_frame_get_buffer(frame, 0);
 }
 
+/// A side of one pixel is less than is kept of others: like another size, it is stretched.
 static bool is_source_size(const struct avsp_picture *pic, const AVFrame *in)
 {
-    return in->width == pic->source_width && in->height == pic->source_height;
+    return in->width == pic->source_width && in->height == pic->source_height &&
+           pic->kept_width <= in->width && pic->kept_height <= in->height;
 }
 
 /// Scales and converts @p view, which has the size that the header says.

@@ -3,6 +3,7 @@
 #include "encode_kit.h"
 
 #include "core/plan.h"
+#include "media/picture.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -294,6 +295,35 @@ static void test_odd_and_small_sizes(void **state)
     assert_true(kit_min_psnr("joined.mp4", "clip.nut", "pad=64:64:8:16") > 25);
 }
 
+/// What lies behind a picture's memory is none of it, be it one pixel high or wide.
+static void test_a_side_of_one_pixel(void **state)
+{
+    (void)state;
+    for (int high = 0; high < 2; high++) {
+        AVFrame *AVSP_CLEANUP(av_frame_free) in = av_frame_alloc();
+        AVFrame *AVSP_CLEANUP(av_frame_free) out = av_frame_alloc();
+        in->width = high ? 1 : 64;
+        in->height = high ? 64 : 1;
+        in->format = AV_PIX_FMT_GRAY8;
+        in->color_range = AVCOL_RANGE_JPEG;
+        assert_int_equal(av_frame_get_buffer(in, 0), 0);
+        memset(in->buf[0]->data, 255, in->buf[0]->size);
+        for (int y = 0; y < in->height; y++)
+            memset(in->data[0] + (ptrdiff_t)y * in->linesize[0], 0, (size_t)in->width);
+        struct avsp_piece_header h = {.width_px = (uint32_t)in->width,
+                                      .height_px = (uint32_t)in->height,
+                                      .bit_depth = 8,
+                                      .full_range = true};
+        struct avsp_err err = {0};
+        struct avsp_picture *AVSP_CLEANUP(avsp_picture_free) pic = NULL;
+        assert_int_equal(avsp_picture_new(&h, NULL, AVSP_PICTURE_AS_IS, &pic, &err), AVSP_OK);
+        assert_int_equal(avsp_picture_make(pic, in, out, &err), AVSP_OK);
+        for (int y = 0; y < out->height; y++)
+            for (int x = 0; x < out->width; x++)
+                assert_in_range(out->data[0][(ptrdiff_t)y * out->linesize[0] + x], 0, 1);
+    }
+}
+
 static void test_full_range_stays_full_range(void **state)
 {
     (void)state;
@@ -464,6 +494,7 @@ int main(void)
         CASE(test_unsaid_colours_are_said_by_size),
         CASE(test_rotation_turns_the_pixels),
         CASE(test_odd_and_small_sizes),
+        CASE(test_a_side_of_one_pixel),
         CASE(test_full_range_stays_full_range),
         CASE(test_missing_frames_are_told_and_leave_no_hole),
         CASE(test_a_damaged_stream_is_encoded_with_a_warning),
