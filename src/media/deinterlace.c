@@ -13,8 +13,9 @@ struct avsp_deinterlacer {
     bool field_rate;
     struct avsp_graph graph; ///< for pictures like the last one
     /// Frames go through the filter with their number as their time. It doubles times, so what comes out is twice the number, and one more for
-    /// a second field.
+    /// a second field; but not for that of a frame that is alone.
     int64_t n_sent;
+    int64_t last;             ///< number of the frame that the last picture came from
     int64_t known[KNOWN_MAX]; ///< pts of frame n at n % KNOWN_MAX
     AVFrame *scratch;
     AVFrame *ready[READY_MAX];
@@ -28,6 +29,7 @@ struct avsp_deinterlacer *avsp_deinterlacer_new(enum avsp_fields fields, bool fi
     if (d != NULL) {
         d->fields = fields;
         d->field_rate = field_rate;
+        d->last = -1;
         d->scratch = av_frame_alloc();
     }
     if (d != NULL && d->scratch != NULL)
@@ -134,9 +136,10 @@ bool avsp_deinterlacer_receive(struct avsp_deinterlacer *d, AVFrame *out,
     int64_t n = out->pts / 2;
     *ret_from = (struct avsp_deinterlaced){
         .pts = d->known[n % KNOWN_MAX],
-        .is_second = out->pts % 2 != 0,
+        .is_second = n == d->last,
         .has_next = n + 1 < d->n_sent,
     };
+    d->last = n;
     if (ret_from->has_next)
         ret_from->next_pts = d->known[(n + 1) % KNOWN_MAX];
     return true;

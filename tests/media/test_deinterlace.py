@@ -130,6 +130,24 @@ def test_a_picture_for_each_field(tmp_path, name):
     assert child.header(tmp_path / pieces_of(result)[0]["file"])["rate"] == "50/1"
 
 
+@pytest.mark.parametrize("parts, wanted", [
+    ([("96x64", 0.04)], [0, 1]),
+    ([("96x64", 3), ("64x48", 0.04), ("96x64", 3)], range(302)),
+])
+def test_a_frame_that_is_alone(tmp_path, parts, wanted):
+    """A picture for each field, where there is no other frame of its size beside it."""
+    source = tmp_path / "alone.ts"
+    begin = 10
+    for i, (size, seconds) in enumerate(parts):
+        part = tmp_path / f"{i}.ts"
+        ffmpeg(*fields(seconds, size=size), *x264("interlaced=1", "bframes=0"), "-muxdelay", 0, "-output_ts_offset", begin, part)
+        source.write_bytes((source.read_bytes() if i > 0 else b"") + part.read_bytes())
+        begin += seconds
+    result = child.run(source, tmp_path, picture="deinterlace%3Dfields")
+    _, times = of_pieces(result, tmp_path)
+    assert times == [Fraction(i, 50) for i in wanted]
+
+
 def test_off_leaves_them(tmp_path):
     source = tmp_path / "aligned.mp4"
     make_aligned(source)
