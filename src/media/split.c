@@ -484,8 +484,10 @@ static enum avsp_code warn_of_damage(struct split *split, struct avsp_err *err)
         .from_start = !avsp_part_has_start(&split->part),
         .to_end = !split->at_part_end,
     };
-    for (size_t i = 0; i < split->n_audio; i++)
+    for (size_t i = 0; i < split->n_audio; i++) {
         seen.n_sound_dropped += split->audio[i].n_dropped;
+        seen.n_sound_unknown += split->audio[i].n_unknown;
+    }
     enum avsp_code rc = avsp_split_warn(split->ctl, &seen, err);
     if (rc == AVSP_OK)
         rc = warn_of_no_picture(split, err);

@@ -115,6 +115,41 @@ static enum avsp_code open_writer(struct avsp_split_audio *audio, const AVStream
     return audio->writer != NULL ? AVSP_OK : err->code;
 }
 
+/// Takes note of a form that begins with the packet. Decoders of other codecs than AAC go by what is in the packets.
+static void note_form(struct avsp_split_audio *audio, const AVPacket *packet)
+{
+    const AVCodecParameters *par = audio->stream->codecpar;
+    size_t n = 0;
+    const uint8_t *config = av_packet_get_side_data(packet, AV_PKT_DATA_NEW_EXTRADATA, &n);
+    if (par->codec_id != AV_CODEC_ID_AAC || config == NULL || n == 0)
+        return;
+    bool is_first = n == (size_t)par->extradata_size && memcmp(config, par->extradata, n) == 0;
+    if (audio->form == AVSP_FORM_FIRST && is_first)
+        return;
+    audio->form =
+        avsp_adts_of_config(config, n, &audio->adts) ? AVSP_FORM_OTHER : AVSP_FORM_UNKNOWN;
+    audio->drift.is_broken = true;
+}
+
+/// Writes the packet, as the piece's decoder must have it. @param ret_written  false: there is no way to write it.
+static enum avsp_code write_packet(struct avsp_split_audio *audio, const AVPacket *packet,
+                                   bool *ret_written, struct avsp_err *err)
+{
+    AVPacket *AVSP_CLEANUP(av_packet_free) whole = av_packet_alloc();
+    int av = whole != NULL ? 0 : AVERROR(ENOMEM);
+    if (av >= 0 && audio->form == AVSP_FORM_OTHER)
+        av = avsp_adts_make(&audio->adts, packet, whole);
+    *ret_written = audio->form != AVSP_FORM_UNKNOWN && av != AVERROR(EINVAL);
+    if (!*ret_written) {
+        audio->n_unknown++;
+        return AVSP_OK;
+    }
+    if (av < 0)
+        return avsp_averr_set(err, av, "write sound");
+    return avsp_piece_writer_put(audio->writer, audio->form == AVSP_FORM_OTHER ? whole : packet,
+                                 packet->pts, true, err);
+}
+
 enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPacket *packet,
                                     int64_t shift_s, struct avsp_err *err)
 {
@@ -123,6 +158,7 @@ enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPack
         return AVSP_OK;
     }
     audio->n_put++;
+    note_form(audio, packet);
     struct avsp_heard heard;
     bool is_heard = avsp_heard_of(&audio->hearing, packet, &heard);
     if (is_unwanted(audio, packet, is_heard ? &heard : NULL))
@@ -138,8 +174,9 @@ enum avsp_code avsp_split_audio_put(struct avsp_split_audio *audio, const AVPack
         audio->n_dropped++;
         return AVSP_OK;
     }
-    enum avsp_code rc = avsp_piece_writer_put(audio->writer, packet, packet->pts, true, err);
-    if (rc != AVSP_OK)
+    bool written = false;
+    enum avsp_code rc = write_packet(audio, packet, &written, err);
+    if (rc != AVSP_OK || !written)
         return rc;
     audio->n_packets++;
     AVCodecParameters *par = audio->stream->codecpar;
@@ -168,6 +205,7 @@ static int describe_silence(const AVCodecParameters *like, AVStream *stream)
 static enum avsp_code write_silence(struct avsp_split_audio *audio, int64_t shift_s,
                                     const struct avsp_extent *extent, struct avsp_err *err)
 {
+    avsp_split_audio_deinit(audio); // all that came may have been left out
     AVFormatContext *AVSP_CLEANUP(free_context) ctx = avformat_alloc_context();
     AVPacket *AVSP_CLEANUP(av_packet_free) packet = av_packet_alloc();
     AVStream *stream = ctx != NULL ? avformat_new_stream(ctx, NULL) : NULL;

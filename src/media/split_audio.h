@@ -2,6 +2,7 @@
 #ifndef AVSP_MEDIA_SPLIT_AUDIO_H
 #define AVSP_MEDIA_SPLIT_AUDIO_H
 
+#include "media/adts.h"
 #include "media/control.h"
 #include "media/drift.h"
 #include "media/extent.h"
@@ -31,6 +32,13 @@ struct avsp_split_audio {
         leap;           ///< sound behind a leap that is not believed yet; from == to: there is none
     int64_t leap_heard; ///< how much of it came
     uint64_t n_dropped; ///< packets whose time is not usable
+    enum {
+        AVSP_FORM_FIRST,  ///< packets are as the stream says …
+        AVSP_FORM_OTHER,  ///< … or as `adts`, …
+        AVSP_FORM_UNKNOWN ///< … or of a form that cannot be written: left out
+    } form;
+    struct avsp_adts adts;
+    uint64_t n_unknown; ///< packets of such a form
     struct avsp_drift drift;
 };
 

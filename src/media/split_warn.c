@@ -58,6 +58,8 @@ static enum avsp_code warn_of_file(struct avsp_control *ctl, const struct avsp_s
          "shown as long as others, or as there is sound"},
         {seen->n_late, "frames come far out of order: left out"},
         {seen->n_sound_dropped, "packets of sound have no usable time: left out"},
+        {seen->n_sound_unknown, "packets of sound are of another form of AAC than the first ones, "
+                                "which cannot be kept: left out"},
     };
     return warn_all(ctl, findings, AVSP_ARRAY_LEN(findings), err);
 }

@@ -11,7 +11,8 @@ struct avsp_split_seen {
     const struct avsp_gaps *gaps; ///< between the pictures
     uint64_t n_leading;       ///< pictures at the start that lean on others, which are not there
     uint64_t n_late;          ///< pictures that came after their place was over
-    uint64_t n_sound_dropped; ///< packets
+    uint64_t n_sound_dropped; ///< packets without a time …
+    uint64_t n_sound_unknown; ///< … and such of a form that cannot be told
     bool is_endless;          ///< avsp_split_video_is_endless
     bool from_start;          ///< the presentation begins where the source does …
     bool to_end;              ///< … and the source was read to its end

@@ -425,6 +425,47 @@ def test_sound_that_cannot_be_decoded(alone, tmp_path):
         assert sum(int(s["duration"]) for s in result.of("segment")) >= 3 * 48000
 
 
+def joined_sound(folder, suffix, parts):
+    """Seconds of a tone each, as AAC of (rate, channels): two sample descriptions in one MP4, or two headers in one FLV."""
+    files = []
+    for i, (rate, channels) in enumerate(parts):
+        files.append(folder / f"{i}{suffix}")
+        ffmpeg("-f", "lavfi", "-i", f"sine=f=440:r={rate}:d=3", "-ac", channels, "-c:a", "aac", "-output_ts_offset", 3 * i, files[i])
+    source = folder / f"whole{suffix}"
+    source.write_bytes(files[0].read_bytes() + b"".join(f.read_bytes()[13:] for f in files[1:]))  # without FLV's header
+    return source
+
+
+@pytest.mark.parametrize("parts", [[(44100, 2), (48000, 2), (44100, 2)], [(48000, 2), (24000, 1)], [(22050, 1), (44100, 2)]])
+def test_another_form_of_aac_in_the_middle(parts, tmp_path):
+    """Its decoder is told: the tone goes on at its pitch. (Priming and padding make the parts overlap.)"""
+    source, encoded = joined_sound(tmp_path, ".flv", parts), tmp_path / "encoded"
+    result = child.run(source, tmp_path)
+    assert result.doubts == []
+    encoded.mkdir()
+    result = child.run(tmp_path / "a0.piece", encoded, kind="audio", pending=100)
+    assert result.failure is None and not any("damaged" in w["text"] or "holes" in w["text"] for w in result.of("warning")), result.of("warning")
+    whole = b"".join((encoded / n).read_bytes() for n in (result.of("rendition")[0]["init"], *(s["name"] for s in result.of("segment"))))
+    done = subprocess.run(["ffmpeg", "-v", "error", "-i", "pipe:0", "-ac", "1", "-ar", "48000", "-f", "s16le", "-"], input=whole,
+                          stdout=subprocess.PIPE, check=True)
+    samples = struct.unpack(f"<{len(done.stdout) // 2}h", done.stdout)
+    for i in range(len(parts)):
+        second = samples[(3 * i + 1) * 48000:(3 * i + 2) * 48000]
+        assert max(second) > 2000
+        assert sum(a < 0 <= b for a, b in zip(second, second[1:])) in (439, 440, 441)
+
+
+def test_a_form_of_aac_that_cannot_be_kept(tmp_path):
+    """Frames of 960 samples have no header of ADTS: they are counted and become silence."""
+    source = joined_sound(tmp_path, ".flv", [(44100, 2), (48000, 2)])
+    data = source.read_bytes()
+    assert data.count(b"\xaf\x00\x11\x90") == 1
+    source.write_bytes(data.replace(b"\xaf\x00\x11\x90", b"\xaf\x00\x11\x94"))
+    result = child.run(source, tmp_path)
+    assert any("packets of sound are of another form of AAC" in text for text in result.doubts)
+    assert sound_piece(result, tmp_path)[2] > Fraction("2.9")
+
+
 LAYOUTS = ["mono", "stereo", "2.1", "3.0", "quad", "4.0", "5.0", "5.1", "5.1(side)", "6.1", "7.1", "7.1(wide)", "octagonal", "3 channels",
            "10 channels", "16 channels"]
 
