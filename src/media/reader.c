@@ -14,6 +14,8 @@
 #define CONTRADICTED_MAX 3
 /// So many B-pictures in a row are not shown behind all that were decoded before them.
 #define B_BEHIND_MAX 8
+/// What is kept of side data is small: an AudioSpecificConfig, say.
+#define SIDE_DATA_MAX_BYTES 1024
 
 /// libavformat makes missing presentation times up from decode times as if no more than one picture were held back, which is
 /// right for MPEG-1 to -4 alone.
@@ -451,6 +453,37 @@ static enum avsp_code take_at_hand(struct avsp_reader *reader, AVPacket *packet,
     return avsp_lossless_receive(reader->lossless, packet, ret_got, err);
 }
 
+/// What is used of the rest once the packet was looked at, and by what is made of it. Of a change of AAC the new configuration is wanted.
+static bool is_kept(const AVPacketSideData *side, enum AVMediaType type)
+{
+    switch (side->type) {
+    case AV_PKT_DATA_NEW_EXTRADATA:
+        return type == AVMEDIA_TYPE_AUDIO && side->size <= SIDE_DATA_MAX_BYTES;
+    case AV_PKT_DATA_SKIP_SAMPLES:
+    case AV_PKT_DATA_A53_CC:
+    case AV_PKT_DATA_WEBVTT_SETTINGS:
+        return side->size <= SIDE_DATA_MAX_BYTES;
+    default:
+        return false;
+    }
+}
+
+/// Frees side data that nobody needs: packets are kept by the thousand, and counted by their data alone.
+static void drop_side_data(const struct avsp_reader *reader, AVPacket *packet)
+{
+    enum AVMediaType type = reader->ctx->streams[packet->stream_index]->codecpar->codec_type;
+    int n = 0;
+    for (int i = 0; i < packet->side_data_elems; i++) {
+        if (is_kept(&packet->side_data[i], type))
+            packet->side_data[n++] = packet->side_data[i];
+        else
+            av_freep(&packet->side_data[i].data);
+    }
+    packet->side_data_elems = n;
+    if (n == 0)
+        av_freep(&packet->side_data);
+}
+
 static bool is_picture(const struct avsp_reader *reader, const AVPacket *packet)
 {
     const AVStream *stream = reader->ctx->streams[packet->stream_index];
@@ -470,15 +503,19 @@ static enum avsp_code read_one(struct avsp_reader *reader, AVPacket *packet, boo
     size_t track = 0;
     if (!avsp_heirs_follow(&reader->heirs, packet))
         return AVSP_OK;
-    if (video != NULL && packet->stream_index == video->index)
+    bool is_video = video != NULL && packet->stream_index == video->index;
+    if (is_video)
         rc = take_video(reader, packet, ret_use, ret_shown, err);
-    else if (avsp_tracks_find_audio(&reader->tracks, packet->stream_index, &track))
+    drop_side_data(reader, packet);
+    *ret_end = reader->doubt != NULL;
+    if (is_video)
+        return rc;
+    if (avsp_tracks_find_audio(&reader->tracks, packet->stream_index, &track))
         rc = take_audio(reader, track, packet, ret_use, err);
     else if (avsp_tracks_find_text(&reader->tracks, packet->stream_index, &track))
         *ret_use = take_text(reader, track, packet);
     else if (is_picture(reader, packet))
         reader->most_strange = AVSP_MAX(reader->most_strange, ++reader->n_strange);
-    *ret_end = reader->doubt != NULL;
     return rc;
 }
 

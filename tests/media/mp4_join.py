@@ -60,3 +60,29 @@ def join(first, second):
         if at >= 0:
             struct.pack_into(">I", moov, at + offset, 2 * struct.unpack_from(">I", moov, at + offset)[0])
     return head + box(b"mdat", b"".join(media)) + box(b"moov", bytes(moov))
+
+
+def with_configs_in_turn(mp4, n_bytes):
+    """An MP4 of AAC each of whose packets has the other of two sample descriptions; the configuration of the second one is padded to so many
+    bytes, 2^21 at least."""
+    table = body(mp4, *TABLES, b"stsd")
+    at = table.index(b"esds") - 4
+    own = table[at:at + struct.unpack_from(">I", table, at)[0]]
+    begin = own.index(b"\x05\x80\x80\x80") + 5  # DecoderSpecificInfo (ISO/IEC 14496-1, 7.2.6.7)
+    end = begin + own[begin - 1]
+    length = bytes((n_bytes >> 21 | 0x80, n_bytes >> 14 & 127 | 0x80, n_bytes >> 7 & 127 | 0x80, n_bytes & 127))
+    padded = own[8:begin - 4] + length + own[begin:end].ljust(n_bytes, b"\0") + own[end:]
+    entry = table[8:]
+    other = box(b"mp4a", entry[8:].replace(own, box(b"esds", padded)))
+    sizes = body(mp4, *TABLES, b"stsz")
+    n = struct.unpack_from(">I", sizes, 8)[0]
+    place = struct.unpack_from(">I", body(mp4, *TABLES, b"stco"), 8)[0]
+    chunks = []
+    for size in struct.unpack_from(f">{n}I", sizes, 12):
+        chunks.append(place)
+        place += size
+    for name, content in ((b"stsd", struct.pack(">II", 0, 2) + entry + other),
+                          (b"stsc", struct.pack(">II", 0, n) + b"".join(struct.pack(">III", i + 1, 1, i % 2 + 1) for i in range(n))),
+                          (b"stco", struct.pack(f">II{n}I", 0, n, *chunks))):
+        mp4 = replace(mp4, [*TABLES, name], content)
+    return mp4

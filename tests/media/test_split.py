@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import child
+import mp4_join
 
 MEDIA = os.environ.get("AVSPL1T_TEST_MEDIA")
 CLIPS = sorted(Path(MEDIA, "dev").iterdir()) if MEDIA else []
@@ -464,6 +465,22 @@ def test_a_form_of_aac_that_cannot_be_kept(tmp_path):
     result = child.run(source, tmp_path)
     assert any("packets of sound are of another form of AAC" in text for text in result.doubts)
     assert sound_piece(result, tmp_path)[2] > Fraction("2.9")
+
+
+def test_descriptions_of_sound_that_take_turns(tmp_path):
+    """A small file makes the demuxer hand out megabytes beside each packet: they are not kept."""
+    small, source = tmp_path / "small.mp4", tmp_path / "whole.mp4"
+    ffmpeg(*sound(3), "-c:a", "aac", small)
+    source.write_bytes(mp4_join.with_configs_in_turn(small.read_bytes(), 16 << 20))
+    split = child.Child(source, tmp_path, ack=False)
+    try:
+        for verb, _ in split.reports():
+            if verb == "piece":  # it waits for the acknowledgement
+                status = Path(f"/proc/{split.process.pid}/status").read_text()
+                break
+        assert int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) < 640 << 10
+    finally:
+        split.kill()
 
 
 LAYOUTS = ["mono", "stereo", "2.1", "3.0", "quad", "4.0", "5.0", "5.1", "5.1(side)", "6.1", "7.1", "7.1(wide)", "octagonal", "3 channels",
