@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_MAX_MS 10000
+#define ANSWER_MAX_MS 60000
 
 static atomic_bool is_waiting, may_go_on;
 

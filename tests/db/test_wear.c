@@ -110,7 +110,7 @@ static void wait_until_counted(struct fixture *fx, int64_t n_finished)
 {
     const struct avsp_finish unknown = {
         .worker_id = "w", .task_id = "nobody", .failure = {.message = "", .log_tail = ""}};
-    for (struct avsp_mono end = avsp_mono_in_ms(20000); number(fx, n_finished_sql) < n_finished;
+    for (struct avsp_mono end = avsp_mono_in_ms(60000); number(fx, n_finished_sql) < n_finished;
          usleep(50000)) {
         struct avsp_err err = {0};
         assert_false(avsp_mono_passed(end));

@@ -361,7 +361,7 @@ unsigned fake_count(struct fake *fake, const unsigned *counter)
 
 bool fake_wait(struct fake *fake, const unsigned *counter, unsigned n)
 {
-    struct avsp_mono deadline = avsp_mono_in_ms(10000);
+    struct avsp_mono deadline = avsp_mono_in_ms(60000);
     pthread_mutex_lock(&fake->lock);
     while (*counter < n && avsp_cond_wait_until(&fake->changed, &fake->lock, deadline))
         ;

@@ -52,7 +52,7 @@ void fake_ready(struct fake *fake, unsigned n);
 /// A new version of the job, and wakes.
 void fake_change(struct fake *fake, uint64_t version, enum avsp_job_state state);
 unsigned fake_count(struct fake *fake, const unsigned *counter);
-/// Waits until a counter has reached @p n; false after 10 s.
+/// Waits until a counter has reached @p n; false after 60 s.
 bool fake_wait(struct fake *fake, const unsigned *counter, unsigned n);
 /// A copy of what was asked last; free it.
 char *fake_seen(struct fake *fake);

@@ -441,7 +441,7 @@ static const char *busy(void *opaque, const char *method, const char *target)
     (void)opaque, (void)method;
     if (strstr(target, "/slow") != NULL) {
         atomic_fetch_add(&n_slow, 1);
-        return "HTTP/1.1 503 Slow Down\r\nRetry-After: 15\r\nContent-Length: 0\r\n\r\n";
+        return "HTTP/1.1 503 Slow Down\r\nRetry-After: 50\r\nContent-Length: 0\r\n\r\n";
     }
     if (strstr(target, "/held") != NULL)
         for (unsigned i = atomic_fetch_add(&n_held, 1); atomic_load(&n_let_go) <= i;)
@@ -474,7 +474,7 @@ static void begin(struct caller *caller, const char *key)
 
 static void wait_for(atomic_uint *count, unsigned n)
 {
-    for (struct avsp_mono end = avsp_mono_in_ms(10000); atomic_load(count) < n; usleep(1000))
+    for (struct avsp_mono end = avsp_mono_in_ms(60000); atomic_load(count) < n; usleep(1000))
         assert_false(avsp_mono_passed(end));
 }
 
@@ -485,7 +485,7 @@ static void a_place_goes_to_who_waits_for_one(void **state)
     static struct caller callers[LANES + 1];
     struct avsp_err err = {0};
     avsp_storage_free(store);
-    store = avsp_storage_new(&(struct avsp_storage_options){.s3_patience_ms = 20000}, &err);
+    store = avsp_storage_new(&(struct avsp_storage_options){.s3_patience_ms = 60000}, &err);
     assert_non_null(store);
     stub = s3_stub_start(busy, NULL);
     begin(&callers[0], "slow");
@@ -497,7 +497,7 @@ static void a_place_goes_to_who_waits_for_one(void **state)
     begin(&callers[LANES], "quick");
     usleep(100000); // it waits
     atomic_store(&n_let_go, 1);
-    struct avsp_mono end = avsp_mono_in_ms(10000);
+    struct avsp_mono end = avsp_mono_in_ms(30000);
     while (!atomic_load(&callers[LANES].is_done) && !avsp_mono_passed(end))
         usleep(1000);
     const bool is_done = atomic_load(&callers[LANES].is_done);

@@ -56,7 +56,8 @@ static void what_needs_more_than_there_can_be_fails(void **state)
     co.what = "grow";
     work(5000, 5 << 20, 1);
     assert_int_equal(co.failure, AVSP_LIMIT);
-    assert_non_null(strstr(co.message, "5 MiB of --work-limit"));
+    // "of --work-limit", unless the system ended it before the worker looked.
+    assert_non_null(strstr(co.message, "5 MiB"));
 }
 
 static void an_unanswered_claim_is_the_same_claim_again(void **state)
