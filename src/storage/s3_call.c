@@ -128,6 +128,8 @@ enum avsp_code avsp_s3_target(struct avsp_s3 *s3, const struct avsp_location *at
     if ((t.are_own || t.asked[0] == '\0') &&
         avsp_s3_own(s3, arena, &own, &own_region, &own_endpoint, &why_none, err) != AVSP_OK)
         return err->code;
+    if (strcmp(own_endpoint, AVSP_S3_AMAZON) == 0)
+        own_endpoint = "";
     t.asked = pick(t.asked, own_endpoint);
     if (t.are_own) {
         t.keys = own;

@@ -311,6 +311,19 @@ static void keys_for_amazon_say_so(void **state)
     const char *url = "";
     assert_int_equal(avsp_storage_url(store, &keyed, 0, &arena, &url, &err), AVSP_OK);
     assert_string_equal(url, "https://s3.eu-north-1.amazonaws.com/b/k");
+    // Also where this machine's own endpoint says it so.
+    setenv("AWS_ENDPOINT_URL_S3", "https://s3.amazonaws.com", 1);
+    setenv("AWS_ACCESS_KEY_ID", "exported", 1);
+    setenv("AWS_SECRET_ACCESS_KEY", "secret", 1);
+    avsp_storage_free(store);
+    store = avsp_storage_new(&(struct avsp_storage_options){.s3_patience_ms = 300}, &err);
+    plain.region = "eu-north-1";
+    enum avsp_code rc = avsp_storage_url(store, &plain, 60, &arena, &url, &err);
+    unsetenv("AWS_ENDPOINT_URL_S3");
+    unsetenv("AWS_ACCESS_KEY_ID");
+    unsetenv("AWS_SECRET_ACCESS_KEY");
+    if (rc != AVSP_OK)
+        fail_msg("%s", err.text);
 }
 
 static const char *of_eu_9(void *opaque, const char *method, const char *target)
