@@ -4,6 +4,7 @@
 #include "storage/s3_endpoint.h"
 #include "storage/s3_fields.h"
 #include "storage/s3_ini.h"
+#include "storage/s3_private.h"
 #include "storage/s3_text.h"
 
 #include <string.h>
@@ -19,6 +20,8 @@ static void check_answer(struct avsp_arena *arena, const char *text, size_t size
         value = avsp_s3_json_text(arena, at, names[i]);
         AVSP_ASSERT(value != NULL && strlen(value) <= size);
     }
+    const char *key = avsp_s3_listed_key(arena, at, "Key", avsp_s3_is_form(arena, at));
+    AVSP_ASSERT(key != NULL && strlen(key) <= size);
     for (unsigned i = 0; i < 100 && (entry = avsp_s3_xml_next(&at, "Contents")).text != NULL; i++)
         AVSP_ASSERT(entry.text >= text && entry.text + entry.len <= text + size);
 }
@@ -36,6 +39,17 @@ static void check_fields(const char *text)
                     reply.range_total <= AVSP_S3_OBJECT_MAX_BYTES);
         AVSP_ASSERT(strpbrk(reply.etag, "\r\n") == NULL && avsp_s3_wait_s(&reply, 0) >= 0);
     }
+}
+
+/// A region stays one label of Amazon's host.
+static void check_region(const char *text)
+{
+    struct avsp_s3_endpoint endpoint;
+    if (text[0] == '\0' || !avsp_s3_region_is_valid(text))
+        return;
+    avsp_s3_endpoint_amazon(text, &endpoint);
+    AVSP_ASSERT(strncmp(endpoint.host, "s3.", 3) == 0 &&
+                strncmp(strchr(endpoint.host + 3, '.'), ".amazonaws.com", 14) == 0);
 }
 
 static void check_endpoint(const char *text)
@@ -75,6 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)avsp_s3_ini_has(text, "profile x");
     (void)avsp_s3_time(text);
     check_endpoint(text);
+    check_region(text);
     avsp_s3_decode(text);
     return 0;
 }
