@@ -28,6 +28,20 @@ static bool own_folder(char ret_path[PATH_MAX])
     return true;
 }
 
+/// Whoever starts it may have gone to another folder by then.
+static enum avsp_code make_absolute(const char *name, char *path, size_t len, struct avsp_err *err)
+{
+    char whole[PATH_MAX];
+    if (path[0] == '/')
+        return AVSP_OK;
+    if (realpath(path, whole) == NULL)
+        return avsp_err_set_errno(err, errno, "%s", path);
+    int n = snprintf(path, len, "%s", whole);
+    return n >= 0 && (size_t)n < len
+               ? AVSP_OK
+               : avsp_err_set(err, AVSP_LIMIT, "the path of %s is too long", name);
+}
+
 enum avsp_code avsp_program_find(const char *name, char *ret_path, size_t len, struct avsp_err *err)
 {
     const char *named = getenv("AVSPL1T_LIBEXEC");
@@ -46,7 +60,7 @@ enum avsp_code avsp_program_find(const char *name, char *ret_path, size_t len, s
         if (n < 0 || (size_t)n >= len)
             return avsp_err_set(err, AVSP_LIMIT, "the path of %s is too long", name);
         if (is_program(ret_path))
-            return AVSP_OK;
+            return make_absolute(name, ret_path, len, err);
     }
     return avsp_err_set(err, AVSP_NOT_FOUND,
                         "the program %s is missing: install avspl1t as a whole, or name the "

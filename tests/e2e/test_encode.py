@@ -119,3 +119,9 @@ def test_a_terminal_shows_one_calm_display(build, film, tmp_path):
     assert re.search(r"avspl1t: \d+ frames in [\d:]+, [\d.]+ fps\r\n$", text), text
     dumb = on_a_terminal([build.client, "encode", film, tmp_path / "dumb", *OPTIONS], TERM="dumb")
     assert "\x1b" not in dumb and re.search(r"avspl1t: \d+ %: ", dumb), dumb
+
+
+def test_programs_are_found_in_a_folder_named_from_here(build, clip):
+    """The media step is started in another folder."""
+    done = build.run("probe", clip("silent").path, env={"AVSPL1T_LIBEXEC": os.path.relpath(build.media.parent)})
+    assert done.returncode == 0, done.stderr
