@@ -113,6 +113,17 @@ static bool is_ratio(AVRational q)
     return q.num > 0 && q.den > 0;
 }
 
+/// Has the picture two fields that are to stay, and have both fields, there and here, whole lines of chroma?
+static bool goes_by_fields(const struct avsp_fit_target *to, const AVFrame *in)
+{
+    const AVPixFmtDescriptor *from = av_pix_fmt_desc_get(in->format);
+    const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(to->pix_fmt);
+    return to->keeps_fields && in->interlaced_frame != 0 && from != NULL &&
+           (from->flags & AV_PIX_FMT_FLAG_PAL) == 0 &&
+           in->height % (2 << from->log2_chroma_h) == 0 &&
+           to->height_px % (2 << format->log2_chroma_h) == 0;
+}
+
 /// The size that keeps the shape: as wide or as high as the target, in whole chroma samples.
 static void find_inner_size(struct avsp_fit *fit, const AVFrame *in)
 {
@@ -129,7 +140,7 @@ static void find_inner_size(struct avsp_fit *fit, const AVFrame *in)
             (int)AVSP_MIN(av_rescale(width, to->height_px, in->height), (int64_t)to->width_px);
     const AVPixFmtDescriptor *format = av_pix_fmt_desc_get(to->pix_fmt);
     int wide = 1 << format->log2_chroma_w;
-    int high = 1 << format->log2_chroma_h;
+    int high = (fit->by_fields ? 2 : 1) << format->log2_chroma_h;
     if (fit->inner_width < to->width_px)
         fit->inner_width = AVSP_MAX(fit->inner_width / wide * wide, wide);
     if (fit->inner_height < to->height_px)
@@ -138,16 +149,32 @@ static void find_inner_size(struct avsp_fit *fit, const AVFrame *in)
     fit->inner_height = AVSP_MIN(fit->inner_height, to->height_px);
 }
 
+/// Makes the scaler for pictures like @p in, or for their fields.
+static void make_scaler(struct avsp_fit *fit, const AVFrame *in)
+{
+    int n = fit->by_fields ? 2 : 1;
+    AVFrame *AVSP_CLEANUP(av_frame_free) like = av_frame_alloc();
+    if (like == NULL)
+        return;
+    like->width = in->width;
+    like->height = in->height / n;
+    like->format = in->format;
+    fit->sws = avsp_fit_scaler(like, fit->inner_width, fit->inner_height / n, &fit->to);
+}
+
 /// Makes ready for pictures like @p in.
 static int prepare(struct avsp_fit *fit, const AVFrame *in)
 {
+    bool by_fields = goes_by_fields(&fit->to, in);
     if (fit->sws != NULL && fit->sws_width == in->width && fit->sws_height == in->height &&
-        fit->sws_format == in->format)
+        fit->sws_format == in->format && fit->by_fields == by_fields)
         return 0;
+    fit->by_fields = by_fields;
     find_inner_size(fit, in);
     sws_freeContext(fit->sws);
+    fit->sws = NULL;
     av_frame_free(&fit->scaled);
-    fit->sws = avsp_fit_scaler(in, fit->inner_width, fit->inner_height, &fit->to);
+    make_scaler(fit, in);
     if (fit->sws == NULL)
         return AVERROR(ENOSYS);
     fit->scaled = av_frame_alloc();
@@ -165,6 +192,29 @@ static int prepare(struct avsp_fit *fit, const AVFrame *in)
     return 0;
 }
 
+/// Scales the picture, or one of its fields after the other.
+static int scale(const struct avsp_fit *fit, const AVFrame *in)
+{
+    int n = fit->by_fields ? 2 : 1;
+    int av = 0;
+    for (int field = 0; field < n && av >= 0; field++) {
+        const uint8_t *from[4] = {NULL};
+        uint8_t *to[4] = {NULL};
+        int from_stride[4] = {0};
+        int to_stride[4] = {0};
+        for (int i = 0; i < 4; i++) {
+            from_stride[i] = in->linesize[i] * n;
+            to_stride[i] = fit->scaled->linesize[i] * n;
+            from[i] = in->data[i] != NULL ? in->data[i] + (ptrdiff_t)field * in->linesize[i] : NULL;
+            to[i] = fit->scaled->data[i] != NULL
+                        ? fit->scaled->data[i] + (ptrdiff_t)field * fit->scaled->linesize[i]
+                        : NULL;
+        }
+        av = sws_scale(fit->sws, from, from_stride, 0, in->height / n, to, to_stride);
+    }
+    return av;
+}
+
 /// Puts the scaled picture into the middle of @p out, which is black.
 static int put_inside(const struct avsp_fit *fit, AVFrame *out)
 {
@@ -178,7 +228,8 @@ static int put_inside(const struct avsp_fit *fit, AVFrame *out)
     int wide = 1 << format->log2_chroma_w;
     int high = 1 << format->log2_chroma_h;
     int x = (out->width - fit->inner_width) / 2 / wide * wide;
-    int y = (out->height - fit->inner_height) / 2 / high * high;
+    int step = fit->by_fields ? 2 * high : high;
+    int y = (out->height - fit->inner_height) / 2 / step * step;
     int steps[4] = {0};
     av_image_fill_max_pixsteps(steps, NULL, format);
     uint8_t *inside[4] = {NULL};
@@ -204,8 +255,7 @@ enum avsp_code avsp_fit_make(struct avsp_fit *fit, const AVFrame *in, AVFrame *o
     out->width = fit->to.width_px;
     out->height = fit->to.height_px;
     out->format = fit->to.pix_fmt;
-    av = sws_scale(fit->sws, (const uint8_t *const *)in->data, in->linesize, 0, in->height,
-                   fit->scaled->data, fit->scaled->linesize);
+    av = scale(fit, in);
     if (av >= 0)
         av = av_frame_get_buffer(out, 0);
     if (av >= 0)

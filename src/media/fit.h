@@ -24,6 +24,7 @@ struct avsp_fit_target {
     enum AVColorSpace matrix;              ///< of the source and of the result
     bool source_full_range;
     bool full_range;
+    bool keeps_fields; ///< interlaced pictures stay so: each of their fields is scaled by itself
 };
 
 struct avsp_fit {
@@ -32,6 +33,7 @@ struct avsp_fit {
     int sws_width;
     int sws_height;
     int sws_format;
+    bool by_fields;  ///< and they are interlaced
     int inner_width; ///< what the last one was scaled to
     int inner_height;
     AVFrame *scaled;

@@ -202,6 +202,7 @@ static enum avsp_code open_encoder(struct avsp_lossless *ll, struct avsp_err *er
         .matrix = first->colorspace,
         .source_full_range = full_range,
         .full_range = full_range,
+        .keeps_fields = true,
     };
     return AVSP_OK;
 }

@@ -148,6 +148,22 @@ def test_a_frame_that_is_alone(tmp_path, parts, wanted):
     assert times == [Fraction(i, 50) for i in wanted]
 
 
+def test_fields_of_another_size(tmp_path):
+    """Where a picture of another size must be fitted before it is deinterlaced, its fields are not mixed: one is white here, one black."""
+    first, second, source = tmp_path / "first.flv", tmp_path / "second.flv", tmp_path / "whole.flv"
+    ffmpeg(*fields(2), *x264("interlaced=1", "keyint=25", "bframes=0"), first)
+    ffmpeg("-f", "lavfi", "-i", "color=c=white:r=50:s=160x160:d=2", "-vf", "geq=lum='if(mod(N,2),16,235)':cb=128:cr=128,tinterlace=interleave_top,setfield=tff",
+           *x264("interlaced=1", "keyint=25", "bframes=0"), "-output_ts_offset", 2, second)
+    source.write_bytes(first.read_bytes() + second.read_bytes()[13:])
+    result = child.run(source, tmp_path, seconds=2)
+    (piece,) = [p for p in pieces_of(result) if int(child.header(tmp_path / p["file"])["idx"]) == 1]
+    picture = subprocess.run(["ffmpeg", "-v", "error", "-f", "nut", "-i", "pipe:0", "-vf", "select=eq(n\\,40)", "-frames:v", "1", "-f", "rawvideo", "-pix_fmt",
+                              "gray", "-"], input=(tmp_path / piece["file"]).read_bytes()[child.HEADER_BYTES:], stdout=subprocess.PIPE, check=True).stdout
+    column = picture[48::96]
+    assert len(column) == 64
+    assert min(column[0::2]) > 225 and max(column[1::2]) < 26, list(column)
+
+
 def test_off_leaves_them(tmp_path):
     source = tmp_path / "aligned.mp4"
     make_aligned(source)
