@@ -4,11 +4,14 @@
 ///     av_read_frame(ctx, packet);
 ///     avsp_heirs_follow(&heirs, packet);     // now it is of the stream that was chosen
 ///
-/// A stream takes a track's place where the program's newest table has it and no longer has the one before, and where its codec is the same.
+/// A stream takes a track's place where the program's newest table has it and no longer has the one before, and where its codec and
+/// its language are the same.
 #ifndef AVSP_MEDIA_HEIRS_H
 #define AVSP_MEDIA_HEIRS_H
 
 #include "media/tracks.h"
+
+#define AVSP_HEIRS_STREAMS_MAX 64 ///< as many as are opened (source.h)
 
 /// A track, and the stream that it goes on in.
 struct avsp_heir {
@@ -22,6 +25,7 @@ struct avsp_heirs {
     struct avsp_tracks *chosen; ///< borrowed: takes note of heirs
     struct avsp_heir tracks[1 + AVSP_AUDIO_TRACKS_MAX];
     size_t n;
+    uint8_t n_passed[AVSP_HEIRS_STREAMS_MAX]; ///< packets of others that came, as far as counted
 };
 
 /// @param ctx     borrowed. Streams that may come to be heirs are read from now on.

@@ -292,6 +292,33 @@ def test_pids_that_change(tmp_path):
     assert abs(length - 6) < Fraction(1, 4)
 
 
+def crossings(piece, second):
+    """How often the sound of a piece goes up through zero in that second: the pitch of a tone."""
+    done = subprocess.run(["ffmpeg", "-v", "quiet", "-ss", str(second), "-t", "1", "-f", "nut", "-i", "pipe:0", "-ac", "1", "-f", "s16le", "-"],
+                          input=piece.read_bytes()[child.HEADER_BYTES:], stdout=subprocess.PIPE, check=True)
+    samples = struct.unpack(f"<{len(done.stdout) // 2}h", done.stdout)
+    return sum(a < 0 <= b for a, b in zip(samples, samples[1:]))
+
+
+def test_pids_of_several_sounds_that_change(tmp_path):
+    """Each goes on in the one of its language, in whatever order the newer table has them."""
+    source, tones = tmp_path / "whole.ts", {"eng": 440, "fra": 880}
+    with open(source, "wb") as whole:
+        for i, order in enumerate((["eng", "fra"], ["fra", "eng"])):
+            part = tmp_path / f"{i}.ts"
+            pids = 256 + 256 * i
+            ffmpeg(*picture(25, 3, "128x96"), *(a for l in order for a in ("-f", "lavfi", "-i", f"sine=f={tones[l]}:d=3")),
+                   *("-map", 0, "-map", 1, "-map", 2), *CLOSED, "-c:a", "mp2", "-metadata:s:a:0", f"language={order[0]}", "-metadata:s:a:1",
+                   f"language={order[1]}", "-streamid", f"0:{pids}", "-streamid", f"1:{pids + 1}", "-streamid", f"2:{pids + 2}",
+                   "-muxdelay", 0, "-output_ts_offset", 10 + 3 * i, part)
+            whole.write(part.read_bytes())
+    child.run(source, tmp_path, seconds=2)
+    for track, language in enumerate(("eng", "fra")):
+        piece = tmp_path / f"a{track}.piece"
+        assert child.header(piece)["language"].startswith(language[:2])
+        assert [abs(crossings(piece, second) - tones[language]) <= 2 for second in (1, 4)] == [True, True]
+
+
 def test_another_codec_in_the_end(tmp_path):
     """What the picture's PID gives way to cannot follow in the same track: it is said that it is left out."""
     source = tmp_path / "whole.ts"
