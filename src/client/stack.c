@@ -79,7 +79,7 @@ static enum avsp_code make_environment(struct avsp_stack *stack, struct avsp_err
     size_t n_passed = 0;
     while (environ[n] != NULL)
         n++;
-    stack->env = avsp_arena_array(stack->arena, n + 1, sizeof *stack->env);
+    stack->env = avsp_arena_array(stack->arena, n + 2, sizeof *stack->env);
     if (stack->env == NULL)
         return avsp_arena_failed(stack->arena, err);
     for (size_t i = 0; i < n; i++) {
@@ -93,6 +93,7 @@ static enum avsp_code make_environment(struct avsp_stack *stack, struct avsp_err
             return avsp_arena_failed(stack->arena, err);
         stack->env[n_passed++] = entry;
     }
+    stack->env[n_passed++] = OURS "LOG_FORMAT=text"; // people read it
     stack->env[n_passed] = NULL;
     return AVSP_OK;
 }

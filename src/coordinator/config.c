@@ -59,8 +59,7 @@ static const struct avsp_cli_option options[] = {
      "Write the address and a line feed to this descriptor once calls are taken, then close it: "
      "for "
      "supervisors and scripts."},
-    {"log-level", "LEVEL", "AVSPL1T_LOG_LEVEL", "info",
-     "The least important events to write to standard error: error, warn, info or debug."},
+    AVSP_LOG_OPTIONS,
 };
 
 static const struct avsp_cli_option token_options[] = {
@@ -256,10 +255,9 @@ enum avsp_code avsp_config_read(const struct avsp_cli_parsed *args, struct avsp_
         return rc;
     ret_config->lease_ms = lease_seconds * 1000;
     ret_config->take_over = avsp_cli_flag(args, "take-over");
-    const char *level = avsp_cli_str(args, "log-level");
-    if (!avsp_log_level_parse(level, &ret_config->log_level))
-        return avsp_err_set(err, AVSP_INVALID,
-                            "--log-level: \"%.64s\" is not error, warn, info or debug", level);
+    rc = avsp_log_read_options(args, &ret_config->log, err);
+    if (rc != AVSP_OK)
+        return rc;
     rc = avsp_config_db(args, arena, &ret_config->db_url, err);
     if (rc == AVSP_OK && ret_config->take_over && strncmp(ret_config->db_url, "sqlite:", 7) != 0)
         return avsp_err_set(err, AVSP_INVALID,

@@ -32,7 +32,7 @@ struct avsp_config {
     int64_t lease_ms;
     int64_t max_attempts;
     int64_t split_ahead_bytes; ///< 0 = no limit
-    enum avsp_log_level log_level;
+    struct avsp_log_options log;
     bool take_over;
     int ready_fd; ///< -1 = none
 };

@@ -172,7 +172,7 @@ int main(int argc, char **argv)
     enum avsp_code rc = avsp_config_read(&args, &arena, &config, &err);
     if (rc != AVSP_OK)
         return complain(&err, rc == AVSP_INVALID ? EXIT_USAGE : EXIT_FAILED);
-    avsp_log_set_level(config.log_level);
+    avsp_log_begin(&config.log);
     sigset_t ends;
     block_signals(&ends);
     struct avsp_service AVSP_CLEANUP(avsp_service_close) service = {0};

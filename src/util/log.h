@@ -2,14 +2,14 @@
 ///
 ///     avsp_log(AVSP_LOG_INFO, "task.claimed", "job=%s task=%s attempt=%lld", job, task, attempt);
 ///
-/// An event is a dotted name and fields. On a terminal a line is `12:00:01 info task.claimed job=…`,
-/// elsewhere `time=… level=info event=task.claimed job=…` (logfmt). Values with spaces are put in quotes by
-/// the caller with AVSP_LOG_Q. Never logged: credentials, connection strings, signed URLs. Any thread; a line
+/// An event is a dotted name and fields. On a terminal a line is `12:00:01 info task.claimed job=…`; elsewhere it is
+/// `time=… level=info event=task.claimed job=…` (logfmt), or the same as an object of JSON. Values with spaces are put in quotes
+/// by the caller with AVSP_LOG_Q. Never logged: credentials, connection strings, signed URLs. Any thread; a line
 /// is written with one write(2), so lines of several processes do not mix.
 #ifndef AVSP_UTIL_LOG_H
 #define AVSP_UTIL_LOG_H
 
-#include "util/base.h"
+#include "util/cli.h"
 
 /// Levels by consequence.
 enum avsp_log_level {
@@ -19,11 +19,28 @@ enum avsp_log_level {
     AVSP_LOG_DEBUG, ///< for developers
 };
 
-/// Sets the least important level that is still written (default INFO). Call before threads start.
-void avsp_log_set_level(enum avsp_log_level level);
+/// What programs that log take on their command line.
+#define AVSP_LOG_OPTIONS                                                                           \
+    {"log-level", "LEVEL", "AVSPL1T_LOG_LEVEL", "info",                                            \
+     "The least important events to write to standard error: error, warn, info or debug."},        \
+    {                                                                                              \
+        "log-format", "FORMAT", "AVSPL1T_LOG_FORMAT", "auto",                                      \
+            "How events are written: text (logfmt), json (an object a line), or auto: text on a "  \
+            "terminal, else json."                                                                 \
+    }
 
-/// Parses "error", "warn", "info" or "debug".
-bool avsp_log_level_parse(const char *text, enum avsp_log_level *ret_level);
+struct avsp_log_options {
+    enum avsp_log_level level;
+    bool is_json;
+};
+
+/// @return INVALID a word that is none of those.
+enum avsp_code avsp_log_read_options(const struct avsp_cli_parsed *args,
+                                     struct avsp_log_options *ret_options,
+                                     struct avsp_err *err) AVSP_CHECKED;
+
+/// Logs by these from now on (default: INFO, text). Call before threads start.
+void avsp_log_begin(const struct avsp_log_options *options);
 
 void avsp_log(enum avsp_log_level level, const char *event, const char *fmt, ...) AVSP_PRINTF(3, 4);
 

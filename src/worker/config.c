@@ -50,8 +50,7 @@ static const struct avsp_cli_option options[] = {
     {"s3-timeout", "SECONDS", "AVSPL1T_S3_TIMEOUT", "120",
      "How long an S3 store may fail before a task gives up; one that is silent for half of it is "
      "asked anew."},
-    {"log-level", "LEVEL", "AVSPL1T_LOG_LEVEL", "info",
-     "The least important events to write to standard error: error, warn, info or debug."},
+    AVSP_LOG_OPTIONS,
 };
 
 static const struct avsp_cli_command whole = {
@@ -243,9 +242,6 @@ enum avsp_code avsp_worker_config_read(const struct avsp_cli_parsed *args,
         rc = read_work_dir(args, ret_config, err);
     if (rc != AVSP_OK)
         return rc;
-    const char *level = avsp_cli_str(args, "log-level");
-    if (!avsp_log_level_parse(level, &ret_config->log_level))
-        return avsp_err_set(err, AVSP_INVALID,
-                            "--log-level: \"%.64s\" is not error, warn, info or debug", level);
-    return find_media_program(ret_config, err);
+    rc = avsp_log_read_options(args, &ret_config->log, err);
+    return rc == AVSP_OK ? find_media_program(ret_config, err) : rc;
 }

@@ -31,7 +31,7 @@ struct avsp_worker_config {
     const char *allow_s3[AVSP_WORKER_ROOTS_MAX];
     size_t n_allow_s3;
     int64_t s3_patience_ms;
-    enum avsp_log_level log_level;
+    struct avsp_log_options log;
     char media_program[PATH_MAX];
 };
 

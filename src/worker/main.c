@@ -49,7 +49,7 @@ int main(int argc, char **argv)
     enum avsp_code rc = avsp_worker_config_read(&args, &config, &err);
     if (rc != AVSP_OK)
         return complain(&err, rc == AVSP_INVALID ? EXIT_USAGE : EXIT_FAILED);
-    avsp_log_set_level(config.log_level);
+    avsp_log_begin(&config.log);
     block_signals();
     int status = 0;
     rc = avsp_worker_run(&config, next_signal, &status, &err);

@@ -77,6 +77,7 @@ static void numbers_and_levels_are_checked(void **state)
     assert_int_equal(READ("--db=sqlite:///x", "--lease-seconds", "0"), AVSP_INVALID);
     assert_int_equal(READ("--db=sqlite:///x", "--max-attempts", "many"), AVSP_INVALID);
     assert_int_equal(READ("--db=sqlite:///x", "--log-level", "loud"), AVSP_INVALID);
+    assert_int_equal(READ("--db=sqlite:///x", "--log-format", "xml"), AVSP_INVALID);
     assert_int_equal(READ("--db=sqlite:///x", "--ready-fd", "1000"), AVSP_INVALID);
     assert_int_equal(READ("--db=sqlite:///x", "an argument"), AVSP_INVALID);
 }

@@ -1,6 +1,7 @@
 """The coordinator's side port: health for load balancers, metrics for Prometheus."""
 import contextlib
 import http.client
+import json
 import pathlib
 import re
 import signal
@@ -123,3 +124,18 @@ def test_a_wrong_address_is_refused(farm, build, tmp_path):
     code, text = refusal("--http", "nonsense")
     assert code == 1
     assert "--http" in text
+
+
+def test_logs_are_objects_for_machines(farm):
+    coordinator = farm.coordinator(wait=False)
+    coordinator.wait_for("coordinator.listening")
+    assert coordinator.stop() == 0
+    assert coordinator.text().startswith("time=")  # as the suites ask for
+    coordinator.env["AVSPL1T_LOG_FORMAT"] = "auto"
+    coordinator.log.write_text("")
+    coordinator.start()
+    coordinator.wait_for("coordinator.listening")
+    assert coordinator.stop() == 0
+    events = [json.loads(line) for line in coordinator.text().splitlines()]
+    assert [e["event"] for e in events] == ["coordinator.listening", "coordinator.stopping", "coordinator.stopped"]
+    assert set(events[1]) == {"time", "level", "event", "signal"} and events[1]["signal"] == "TERM"

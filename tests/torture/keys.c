@@ -22,7 +22,7 @@ static struct fixture *make(void)
 {
     struct fixture *fx = calloc(1, sizeof *fx);
     AVSP_ASSERT(fx != NULL);
-    avsp_log_set_level(AVSP_LOG_ERROR);
+    avsp_log_begin(&(struct avsp_log_options){.level = AVSP_LOG_ERROR});
     fx->folder = torture_folder();
     snprintf(fx->path, sizeof fx->path, "%s/ring", fx->folder);
     snprintf(fx->url, sizeof fx->url, "sqlite://%s/db", fx->folder);

@@ -285,7 +285,7 @@ void configure(struct avsp_worker_config *config, char target[32], char work[96]
                                           .stall_ms = 60000,
                                           .idle_ms = -1};
     snprintf(config->media_program, sizeof config->media_program, "%s", media_program);
-    avsp_log_set_level(AVSP_LOG_ERROR);
+    avsp_log_begin(&(struct avsp_log_options){.level = AVSP_LOG_ERROR});
 }
 
 void work(int64_t drain_ms, uint64_t work_bytes, unsigned slots)

@@ -84,7 +84,7 @@ static int setup(void **state)
     for (size_t i = 0; i < AVSP_ARRAY_LEN(ours); i++)
         make(ours[i]);
     make("out/notes.txt");
-    avsp_log_set_level(AVSP_LOG_ERROR);
+    avsp_log_begin(&(struct avsp_log_options){.level = AVSP_LOG_ERROR});
     avsp_arena_init(&arena, 1 << 20);
     avsp_slots_init(&worker.slots, 1, 0);
     worker.storage = avsp_storage_new(&options, &err);

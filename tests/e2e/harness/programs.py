@@ -24,6 +24,10 @@ def wait_until(condition, what, seconds=60, every=0.02):
         time.sleep(every)
 
 
+# What tests look for in logs is written as it stands there.
+os.environ.setdefault("AVSPL1T_LOG_FORMAT", "text")
+
+
 class Build:
     """The programs of one build folder."""
 
