@@ -64,7 +64,7 @@ int64_t avsp_look_floor(const struct avsp_look *look);
 void avsp_expired_init(struct avsp_expired *expired);
 void avsp_expired_deinit(struct avsp_expired *expired);
 /// Takes the first one out of the list that lies in the asked level, or in one of a higher priority beside it.
-/// @return false: there is none.
+/// @param asked  NULL: one that has no attempt left. @return false: there is none.
 bool avsp_expired_take(struct avsp_expired *expired, const struct avsp_level *asked,
                        char ret_id[AVSP_ID_BYTES]);
 /// Reads the list anew; tells who waits of those that are new in it. However many nobody can take: no sort of task, by pool and kind,

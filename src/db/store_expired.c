@@ -15,19 +15,13 @@ void avsp_expired_deinit(struct avsp_expired *expired)
     pthread_mutex_destroy(&expired->lock);
 }
 
-/// May a caller of these kinds have it, and does it come before what else is of that priority?
-static bool suits(const struct avsp_level *level, const struct avsp_level *asked)
+/// May a caller of these kinds have it, and does it come before what else is of that priority? @param asked  NULL: is it only to be ended?
+static bool suits(const struct avsp_expired_task *task, const struct avsp_level *asked)
 {
-    return level->pool == asked->pool && (level->kinds & asked->kinds) != 0 &&
-           level->priority >= asked->priority;
-}
-
-/// Called with the lock.
-static void take_out(struct avsp_expired *expired, size_t i, char ret_id[AVSP_ID_BYTES])
-{
-    memcpy(ret_id, expired->of[i].id, AVSP_ID_BYTES);
-    expired->n--;
-    memmove(&expired->of[i], &expired->of[i + 1], (expired->n - i) * sizeof *expired->of);
+    const struct avsp_level *level = &task->level;
+    return asked == NULL ? task->is_last
+                         : level->pool == asked->pool && (level->kinds & asked->kinds) != 0 &&
+                               level->priority >= asked->priority;
 }
 
 bool avsp_expired_take(struct avsp_expired *expired, const struct avsp_level *asked,
@@ -35,11 +29,14 @@ bool avsp_expired_take(struct avsp_expired *expired, const struct avsp_level *as
 {
     pthread_mutex_lock(&expired->lock);
     size_t i = 0;
-    while (i < expired->n && !suits(&expired->of[i].level, asked))
+    while (i < expired->n && !suits(&expired->of[i], asked))
         i++;
     const bool found = i < expired->n;
-    if (found)
-        take_out(expired, i, ret_id);
+    if (found) {
+        memcpy(ret_id, expired->of[i].id, AVSP_ID_BYTES);
+        expired->n--;
+        memmove(&expired->of[i], &expired->of[i + 1], (expired->n - i) * sizeof *expired->of);
+    }
     pthread_mutex_unlock(&expired->lock);
     return found;
 }
@@ -140,27 +137,13 @@ static enum avsp_code end_where_last(struct avsp_tx *tx, const char *id, bool *r
     return rc;
 }
 
-/// Takes one that has no attempt left out of the list. @return false: there is none.
-static bool take_last(struct avsp_expired *expired, char ret_id[AVSP_ID_BYTES])
-{
-    pthread_mutex_lock(&expired->lock);
-    size_t i = 0;
-    while (i < expired->n && !expired->of[i].is_last)
-        i++;
-    const bool found = i < expired->n;
-    if (found)
-        take_out(expired, i, ret_id);
-    pthread_mutex_unlock(&expired->lock);
-    return found;
-}
-
 enum avsp_code avsp_expired_end(struct avsp_tx *tx, bool *ret_ended, struct avsp_err *err)
 {
     char id[AVSP_ID_BYTES];
     enum avsp_code rc = AVSP_OK;
     *ret_ended = false;
     while (rc == AVSP_OK && !*ret_ended && avsp_leases_count(tx) &&
-           take_last(&tx->store->expired, id))
+           avsp_expired_take(&tx->store->expired, NULL, id))
         rc = end_where_last(tx, id, ret_ended, err);
     return rc;
 }

@@ -142,6 +142,7 @@ enum avsp_code avsp_window_advance(struct avsp_tx *tx, const struct avsp_handout
 
 enum avsp_code avsp_window_refill(struct avsp_tx *tx, const char *job_id, struct avsp_err *err)
 {
+    // (1, 2) is the condition of the index; so it is in all that looks for what is ready or runs.
     static const char read_ready[] =
         "SELECT 1 FROM tasks WHERE job_id = $1 AND state IN (1, 2) AND state = 1 AND kind = 2"
         " ORDER BY idx DESC LIMIT 1";

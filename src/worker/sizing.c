@@ -43,19 +43,30 @@ static bool read_line(const char *folder, const char *name, char *ret_line, size
     return got;
 }
 
+#define VALUE_BYTES 128
+
+/// What stands behind a key and a separator in a file of such lines; false where it is not there.
+static bool find_value(const char *folder, const char *name, const char *key, char separator,
+                       char ret_value[VALUE_BYTES])
+{
+    FILE *f = open_file(folder, name);
+    if (f == NULL)
+        return false;
+    char line[VALUE_BYTES];
+    size_t n = strlen(key);
+    bool found = false;
+    while (!found && fgets(line, sizeof line, f) != NULL)
+        found = strncmp(line, key, n) == 0 && line[n] == separator;
+    fclose(f);
+    if (found)
+        snprintf(ret_value, VALUE_BYTES, "%s", line + n + 1);
+    return found;
+}
+
 static uint64_t meminfo(const char *root, const char *key)
 {
-    FILE *f = open_file(root, "proc/meminfo");
-    if (f == NULL)
-        return 0;
-    char line[128];
-    uint64_t kib = 0;
-    size_t n = strlen(key);
-    while (fgets(line, sizeof line, f) != NULL)
-        if (strncmp(line, key, n) == 0 && line[n] == ':')
-            kib = strtoull(line + n + 1, NULL, 10);
-    fclose(f);
-    return kib << 10;
+    char kib[VALUE_BYTES];
+    return find_value(root, "proc/meminfo", key, ':', kib) ? strtoull(kib, NULL, 10) << 10 : 0;
 }
 
 /// Our control group, by what stands in front of it ("::" or ":memory:"), as a path below its mount; "" where there is none.
@@ -98,17 +109,10 @@ static bool group_number(const char *group, const char *file, uint64_t *ret_valu
 /// A number of memory.stat; 0 where it is not there.
 static uint64_t group_stat(const char *group, const char *key)
 {
-    FILE *f = open_file(group, "memory.stat");
-    if (f == NULL)
-        return 0;
-    char line[128];
+    char text[VALUE_BYTES];
     uint64_t value = 0;
-    size_t n = strlen(key);
-    while (fgets(line, sizeof line, f) != NULL)
-        if (strncmp(line, key, n) == 0 && line[n] == ' ' && read_number(line + n + 1, &value))
-            break;
-    fclose(f);
-    return value;
+    return find_value(group, "memory.stat", key, ' ', text) && read_number(text, &value) ? value
+                                                                                         : 0;
 }
 
 /// What the kernel can have back at once counts as free, as in MemAvailable: most of it are files that were copied.
