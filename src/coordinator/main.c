@@ -1,6 +1,7 @@
 /// avspl1t-coordinator: reads its configuration, opens the database, serves until a signal comes.
 #include "coordinator/cmd_token.h"
 #include "coordinator/config.h"
+#include "coordinator/pages.h"
 #include "coordinator/service.h"
 #include "util/fd.h"
 #include "util/log.h"

@@ -45,6 +45,28 @@ void avsp_metrics_count(struct avsp_metrics *metrics, enum avsp_count what)
     atomic_fetch_add_explicit(&metrics->counts[what], 1, memory_order_relaxed);
 }
 
+enum avsp_code avsp_metrics_noted(struct avsp_metrics *metrics, enum avsp_code rc)
+{
+    switch (rc) {
+    case AVSP_UNAVAILABLE:
+    case AVSP_TIMEOUT:
+        avsp_metrics_count(metrics, AVSP_COUNT_DB_UNAVAILABLE);
+        break;
+    case AVSP_NO_SPACE:
+        avsp_metrics_count(metrics, AVSP_COUNT_DB_LIMIT);
+        break;
+    case AVSP_INTERNAL:
+    case AVSP_CORRUPT:
+    case AVSP_DENIED:
+    case AVSP_NO_MEMORY:
+        avsp_metrics_count(metrics, AVSP_COUNT_DB_OTHER);
+        break;
+    default:
+        break; // what the caller asked for was refused, and rightly
+    }
+    return rc;
+}
+
 void avsp_metrics_time(struct avsp_metrics *metrics, enum avsp_timer what, int64_t us)
 {
     struct avsp_histogram *histogram = &metrics->timers[what];

@@ -50,6 +50,8 @@ struct avsp_metrics {
 };
 
 void avsp_metrics_count(struct avsp_metrics *metrics, enum avsp_count what);
+/// Counts a call of the store that the database did not serve. @param rc  how the call ended. @return @p rc.
+enum avsp_code avsp_metrics_noted(struct avsp_metrics *metrics, enum avsp_code rc);
 void avsp_metrics_time(struct avsp_metrics *metrics, enum avsp_timer what, int64_t us);
 
 /// @param stats  NULL where the database cannot be asked: those series are left out then.

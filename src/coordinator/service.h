@@ -17,7 +17,6 @@
 #include "coordinator/config.h"
 #include "coordinator/door.h"
 #include "coordinator/fleet.h"
-#include "coordinator/http.h"
 #include "coordinator/keys.h"
 #include "coordinator/metrics.h"
 #include "db/store.h"
@@ -59,11 +58,6 @@ void avsp_service_detach(struct avsp_service *service);
 /// Tends leases and back-offs. A failure is logged when it begins and when it ends; a schema that has become too new for this
 /// program takes it out of service until that is mended. One thread.
 void avsp_service_sweep(struct avsp_service *service);
-
-/// What avsp_http_start serves of it: /healthz (503 once it stops), /readyz (503 with the reason while the database
-/// does not answer too, or has become too new), /metrics.
-extern const struct avsp_http_page avsp_coordinator_pages[];
-extern const size_t avsp_coordinator_n_pages;
 
 /// From now on it says that it stops.
 void avsp_service_stopping(struct avsp_service *service);
